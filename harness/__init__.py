@@ -1,0 +1,1 @@
+"""Python that runs on the host: policy, golden model, engines, command line."""

@@ -1,0 +1,32 @@
+"""Errors that a user can act on, each with the exit code of the command line."""
+
+from __future__ import annotations
+
+__all__ = ["EXIT_BOARD", "EXIT_ENVIRONMENT", "EXIT_INTERRUPTED", "EXIT_MISMATCH", "EXIT_NOTHING", "EXIT_OK",
+           "EXIT_USAGE", "EnvironmentMissing", "HalfsilverError", "UsageError"]
+
+EXIT_OK = 0
+EXIT_MISMATCH = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+EXIT_BOARD = 4
+EXIT_NOTHING = 5
+EXIT_INTERRUPTED = 130
+
+
+class HalfsilverError(Exception):
+    """One clear line: what was wrong, where, and what would be right. ``exit_code`` is documented in the README."""
+
+    exit_code = EXIT_MISMATCH
+
+
+class UsageError(HalfsilverError):
+    """Bad input or bad arguments."""
+
+    exit_code = EXIT_USAGE
+
+
+class EnvironmentMissing(HalfsilverError):
+    """A tool, compiler or file of the installation is missing."""
+
+    exit_code = EXIT_ENVIRONMENT

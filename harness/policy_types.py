@@ -1,0 +1,239 @@
+"""The words of a policy: what AWS's objects say, and what a data plane needs to know of them.
+
+Two families of plain objects. The *inventory* holds filters, targets, sessions and interfaces as the EC2 API
+names them, each referring to others by id. The *resolved* objects (``Interface``, ``Session``, ``Outer``) are
+what an engine is configured with: no reference is left, every address is known or the session says why it is
+down. Neither knows of JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Literal
+
+__all__ = [
+    "Address",
+    "DEFAULT_MTU",
+    "ENDPOINT_MTU",
+    "Filter",
+    "FLOOR_IPV4",
+    "FLOOR_IPV6",
+    "Interface",
+    "Inventory",
+    "LoadBalancer",
+    "LoadBalancerAddress",
+    "MAX_INTERFACES",
+    "MAX_NUMBER",
+    "MAX_PACKET_LENGTH",
+    "MAX_RULES",
+    "MAX_SESSIONS",
+    "MAX_VNI",
+    "MirrorSession",
+    "Network",
+    "NetworkInterface",
+    "NLB_PACKET_LENGTH",
+    "OUTER_IPV4",
+    "OUTER_IPV6",
+    "Outer",
+    "Problem",
+    "Rule",
+    "Session",
+    "Target",
+    "TargetKind",
+    "VpcEndpoint",
+]
+
+MAX_INTERFACES = 16
+"""Interfaces one NIC can carry (the verdict record has room for 255, the register map for 16)."""
+MAX_SESSIONS = 3
+"""Sessions per source interface (AWS quota, not adjustable)."""
+MAX_RULES = 10
+"""Rules per filter, both directions together (AWS quota, not adjustable)."""
+MAX_NUMBER = 32766
+"""Largest session number (guide, EC2 API); rule numbers have the same range."""
+MAX_PACKET_LENGTH = 9001
+"""Largest packet length for interface and endpoint targets: the jumbo MTU of a VPC."""
+MAX_VNI = (1 << 24) - 1
+"""A VXLAN network identifier has 24 bits (RFC 7348); 0 is not used (mirroring rules, section 10)."""
+NLB_PACKET_LENGTH = 8500
+"""Largest packet length for load balancer targets, and the one used when none is given (EC2 API)."""
+DEFAULT_MTU = 9001
+"""MTU of an interface without the tag ``halfsilver:mtu``."""
+ENDPOINT_MTU = 8500
+"""MTU of a Gateway Load Balancer endpoint (guide, quotas)."""
+OUTER_IPV4, OUTER_IPV6 = 40, 60
+"""MTU minus longest inner frame: the guide's 54 and 74 bytes of headroom, less 14 of inner Ethernet."""
+FLOOR_IPV4, FLOOR_IPV6 = 35, 55
+"""No IPv4 or IPv6 frame is cut shorter than this (guide, packet length)."""
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+TargetKind = Literal["network-interface", "network-load-balancer", "gateway-load-balancer-endpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding. ``where`` names object and field, ``message`` what is wrong and what would be right."""
+
+    severity: Literal["error", "warning"]
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a filter, in one direction. Port ranges are inclusive; None means any."""
+
+    rule_id: str
+    number: int
+    accept: bool
+    source: Network
+    destination: Network
+    protocol: int | None
+    source_ports: tuple[int, int] | None
+    destination_ports: tuple[int, int] | None
+
+
+# The inventory: AWS's objects, referring to one another by id.
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInterface:
+    """An ENI: ``ipv4`` and ``ipv6`` are its primary addresses, ``addresses`` all of them; MTU in bytes."""
+
+    eni_id: str
+    mac: bytes | None
+    ipv4: IPv4Address | None
+    ipv6: IPv6Address | None
+    addresses: frozenset[Address]
+    mtu: int
+    resolver: IPv4Address | None
+    vpc_id: str | None
+    zone: str | None
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancerAddress:
+    """The addresses of a Network Load Balancer in one Availability Zone."""
+
+    zone: str | None
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """A load balancer of any type, as elbv2 describes it."""
+
+    arn: str
+    vpc_id: str | None
+    addresses: tuple[LoadBalancerAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VpcEndpoint:
+    """A VPC endpoint; ``kind`` is AWS's VpcEndpointType, None where the file does not say."""
+
+    endpoint_id: str
+    kind: str | None
+    eni_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where copies go: ``destination`` is an ENI id, a load balancer's ARN or an endpoint's id."""
+
+    target_id: str
+    kind: TargetKind
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Rules in ascending number; ``listed`` counts all that are written, readable or not."""
+
+    filter_id: str
+    ingress: tuple[Rule, ...]
+    egress: tuple[Rule, ...]
+    amazon_dns: bool
+    listed: int
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSession:
+    """A session as configured: None where the file says nothing."""
+
+    session_id: str
+    number: int
+    eni_id: str
+    filter_id: str
+    target_id: str
+    vni: int | None
+    packet_length: int | None
+
+
+@dataclass(slots=True)
+class Inventory:
+    """Everything in the file that could be read, by id, in file order; ``places`` says where each id was."""
+
+    interfaces: dict[str, NetworkInterface] = field(default_factory=dict)
+    load_balancers: dict[str, LoadBalancer] = field(default_factory=dict)
+    endpoints: dict[str, VpcEndpoint] = field(default_factory=dict)
+    filters: dict[str, Filter] = field(default_factory=dict)
+    targets: dict[str, Target] = field(default_factory=dict)
+    sessions: dict[str, MirrorSession] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+
+
+# What a data plane is configured with.
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """How a copy is addressed. Both addresses are of one family.
+
+    ``mtu_limit`` is the longest inner frame in bytes (MTU - 40 over IPv4, - 60 over IPv6), None for load
+    balancer targets.
+    """
+
+    destination_mac: bytes
+    source_mac: bytes
+    source: Address
+    destination: Address
+    mtu_limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session ready for use.
+
+    ``packet_length`` is as configured (8500 filled in for a load balancer target), None for the whole frame.
+    ``amazon_dns`` is the filter's network service. ``outer`` is None when the target is down, and
+    ``down_reason`` then says why.
+    """
+
+    session_id: str
+    number: int
+    filter_id: str
+    target_id: str
+    vni: int
+    packet_length: int | None
+    amazon_dns: bool
+    ingress: tuple[Rule, ...]
+    egress: tuple[Rule, ...]
+    outer: Outer | None
+    down_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One ENI of the NIC: MAC (6 bytes), the VPC's DNS resolver, sessions in ascending number (at most 3)."""
+
+    eni_id: str
+    mac: bytes
+    resolver: IPv4Address | None
+    sessions: tuple[Session, ...]
