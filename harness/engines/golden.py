@@ -1,0 +1,90 @@
+"""The golden model as an engine."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+from harness.engines import Counters, Flags, Frame, Identity, Output, Progress, Result, Tally
+from harness.errors import UsageError
+from harness.golden.flow_hash import SYMMETRIC_KEY
+from harness.golden.model import Model, Trace
+from harness.golden.parse import EXTENSION_HEADERS
+from harness.policy import Interface, Policy
+from harness.verdict import Direction, Verdict, VerdictRecord
+
+__all__ = ["GoldenEngine"]
+
+_DEFAULTS = Flags()
+_PROGRESS_EVERY = 1000
+
+
+class GoldenEngine:
+    """Judges frames in plain Python. Never ``congested``; copies leave in the order of their frames.
+
+    ``extension_headers`` (IPv6 extension headers read) and ``toeplitz_key`` (at least 40 bytes, ValueError if
+    shorter) are those of the gateware build it stands for. Sequence numbers and counters are totals since the
+    engine was made; ``configure`` changes neither. Before the first ``configure`` there is no interface and
+    the generation is 0. ``close`` has nothing to release.
+    """
+
+    def __init__(
+        self, *, extension_headers: int = EXTENSION_HEADERS, toeplitz_key: bytes = SYMMETRIC_KEY
+    ) -> None:
+        self._extension_headers = extension_headers
+        self._toeplitz_key = toeplitz_key
+        self._generation = 0
+        self._next_sequence = {Direction.INGRESS: 0, Direction.EGRESS: 0}
+        self._counters = Counters()
+        self._model = self._build_model((), _DEFAULTS)
+
+    def identify(self) -> Identity:
+        return Identity("golden", "golden model in Python", {"extension_headers": self._extension_headers})
+
+    def configure(self, policy: Policy, flags: Flags = _DEFAULTS) -> int:
+        """Load a policy; UsageError if the settings of the UDP source port exceed 16 bits."""
+        for name, value in (("base", flags.source_port_base), ("mask", flags.source_port_mask)):
+            if not 0 <= value <= 0xFFFF:
+                raise UsageError(f"UDP source port {name} {value:#x}: must be between 0 and 0xffff")
+        self._generation = (self._generation + 1) & 0xFFFF
+        self._model = self._build_model(policy.interfaces, flags)
+        return self._generation
+
+    def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> Result:
+        outputs: list[Output] = []
+        verdicts: list[VerdictRecord] = []
+        for index, frame in enumerate(frames):
+            trace = self.explain(frame)
+            self._next_sequence[frame.direction] = (trace.record.sequence + 1) & 0xFFFFFFFF
+            _count(self._counters, trace.record)
+            verdicts.append(trace.record)
+            if trace.copy is not None:
+                outputs.append(Output(index, trace.copy))
+            if progress and (index + 1) % _PROGRESS_EVERY == 0:
+                progress(index + 1, len(frames))
+        if progress:
+            progress(len(frames), len(frames))
+        return Result(outputs, verdicts, copy.deepcopy(self._counters))
+
+    def explain(self, frame: Frame) -> Trace:
+        """Judge a frame as the next of its direction, with the reasons, without counting it."""
+        return self._model.judge(frame, self._next_sequence[frame.direction])
+
+    def close(self) -> None:
+        pass
+
+    def _build_model(self, interfaces: Sequence[Interface], flags: Flags) -> Model:
+        return Model(interfaces, flags, self._generation, self._extension_headers, self._toeplitz_key)
+
+
+def _count(counters: Counters, record: VerdictRecord) -> None:
+    """``docs/decisions.md`` section 9."""
+    octets = record.copied if record.verdict is Verdict.MIRRORED else record.length
+    counters.verdicts.setdefault((record.direction, record.verdict), Tally()).add(octets)
+    if record.eni is None or record.session is None:
+        return
+    if record.verdict is Verdict.MIRRORED:
+        counters.sessions.setdefault((record.eni, record.session), Tally()).add(octets)
+    if record.rule is not None:
+        key = (record.direction, record.eni, record.session, record.rule)
+        counters.rules.setdefault(key, Tally()).add(octets)

@@ -1,0 +1,75 @@
+"""Step 7: the outer packet around a copy, byte for byte as AWS sends it (mirroring rules section 6)."""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import IPv4Address
+
+from harness.policy import Outer
+
+__all__ = ["VXLAN_PORT", "encapsulate", "internet_checksum"]
+
+VXLAN_PORT = 4789  # RFC 7348
+
+_UDP = 17
+_UDP_HEADER = 8
+_VXLAN_FLAGS = 0x08  # RFC 7348: the VNI is valid
+_IPV4_HEADER = 20
+_HOP_LIMIT = 255
+
+
+def internet_checksum(data: bytes) -> int:
+    """RFC 1071: one's complement of the one's complement sum of the 16-bit words, zero-padded at the end."""
+    if len(data) % 2:
+        data += b"\0"
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total ^ 0xFFFF
+
+
+def encapsulate(outer: Outer, vni: int, source_port: int, copy: bytes) -> bytes:
+    """The frame that leaves the NIC, without FCS: Ethernet, IP, UDP, VXLAN and the copied bytes."""
+    vxlan = struct.pack("!B3xI", _VXLAN_FLAGS, vni << 8)
+    payload = vxlan + copy
+    if isinstance(outer.destination, IPv4Address):
+        ethertype = 0x0800
+        ip = _ipv4_header(outer, _UDP_HEADER + len(payload))
+        udp = _udp_header(source_port, len(payload), 0)
+    else:
+        ethertype = 0x86DD
+        ip = _ipv6_header(outer, _UDP_HEADER + len(payload))
+        udp = _udp_header(source_port, len(payload), _udp_checksum(outer, source_port, payload))
+    ethernet = outer.destination_mac + outer.source_mac + struct.pack("!H", ethertype)
+    return ethernet + ip + udp + payload
+
+
+def _ipv4_header(outer: Outer, payload_length: int) -> bytes:
+    addresses = outer.source.packed + outer.destination.packed
+
+    def header(checksum: int) -> bytes:
+        version_ihl, tos, identification, flags = 0x45, 0, 0, 0
+        return struct.pack(
+            "!BBHHHBBH", version_ihl, tos, _IPV4_HEADER + payload_length, identification, flags,
+            _HOP_LIMIT, _UDP, checksum,
+        ) + addresses
+
+    return header(internet_checksum(header(0)))
+
+
+def _ipv6_header(outer: Outer, payload_length: int) -> bytes:
+    version_class_label = 6 << 28
+    fixed = struct.pack("!IHBB", version_class_label, payload_length, _UDP, _HOP_LIMIT)
+    return fixed + outer.source.packed + outer.destination.packed
+
+
+def _udp_header(source_port: int, payload_length: int, checksum: int) -> bytes:
+    return struct.pack("!HHHH", source_port, VXLAN_PORT, _UDP_HEADER + payload_length, checksum)
+
+
+def _udp_checksum(outer: Outer, source_port: int, payload: bytes) -> int:
+    """RFC 8200 section 8.1: over pseudo-header, UDP header and payload; 0 is sent as 0xffff."""
+    pseudo_header = (
+        outer.source.packed + outer.destination.packed + struct.pack("!II", _UDP_HEADER + len(payload), _UDP)
+    )
+    return internet_checksum(pseudo_header + _udp_header(source_port, len(payload), 0) + payload) or 0xFFFF

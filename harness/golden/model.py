@@ -1,0 +1,143 @@
+"""The golden model: one frame in, one verdict and perhaps one copy out, with the reasons.
+
+``Model.judge`` reads as the order of judgement in ``docs/decisions.md`` section 1. A model is one policy with
+its flags; it holds no counters and no sequence numbers, those belong to the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.engines import Flags, Frame
+from harness.golden.eligibility import service_of
+from harness.golden.encapsulate import encapsulate
+from harness.golden.flow_hash import SYMMETRIC_KEY, Toeplitz, flow_hash
+from harness.golden.ownership import Ownership, owner_of
+from harness.golden.parse import EXTENSION_HEADERS, Headers, Kind, parse
+from harness.golden.select import SessionTest, SessionWalk, choose, dns_session
+from harness.golden.truncate import Cut, copy_length
+from harness.policy import Interface
+from harness.verdict import Direction, Service, Verdict, VerdictRecord
+
+__all__ = ["Model", "Trace"]
+
+_LONGEST_RECORDED = 0xFFFF
+
+
+@dataclass(slots=True)
+class Trace:
+    """One frame's judgement, step by step, as far as it went.
+
+    ``ownership`` is None for a malformed frame, ``interface`` where no interface owns the frame; ``walk`` has
+    an entry for each session whose rules were tried; ``cut``, ``hash`` (32 bits), ``source_port`` and
+    ``copy`` (the whole outer frame) exist only for a mirrored frame.
+    """
+
+    frame: Frame
+    headers: Headers
+    record: VerdictRecord
+    ownership: Ownership | None = None
+    interface: Interface | None = None
+    walk: list[SessionWalk] = field(default_factory=list)
+    cut: Cut | None = None
+    hash: int | None = None
+    source_port: int | None = None
+    copy: bytes | None = None
+
+
+class Model:
+    """What the NIC does with frames under one policy.
+
+    ``interfaces`` as in ``Policy.interfaces``; ``extension_headers`` is the number of IPv6 extension headers
+    the build reads; ``toeplitz_key`` is at least 40 bytes (ValueError if shorter).
+    """
+
+    def __init__(
+        self,
+        interfaces: Sequence[Interface],
+        flags: Flags,
+        generation: int,
+        extension_headers: int = EXTENSION_HEADERS,
+        toeplitz_key: bytes = SYMMETRIC_KEY,
+    ) -> None:
+        self._interfaces = tuple(interfaces)
+        self._flags = flags
+        self._generation = generation
+        self._extension_headers = extension_headers
+        self._toeplitz = Toeplitz(toeplitz_key)
+        self._by_mac = {interface.mac: index for index, interface in enumerate(self._interfaces)}
+        self._sessions = [
+            [SessionTest(session) for session in interface.sessions] for interface in self._interfaces
+        ]
+
+    def judge(self, frame: Frame, sequence: int = 0) -> Trace:
+        """The verdict on one frame, why, and the copy; ``sequence`` goes into the record as it is."""
+        headers = parse(frame.data, frame.bad, self._extension_headers)
+        if headers.kind is Kind.MALFORMED:
+            return self._trace(frame, headers, sequence, Verdict.MALFORMED)
+
+        eni, ownership = owner_of(frame.data, frame.direction, self._by_mac, self._flags.tap)
+        if eni is None:
+            trace = self._trace(frame, headers, sequence, Verdict.NO_ENI)
+            trace.ownership = ownership
+            return trace
+        trace = self._judge_owned(frame, headers, sequence, eni)
+        trace.ownership, trace.interface = ownership, self._interfaces[eni]
+        return trace
+
+    def _judge_owned(self, frame: Frame, headers: Headers, sequence: int, eni: int) -> Trace:
+        """The judgement once it is known whose frame it is."""
+        if frame.dropped and frame.direction is Direction.INGRESS:
+            return self._trace(frame, headers, sequence, Verdict.DROPPED, eni=eni)
+
+        service = service_of(headers, self._interfaces[eni].resolver)
+        if service is not Service.NONE:
+            session = dns_session(self._sessions[eni]) if service is Service.AMAZON_DNS else None
+            if session is None:
+                return self._trace(frame, headers, sequence, Verdict.NOT_ELIGIBLE, service, eni)
+            return self._claimed(frame, headers, sequence, service, eni, session, None)
+
+        if not self._sessions[eni]:
+            return self._trace(frame, headers, sequence, Verdict.NO_SESSION, eni=eni)
+        if headers.kind is Kind.NOT_IP:
+            return self._trace(frame, headers, sequence, Verdict.NOT_IP, eni=eni)
+
+        choice = choose(self._sessions[eni], headers, frame.direction, self._flags.terminal_reject)
+        if choice.accepted and choice.session is not None:
+            trace = self._claimed(frame, headers, sequence, service, eni, choice.session, choice.rule)
+        else:
+            verdict = Verdict.NO_MATCH if choice.rule is None else Verdict.REJECTED
+            trace = self._trace(frame, headers, sequence, verdict, service, eni, choice.session, choice.rule)
+        trace.walk = choice.walk
+        return trace
+
+    def _claimed(
+        self, frame: Frame, headers: Headers, sequence: int, service: Service, eni: int, index: int,
+        rule: int | None,
+    ) -> Trace:
+        """The session takes the frame: a copy leaves, unless the session's target is down."""
+        session = self._interfaces[eni].sessions[index]
+        if session.outer is None:
+            return self._trace(frame, headers, sequence, Verdict.TARGET_DOWN, service, eni, index, rule)
+        cut = copy_length(len(frame.data), headers.kind, session.packet_length, session.outer.mtu_limit)
+        trace = self._trace(
+            frame, headers, sequence, Verdict.MIRRORED, service, eni, index, rule, cut.copied
+        )
+        trace.cut = cut
+        trace.hash = flow_hash(self._toeplitz, headers)
+        trace.source_port = self._flags.source_port_base | (trace.hash & self._flags.source_port_mask)
+        trace.copy = encapsulate(session.outer, session.vni, trace.source_port, frame.data[: cut.copied])
+        return trace
+
+    def _trace(
+        self, frame: Frame, headers: Headers, sequence: int, verdict: Verdict,
+        service: Service = Service.NONE, eni: int | None = None, session: int | None = None,
+        rule: int | None = None, copied: int = 0,
+    ) -> Trace:
+        record = VerdictRecord(
+            sequence=sequence, direction=frame.direction, verdict=verdict,
+            length=min(len(frame.data), _LONGEST_RECORDED), service=service, eni=eni, session=session,
+            rule=rule, copied=copied, generation=self._generation,
+        )
+        return Trace(frame, headers, record)

@@ -1,0 +1,42 @@
+"""Step 5: how many bytes are copied (mirroring rules section 5, ``docs/decisions.md`` section 6)."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from harness.golden.parse import Kind
+
+__all__ = ["FLOOR", "Cut", "Limit", "copy_length"]
+
+FLOOR = {Kind.IPV4: 35, Kind.IPV6: 55}
+"""The data plane never cuts a frame below this many bytes: Ethernet, the fixed IP header and one byte."""
+
+
+class Limit(enum.Enum):
+    """Which limit decided the length of a copy."""
+
+    FRAME = "whole frame"
+    PACKET_LENGTH = "packet length of the session"
+    FLOOR = "floor of the data plane"
+    MTU = "MTU of the target"
+
+
+class Cut(NamedTuple):
+    """Bytes of the frame in the copy, and the limit that decided."""
+
+    copied: int
+    limit: Limit
+
+
+def copy_length(length: int, kind: Kind, packet_length: int | None, mtu_limit: int | None) -> Cut:
+    """Length of the copy of a ``length``-byte frame of ``kind`` IPv4 or IPv6; None: no such limit."""
+    cut = Cut(length, Limit.FRAME)
+    if packet_length is not None:
+        floor = FLOOR[kind]
+        limit = Cut(packet_length, Limit.PACKET_LENGTH) if packet_length >= floor else Cut(floor, Limit.FLOOR)
+        if limit.copied < cut.copied:
+            cut = limit
+    if mtu_limit is not None and mtu_limit < cut.copied:
+        cut = Cut(mtu_limit, Limit.MTU)
+    return cut
