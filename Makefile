@@ -1,0 +1,77 @@
+# Halfsilver. `make help` lists the targets; the first one that needs it sets up .venv.
+
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help sim sim-all test cocotb lint verilog regs synth bench mutants docs clean
+
+# The tools of the environment first: Verilator's make files call plain `python`.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+ready := .venv/.stamp
+run := .venv/bin/python
+seed := $(if $(SEED),--seed $(SEED))
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk '/^#: / { print "  " substr($$0, 4) }' $(MAKEFILE_LIST)
+
+#:
+#: Variables
+#: PCAP=file CONFIG=mirror.json   for sim: your own capture and policy
+#: FULL_RATE=1                    for sim: frames back to back on both ports, congestion allowed
+#: TEST=name [WAVES=1]            for sim: one cocotb bench, with a wave file; for test: pytest -k name
+#: SEED=n                         for sim, cocotb, sim-all, mutants: repeat a run
+#: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
+
+$(ready): pyproject.toml tools/bootstrap tools/setup_venv.py tools/constraints.txt
+	@PYTHON=$(PYTHON) tools/bootstrap
+	@touch $@
+
+sim: $(ready) ## a capture through the gateware under Verilator, compared with the golden model
+ifdef TEST
+	@$(run) -m sim.cocotb_runner --test $(TEST) $(seed) $(if $(WAVES),--waves)
+else
+	@$(run) -m sim.run $(if $(PCAP),--pcap $(PCAP)) $(if $(CONFIG),--config $(CONFIG)) $(seed) $(if $(FULL_RATE),--full-rate)
+endif
+
+sim-all: $(ready) ## every development capture against many random policies (long)
+	@$(run) -m sim.farm --all $(seed)
+
+test: $(ready) ## all tests, the cocotb regression among them
+	@$(run) -m pytest -n 2 $(if $(TEST),-k $(TEST))
+
+cocotb: $(ready) ## the cocotb regression alone
+	@$(run) -m sim.cocotb_runner --all $(seed) $(if $(WAVES),--waves)
+
+lint: $(ready) ## ruff everywhere, mypy --strict on harness and sim
+	@$(run) -m ruff check .
+	@$(run) -m mypy --strict harness sim
+
+verilog: $(ready) ## plain Verilog with AXI-Stream names, in build/verilog
+	@$(run) -m hdl.export -o build/verilog
+
+regs: $(ready) ## the register map: Markdown on the terminal, and as C header, JSON and SystemRDL in build/regs
+	@mkdir -p build/regs
+	@for format in md c json rdl; do \
+	    case $$format in c) suffix=h ;; *) suffix=$$format ;; esac; \
+	    .venv/bin/halfsilver regs --format $$format > build/regs/halfsilver.$$suffix || exit; \
+	done
+	@cat build/regs/halfsilver.md
+	@echo "build/regs: halfsilver.md halfsilver.h halfsilver.json halfsilver.rdl" >&2
+
+synth: $(ready) ## size and speed per block and in total on ECP5 (long), in build/synth.json
+	@$(run) -m boards.synth
+
+bench: $(ready) ## cycles per second: native pump beside hand-written cocotb
+	@$(run) -m sim.bench
+
+mutants: $(ready) ## plant faults in the gateware and count those the tests catch
+	@$(run) -m sim.mutants $(seed)
+
+docs: $(ready) ## diagrams, and the generated parts of README.md
+	@$(run) docs/build_docs.py
+
+clean: ## remove what was built; .venv stays
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find boards docs harness hdl sim tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

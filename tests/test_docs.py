@@ -1,0 +1,116 @@
+"""The README's links and commands exist, and the generated pictures and tables are those of their sources."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
+FIXED_TARGETS = {"sim", "test", "lint", "cocotb", "verilog", "synth", "bench", "regs", "docs", "clean",
+                 "help", "sim-all", "mutants"}
+TIMEOUT = 60
+
+
+@pytest.fixture
+def docs(monkeypatch):
+    """The scripts of docs/, which is not a package."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    return importlib.import_module("build_docs"), importlib.import_module("diagrams")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/decisions.md"])
+def test_relative_links_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    missing = [link for link in links if link and not ((ROOT / page).parent / link).exists()]
+    assert not missing
+
+
+def test_readme_names_only_make_targets_that_exist():
+    named = set(re.findall(r"(?:`|\$ )make ([a-z]+(?:-[a-z]+)*)", README))
+    assert {"sim", "test"} <= named
+    assert named <= TARGETS
+
+
+def test_readme_names_only_subcommands_that_exist():
+    """`serve`, `counters`, `build` and `program` are named as not there yet, and must then not be there."""
+    usage = subprocess.run([sys.executable, "-m", "harness.cli", "--help"], cwd=ROOT, timeout=TIMEOUT,
+                           capture_output=True, text=True, check=True).stdout
+    present = set(re.findall(r"^    ([a-z]+)", usage, re.MULTILINE))
+    promised, absent = README.split("## What is not there yet")
+    named = set(re.findall(r"(?:`|\$ )halfsilver ([a-z]+)", promised))
+    assert {"explain", "mirror", "check"} <= named <= present
+    assert not present & set(re.findall(r"\b(serve|counters|build|program)\b", absent.split("\n## ")[0]))
+
+
+def test_make_help_lists_all_targets():
+    assert TARGETS == FIXED_TARGETS
+    shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, timeout=TIMEOUT, capture_output=True, text=True,
+                           check=True).stdout
+    assert set(re.findall(r"^  make ([a-z-]+) ", shown, re.MULTILINE)) == FIXED_TARGETS
+
+
+@pytest.mark.parametrize("name", ["pipeline.svg", "packet.svg"])
+def test_diagram_is_up_to_date_and_readable_on_dark_pages(docs, name):
+    _, diagrams = docs
+    committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert committed == diagrams.DIAGRAMS[name](), "run `make docs`"
+    svg = ElementTree.fromstring(committed)
+    background = svg.find("{http://www.w3.org/2000/svg}rect")
+    assert background is not None and background.get("width") == svg.get("width")
+    assert "prefers-color-scheme: dark" in committed
+
+
+def test_packet_ruler_shows_the_offsets_of_rfc_7348():
+    """Outer Ethernet 14, IPv4 20 or IPv6 40, UDP 8, VXLAN 8 (RFC 7348 section 5)."""
+    svg = ElementTree.parse(ROOT / "docs" / "packet.svg")
+    rows = {}
+    for text in svg.iter("{http://www.w3.org/2000/svg}text"):
+        rows.setdefault(text.get("y"), []).append(text.text)
+    assert ["0", "14", "34", "42", "50", "50 + n"] in rows.values()
+    assert ["0", "14", "54", "62", "70", "70 + n"] in rows.values()
+
+
+def test_tables_are_up_to_date(docs):
+    build_docs, _ = docs
+    for part in build_docs.MARKED.finditer(README):
+        if part["kind"] == "table" and (source := ROOT / "docs" / part["what"]).exists():
+            expected = build_docs.synthesis_table(json.loads(source.read_text(encoding="utf-8")))
+            assert part[0] == part["mark"] + expected, "run `python docs/build_docs.py --quick`"
+
+
+def test_synthesis_table_has_a_line_per_core_and_block(docs):
+    build_docs, _ = docs
+    blocks = {"whole core": {"lut": 11311, "ff": 5550, "ebr": 9, "fmax": 158, "fmax_seeds": [160, 150.25, 158]},
+              "parser": {"lut": 311, "ff": 555, "ebr": 0, "fmax": 201.5, "fmax_seeds": [201.5]}}
+    results = {"64": {"name": "64-bit core", "part": "LFE5UM5G-85F-8", "clock": 156.25, "blocks": blocks}}
+    lines = build_docs.synthesis_table(results).splitlines()
+    assert lines[2:] == [
+        "| 64-bit core | LFE5UM5G-85F-8 | whole core | 11,311 | 5,550 | 9 | 158.0 (160.0, 150.2, 158.0) | 156.25 |",
+        "| 64-bit core | LFE5UM5G-85F-8 | parser | 311 | 555 | 0 | 201.5 | 156.25 |",
+    ]
+
+
+def test_refresh_replaces_only_marked_parts(docs):
+    build_docs, _ = docs
+    text = "a\n<!-- output: printf '1\\n2\\n3\\n', last 2 lines -->\nold\n<!-- end -->\nb\n"
+    fresh, failures = build_docs.refresh(text, quick=False)
+    assert not failures
+    assert fresh == text.replace("old\n", "```console\n$ printf '1\\n2\\n3\\n'\n2\n3\n```\n")
+    assert build_docs.refresh(text, quick=True) == (text, [])
+
+
+def test_a_command_that_fails_leaves_its_part_as_it_was(docs):
+    build_docs, _ = docs
+    text = "<!-- output: exit 3 -->\nold\n<!-- end -->\n"
+    assert build_docs.refresh(text, quick=False) == (text, ["'exit 3' ended with status 3"])
