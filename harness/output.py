@@ -1,0 +1,64 @@
+"""Output files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from harness.errors import UsageError
+
+__all__ = ["atomic_output", "refuse_overwriting_input"]
+
+
+@contextmanager
+def atomic_output(path: str) -> Iterator[BinaryIO]:
+    """A binary file to write; it takes the name ``path`` only when the block ends without an exception.
+
+    ``-`` is standard output; what is not a regular file (a pipe, a device) is written directly. An exception,
+    Ctrl-C included, leaves an older file of that name untouched and no other file behind.
+    """
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        with open(target, "wb") as stream:
+            yield stream
+        return
+    target = target.resolve()  # a symbolic link stays one
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+        os.chmod(temporary, _mode_of(target))
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _mode_of(target: Path) -> int:
+    """Permissions the file should have: those it has, else those of any new file."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def refuse_overwriting_input(option: str, output: str | None, inputs: dict[str, str]) -> None:
+    """UsageError if ``output`` is one of the files read (``inputs``: option or name -> path)."""
+    if output is None or output == "-":
+        return
+    for name, path in inputs.items():
+        if path != "-" and os.path.exists(output) and os.path.exists(path) and os.path.samefile(output, path):
+            raise UsageError(f"{option} {output} is the file that {name} reads; choose another name")
