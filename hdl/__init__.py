@@ -1,0 +1,1 @@
+"""The gateware: Amaranth only. Knows nothing of files, sockets or scapy."""

@@ -1,0 +1,62 @@
+"""Rule-set banks: which table bank is active, its generation, and when the other may be written.
+
+Every table has two banks. The host writes the shadow bank and commits; frames that enter from then on are judged by
+it. The bank left behind stays as it is until the last frame judged by it, and its copy, are through.
+"""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["RuleSetBanks"]
+
+_IN_FLIGHT_BITS = 12
+
+
+class RuleSetBanks(wiring.Component):
+    """Bank and generation bookkeeping.
+
+    Ports
+    -----
+    commit                     swap the banks; ignored while ``shadow_busy``
+    active                     bank that judges frames entering now
+    generations                generation of each bank; 0 after reset, each commit counts 1 up
+    shadow_busy                frames or copies of the shadow bank are still under way
+    entered                    a frame of the active bank enters
+    let_go, let_go_bank        a frame left without a copy
+    sent, sent_bank            a copy has been sent
+    """
+
+    def __init__(self):
+        super().__init__({
+            "commit": In(1),
+            "active": Out(1),
+            "generations": Out(16).array(2),
+            "shadow_busy": Out(1),
+            "entered": In(1),
+            "let_go": In(1),
+            "let_go_bank": In(1),
+            "sent": In(1),
+            "sent_bank": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        busy = []
+        for bank in range(2):
+            in_flight = Signal(_IN_FLIGHT_BITS, name=f"in_flight_{bank}")
+            m.d.sync += in_flight.eq(in_flight + (self.entered & (self.active == bank))
+                                     - (self.let_go & (self.let_go_bank == bank))
+                                     - (self.sent & (self.sent_bank == bank)))
+            busy.append(in_flight != 0)
+        # A frame may enter the bank in the very clock of the commit: busy is looked at one clock late.
+        settled = Signal()
+        m.d.sync += settled.eq(~self.commit)
+        m.d.comb += self.shadow_busy.eq(Mux(self.active, busy[0], busy[1]) | ~settled)
+        with m.If(self.commit & ~self.shadow_busy):
+            m.d.sync += self.active.eq(~self.active)
+            for bank in range(2):
+                with m.If(self.active != bank):
+                    m.d.sync += self.generations[bank].eq(Mux(self.active, self.generations[1],
+                                                              self.generations[0]) + 1)
+        return m

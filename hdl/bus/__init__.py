@@ -1,0 +1,1 @@
+"""Bus bridges in front of the register file."""

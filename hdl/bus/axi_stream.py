@@ -1,0 +1,85 @@
+"""Packet stream <-> AXI4-Stream signals (AMBA AXI-Stream protocol specification, IHI 0051).
+
+Only names and codes change, without latency: ``tkeep`` and ``count`` say the same in two ways.
+"""
+
+from amaranth.hdl import Cat, Module, Mux
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..packet import packet_signature
+
+__all__ = ["AxiStreamSignature", "FromAxiStream", "ToAxiStream"]
+
+
+class AxiStreamSignature(wiring.Signature):
+    """AXI4-Stream of packets, seen from the transmitter. ``tuser``, with ``tlast``: 1 is a bad frame."""
+
+    def __init__(self, width):
+        super().__init__({
+            "tdata": Out(width),
+            "tkeep": Out(width // 8),
+            "tvalid": Out(1),
+            "tready": In(1),
+            "tlast": Out(1),
+            "tuser": Out(1),
+        })
+
+
+class FromAxiStream(wiring.Component):
+    """AXI4-Stream -> packet stream.
+
+    Ports: ``axi``, ``drop`` (sideband, counts with ``tlast``), ``o``. ``tkeep`` counts with ``tlast``
+    only, and should be contiguous from bit 0: bytes behind the first gap are lost. Byte 0 is always there.
+    """
+
+    def __init__(self, width):
+        self.width = width
+        super().__init__({
+            "axi": In(AxiStreamSignature(width)),
+            "drop": In(1),
+            "o": Out(packet_signature(width)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        axi, beat = self.axi, self.o.payload
+        octets = self.width // 8
+        present = [axi.tkeep[1:place + 1].all() for place in range(octets)]
+        ends = [present[place] & ~following for place, following in enumerate([*present[1:], 0])]
+        count = [Cat(ends[place] for place in range(octets) if (place + 1) >> bit & 1).any()
+                 for bit in range(octets.bit_length())]
+        m.d.comb += [
+            beat.data.eq(axi.tdata),
+            beat.count.eq(Mux(axi.tlast, Cat(count), octets)),
+            beat.last.eq(axi.tlast),
+            beat.bad.eq(axi.tlast & axi.tuser),
+            beat.drop.eq(axi.tlast & self.drop),
+            self.o.valid.eq(axi.tvalid),
+            axi.tready.eq(self.o.ready),
+        ]
+        return m
+
+
+class ToAxiStream(wiring.Component):
+    """Packet stream -> AXI4-Stream. Ports: ``i``, ``axi``. ``tuser`` is the frame's bad mark."""
+
+    def __init__(self, width):
+        self.width = width
+        super().__init__({
+            "i": In(packet_signature(width)),
+            "axi": Out(AxiStreamSignature(width)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        axi, beat = self.axi, self.i.payload
+        m.d.comb += [
+            axi.tdata.eq(beat.data),
+            axi.tkeep.eq(Cat(beat.count > place for place in range(self.width // 8))),
+            axi.tlast.eq(beat.last),
+            axi.tuser.eq(beat.last & beat.bad),
+            axi.tvalid.eq(self.i.valid),
+            self.i.ready.eq(axi.tready),
+        ]
+        return m

@@ -1,0 +1,251 @@
+"""Counters: frames and bytes per verdict, session and rule, in block RAM.
+
+Stands at the end of the match pipeline and takes every verdict record. A counter in RAM is read, added to and
+written back over several clocks, so a second record of the same counter must not read in between. Instead of
+forwarding sums, each group joins records of one counter *before* they reach the RAM: a record that finds
+its counter among the last few is added to that one's small increment and goes no further. Two that are not
+joined are then always far enough apart.
+"""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .verdict import NONE, VerdictCode, VerdictRecord
+
+__all__ = ["COUNTER_BITS", "GROUPS", "RULE_SLOTS", "SESSION_SLOTS", "SNAPSHOT_CLOCKS", "VERDICT_SLOTS",
+           "CounterGroup", "Counters"]
+
+COUNTER_BITS = 48
+"""At 1,250,000,000 bytes per second (10 Gb/s) 48 bits wrap after 62 hours."""
+
+GROUPS = 3
+"""Verdict, session, rule; their numbers in the register map are 0, 1, 2."""
+
+VERDICT_SLOTS = 16
+SESSION_SLOTS = 4
+RULE_SLOTS = 16
+"""Slots per direction, ENI and session: powers of two, so that an index is the fields side by side."""
+
+OCTET_BITS = 16
+"""Bytes of one record; a record's length saturates at 65,535."""
+
+HALF = COUNTER_BITS // 2
+
+# Stages of a record: 0 is the register at the input of a group, and each clock takes it one further.
+READ = 3       # address at the RAM
+LOW = 5        # the RAM's output (stage 4) is in a register; low halves are added
+WRITE = 7      # high halves were added (stage 6); write
+
+JOIN = LOW - 1
+"""A record is joined to one of the ``JOIN`` before it; later its increment is already in the adder."""
+
+assert READ + JOIN + 1 > WRITE, "a record that was not joined would read before the write"
+
+SETTLE = WRITE + 2
+"""Clocks from a record at the input to the first read address that finds it counted."""
+
+SNAPSHOT_CLOCKS = SETTLE + 4
+"""Clocks from ``read`` until the snapshot is valid: two reads, as one may meet a write; two registers behind."""
+
+
+class CounterGroup(wiring.Component):
+    """``depth`` counters, one record per clock.
+
+    Ports: ``valid``, ``index``, ``octets``: count one frame of so many bytes; ``read_index``: ``frames`` and
+    ``octets_total`` follow two or, if that counter was just being written, three clocks later; ``clear``: write
+    0 at ``read_index`` (nothing may be in flight). A read sees what was counted `SETTLE` or more clocks before.
+    """
+
+    def __init__(self, depth):
+        if not isinstance(depth, int) or depth < 2 or depth & (depth - 1):
+            raise ValueError(f"depth must be a power of two of at least 2, not {depth!r}")
+        self.depth = depth
+        super().__init__({
+            "valid": In(1),
+            "index": In(range(depth)),
+            "octets": In(OCTET_BITS),
+            "clear": In(1),
+            "read_index": In(range(depth)),
+            "frames": Out(COUNTER_BITS),
+            "octets_total": Out(COUNTER_BITS),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        row = data.StructLayout({"frames": COUNTER_BITS, "octets": COUNTER_BITS})
+        m.submodules.memory = storage = memory.Memory(shape=row, depth=self.depth, init=[])
+        write = storage.write_port()
+        update = storage.read_port()
+        readout = storage.read_port()
+
+        stages = self._join(m)
+        # The RAM's output is registered before anything is made of it (ECP5: its clock-to-output is slow).
+        fetched = Signal(row)
+        m.d.comb += update.addr.eq(stages[READ].index)
+        m.d.sync += fetched.eq(update.data)
+
+        sums = {"frames": stages[LOW].frames, "octets": stages[LOW].octets}
+        for name, increment in sums.items():
+            low = Signal(HALF + 1, name=f"{name}_low")
+            high = Signal(HALF, name=f"{name}_high")
+            m.d.sync += [
+                low.eq(fetched[name][:HALF] + increment),
+                high.eq(fetched[name][HALF:]),
+            ]
+            total = Signal(COUNTER_BITS, name=f"{name}_total")
+            m.d.sync += total.eq(Cat(low[:HALF], (high + low[HALF])[:HALF]))
+            m.d.comb += write.data[name].eq(Mux(self.clear, 0, total))
+        m.d.comb += [
+            write.addr.eq(Mux(self.clear, self.read_index, stages[WRITE].index)),
+            write.en.eq(self.clear | stages[WRITE].valid),
+        ]
+
+        # A row read in the clock it is written is undefined in some RAMs: what was read before stays. Writes of
+        # one row are more than JOIN clocks apart, so one clock later it reads well.
+        collided = Signal()
+        m.d.comb += readout.addr.eq(self.read_index)
+        m.d.sync += collided.eq(write.en & (write.addr == readout.addr))
+        with m.If(~collided):
+            m.d.sync += [
+                self.frames.eq(readout.data.frames),
+                self.octets_total.eq(readout.data.octets),
+            ]
+        return m
+
+    def _join(self, m):
+        """The shift register of increments: one entry per clock from the input to the write."""
+        entry = data.StructLayout({
+            "valid": 1,
+            "index": range(self.depth),
+            "frames": range(JOIN + 2),
+            "octets": OCTET_BITS + (JOIN + 1).bit_length(),
+        })
+        stages = [Signal(entry, name=f"stage{number}") for number in range(WRITE + 1)]
+        newest = stages[0]
+        # Bit k: the entry now in stage k + 1 has the counter of the newest record. Found a clock earlier,
+        # when the record was at the input and the entry in stage k. At most one bit is set: entries of one
+        # counter are more than JOIN apart.
+        same = Signal(JOIN)
+        alone = Signal()
+        m.d.comb += alone.eq(newest.valid & ~same.any())
+        for number in range(JOIN):
+            live = alone if number == 0 else stages[number].valid
+            m.d.sync += same[number].eq(self.valid & live & (stages[number].index == self.index))
+
+        m.d.sync += [
+            newest.valid.eq(self.valid),
+            newest.index.eq(self.index),
+            newest.frames.eq(1),
+            newest.octets.eq(self.octets),
+            stages[1].eq(newest),
+            stages[1].valid.eq(alone),
+        ]
+        for number in range(1, WRITE):
+            m.d.sync += stages[number + 1].eq(stages[number])
+            if number <= JOIN:
+                joined = same[number - 1]
+                m.d.sync += [
+                    stages[number + 1].frames.eq(stages[number].frames + joined),
+                    stages[number + 1].octets.eq(stages[number].octets + Mux(joined, newest.octets, 0)),
+                ]
+        return stages
+
+
+class Counters(wiring.Component):
+    """Counters of all verdicts, sessions and rules.
+
+    Ports
+    -----
+    i          always-ready stream of ``record`` (`VerdictRecord`) and ``octets``, the bytes it counts; should
+               come from a register
+    o_ready    low while the RAM is being cleared after reset; until it is high nothing may come to ``i``
+    read       one clock: take a snapshot of the counter ``read_index`` of ``read_group``
+    read_busy  from the clock after ``read`` until the snapshot is valid
+    frames     the snapshot; stays until the next ``read``; 0 for a counter that does not exist
+    octets     likewise, bytes
+
+    Groups: 0, ``direction*16 + verdict``, every record; 1, ``ENI*4 + session``, mirrored frames; 2,
+    ``((direction*ENIs + ENI)*4 + session)*16 + rule``, every record that names a rule. ENIs are rounded
+    up to a power of two.
+
+    Throughput: one record per clock, whatever its counters. A snapshot is valid `SNAPSHOT_CLOCKS` after
+    ``read`` and holds every record that was at ``i`` in or before the clock of ``read``, and perhaps later
+    ones. Clearing takes one clock per counter of the largest group: 512 for 4 ENIs, 2,048 for 16.
+    """
+
+    def __init__(self, parameters):
+        self.depths = (
+            2 * VERDICT_SLOTS,
+            parameters.session_slots,
+            parameters.contexts * SESSION_SLOTS * RULE_SLOTS,
+        )
+        super().__init__({
+            "i": In(stream.Signature(data.StructLayout({"record": VerdictRecord, "octets": OCTET_BITS}),
+                                     always_ready=True)),
+            "o_ready": Out(1),
+            "read": In(1),
+            "read_group": In(2),
+            "read_index": In(16),
+            "read_busy": Out(1),
+            "frames": Out(COUNTER_BITS),
+            "octets": Out(COUNTER_BITS),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        groups = [CounterGroup(depth) for depth in self.depths]
+        m.submodules.verdicts, m.submodules.sessions, m.submodules.rules = groups
+        self._count(m, groups)
+
+        clearing = Signal(range(max(self.depths)))
+        with m.If(~self.o_ready):
+            m.d.sync += clearing.eq(clearing + 1)
+            m.d.sync += self.o_ready.eq(clearing == max(self.depths) - 1)
+
+        wanted = Signal(16)
+        for group in groups:
+            m.d.comb += [
+                group.clear.eq(~self.o_ready),
+                group.read_index.eq(Mux(self.o_ready, wanted, clearing)),
+            ]
+        self._snapshot(m, groups, wanted)
+        return m
+
+    def _count(self, m, groups):
+        """Which counters a record is for."""
+        record = self.i.payload.record
+        verdicts, sessions, rules = groups
+        eni_bits = len(sessions.index) - 2
+        session = record.session[:2]
+        eni = record.eni[:eni_bits]
+        direction = record.direction[0]
+        mirrored = (record.verdict == VerdictCode.MIRRORED) & (record.session != NONE)
+        m.d.comb += [
+            verdicts.valid.eq(self.i.valid),
+            verdicts.index.eq(Cat(record.verdict.as_value()[:4], direction)),
+            sessions.valid.eq(self.i.valid & mirrored),
+            sessions.index.eq(Cat(session, eni)),
+            rules.valid.eq(self.i.valid & (record.rule != NONE)),
+            rules.index.eq(Cat(record.rule[:4], session, eni, direction)),
+        ]
+        m.d.comb += [group.octets.eq(self.i.payload.octets) for group in groups]
+
+    def _snapshot(self, m, groups, wanted):
+        """The read is held until every earlier record has settled."""
+        wait = Signal(range(SNAPSHOT_CLOCKS))
+        chosen = Signal(GROUPS)
+        m.d.comb += self.read_busy.eq(wait != 0)
+        with m.If(self.read):
+            m.d.sync += [wait.eq(SNAPSHOT_CLOCKS - 1), wanted.eq(self.read_index)]
+            for number, group in enumerate(groups):
+                exists = (self.read_group == number) & (self.read_index < group.depth)
+                m.d.sync += chosen[number].eq(exists & self.o_ready)
+        with m.Elif(self.read_busy):
+            m.d.sync += wait.eq(wait - 1)
+        with m.If(wait == 1):
+            for snapshot, name in ((self.frames, "frames"), (self.octets, "octets_total")):
+                value = 0
+                for number, group in enumerate(groups):
+                    value = value | Mux(chosen[number], getattr(group, name), 0)
+                m.d.sync += snapshot.eq(value)

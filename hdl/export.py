@@ -1,0 +1,137 @@
+"""The exported top: MirrorNic behind flat AXI names, and its Verilog.
+
+``python -m hdl.export -o DIRECTORY [--width BITS]...`` writes one Verilog file per width. The simulation
+runs the same top.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .bus.axi_lite import AxiLiteBridge, AxiLiteSignature
+from .bus.axi_stream import AxiStreamSignature, FromAxiStream, ToAxiStream
+from .nic import MirrorNic
+from .parameters import NicParameters
+from .verdict import VerdictRecord
+from .verilog import VerilogError, to_verilog
+
+__all__ = ["WIDTHS", "AxiNic", "export", "main"]
+
+WIDTHS = (8, 64, 512)
+"""Data widths that are exported unless others are asked for."""
+
+SETTINGS = ("enis", "sessions", "rules", "extension_headers", "queue_depth", "copies", "lookup_clocks")
+"""Build parameters that the command line takes."""
+
+
+class AxiNic(wiring.Component):
+    """MirrorNic with AXI ports in flat names; clock ``clk``, reset ``rst`` (active high, synchronous).
+
+    Ports
+    -----
+    s_axis_net_*      frames from the network; tuser (with tlast) is a bad frame
+    s_axis_net_drop   with tlast: a security group dropped the frame
+    s_axis_host_*     frames from the host
+    m_axis_net_*      the VXLAN copies; tuser is always 0
+    m_axis_verdict_*  one 128-bit verdict record per frame; there is no tready: it must be taken
+    s_axil_*          the registers (AXI4-Lite, 12 address bits)
+    """
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        stream = AxiStreamSignature(parameters.width)
+        ports = {
+            **_flat("s_axis_net", stream.flip()),
+            "s_axis_net_drop": In(1),
+            **_flat("s_axis_host", stream.flip()),
+            **_flat("m_axis_net", stream),
+            "m_axis_verdict_tdata": Out(VerdictRecord.as_shape().size),
+            "m_axis_verdict_tvalid": Out(1),
+            **_flat("s_axil", AxiLiteSignature().flip()),
+        }
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        m = Module()
+        width = self.parameters.width
+        m.submodules.nic = nic = MirrorNic(self.parameters)
+        m.submodules.from_net = from_net = FromAxiStream(width)
+        m.submodules.from_host = from_host = FromAxiStream(width)
+        m.submodules.to_net = to_net = ToAxiStream(width)
+        m.submodules.registers = registers = AxiLiteBridge()
+
+        self._attach(m, "s_axis_net", from_net.axi)
+        m.d.comb += from_net.drop.eq(self.s_axis_net_drop)
+        wiring.connect(m, from_net.o, nic.i_net)
+        self._attach(m, "s_axis_host", from_host.axi)
+        wiring.connect(m, from_host.o, nic.i_host)
+
+        wiring.connect(m, nic.o_mirror, to_net.i)
+        self._attach(m, "m_axis_net", to_net.axi)
+        m.d.comb += [
+            self.m_axis_verdict_tdata.eq(nic.o_verdict.payload),
+            self.m_axis_verdict_tvalid.eq(nic.o_verdict.valid),
+        ]
+
+        self._attach(m, "s_axil", registers.axi)
+        wiring.connect(m, registers.bus, nic.bus)
+        return m
+
+    def _attach(self, m, prefix, interface):
+        """Connect a component's interface to the ports whose names begin with ``prefix``."""
+        for name, member in interface.signature.members.items():
+            port, signal = getattr(self, f"{prefix}_{name}"), getattr(interface, name)
+            if member.flow is Out:
+                m.d.comb += port.eq(signal)
+            else:
+                m.d.comb += signal.eq(port)
+
+
+def _flat(prefix, signature):
+    return {f"{prefix}_{name}": member for name, member in signature.members.items()}
+
+
+def export(parameters, directory):
+    """Write ``halfsilver_<width>.v`` (module of the same name) to a directory; returns its path."""
+    name = f"halfsilver_{parameters.width}"
+    path = Path(directory) / f"{name}.v"
+    text = to_verilog(AxiNic(parameters), name, strip_src=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def main(arguments=None):
+    """Command line; returns 0, 2 for a wrong parameter or directory, 1 if Yosys fails."""
+    defaults = NicParameters()
+    parser = argparse.ArgumentParser(prog="python -m hdl.export", description="Write the NIC as plain Verilog.")
+    parser.add_argument("-o", "--output", required=True, metavar="DIRECTORY")
+    parser.add_argument("--width", type=int, action="append", metavar="BITS",
+                        help=f"data width; may be given again (default: {', '.join(map(str, WIDTHS))})")
+    for name in SETTINGS:
+        option = f"--{name.replace('_', '-')}"
+        default = getattr(defaults, name)
+        parser.add_argument(option, type=int, metavar="N", default=default, help=f"default {default}")
+    options = vars(parser.parse_args(arguments))
+    directory, widths = options.pop("output"), options.pop("width") or WIDTHS
+    try:
+        builds = [NicParameters(width=width, **options) for width in widths]
+        for parameters in builds:
+            start = time.monotonic()
+            path = export(parameters, directory)
+            print(f"{path}  {path.stat().st_size:,} bytes  {time.monotonic() - start:.1f} s")
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    except VerilogError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

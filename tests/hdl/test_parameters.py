@@ -1,0 +1,54 @@
+"""Constructors refuse nonsense, each with a message that says what would be right."""
+
+import pytest
+
+from hdl.flow_hash import FlowHash
+from hdl.lookup import BOUNDS, LookupLayout
+from hdl.packet import beat_layout
+from hdl.parameters import NicParameters
+from hdl.parser import WordParser
+from hdl.pipeline import delay
+
+
+@pytest.mark.parametrize(("field", "value", "right"), [
+    ("width", 24, "power of two"), ("width", 4, "8 to 1024"), ("width", 2048, "8 to 1024"), ("width", "64", "power"),
+    ("enis", 0, "1 to 16"), ("enis", 17, "1 to 16"), ("sessions", 4, "1 to 3"), ("rules", 11, "1 to 10"),
+    ("extension_headers", 16, "1 to 15"), ("copies", 2, "4 to 1024"), ("copies", 100, "power of two"),
+    ("queue_depth", 8192, "16384"), ("queue_depth", 20000, "power of two"), ("lookup_clocks", 3, "1, 2, 4 or 8"),
+    ("hash_key", b"short", "40 bytes"),
+])
+def test_parameters_are_refused(field, value, right):
+    with pytest.raises(ValueError, match=right):
+        NicParameters(**{field: value})
+
+
+def test_blocks_refuse_their_own():
+    with pytest.raises(ValueError, match="1 to 15"):
+        WordParser(egress=False, extension_headers=0)
+    with pytest.raises(ValueError, match="power of two"):
+        beat_layout(12)
+    with pytest.raises(ValueError, match="40 bytes"):
+        FlowHash(b"")
+    with pytest.raises(ValueError, match="-1"):
+        delay(None, None, -1, "x")
+
+
+@pytest.mark.parametrize("enis", [1, 2, 3, 4, 5, 8, 16])
+@pytest.mark.parametrize("clocks", [1, 2, 4, 8])
+def test_lanes_fit_a_block_ram_and_cover_the_key(enis, clocks):
+    """512 words is one ECP5 block RAM at 36 bits; every chunk and digit has exactly one lane and slot."""
+    parameters = NicParameters(enis=enis, lookup_clocks=clocks)
+    layout = LookupLayout.of(parameters)
+    if parameters.contexts * clocks * 4 <= 512:
+        assert 2 * layout.bank_words == 512
+    assert layout.ternary_chunks * layout.chunk_bits >= 128 + 128 + 8 + 3
+    assert layout.ternary_lanes * clocks >= layout.ternary_chunks
+    assert layout.digits * layout.chunk_bits >= 16
+    assert layout.bound_lanes * clocks >= layout.digits
+    lanes = list(range(layout.ternary_lanes))
+    for bound in range(len(BOUNDS)):
+        for position in range(layout.bound_lanes):
+            lanes += [layout.decided_lane(bound, position), layout.equal_lane(bound, position)]
+    assert sorted(lanes) == list(range(layout.lanes))
+    assert layout.action_index(0) == layout.word_index(layout.lanes - 1, layout.contexts - 1, clocks - 1,
+                                                       (1 << layout.chunk_bits) - 1) + 1
