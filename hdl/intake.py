@@ -5,10 +5,11 @@ headers are known, the two halves are joined into one FrameSummary.
 """
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .encapsulator import CopyDescriptor
+from .fifo import Fifo
 from .matcher import FrameSummary
 from .mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
 from .packet import packet_signature
@@ -64,7 +65,7 @@ class Intake(wiring.Component):
         m.submodules.parser = parser = ParserBank(
             self._parameters, egress=self._direction is DirectionCode.EGRESS)
         m.submodules.queue = queue = MirrorQueue(self._parameters)
-        m.submodules.endings = endings = fifo.SyncFIFOBuffered(width=_Ending.as_shape().size, depth=UNDECIDED_FRAMES)
+        m.submodules.endings = endings = Fifo(_Ending, UNDECIDED_FRAMES)
 
         # Accept a beat when the parser does and a verdict's place is free.
         undecided = Signal(range(UNDECIDED_FRAMES + 1))
@@ -94,21 +95,21 @@ class Intake(wiring.Component):
         m.d.comb += [
             ending.eq(delay(m, ended, queue.END_LATENCY - 1, "ended")),
             ending.fits.eq(queue.o_fits),
-            endings.w_en.eq(queue.o_end),
-            endings.w_data.eq(ending),
+            endings.i.valid.eq(queue.o_end),
+            endings.i.payload.eq(ending),
         ]
 
         # Join headers and ending.
-        end = data.View(_Ending, endings.r_data)
-        both = parser.o.valid & endings.r_rdy
+        end = endings.o.p
+        both = parser.o.valid & endings.o.valid
         m.d.comb += [
             self.o.valid.eq(both),
             self.o.p.headers.eq(parser.o.payload),
             self.o.p.direction.eq(self._direction),
             self.o.p.length.eq(end.length), self.o.p.bad.eq(end.bad), self.o.p.drop.eq(end.drop),
             self.o.p.fits.eq(end.fits),
-            parser.o.ready.eq(endings.r_rdy & self.o.ready),
-            endings.r_en.eq(parser.o.valid & self.o.ready),
+            parser.o.ready.eq(endings.o.valid & self.o.ready),
+            endings.o.ready.eq(parser.o.valid & self.o.ready),
         ]
 
         m.d.comb += [queue.i_decided.eq(self.i_decided), queue.i_decision.eq(self.i_decision)]

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from .checksum import PayloadSum
 from .encapsulator import CopyDescriptor
+from .fifo import Fifo
 from .packet import beat_layout, packet_signature
 from .pipeline import delay, registered
 
@@ -88,8 +89,8 @@ class MirrorQueue(wiring.Component):
 
     def _write(self, m, ring, tail):
         """Write speculatively; at the frame's end keep it or roll back."""
-        span = data.StructLayout({"start": self._pointer, "end": self._pointer})
-        m.submodules.pending = pending = fifo.SyncFIFOBuffered(width=span.size, depth=UNDECIDED_FRAMES)
+        span = data.StructLayout({"start": self._pointer, "end": self._pointer, "kept": 1})
+        m.submodules.pending = pending = Fifo(span, UNDECIDED_FRAMES)
         port = ring.write_port()
 
         valid = registered(m, self.i_valid, "valid")
@@ -118,50 +119,50 @@ class MirrorQueue(wiring.Component):
             pushed.eq(valid & beat.last),
             entry.start.eq(frame_start),
             entry.end.eq(Mux(keep, head + 1, frame_start)),
+            entry.kept.eq(keep),
             self.o_end.eq(valid & beat.last),
             self.o_fits.eq(store),
         ]
-        m.d.comb += [pending.w_en.eq(pushed), pending.w_data.eq(entry)]
+        m.d.comb += [pending.i.valid.eq(pushed), pending.i.payload.eq(entry)]
         self._kept = Signal()                   # a frame has taken a descriptor
-        m.d.comb += self._kept.eq(pushed & (entry.start != entry.end))
-        self._span = span
+        m.d.comb += self._kept.eq(pushed & entry.kept)
         return pending
 
     def _decide(self, m, pending, tail, copy_done):
         """Commit or let go, in order; keep account of what is free."""
         parameters = self._parameters
         copy = data.StructLayout({"start": self._pointer, "decision": Decision})
-        m.submodules.committed = committed = fifo.SyncFIFOBuffered(width=copy.size, depth=parameters.copies)
-        frame = data.View(self._span, pending.r_data)
+        m.submodules.committed = committed = Fifo(copy, parameters.copies)
+        frame = pending.o.p
         entry = Signal(copy)
-        commit = Signal()
-        m.d.comb += [
+        commit, let_go, frame_end = Signal(), Signal(), Signal(self._pointer)
+        m.d.comb += pending.o.ready.eq(self.i_decided)
+        m.d.sync += [
             commit.eq(self.i_decided & self.i_decision.mirror),
-            pending.r_en.eq(self.i_decided),
+            let_go.eq(self.i_decided & ~self.i_decision.mirror & frame.kept),
             entry.start.eq(frame.start),
             entry.decision.eq(self.i_decision),
-            committed.w_en.eq(commit),
-            committed.w_data.eq(entry),
+            frame_end.eq(frame.end),
         ]
+        decided = registered(m, self.i_decided, "decided")
+        m.d.comb += [committed.i.valid.eq(commit), committed.i.payload.eq(entry)]
 
         # Descriptors: taken when a frame is kept, given back when it is let go or its copy has been read.
         reserved = Signal(range(parameters.copies + 2))
-        given_back = self.i_decided & ~self.i_decision.mirror & (frame.start != frame.end)
-        m.d.sync += reserved.eq(reserved + self._kept - given_back - copy_done)
+        m.d.sync += reserved.eq(reserved + self._kept - let_go - copy_done)
         m.d.sync += self._descriptor_free.eq(reserved < parameters.copies - 3)
 
         # Beats: what has been decided and is not waiting is free.
         waiting = Signal(range(parameters.copies + 1))
         decided_end = Signal(self._pointer)
         m.d.sync += waiting.eq(waiting + commit - copy_done)
-        with m.If(self.i_decided):
-            m.d.sync += decided_end.eq(frame.end)
+        with m.If(decided):
+            m.d.sync += decided_end.eq(frame_end)
         self._taken, self._taken_start = Signal(), Signal(self._pointer)
         with m.If(self._taken):
             m.d.sync += tail.eq(self._taken_start)
         with m.Elif(waiting == 0):
             m.d.sync += tail.eq(decided_end)
-        self._copy = copy
         return committed
 
     def _read(self, m, ring, committed, copy_done):
@@ -173,7 +174,7 @@ class MirrorQueue(wiring.Component):
         m.submodules.payload_sum = payload_sum = PayloadSum(width)
         port = ring.read_port()
 
-        copy = data.View(self._copy, committed.r_data)
+        copy = committed.o.p
         state = Signal(_ReadState)
         start, address = Signal(self._pointer), Signal(self._pointer)
         beats, left = Signal(14), Signal(14)    # beats of the copy; still to be read
@@ -191,8 +192,8 @@ class MirrorQueue(wiring.Component):
             with m.Case(_ReadState.IDLE):
                 wanted = copy.decision.length
                 beats_wanted = ((wanted - 1) >> byte_bits)[:14] + 1
-                with m.If(committed.r_rdy & ~offered):
-                    m.d.comb += [committed.r_en.eq(1), self._taken.eq(1), self._taken_start.eq(copy.start)]
+                with m.If(committed.o.valid & ~offered):
+                    m.d.comb += [committed.o.ready.eq(1), self._taken.eq(1), self._taken_start.eq(copy.start)]
                     m.d.sync += [
                         start.eq(copy.start), address.eq(copy.start), beats.eq(beats_wanted), left.eq(beats_wanted),
                         end_count.eq((wanted - 1)[:byte_bits] + 1),

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from serial.tools import list_ports
+
 from harness.commands.common import Subparsers, say
 from harness.errors import EXIT_ENVIRONMENT, EXIT_OK
 from harness.report import table
@@ -51,6 +53,7 @@ TOOLS = (
     ),
     Tool("cocotb", "benches of the gateware", distribution="cocotb", module="cocotb"),
     Tool("scapy", "example capture, tests", distribution="scapy", module="scapy"),
+    Tool("pyserial", "finds serial ports of boards", distribution="pyserial", module="serial"),
 )
 
 
@@ -69,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = {"python": platform.python_version()} | {tool.name: find(tool) for tool in TOOLS}
     purposes = {"python": "runs everything"} | {tool.name: tool.purpose for tool in TOOLS}
     missing = [name for name, version in found.items() if version is None]
+    ports = sorted(list_ports.comports())
     if arguments.json:
         print(
             json.dumps(
@@ -77,6 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
                     "tools": [
                         {"name": name, "version": version, "purpose": purposes[name]}
                         for name, version in found.items()
+                    ],
+                    "serial_ports": [
+                        {"device": port.device, "description": port.description, "serial": port.serial_number}
+                        for port in ports
                     ],
                 },
                 indent=2,
@@ -92,6 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
                 ],
             )
         )
+        for port in ports:
+            print(f"serial port {port.device}: {port.description}, serial number {port.serial_number or 'unknown'}")
+        if not ports:
+            print("serial ports: none found (a board is not needed for anything yet)")
     if missing:
         say(f"missing: {', '.join(missing)}")
     return EXIT_ENVIRONMENT if missing else EXIT_OK

@@ -33,8 +33,9 @@ class AxiLiteBridge(wiring.Component):
     Ports: ``axi`` (subordinate), ``bus`` (initiator). Every output of ``axi`` comes from a register; no ready
     depends on a valid of the same clock.
 
-    - Write address and write data are taken in either order, or together; one more may be taken while a response waits.
-      ``bvalid`` comes 2 clocks after the later of the two was taken; the registers have the write by then.
+    - Write address and write data are taken in either order, or together. ``bvalid`` comes 2 clocks after the
+      later of the two was taken, when the registers have the write. One more write may be taken while a
+      response waits.
     - One read is under way at a time, beside a write. If both reach the register bus in one clock, the write
       goes first. ``rvalid`` comes 2 clocks and the latency of the registers after the address was taken.
     - ``wstrb`` other than all ones: SLVERR, and nothing is written. Everything else: OKAY. An address of no

@@ -132,6 +132,12 @@ def test_random_records_at_full_rate(enis, rounded):
     check(NicParameters(enis=enis), rounded, slots, keys=[(0, 1), (1, 3), (2, 5)])
 
 
+def test_no_session_no_session_counter():
+    """A record without a session has 255 there, whose low bits are those of a slot."""
+    records = [record(64, verdict, session=NONE, rule=NONE) for verdict in (MIRRORED, NO_MATCH)]
+    check(NicParameters(enis=1), 1, records, keys=[(1, slot) for slot in range(4)])
+
+
 def test_longest_run_of_largest_records():
     check(NicParameters(enis=1), 1, [record(65535)] * 300)
 
