@@ -4,7 +4,7 @@ Every table has two banks. The host writes the shadow bank and commits; frames t
 it. The bank left behind stays as it is until the last frame judged by it, and its copy, are through.
 """
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,16 +12,20 @@ __all__ = ["RuleSetBanks"]
 
 _IN_FLIGHT_BITS = 12
 
+_SETTLE_CLOCKS = 5
+"""From a table write at the registers to the word in the table is at most four clocks."""
+
 
 class RuleSetBanks(wiring.Component):
     """Bank and generation bookkeeping.
 
     Ports
     -----
-    commit                     swap the banks; ignored while ``shadow_busy``
+    commit                     swap the banks, some clocks later; ignored while ``shadow_busy``
     active                     bank that judges frames entering now
     generations                generation of each bank; 0 after reset, each commit counts 1 up
-    shadow_busy                frames or copies of the shadow bank are still under way
+    shadow_busy                frames or copies of the shadow bank are still under way, or a commit is
+    committing                 a commit is under way
     entered                    a frame of the active bank enters
     let_go, let_go_bank        a frame left without a copy
     sent, sent_bank            a copy has been sent
@@ -33,6 +37,7 @@ class RuleSetBanks(wiring.Component):
             "active": Out(1),
             "generations": Out(16).array(2),
             "shadow_busy": Out(1),
+            "committing": Out(1),
             "entered": In(1),
             "let_go": In(1),
             "let_go_bank": In(1),
@@ -49,11 +54,17 @@ class RuleSetBanks(wiring.Component):
                                      - (self.let_go & (self.let_go_bank == bank))
                                      - (self.sent & (self.sent_bank == bank)))
             busy.append(in_flight != 0)
-        # A frame may enter the bank in the very clock of the commit: busy is looked at one clock late.
-        settled = Signal()
-        m.d.sync += settled.eq(~self.commit)
-        m.d.comb += self.shadow_busy.eq(Mux(self.active, busy[0], busy[1]) | ~settled)
-        with m.If(self.commit & ~self.shadow_busy):
+        # A word written just before the commit must have arrived in its table, and a frame may enter in the very
+        # clock of the swap: the commit takes effect some clocks late, and busy is looked at again after it.
+        coming = Signal(_SETTLE_CLOCKS)
+        accepted = self.commit & ~self.shadow_busy
+        swap = coming[-2]
+        m.d.sync += coming.eq(Cat(accepted, coming))
+        m.d.comb += [
+            self.committing.eq(self.commit | coming.any()),
+            self.shadow_busy.eq(Mux(self.active, busy[0], busy[1]) | coming.any()),
+        ]
+        with m.If(swap):
             m.d.sync += self.active.eq(~self.active)
             for bank in range(2):
                 with m.If(self.active != bank):

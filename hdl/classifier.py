@@ -130,12 +130,12 @@ class Classifier(wiring.Component):
         return (slot if slots > 1 else Const(0, 0)), bank, context, ternary, digit_lanes
 
     def _write_side(self, m, index_bits):
-        """The write bus to all lanes, registered once: it fans out over the whole chip."""
+        """The write bus to all lanes. It fans out over the whole chip: two clocks, one of them for the decoder."""
         return (
             registered(m, self.write_enable, "write_enable_1"),
             registered(m, self.write_index[index_bits:], "write_lane"),
-            registered(m, Cat(self.write_index[:index_bits], self.write_bank), "write_address"),
-            registered(m, self.write_data[:self.layout.rule_slots], "write_data_1"),
+            delay(m, Cat(self.write_index[:index_bits], self.write_bank), 2, "write_address"),
+            delay(m, self.write_data[:self.layout.rule_slots], 2, "write_data"),
         )
 
     def _lane(self, m, name, writer, number, address, index_bits=None):
@@ -147,7 +147,7 @@ class Classifier(wiring.Component):
         if index_bits is not None:
             write_address = Cat(write_address[:index_bits], write_address[-1])
         m.d.comb += [
-            write_port.en.eq(write_enable & (write_lane == number)),
+            write_port.en.eq(registered(m, write_enable & (write_lane == number), f"{name}_written")),
             write_port.addr.eq(write_address),
             write_port.data.eq(write_data),
             read_port.addr.eq(Cat(address)),

@@ -39,6 +39,7 @@ class Intake(wiring.Component):
 
     Ports
     -----
+    enable                  low: nothing is accepted, from the second clock on
     i                       packet stream, frames of 1 byte and up
     o                       FrameSummary of every frame, in order, when it has ended
     i_decided, i_decision   the verdicts, in the same order
@@ -52,6 +53,7 @@ class Intake(wiring.Component):
         self._parameters = parameters
         self._direction = direction
         super().__init__({
+            "enable": In(1),
             "i": In(packet_signature(parameters.width)),
             "o": Out(stream.Signature(FrameSummary)),
             "i_decided": In(1),
@@ -69,7 +71,7 @@ class Intake(wiring.Component):
 
         # Accept a beat when the parser does and a verdict's place is free.
         undecided = Signal(range(UNDECIDED_FRAMES + 1))
-        room = registered(m, undecided < UNDECIDED_FRAMES - 4, "room")
+        room = registered(m, self.enable & (undecided < UNDECIDED_FRAMES - 4), "room")
         accept = Signal()
         m.d.comb += [
             self.i.ready.eq(parser.i.ready & room),
@@ -79,7 +81,8 @@ class Intake(wiring.Component):
             queue.i_valid.eq(accept),
             queue.i.eq(self.i.payload),
         ]
-        m.d.sync += undecided.eq(undecided + (accept & self.i.p.last) - self.i_decided)
+        frame_in = registered(m, accept & self.i.p.last, "frame_in")
+        m.d.sync += undecided.eq(undecided + frame_in - self.i_decided)
 
         # Measure it, and note how it ended beside the queue's own answer.
         first = Signal(init=1)

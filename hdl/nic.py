@@ -75,12 +75,9 @@ class MirrorNic(wiring.Component):
         intakes = (net_intake, host_intake)
 
         # Frames come in.
-        for port, intake in ((self.i_net, net_intake), (self.i_host, host_intake)):
-            m.d.comb += [
-                intake.i.payload.eq(port.payload),
-                intake.i.valid.eq(port.valid & counters.o_ready),
-                port.ready.eq(intake.i.ready & counters.o_ready),
-            ]
+        wiring.connect(m, wiring.flipped(self.i_net), net_intake.i)
+        wiring.connect(m, wiring.flipped(self.i_host), host_intake.i)
+        m.d.comb += [intake.enable.eq(counters.o_ready) for intake in intakes]
 
         # They are judged, in turn, by the active bank.
         self._take_turns(m, intakes, matcher)
@@ -103,7 +100,7 @@ class MirrorNic(wiring.Component):
         wiring.connect(m, wiring.flipped(self.bus), registers.bus)
         self._identify(m, registers, banks)
         self._write_tables(m, registers, banks, matcher, encapsulator)
-        self._read_counters(m, registers, counters)
+        self._read_counters(m, registers, counters, banks)
         return m
 
     def _take_turns(self, m, intakes, matcher):
@@ -227,13 +224,14 @@ class MirrorNic(wiring.Component):
             encapsulator.write_data.eq(write.data),
         ]
 
-    def _read_counters(self, m, registers, counters):
+    def _read_counters(self, m, registers, counters, banks):
         address = registers.w_counter_address
         m.d.comb += [
             counters.read.eq(registers.w_counter_address_strobe),
             counters.read_group.eq(address.group),
             counters.read_index.eq(address.index),
-            registers.hold.eq(registers.w_counter_address_strobe | counters.read_busy),
+            # Reads wait for what the host has just asked for: a snapshot, or a commit.
+            registers.hold.eq(registers.w_counter_address_strobe | counters.read_busy | banks.committing),
             registers.r_counter_frames_low.value.eq(counters.frames[:32]),
             registers.r_counter_frames_high.value.eq(counters.frames[32:]),
             registers.r_counter_bytes_low.value.eq(counters.octets[:32]),

@@ -11,7 +11,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .pipeline import delay
+from .pipeline import delay, registered
 from .tables import (
     GENERAL_ENI_BASE,
     GENERAL_ENI_STRIDE,
@@ -41,7 +41,7 @@ class GeneralTable(wiring.Component):
     """Table 3 of the register map: flags, source port and the ENIs' addresses, two banks, in registers.
 
     Ports: ``write_*`` as in the classifier; ``flags``, ``source_port`` and ``enis`` are arrays of both banks
-    (``flags[bank]``), constant while the host leaves the bank alone. A write shows after one clock.
+    (``flags[bank]``), constant while the host leaves the bank alone. A write shows after two clocks.
     """
 
     def __init__(self, parameters):
@@ -58,25 +58,30 @@ class GeneralTable(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        high = data.View(EniHigh, self.write_data[:EniHigh.as_shape().size])
+        word = registered(m, self.write_data, "word")
+        high = data.View(EniHigh, word[:EniHigh.as_shape().size])
         for bank in range(2):
-            with m.If(self.write_enable & (self.write_bank == bank)), m.Switch(self.write_index):
-                with m.Case(GENERAL_FLAGS):
-                    m.d.sync += self.flags[bank].eq(self.write_data)
-                with m.Case(GENERAL_SOURCE_PORT):
-                    m.d.sync += self.source_port[bank].eq(self.write_data)
-                for number in range(self._enis):
-                    base = GENERAL_ENI_BASE + GENERAL_ENI_STRIDE * number
-                    entry = self.enis[bank][number]
-                    with m.Case(base):
-                        m.d.sync += entry.mac[:32].eq(self.write_data)
-                    with m.Case(base + 1):
-                        m.d.sync += [
-                            entry.mac[32:].eq(high.mac), entry.valid.eq(high.valid),
-                            entry.has_resolver.eq(high.has_resolver),
-                        ]
-                    with m.Case(base + 2):
-                        m.d.sync += entry.resolver.eq(self.write_data)
+            def written(index, bank=bank):
+                """The word for this index is at hand: decoded a clock ahead, the compare is wide."""
+                hit = self.write_enable & (self.write_bank == bank) & (self.write_index == index)
+                return registered(m, hit, f"written_{bank}_{index}")
+
+            with m.If(written(GENERAL_FLAGS)):
+                m.d.sync += self.flags[bank].eq(word)
+            with m.If(written(GENERAL_SOURCE_PORT)):
+                m.d.sync += self.source_port[bank].eq(word)
+            for number in range(self._enis):
+                base = GENERAL_ENI_BASE + GENERAL_ENI_STRIDE * number
+                entry = self.enis[bank][number]
+                with m.If(written(base)):
+                    m.d.sync += entry.mac[:32].eq(word)
+                with m.If(written(base + 1)):
+                    m.d.sync += [
+                        entry.mac[32:].eq(high.mac), entry.valid.eq(high.valid),
+                        entry.has_resolver.eq(high.has_resolver),
+                    ]
+                with m.If(written(base + 2)):
+                    m.d.sync += entry.resolver.eq(word)
         return m
 
 

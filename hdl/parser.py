@@ -91,6 +91,33 @@ class State(enum.Enum, shape=4):
     DONE = 10
 
 
+class Facts(data.Struct):
+    """What the walk has found out so far."""
+
+    group: 1
+    kind: Kind
+    ip_complete: 1
+    has_protocol: 1
+    has_ports: 1
+    fragment: 1
+
+
+class Fields(data.Struct):
+    """What the four bytes of a word are: at most one flag is set."""
+
+    mac_start: 1
+    mac_middle: 1
+    mac_end: 1
+    first_type: 1
+    source: 4
+    destination: 4
+    protocol_first: 1
+    protocol_second: 1
+    protocol_third: 1
+    ports: 1
+    echo: 1
+
+
 def _word_layout():
     return data.StructLayout({"data": 32, "count": range(WORD_BYTES + 1), "last": 1})
 
@@ -133,7 +160,7 @@ class WordParser(wiring.Component):
     done  nothing more of the current frame matters: the feeder may hand over only its last word
 
     Throughput: one word per clock, frames back to back without idle clock as long as ``o`` is taken.
-    Latency: Headers stand at ``o`` three clocks after the last word.
+    Latency: Headers stand at ``o`` four clocks after the last word.
     Bad input: a frame that ends in the middle of a header never stalls; see ``docs/decisions.md`` section 3.
     """
 
@@ -166,6 +193,10 @@ class WordParser(wiring.Component):
         first_kind = Signal(Next)               # byte 0 of the view as a next-header number
         protocol_kind = Signal(Next)            # byte 1 (IPv4) ...
         third_kind = Signal(Next)               # ... and byte 2 (IPv6)
+        sound_v4 = Signal()                     # byte 0 opens an IPv4 header: version 4, at least five words
+        sound_v6 = Signal()
+        echo_v4 = Signal()                      # byte 0 as an ICMP type
+        echo_v6 = Signal()
         more_fragments = Signal()
         offset_v4 = Signal()
         offset_v6 = Signal()
@@ -185,6 +216,10 @@ class WordParser(wiring.Component):
                 first_kind.eq(_next_kind(m, "first_next", aligned[0:8])),
                 protocol_kind.eq(_next_kind(m, "protocol_next", aligned[8:16])),
                 third_kind.eq(_next_kind(m, "third_next", aligned[16:24])),
+                sound_v4.eq((aligned[4:8] == 4) & (aligned[0:4] >= 5)),
+                sound_v6.eq(aligned[4:8] == 6),
+                echo_v4.eq((aligned[0:8] == 8) | (aligned[0:8] == 0)),
+                echo_v6.eq((aligned[0:8] == 128) | (aligned[0:8] == 129)),
                 # IPv4: byte 2 is flags and offset high, byte 3 offset low. IPv6: offset in the upper 13 bits.
                 more_fragments.eq(aligned[21]),
                 offset_v4.eq(aligned[16:21].any() | aligned[24:32].any()),
@@ -203,10 +238,10 @@ class WordParser(wiring.Component):
             with m.If(self.i.valid):
                 m.d.sync += half.eq(self.i.p.data[16:])
 
-        # Stage 2: the walk through the headers.
+        # Stage 2: the walk through the headers. It only decides what the four bytes are; the bytes themselves are
+        # put away a clock later, by one flag per field.
         state = Signal(State)
-        work = Signal(Headers)
-        ip_complete = Signal()
+        facts = Signal(Facts)
         following = Signal(Next)                # what comes behind the header being read
         tags = Signal(range(3))
         word = Signal(range(10))                # word of the fixed IP header
@@ -216,48 +251,40 @@ class WordParser(wiring.Component):
         past_bound = Signal()
         fragment_behind = Signal()              # not a first fragment: no ports behind this header
         finish = Signal()                       # the frame's last word has been taken
-
-        number_0 = view[0:8]
+        field = Signal(Fields)                  # what the bytes of the view are
 
         def behind(kind):
             """The state that reads what stands behind an IP or extension header."""
-            payload = (kind == Next.PORTS) | Mux(work.kind == Kind.IPV6, kind == Next.ICMPV6, kind == Next.ICMP)
-            return Mux(_is_extension(kind) & (work.kind == Kind.IPV6),
+            payload = (kind == Next.PORTS) | Mux(facts.kind == Kind.IPV6, kind == Next.ICMPV6, kind == Next.ICMP)
+            return Mux(_is_extension(kind) & (facts.kind == Kind.IPV6),
                        Mux(past_bound, State.DONE, State.EXTENSION),
                        Mux(payload & ~fragment_behind, State.PORTS, State.DONE))
 
         step = Signal()
         m.d.comb += step.eq(valid & advance & complete)
-        with m.If(valid & advance):
-            m.d.sync += finish.eq(last)
-        with m.Elif(advance):
-            m.d.sync += finish.eq(0)
-
+        with m.If(advance):
+            m.d.sync += finish.eq(valid & last)
+        # What is passed on is cleared in the same clock, in which the next frame's first word may already come.
+        with m.If(finish & advance):
+            m.d.sync += [
+                facts.eq(0), tags.eq(0), word.eq(0), headers_read.eq(0), past_bound.eq(0), fragment_behind.eq(0),
+            ]
         with m.If(step), m.Switch(state):
             with m.Case(State.MAC_START):
-                # Whatever the previous frame left behind has been handed over in this very clock.
-                m.d.sync += [
-                    work.eq(0), ip_complete.eq(0), tags.eq(0), word.eq(0), headers_read.eq(0),
-                    past_bound.eq(0), fragment_behind.eq(0), state.eq(State.MAC_MIDDLE),
-                ]
-                if not self._egress:
-                    m.d.sync += [work.group.eq(view[16]), work.mac[0:16].eq(view[16:32])]
+                m.d.comb += field.mac_start.eq(1)
+                m.d.sync += [state.eq(State.MAC_MIDDLE), facts.group.eq(0 if self._egress else view[16])]
             with m.Case(State.MAC_MIDDLE):
+                m.d.comb += field.mac_middle.eq(1)
                 m.d.sync += state.eq(State.MAC_END)
-                if not self._egress:
-                    m.d.sync += work.mac[16:48].eq(view)
             with m.Case(State.MAC_END):
+                m.d.comb += field.mac_end.eq(1)
                 m.d.sync += state.eq(State.TYPE)
-                if self._egress:
-                    m.d.sync += work.mac[0:32].eq(view)
             with m.Case(State.TYPE):
-                if self._egress:
-                    with m.If(tags == 0):
-                        m.d.sync += work.mac[32:48].eq(view[0:16])
+                m.d.comb += field.first_type.eq(tags == 0)
                 with m.If(type_is_tag & (tags != 2)):
                     m.d.sync += tags.eq(tags + 1)
                 with m.Else():
-                    m.d.sync += work.kind.eq(type_kind)
+                    m.d.sync += facts.kind.eq(type_kind)
                     with m.If(type_kind == Kind.IPV4):
                         m.d.sync += state.eq(State.IPV4)
                     with m.Elif(type_kind == Kind.IPV6):
@@ -270,60 +297,57 @@ class WordParser(wiring.Component):
                 with m.Switch(word):
                     with m.Case(0):
                         m.d.sync += options.eq(view[0:4] - 5)
-                        with m.If((view[4:8] != 4) | (view[0:4] < 5)):
+                        with m.If(~sound_v4):
                             m.d.sync += state.eq(State.DONE)
                     with m.Case(1):
-                        m.d.sync += [work.fragment.eq(more_fragments | offset_v4), fragment_behind.eq(offset_v4)]
+                        m.d.sync += [facts.fragment.eq(more_fragments | offset_v4), fragment_behind.eq(offset_v4)]
                     with m.Case(2):
-                        m.d.sync += [
-                            work.protocol.eq(view[8:16]), work.has_protocol.eq(1), following.eq(protocol_kind),
-                        ]
+                        m.d.comb += field.protocol_second.eq(1)
+                        m.d.sync += [facts.has_protocol.eq(1), following.eq(protocol_kind)]
                     with m.Case(3):
-                        m.d.sync += work.source[0:32].eq(view)
+                        m.d.comb += field.source[0].eq(1)
                     with m.Case(4):
-                        m.d.sync += work.destination[0:32].eq(view)
+                        m.d.comb += field.destination[0].eq(1)
                         with m.If(options != 0):
                             m.d.sync += state.eq(State.OPTIONS)
                         with m.Else():
-                            m.d.sync += [ip_complete.eq(1), state.eq(behind(following))]
+                            m.d.sync += [facts.ip_complete.eq(1), state.eq(behind(following))]
             with m.Case(State.OPTIONS):
                 m.d.sync += options.eq(options - 1)
                 with m.If(options == 1):
-                    m.d.sync += [ip_complete.eq(1), state.eq(behind(following))]
+                    m.d.sync += [facts.ip_complete.eq(1), state.eq(behind(following))]
 
             with m.Case(State.IPV6):
                 m.d.sync += word.eq(word + 1)
                 with m.Switch(word):
-                    with m.Case(0), m.If(view[4:8] != 6):
+                    with m.Case(0), m.If(~sound_v6):
                         m.d.sync += state.eq(State.DONE)
                     with m.Case(1):
-                        m.d.sync += [
-                            work.protocol.eq(view[16:24]), work.has_protocol.eq(~_is_extension(third_kind)),
-                            following.eq(third_kind),
-                        ]
+                        m.d.comb += field.protocol_third.eq(1)
+                        m.d.sync += [facts.has_protocol.eq(~_is_extension(third_kind)), following.eq(third_kind)]
                     for index in range(4):
                         with m.Case(2 + index):
-                            m.d.sync += work.source.word_select(index, 32).eq(view)
+                            m.d.comb += field.source[index].eq(1)
                         with m.Case(6 + index):
-                            m.d.sync += work.destination.word_select(index, 32).eq(view)
+                            m.d.comb += field.destination[index].eq(1)
                             if index == 3:
-                                m.d.sync += [ip_complete.eq(1), state.eq(behind(following))]
+                                m.d.sync += [facts.ip_complete.eq(1), state.eq(behind(following))]
 
             with m.Case(State.EXTENSION):
+                m.d.comb += field.protocol_first.eq(1)
                 m.d.sync += [
                     headers_read.eq(headers_read + 1),
                     past_bound.eq(headers_read == self._extension_headers - 1),
                     following.eq(first_kind),
-                    work.protocol.eq(number_0),
-                    work.has_protocol.eq(~_is_extension(first_kind)),
+                    facts.has_protocol.eq(~_is_extension(first_kind)),
                     state.eq(State.SKIP),
                 ]
                 with m.If(following == Next.FRAGMENT):
                     m.d.sync += skip.eq(1)
                     with m.If(fragment_v6):
-                        m.d.sync += work.fragment.eq(1)
+                        m.d.sync += facts.fragment.eq(1)
                     with m.If(offset_v6):
-                        m.d.sync += [work.has_protocol.eq(1), state.eq(State.DONE)]
+                        m.d.sync += [facts.has_protocol.eq(1), state.eq(State.DONE)]
                 with m.Elif(following == Next.AH):
                     m.d.sync += skip.eq(view[8:16] + 1)
                 with m.Else():
@@ -335,41 +359,68 @@ class WordParser(wiring.Component):
 
             with m.Case(State.PORTS):
                 m.d.sync += state.eq(State.DONE)
+                is_echo = Mux(following == Next.ICMP, echo_v4, echo_v6)
                 with m.If(following == Next.PORTS):
-                    m.d.sync += [
-                        work.source_port.eq(Cat(view[8:16], view[0:8])),
-                        work.destination_port.eq(Cat(view[24:32], view[16:24])),
-                        work.has_ports.eq(1),
-                    ]
-                with m.Elif(self._is_echo(view[0:8], following) & ~work.fragment & followed):
-                    m.d.sync += work.echo.eq(Cat(lookahead[8:16], lookahead[0:8]))
+                    m.d.comb += field.ports.eq(1)
+                    m.d.sync += facts.has_ports.eq(1)
+                with m.Elif(is_echo & ~facts.fragment & followed):
+                    m.d.comb += field.echo.eq(1)
         with m.If(valid & advance & last):
             m.d.sync += state.eq(State.MAC_START)
-        with m.If(valid & advance & last & (state == State.MAC_START)):
-            # A frame of one incomplete word: nothing of the previous frame may show through.
-            m.d.sync += [work.eq(0), ip_complete.eq(0)]
 
         # Nothing behind DONE matters, but the next frame's first words are already on their way once the
         # last word is in stage 1.
         m.d.comb += self.done.eq((state == State.DONE) & ~(valid & last))
 
-        # Stage 3: hand over.
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        # Looks at registers alone: answers are taken long before the next frame's last word.
-        m.d.comb += advance.eq(~finish | ~self.o.valid)
-        is_ip = (work.kind == Kind.IPV4) | (work.kind == Kind.IPV6)
-        with m.If(finish & advance):
-            m.d.sync += [
-                self.o.valid.eq(1),
-                self.o.p.eq(work),
-                self.o.p.malformed.eq(is_ip & ~ip_complete),
-            ]
+        self._put_away(m, advance, field, view, lookahead, finish, facts)
         return m
 
-    @staticmethod
-    def _is_echo(kind, following):
-        return Mux(following == Next.ICMP, (kind == 8) | (kind == 0), (kind == 128) | (kind == 129))
+    def _put_away(self, m, advance, field, view, lookahead, finish, facts):
+        """Stage 3: the bytes go where their flag says; with the frame's last ones, hand over."""
+        flag, octets, ahead = Signal(Fields), Signal(32), Signal(16)
+        found, complete = Signal(Facts), Signal()
+        with m.If(advance):
+            m.d.sync += [flag.eq(field), octets.eq(view), ahead.eq(lookahead), complete.eq(finish)]
+            with m.If(finish):
+                m.d.sync += found.eq(facts)
+        headers = Signal(Headers)
+
+        m.d.comb += advance.eq(~complete | ~self.o.valid)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(complete & advance):
+            is_ip = (found.kind == Kind.IPV4) | (found.kind == Kind.IPV6)
+            m.d.sync += [
+                self.o.valid.eq(1),
+                self.o.p.eq(headers),
+                self.o.p.group.eq(found.group),
+                self.o.p.kind.eq(found.kind),
+                self.o.p.malformed.eq(is_ip & ~found.ip_complete),
+                self.o.p.has_protocol.eq(found.has_protocol),
+                self.o.p.has_ports.eq(found.has_ports),
+                self.o.p.fragment.eq(found.fragment),
+                headers.eq(0),
+            ]
+
+        def put(when, target, value):
+            with m.If(when & advance):
+                m.d.sync += target.eq(value)
+
+        if self._egress:
+            put(flag.mac_end, headers.mac[0:32], octets)
+            put(flag.first_type, headers.mac[32:48], octets[0:16])
+        else:
+            put(flag.mac_start, headers.mac[0:16], octets[16:32])
+            put(flag.mac_middle, headers.mac[16:48], octets)
+        for index in range(4):
+            put(flag.source[index], headers.source.word_select(index, 32), octets)
+            put(flag.destination[index], headers.destination.word_select(index, 32), octets)
+        put(flag.protocol_first, headers.protocol, octets[0:8])
+        put(flag.protocol_second, headers.protocol, octets[8:16])
+        put(flag.protocol_third, headers.protocol, octets[16:24])
+        put(flag.ports, headers.source_port, Cat(octets[8:16], octets[0:8]))
+        put(flag.ports, headers.destination_port, Cat(octets[24:32], octets[16:24]))
+        put(flag.echo, headers.echo, Cat(ahead[8:16], ahead[0:8]))
 
 
 class _Assembler(wiring.Component):
