@@ -2,8 +2,8 @@
 
 import pytest
 
-from hdl import verdict as gateware
 from harness import verdict as host
+from hdl import verdict as gateware
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [
