@@ -1,0 +1,1 @@
+"""cocotb benches, the Verilator build, the native pump."""

@@ -1,0 +1,150 @@
+"""``make bench``: clock cycles per second of the native pump beside hand-written cocotb, on the same frames.
+
+Both drive the exported top with the example's policy, frames back to back on both inputs. The
+copies and verdicts of both must be equal. Seconds are processor time of the simulating process, so that other
+work on the machine does not blur the ratio. The result goes to ``build/bench.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+import sys
+import time
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from harness.capture import open_capture
+from harness.commands.common import DirectionChooser
+from harness.engines import Flags, Frame
+from harness.errors import HalfsilverError
+from harness.image import build_image
+from harness.policy import Policy
+from harness.verdict import Direction
+from hdl.parameters import NicParameters
+from hdl.registers import REGISTERS
+from sim.build import BUILD, NIC_NAME, build_nic, nic_verilog, verilator_environment
+from sim.pump import Pacing, Pump, PumpRun
+from sim.run import make_example
+
+__all__ = ["main"]
+
+TARGET = 50
+REPEATS = 20
+"""The pump is so much faster that it takes the batch this many times, to be measured at all."""
+
+PREFIXES = {Direction.INGRESS: "s_axis_net", Direction.EGRESS: "s_axis_host"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; prints both speeds and their ratio. Exit code 0, or that of the error."""
+    parser = argparse.ArgumentParser(prog="python -m sim.bench", description=__doc__.partition("\n")[0])
+    parser.add_argument("--frames", type=int, default=400, metavar="N",
+                        help="frames of the example to use (default: %(default)s)")
+    parser.add_argument("--width", type=int, default=64, metavar="BITS",
+                        help="data width (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        print(_report(_measure(options.frames, options.width)))
+    except HalfsilverError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _measure(count: int, width: int) -> dict[str, Any]:
+    capture = make_example()
+    policy = Policy.load(capture.with_name("mirror.json"))
+    choose = DirectionChooser("auto", policy)
+    with open_capture(capture) as reader:
+        frames = [choose.frame(captured) for captured in islice(reader, count)]
+    parameters = NicParameters(width=width, enis=4)
+    writes = [*build_image(policy, Flags(), parameters),
+              (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))]
+    print(f"{len(frames)} frames; building both simulations ...", file=sys.stderr)
+    run, seconds, cycles = _run_pump(parameters, writes, frames)
+    print("hand-written cocotb, a minute or so ...", file=sys.stderr)
+    slow = _run_cocotb(parameters, writes, frames)
+    for what, mine, other in (("copies", run.copies, slow["copies"]), ("verdicts", run.verdicts, slow["verdicts"])):
+        if sorted(mine) != sorted(other):
+            raise HalfsilverError(f"pump and cocotb gave different {what}: {len(mine)} and {len(other)}")
+    return {
+        "width": width, "frames": len(frames), "bytes": sum(len(frame.data) for frame in frames),
+        "pump": _speed(cycles, seconds, REPEATS * len(frames)),
+        "cocotb": _speed(slow["cycles"], slow["seconds"], len(frames)),
+        "ratio": (cycles / seconds) / (slow["cycles"] / slow["seconds"]),
+    }
+
+
+def _speed(cycles: int, seconds: float, frames: int) -> dict[str, float]:
+    return {"cycles": cycles, "seconds": seconds, "cycles_per_second": cycles / seconds,
+            "frames_per_second": frames / seconds}
+
+
+def _run_pump(
+    parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame]
+) -> tuple[PumpRun, float, int]:
+    """The first of the repeats, and seconds and cycles of all."""
+    pump = Pump(build_nic(parameters))
+    pump.write(writes)
+    pacing = Pacing(full_rate=True)
+    start = time.process_time()
+    runs = [pump.run(frames, pacing) for _ in range(REPEATS)]
+    seconds = time.process_time() - start
+    pump.close()
+    return runs[0], seconds, sum(run.cycles for run in runs)
+
+
+def _run_cocotb(
+    parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame]
+) -> dict[str, Any]:
+    from cocotb_tools.runner import get_runner
+
+    place = BUILD / "bench"
+    place.mkdir(parents=True, exist_ok=True)
+    source, job = place / "nic.v", place / "job.pickle"
+    source.write_text(nic_verilog(parameters)[0])
+    job.write_bytes(pickle.dumps({
+        "writes": writes, "verdicts": len(frames), "settle": 32,
+        "frames": {prefix: [frame.data for frame in frames if frame.direction is direction]
+                   for direction, prefix in PREFIXES.items()}}))
+    result = job.with_suffix(".result")
+    result.unlink(missing_ok=True)
+    os.environ.update(verilator_environment())
+    # As the pump's library is compiled; -O3 for all would spend minutes on constructors that run once.
+    os.environ["MAKEFLAGS"] += " OPT_FAST=-O3"
+    runner = get_runner("verilator")
+    log = place / "cocotb.log"
+    try:
+        runner.build(sources=[source], hdl_toplevel=NIC_NAME, build_dir=place / "cocotb",
+                     build_args=["-Wno-fatal", "-Wno-lint", "-O3"], log_file=log)
+        runner.test(hdl_toplevel=NIC_NAME, test_module="sim.bench_cocotb", build_dir=place / "cocotb",
+                    test_dir=place, extra_env={"HALFSILVER_BENCH": str(job)}, log_file=log,
+                    results_xml=str(place / "results.xml"))
+    except (SystemExit, RuntimeError) as error:
+        raise HalfsilverError(f"the cocotb half failed: {error} (log: {log})") from None
+    if not result.exists():
+        raise HalfsilverError(f"the cocotb half gave no result (log: {log})")
+    answer: dict[str, Any] = pickle.loads(result.read_bytes())
+    return answer
+
+
+def _report(measured: dict[str, Any]) -> str:
+    path = BUILD / "bench.json"
+    path.write_text(json.dumps(measured, indent=2) + "\n")
+    lines = [
+        f"{measured['frames']} frames, {measured['bytes']:,} bytes, {measured['width']} bit, back to back",
+        f"{'':20}  {'cycles/s':>12}  {'frames/s':>12}"]
+    for name, label in (("pump", "native pump"), ("cocotb", "hand-written cocotb")):
+        speed = measured[name]
+        lines.append(f"{label:20}  {speed['cycles_per_second']:12,.0f}  {speed['frames_per_second']:12,.0f}")
+    met = "met" if measured["ratio"] >= TARGET else "MISSED"
+    lines.append(f"ratio {measured['ratio']:.0f}x (target {TARGET}x: {met}); copies and verdicts equal; {path}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""A Verilated NIC in this process: PyVerilator around the library, plus the native pump of ``pump.cpp``.
+
+``Pump`` moves frames, register accesses and records; what they mean is for ``harness.engines.verilator``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyverilator
+
+from harness.engines import Frame
+from harness.errors import HalfsilverError, UsageError
+
+__all__ = ["Access", "Pacing", "Pump", "PumpError", "PumpRun", "read", "write"]
+
+
+class PumpError(HalfsilverError):
+    """The simulated hardware broke a protocol, stopped, or answered what nobody asked."""
+
+
+class _Frame(ctypes.Structure):
+    _fields_ = (("offset", ctypes.c_uint64), ("length", ctypes.c_uint32), ("direction", ctypes.c_uint8),
+                ("bad", ctypes.c_uint8), ("drop", ctypes.c_uint8), ("padding", ctypes.c_uint8))
+
+
+class _Options(ctypes.Structure):
+    _fields_ = (("seed", ctypes.c_uint64), ("limit_bytes", ctypes.c_uint64),
+                ("limit_frames", ctypes.c_uint32), ("input_idle", ctypes.c_uint32),
+                ("output_stall", ctypes.c_uint32), ("timeout", ctypes.c_uint32),
+                ("full_rate", ctypes.c_uint32), ("padding", ctypes.c_uint32))
+
+
+class _Copy(ctypes.Structure):
+    _fields_ = (("offset", ctypes.c_uint64), ("cycle", ctypes.c_uint64), ("length", ctypes.c_uint32),
+                ("padding", ctypes.c_uint32))
+
+
+class _Verdict(ctypes.Structure):
+    _fields_ = (("record", ctypes.c_uint8 * 16), ("cycle", ctypes.c_uint64))
+
+
+class _Result(ctypes.Structure):
+    _fields_ = (("bytes", ctypes.c_void_p), ("copies", ctypes.POINTER(_Copy)),
+                ("verdicts", ctypes.POINTER(_Verdict)), ("copy_count", ctypes.c_uint64),
+                ("verdict_count", ctypes.c_uint64), ("cycles", ctypes.c_uint64))
+
+
+class _Access(ctypes.Structure):
+    _fields_ = (("address", ctypes.c_uint32), ("value", ctypes.c_uint32), ("kind", ctypes.c_uint32))
+
+
+_READ, _WRITE = range(2)
+
+Access = tuple[int, int, int]
+"""A step of a register plan, made by ``read`` or ``write``."""
+
+
+def read(address: int) -> Access:
+    """Read the register at a byte address."""
+    return address, 0, _READ
+
+
+def write(address: int, value: int) -> Access:
+    """Write the register at a byte address."""
+    return address, value, _WRITE
+
+
+_PROGRESS = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How frames are offered.
+
+    full_rate      both inputs back to back; otherwise a frame waits until all frames of the other direction
+                   are done and its own direction has no more than the limits outstanding, so that no copy
+                   finds the queue full and copies come out in input order
+    limit_bytes    paced: bytes offered and not yet done
+    limit_frames   paced: frames offered and not yet done
+    input_stalls   probability of an idle cycle at an input, 0 up to but not including 1
+    output_stalls  probability of a cycle without ``tready`` at the output, likewise
+    timeout        cycles without any progress after which the run is given up
+    """
+
+    full_rate: bool = False
+    limit_bytes: int = 8192
+    limit_frames: int = 2
+    input_stalls: float = 0.0
+    output_stalls: float = 0.0
+    timeout: int = 20_000
+
+    def __post_init__(self) -> None:
+        for name in ("input_stalls", "output_stalls"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and less than 1, not {getattr(self, name)!r}")
+
+
+@dataclass(slots=True)
+class PumpRun:
+    """Copies and 16-byte verdict records in the order they came out, each with its cycle."""
+
+    copies: list[bytes]
+    copy_cycles: list[int]
+    verdicts: list[bytes]
+    verdict_cycles: list[int]
+    cycles: int
+
+
+class Pump:
+    """One simulated NIC, reset and ready.
+
+    ``seed`` gives undefined bits their value and, mixed with the number of the batch, the stalls. ``waves``:
+    write a VCD file (the library must have been built with tracing). Several may exist in one process.
+    """
+
+    def __init__(self, library: Path, *, seed: int = 0, waves: Path | None = None) -> None:
+        undefined = ("pump", "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}")
+        self._simulation: Any = pyverilator.PyVerilator(str(library), command_args=undefined)
+        self._native = self._simulation.lib
+        self._model = ctypes.c_void_p(self._simulation.model)
+        self._native.pump_error.restype = ctypes.c_char_p
+        self._seed = seed
+        self._batches = 0
+        if waves is not None:
+            waves.parent.mkdir(parents=True, exist_ok=True)
+            self._simulation.start_vcd_trace(str(waves), auto_tracing=False)
+        self._native.pump_reset(self._model)
+
+    @property
+    def simulation(self) -> Any:
+        """The PyVerilator object: ports by name in ``.io``, single clock ticks, waves."""
+        return self._simulation
+
+    def reset(self) -> None:
+        """Hold reset for four clocks."""
+        self._native.pump_reset(self._model)
+
+    def write(self, writes: Sequence[tuple[int, int]]) -> None:
+        """Write registers, (byte address, value) each, in order."""
+        self.access([write(address, value) for address, value in writes])
+
+    def read(self, addresses: Sequence[int]) -> list[int]:
+        """Read registers at byte addresses, in order."""
+        return self.access([read(address) for address in addresses])
+
+    def access(self, plan: Sequence[Access]) -> list[int]:
+        """Register accesses in order; returns the values read. Errors: PumpError."""
+        accesses = (_Access * len(plan))(*[_Access(*step) for step in plan])
+        self._check(self._native.pump_registers(self._model, accesses, ctypes.c_uint64(len(plan))))
+        return [step.value for step in accesses if step.kind == _READ]
+
+    def run(
+        self, frames: Sequence[Frame], pacing: Pacing, progress: Callable[[int], None] | None = None
+    ) -> PumpRun:
+        """Send a batch and wait until it is through.
+
+        ``progress`` is called now and then with the number of frames judged. Errors: PumpError; UsageError for
+        a frame without any byte, which no packet port can carry.
+        """
+        table = (_Frame * len(frames))()
+        offset = 0
+        for index, frame in enumerate(frames):
+            if not frame.data:
+                raise UsageError(f"frame {index + 1} of the batch has no bytes: no packet port can carry it")
+            table[index] = _Frame(
+                offset, len(frame.data), frame.direction, frame.bad, frame.dropped, 0)
+            offset += len(frame.data)
+        data = b"".join([frame.data for frame in frames])
+        options = _Options(
+            self._seed ^ (self._batches << 32), pacing.limit_bytes, pacing.limit_frames,
+            round(pacing.input_stalls * 65536), round(pacing.output_stalls * 65536), pacing.timeout,
+            pacing.full_rate, 0)
+        self._batches += 1
+        raised: list[BaseException] = []
+
+        def report(done: int) -> int:
+            try:
+                if progress is not None:
+                    progress(done)
+            except BaseException as error:  # Ctrl-C must stop the native loop, not vanish in it
+                raised.append(error)
+            return len(raised)
+
+        result = _Result()
+        status = self._native.pump_run(
+            self._model, data, table, ctypes.c_uint64(len(frames)), ctypes.byref(options), _PROGRESS(report),
+            ctypes.byref(result))
+        if raised:
+            raise raised[0]
+        self._check(status)
+        copies = result.copies[:result.copy_count]
+        verdicts = result.verdicts[:result.verdict_count]
+        run = PumpRun(
+            [ctypes.string_at(result.bytes + copy.offset, copy.length) for copy in copies],
+            [copy.cycle for copy in copies], [bytes(verdict.record) for verdict in verdicts],
+            [verdict.cycle for verdict in verdicts], result.cycles)
+        self._native.pump_release(self._model)
+        return run
+
+    def close(self) -> None:
+        """End the simulation; an open wave file is finished."""
+        if self._simulation is not None:
+            with contextlib.suppress(AttributeError):
+                if self._simulation.vcd_trace is not None:
+                    self._simulation.stop_vcd_trace()
+            self._simulation = None
+
+    def _check(self, status: int) -> None:
+        if status:
+            raise PumpError(f"simulation: {self._native.pump_error(self._model).decode()}")

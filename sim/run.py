@@ -1,0 +1,77 @@
+"""``make sim``: a capture through the gateware under Verilator, compared with the golden model.
+
+Without ``--pcap`` the project's own example is made and used. The run is ``halfsilver mirror --engine verilator``;
+its copies and verdicts are written under ``build/sim``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cli import main as halfsilver
+from harness.errors import EXIT_USAGE, HalfsilverError
+from sim.build import BUILD, ROOT
+
+__all__ = ["main", "make_example"]
+
+EXAMPLE = BUILD / "example"
+OUTPUT = BUILD / "sim"
+EXAMPLE_TIMEOUT = 300
+"""Seconds the example's script may take."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code of ``halfsilver``."""
+    parser = argparse.ArgumentParser(prog="python -m sim.run", description=__doc__.partition("\n")[0])
+    parser.add_argument("--pcap", help="capture to read; default: the project's example")
+    parser.add_argument("--config", help="policy, as `aws ec2 describe-*` prints it; default: the example's")
+    parser.add_argument("--seed", type=int, default=1, help="of the random pauses (default: %(default)s)")
+    parser.add_argument("--full-rate", action="store_true", help="frames back to back on both ports")
+    parser.add_argument("--waves", action="store_true", help="write build/sim/waves.vcd (slow, large)")
+    options = parser.parse_args(arguments)
+    if options.pcap and not options.config:
+        print("error: --pcap needs --config, the policy that says what is mirrored (with make: PCAP= CONFIG=)",
+              file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        pcap = options.pcap or str(make_example())
+    except HalfsilverError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    if options.waves:
+        os.environ["HALFSILVER_WAVES"] = str(OUTPUT / "waves.vcd")
+        print(f"waves: {_shown(OUTPUT / 'waves.vcd')}", file=sys.stderr)
+    return halfsilver([
+        "mirror", "--engine", "verilator", "-r", pcap, "-c", options.config or str(EXAMPLE / "mirror.json"),
+        "-w", _shown(OUTPUT / "mirrored.pcapng"), "--verdicts", _shown(OUTPUT / "verdicts.jsonl"),
+        "--seed", str(options.seed), *(["--full-rate"] if options.full_rate else [])])
+
+
+def make_example() -> Path:
+    """The example capture; its script says where it comes from and makes the same file each time."""
+    script = ROOT / "examples" / "make_example.py"
+    capture = EXAMPLE / "example.pcap"
+    newest = max(path.stat().st_mtime_ns for path in (script, script.with_name("mirror.json")))
+    if capture.exists() and capture.stat().st_mtime_ns > newest:
+        return capture
+    done = subprocess.run([sys.executable, str(script), str(EXAMPLE)], capture_output=True, text=True,
+                          timeout=EXAMPLE_TIMEOUT, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise HalfsilverError(f"{script} failed: {lines[-1]}")
+    return capture
+
+
+def _shown(path: Path) -> str:
+    """A path below the working directory as the user would type it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
