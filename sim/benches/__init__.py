@@ -1,0 +1,77 @@
+"""The cocotb benches: which test modules there are, what each runs on, and in which builds.
+
+Nothing here imports cocotb or Amaranth; a bench learns its build from the variable ``HALFSILVER_BENCH``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["BENCHES", "BUILD_VARIABLE", "Bench", "Build", "parameters_of_build"]
+
+BUILD_VARIABLE = "HALFSILVER_BENCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A block (``hdl`` module and class) with the NicParameters that differ from the defaults."""
+
+    block: str
+    parameters: tuple[tuple[str, int], ...]
+    options: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Short name: class and width, as in ``AxiNic-64``."""
+        return f"{self.block.rpartition('.')[2]}-{self.width}"
+
+    @property
+    def width(self) -> int:
+        """Data width in bits."""
+        return dict(self.parameters)["width"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A test module of this package and the builds it runs on. ``timeout`` in seconds, for each."""
+
+    name: str
+    builds: tuple[Build, ...]
+    timeout: float = 300
+
+    @property
+    def module(self) -> str:
+        """Python module with the tests."""
+        return f"sim.benches.{self.name}"
+
+
+def _build(block: str, width: int, **options: Any) -> Build:
+    """A build of one block. Few interfaces and slow lookups keep a model small where neither matters."""
+    size = {8: {"enis": 1, "lookup_clocks": 8}, 64: {"enis": 4}, 512: {"enis": 1}}[width]
+    return Build(block, (("width", width), *size.items()), tuple(options.items()))
+
+
+_CORE_8, _CORE_64, _CORE_512 = (_build("export.AxiNic", width) for width in (8, 64, 512))
+
+BENCHES = (
+    Bench("parser", (_build("parser.ParserBank", 8, egress=False), _build("parser.ParserBank", 64, egress=True),
+                     _build("parser.ParserBank", 512, egress=False))),
+    Bench("mirror_queue", tuple(_build("mirror_queue.MirrorQueue", width) for width in (8, 64, 512))),
+    Bench("encapsulator", (_build("encapsulator.Encapsulator", 64),)),
+    Bench("registers", (_CORE_8,)),
+    Bench("core", (_CORE_8, _CORE_64, _CORE_512)),
+    Bench("overload", (_CORE_8, _CORE_64, _CORE_512)),
+    Bench("rule_sets", (_CORE_8, _CORE_64, _CORE_512)),
+    Bench("throughput", (_CORE_8, _CORE_64)),
+)
+"""In the order of the pipeline, blocks before the core."""
+
+
+def parameters_of_build() -> Any:
+    """NicParameters of the build that is being simulated (inside the simulator)."""
+    from hdl.parameters import NicParameters
+
+    return NicParameters(**json.loads(os.environ[BUILD_VARIABLE]))

@@ -1,0 +1,301 @@
+"""The whole NIC (``hdl.export.AxiNic``) with drivers on every port, judged by the golden model as it runs.
+
+`NicBench` offers frames, loads rule sets over AXI4-Lite, and compares every verdict record and every copy the moment
+it comes out. The generation in a record says which rule set must explain the frame.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.engines import Counters, Flags, Frame, Tally
+from harness.golden.model import Model
+from harness.image import table_words
+from harness.policy import Policy
+from harness.verdict import Direction, Verdict, VerdictRecord
+from hdl.registers import REGISTERS
+from hdl.tables import Table
+from sim.benches import parameters_of_build
+from sim.benches.drivers import (
+    Access,
+    AxiLiteMaster,
+    AxiStreamSink,
+    AxiStreamSource,
+    Pace,
+    Signals,
+    Testbench,
+    always,
+    bursts,
+    now_and_then,
+)
+
+__all__ = ["PACES", "PARAMETERS", "WIDTH", "NicBench", "VerdictMonitor", "start"]
+
+PARAMETERS = parameters_of_build()
+WIDTH = PARAMETERS.width
+
+PACES: tuple[tuple[Pace, Pace], ...] = (
+    (always, always), (now_and_then(0.6), always), (always, now_and_then(0.7)), (bursts(25), bursts(25)))
+"""(inputs, output) patterns of pauses."""
+
+_SMALLEST_CHARGE = 64
+"""Bytes a frame counts for at least, so that the descriptors of short copies do not run out."""
+
+_RAM_TABLES = (Table.LOOKUP.value, Table.OUTER.value)
+"""Tables in block RAM: their words outlive a reset, so only words that change are written again."""
+
+_banks: tuple[dict[tuple[int, int], int], ...] = ({}, {})
+"""What the block RAM of each bank holds, for as long as this simulation lives."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A frame's place in its mirror queue: bytes, and whether they are wanted no more."""
+
+    charge: int
+    done: bool = False
+
+
+class VerdictMonitor:
+    """Takes the verdict record of every clock that has one."""
+
+    def __init__(self, dut: Any, seen: Callable[[VerdictRecord], None]) -> None:
+        self._signals = Signals(dut, data="m_axis_verdict_tdata", valid="m_axis_verdict_tvalid")
+        self._seen = seen
+
+    def drive(self) -> None:
+        """Nothing to drive: the port has no ready."""
+
+    def sample(self) -> None:
+        if self._signals.get("valid"):
+            self._seen(VerdictRecord.from_bytes(self._signals.get("data").to_bytes(16, "little")))
+
+    def reset(self) -> None:
+        """Nothing is kept."""
+
+
+class NicBench:
+    """The NIC, its drivers, and what is expected of it.
+
+    full_rate  frames go back to back and ``congested`` is a fair answer where the golden model says ``mirrored``;
+               otherwise a frame waits until its copy is sure to find room, and must be mirrored
+    """
+
+    def __init__(self, dut: Any) -> None:
+        self.sources = {Direction.INGRESS: AxiStreamSource(dut, "s_axis_net", "s_axis_net_drop"),
+                        Direction.EGRESS: AxiStreamSource(dut, "s_axis_host")}
+        self.sink = AxiStreamSink(dut, "m_axis_net")
+        self.registers = AxiLiteMaster(dut)
+        self.testbench = Testbench(
+            dut, *self.sources.values(), VerdictMonitor(dut, self._judge), self.sink, self.registers)
+        for source in self.sources.values():
+            source.gate, source.sent = self._gate, self._sent
+        self.sink.received = self._compare_copy
+        self.full_rate = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is under way, counted or configured."""
+        self._offered: dict[Direction, deque[Frame]] = {direction: deque() for direction in Direction}
+        self._copies: dict[Direction, deque[tuple[_Held, bytes]]] = {direction: deque() for direction in Direction}
+        self._held: dict[Direction, deque[_Held]] = {direction: deque() for direction in Direction}
+        self._unjudged: dict[Direction, deque[_Held]] = {direction: deque() for direction in Direction}
+        self._sequence = dict.fromkeys(Direction, 0)
+        self.counters = Counters()
+        self.records: list[VerdictRecord] = []
+        self.generation = 0
+        self._models = {0: Model((), Flags(), 0, PARAMETERS.extension_headers)}
+
+    async def reset(self) -> None:
+        """Reset the NIC; all that was under way is gone, and there is no rule set."""
+        await self.testbench.reset()
+        self._forget()
+
+    # Frames
+
+    def send(self, frames: Iterable[Frame]) -> None:
+        """Queue frames at the inputs of their directions."""
+        for frame in frames:
+            self.sources[frame.direction].send(frame)
+
+    def set_paces(self, inputs: Pace, output: Pace) -> None:
+        """Patterns of pauses from now on."""
+        for source in self.sources.values():
+            source.pace = inputs
+        self.sink.pace = output
+
+    @property
+    def drained(self) -> bool:
+        """All frames are offered and judged, all copies are out."""
+        return (all(source.idle for source in self.sources.values()) and not any(self._offered.values())
+                and not any(self._copies.values()))
+
+    async def drain(self, limit: int = 400_000) -> None:
+        """Wait until everything is through, and see that nothing more comes."""
+        await self.testbench.until(lambda: self.drained, "verdicts and copies", limit)
+        await self.testbench.step(40)
+        assert not self.sink.partial, "the beginning of a copy that nobody expects"
+
+    def _gate(self, frame: Frame) -> bool:
+        """The queue gives room back in the order of the frames: what waits behind a copy is still held."""
+        charge = _charge(frame)
+        held = self._held[frame.direction]
+        while held and held[0].done:
+            held.popleft()
+        if not self.full_rate and held and sum(one.charge for one in held) + charge > PARAMETERS.queue_depth // 2:
+            return False
+        held.append(_Held(charge))
+        self._unjudged[frame.direction].append(held[-1])
+        return True
+
+    def _sent(self, frame: Frame) -> None:
+        self._offered[frame.direction].append(frame)
+
+    def _judge(self, record: VerdictRecord) -> None:
+        """Compare a record with the golden model's under the rule set that the record names."""
+        direction = record.direction
+        assert self._offered[direction], f"a verdict without a frame: {record}"
+        assert record.generation in self._models, f"there is no generation {record.generation}: {record}"
+        frame, held = self._offered[direction].popleft(), self._unjudged[direction].popleft()
+        trace = self._models[record.generation].judge(frame, self._sequence[direction])
+        self._sequence[direction] += 1
+        expected, octets = trace.record, trace.record.copied or trace.record.length
+        if self.full_rate and record.verdict is Verdict.CONGESTED and expected.verdict is Verdict.MIRRORED:
+            expected = replace(expected, verdict=Verdict.CONGESTED, copied=0)
+        assert record == expected, f"{record}, not {expected}, for {_shown(frame)}"
+        self.records.append(record)
+        _count(self.counters, record, octets)
+        if record.verdict is Verdict.MIRRORED:
+            assert trace.copy is not None
+            self._copies[direction].append((held, trace.copy))
+        else:
+            held.done = True
+
+    def _compare_copy(self, data: bytes) -> None:
+        """A copy is the next one of its direction; which that is, its inner MAC addresses tell."""
+        for copies in self._copies.values():
+            if copies and copies[0][1] == data:
+                held, _ = copies.popleft()
+                held.done = True
+                return
+        due = ", or ".join(copies[0][1].hex() for copies in self._copies.values() if copies)
+        raise AssertionError(f"copy {data.hex()}, not {due or 'any: none is due'}")
+
+    # Registers
+
+    async def access(self, *accesses: Access) -> list[int]:
+        """Wait for register accesses; returns the values of those that read. All must be answered OKAY."""
+        await self.testbench.until(lambda: self.registers.idle, "the registers", 600_000)
+        assert all(access.response == 0 for access in accesses), accesses
+        return [access.value or 0 for access in accesses]
+
+    async def read(self, name: str) -> dict[str, int]:
+        """Fields of a register."""
+        (value,) = await self.access(self.registers.read(REGISTERS.address(name)))
+        return dict(REGISTERS.unpack(name, value))
+
+    def write(self, name: str, **fields: int) -> Access:
+        """Queue a register write."""
+        return self.registers.write(REGISTERS.address(name), REGISTERS.pack(name, **fields))
+
+    async def load(self, policy: Policy, flags: Flags = Flags()) -> None:  # noqa: B008 (frozen)
+        """Write a rule set into the shadow bank and commit it; traffic goes on meanwhile."""
+        await self.stage(policy, flags)
+        await self.commit(policy, flags)
+
+    async def stage(self, policy: Policy, flags: Flags = Flags()) -> None:  # noqa: B008 (frozen)
+        """Write a rule set into the shadow bank as soon as that is free."""
+        status = await self.read("STATUS")
+        while status["shadow_busy"]:
+            status = await self.read("STATUS")
+        bank = _banks[1 - status["active_bank"]]
+        for table, start, words in table_words(policy, flags, PARAMETERS):
+            following = -1
+            for index, value in enumerate(words, start):
+                if table in _RAM_TABLES and bank.get((table, index)) == value:
+                    continue
+                bank[table, index] = value
+                if index != following:
+                    self.write("TABLE_ADDRESS", table=table, index=index)
+                self.write("TABLE_DATA", value=value)
+                following = index + 1
+        await self.access()
+
+    async def commit(self, policy: Policy, flags: Flags = Flags()) -> None:  # noqa: B008 (frozen)
+        """Commit what was staged: frames are judged by it from now on, and their records say so."""
+        self.generation += 1
+        self._models[self.generation] = Model(
+            policy.interfaces, flags, self.generation, PARAMETERS.extension_headers)
+        await self.access(self.write("COMMIT", go=1))
+        assert (await self.read("STATUS"))["generation"] == self.generation
+        assert (await self.read("REFUSED_WRITES"))["count"] == 0
+
+    async def check_counters(self) -> None:
+        """Every counter that there is, against the sums of the records."""
+        plan = list(_counter_places())
+        parts = ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")
+        accesses = []
+        for group, index, _ in plan:
+            self.write("COUNTER_ADDRESS", group=group, index=index)
+            accesses += [self.registers.read(REGISTERS.address(f"COUNTER_{part}")) for part in parts]
+        values = iter(await self.access(*accesses))
+        groups: tuple[dict[Any, Tally], ...] = (
+            dict(self.counters.verdicts), dict(self.counters.sessions), dict(self.counters.rules))
+        for group, _, key in plan:
+            frames = next(values) | next(values) << 32
+            octets = next(values) | next(values) << 32
+            tally = groups[group].pop(key, Tally())
+            assert (frames, octets) == (tally.frames, tally.octets), (
+                f"counter {key} of group {group}: {frames} frames, {octets} bytes, not {tally}")
+        assert not any(groups), f"counted, but there is no counter: {groups}"
+        offered = {direction: sum(tally.frames for (place, _), tally in self.counters.verdicts.items()
+                                  if place is direction) for direction in Direction}
+        assert offered == self._sequence, f"offered {self._sequence}, verdicts {offered}"
+
+
+async def start(dut: Any) -> NicBench:
+    """The NIC after reset."""
+    bench = NicBench(dut)
+    await bench.reset()
+    return bench
+
+
+def _charge(frame: Frame) -> int:
+    """Bytes of the mirror queue that the frame may take."""
+    octets = WIDTH // 8
+    return max(_SMALLEST_CHARGE, int(-(-len(frame.data) // octets) * octets))
+
+
+def _shown(frame: Frame) -> str:
+    cut = "" if len(frame.data) <= 300 else "..."
+    return f"{len(frame.data)} bytes {frame.data[:300].hex()}{cut} bad={frame.bad} dropped={frame.dropped}"
+
+
+def _count(counters: Counters, record: VerdictRecord, octets: int) -> None:
+    """``docs/decisions.md`` section 9; ``octets`` are those copied, or that would have been, or the frame's."""
+    counters.verdicts.setdefault((record.direction, record.verdict), Tally()).add(octets)
+    if record.eni is None or record.session is None:
+        return
+    if record.verdict is Verdict.MIRRORED:
+        counters.sessions.setdefault((record.eni, record.session), Tally()).add(octets)
+    if record.rule is not None:
+        place = (record.direction, record.eni, record.session, record.rule)
+        counters.rules.setdefault(place, Tally()).add(octets)
+
+
+def _counter_places() -> Iterable[tuple[int, int, tuple[int, ...]]]:
+    """(group, index, key in `Counters`) of all counters of the build."""
+    rounded = 1 << (PARAMETERS.enis - 1).bit_length()
+    for direction in Direction:
+        for verdict in Verdict:
+            yield 0, direction * 16 + verdict, (direction, verdict)
+    for eni in range(PARAMETERS.enis):
+        for session in range(PARAMETERS.sessions):
+            yield 1, eni * 4 + session, (eni, session)
+            for direction in Direction:
+                for rule in range(PARAMETERS.rules):
+                    index = ((direction * rounded + eni) * 4 + session) * 16 + rule
+                    yield 2, index, (direction, eni, session, rule)

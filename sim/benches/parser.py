@@ -1,0 +1,174 @@
+"""Parser bank: Headers of every frame against the golden model's parser."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import cocotb
+
+from harness.engines import Frame
+from harness.golden import parse as golden
+from harness.verdict import Direction
+from hdl.parser import Headers
+from sim.benches import parameters_of_build
+from sim.benches.drivers import Pace, PacketSource, Signals, Testbench, always, bursts, now_and_then
+from sim.benches.frames import LENGTHS, any_frame, frame_of_length, tcp6_frame
+
+WIDTH = parameters_of_build().width
+EGRESS = WIDTH == 64
+"""The 64-bit build takes the owner's MAC from the source address, the others from the destination."""
+
+_KINDS = {golden.Kind.ARP: 1, golden.Kind.IPV4: 2, golden.Kind.IPV6: 3}
+
+
+@dataclass
+class HeadersSink:
+    """Takes Headers from ``o`` and compares them with what the golden parser says of the next frame."""
+
+    signals: Signals
+    pace: Pace = always
+
+    def __post_init__(self) -> None:
+        self.expected: deque[Frame] = deque()
+        self.seen = 0
+        self._ready = False
+        self._layout = Headers.as_shape()
+
+    def drive(self) -> None:
+        self._ready = self.pace()
+        self.signals.put("ready", self._ready)
+
+    def sample(self) -> None:
+        if self._ready and self.signals.get("valid"):
+            assert self.expected, "headers without a frame"
+            self._compare(self.expected.popleft(), self.signals.get("payload"))
+            self.seen += 1
+
+    def reset(self) -> None:
+        self.expected.clear()
+        self.signals.put("ready", 0)
+
+    def _compare(self, frame: Frame, bits: int) -> None:
+        got = {name: bits >> place.offset & (1 << place.width) - 1 for name, place in self._layout}
+        expected = expected_headers(frame.data)
+        wrong = {name: f"{got[name]:#x}, not {value:#x}" for name, value in expected.items() if got[name] != value}
+        assert not wrong, f"headers of {frame.data.hex()}: {wrong}"
+
+
+def expected_headers(data: bytes) -> dict[str, int]:
+    """The fields that mean something for this frame, from the golden model.
+
+    Shorter than an Ethernet header: only that nothing of another frame shows through; that it is malformed is
+    seen by its length, elsewhere. Malformed, or not IP: no field of IP means anything.
+    """
+    if len(data) < golden.SHORTEST_FRAME:
+        return {"kind": 0, "malformed": 0, "has_protocol": 0, "has_ports": 0, "fragment": 0, "echo": 0}
+    headers = golden.parse(data)
+    fields = {"mac": int.from_bytes(data[6:12] if EGRESS else data[0:6], "little")}
+    if not EGRESS:
+        fields["group"] = data[0] & 1
+    malformed = headers.kind is golden.Kind.MALFORMED
+    fields["malformed"] = int(malformed)
+    if malformed:
+        return fields
+    fields["kind"] = _KINDS.get(headers.kind, 0)
+    if headers.kind not in (golden.Kind.IPV4, golden.Kind.IPV6):
+        return fields | {"has_ports": 0}
+    octets = 4 if headers.kind is golden.Kind.IPV4 else 16
+
+    def wire_order(address: int) -> int:
+        return int.from_bytes(address.to_bytes(octets, "big"), "little")
+
+    fields |= {
+        "source": wire_order(headers.source), "destination": wire_order(headers.destination),
+        "has_protocol": int(headers.protocol is not None), "has_ports": int(headers.ports is not None),
+        "fragment": int(headers.fragment), "echo": headers.echo or 0,
+    }
+    if headers.protocol is not None:
+        fields["protocol"] = headers.protocol
+    if headers.ports is not None:
+        fields["source_port"], fields["destination_port"] = headers.ports
+    return fields
+
+
+class Bench:
+    """The parser bank with its source and sink, after reset."""
+
+    def __init__(self, dut: Any) -> None:
+        self.source = PacketSource(dut, "i", WIDTH)
+        self.sink = HeadersSink(Signals(dut, payload="o__payload", valid="o__valid", ready="o__ready"))
+        self.testbench = Testbench(dut, self.source, self.sink)
+
+    async def run(self, frames: list[Frame]) -> None:
+        """Send frames and wait for the headers of all of them."""
+        self.sink.expected.extend(frames)
+        self.source.send(*frames)
+        octets = sum(len(frame.data) for frame in frames)
+        await self.testbench.until(lambda: not self.sink.expected, "headers", 2000 + 40 * octets)
+
+
+async def start(dut: Any) -> Bench:
+    bench = Bench(dut)
+    await bench.testbench.reset()
+    return bench
+
+
+PACES = (("no pauses", always, always), ("idle", now_and_then(0.5), always), ("slow reader", always, now_and_then(0.1)),
+         ("bursts", bursts(12), bursts(40)))
+
+
+@cocotb.test()
+async def sizes_and_pauses(dut: Any) -> None:
+    """Every length from 1 byte, under each pattern of pauses."""
+    bench = await start(dut)
+    for _, bench.source.pace, bench.sink.pace in PACES:
+        lengths = [*range(1, 14), *LENGTHS]
+        random.shuffle(lengths)
+        await bench.run([frame_of_length(length, Direction.INGRESS) for length in lengths])
+
+
+@cocotb.test()
+async def hostile_headers(dut: Any) -> None:
+    """Random headers, valid and broken, cut anywhere."""
+    bench = await start(dut)
+    for _, bench.source.pace, bench.sink.pace in PACES:
+        await bench.run([any_frame(Direction.INGRESS) for _ in range(120 if WIDTH == 8 else 500)])
+
+
+@cocotb.test()
+async def every_cut(dut: Any) -> None:
+    """A long frame of each family cut at every byte, so that each header ends at each place in a beat."""
+    bench = await start(dut)
+    frames: list[Frame] = []
+    while len(frames) < (400 if WIDTH == 8 else 1500):
+        whole = any_frame(Direction.INGRESS, longest=300)
+        frames += [Frame(whole.data[:length], Direction.INGRESS) for length in range(12, len(whole.data) + 1)]
+    await bench.run(frames)
+
+
+@cocotb.test()
+async def line_rate(dut: Any) -> None:
+    """Short frames back to back: the input is ready in every clock."""
+    bench = await start(dut)
+    frames = [frame_of_length(60, Direction.INGRESS) for _ in range(100)]
+    frames += [tcp6_frame(Direction.INGRESS) for _ in range(100)]
+    await bench.run(frames)
+    assert bench.source.offered == sum(-(-len(frame.data) * 8 // WIDTH) for frame in frames)
+    assert bench.source.stalled == 0, f"{bench.source.stalled} clocks without ready"
+
+
+@cocotb.test()
+async def reset_in_frame(dut: Any) -> None:
+    """Reset at a random place; the next frames are parsed as if nothing had been before."""
+    bench = await start(dut)
+    for _ in range(10):
+        bench.sink.pace = random.choice((always, now_and_then(0.3)))
+        frames = [any_frame(Direction.INGRESS) for _ in range(20)]
+        bench.sink.expected.extend(frames)
+        bench.source.send(*frames)
+        await bench.testbench.step(random.randrange(5, 60))
+        await bench.testbench.reset()
+        await bench.run([any_frame(Direction.INGRESS) for _ in range(5)])

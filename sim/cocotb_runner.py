@@ -1,0 +1,192 @@
+"""The cocotb regression: ``python -m sim.cocotb_runner --all | --test NAME | --list``.
+
+A name is a bench (``core``) or one of its tests (``core::sizes_and_pauses``). Every bench runs on each of its
+builds, in a simulator process of its own, with its results in ``build/cocotb/<bench>-<width>/results.xml`` (JUnit).
+A failed test is run once more with the same seed and waves, unless they were on already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import random
+import re
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_NOTHING, EXIT_OK, HalfsilverError, UsageError
+from sim.benches import BENCHES, BUILD_VARIABLE, Bench, Build
+from sim.build import to_verilog
+from sim.cocotb_model import BUILD, ROOT, TOP, build_model, exclusive, simulate
+
+__all__ = ["Outcome", "main", "run_bench"]
+
+WAVES_VARIABLE = "WAVES"
+SEED_LIMIT = 1 << 31
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one bench on one build. ``failed``: test name -> message."""
+
+    bench: str
+    width: int
+    seed: int
+    passed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0
+    results: Path = Path()
+    log: Path = Path()
+    waves: Path | None = None
+
+    def lines(self) -> list[str]:
+        """For people: one line if all is well, else what failed, where to look and how to repeat it."""
+        where = f"{self.bench}, {self.width} bits"
+        total = len(self.passed) + len(self.failed)
+        lines = [f"{where}: {len(self.passed)} of {total} passed, {self.seconds:.0f} s, seed {self.seed}"]
+        for test, message in self.failed.items():
+            lines += [f"  FAILED {test}: {message}",
+                      f"    repeat: python -m sim.cocotb_runner --test {self.bench}::{test} --width {self.width} "
+                      f"--seed {self.seed} --waves"]
+        if self.failed:
+            lines.append(f"  log: {self.log}")
+        if self.waves is not None:
+            lines.append(f"  waves: {self.waves}")
+        return lines
+
+
+def run_bench(bench: Bench, build: Build, *, seed: int, test: str | None = None, waves: bool = False) -> Outcome:
+    """Run a bench, or one test of it, on one build.
+
+    Without ``waves`` the first failed test runs again with them. HalfsilverError if the model cannot be built or
+    the simulator dies without results.
+    """
+    place = BUILD / f"{bench.name}-{build.width}"
+    with exclusive(place):
+        outcome = _simulate(bench, build, place, seed, test, waves)
+        if outcome.failed and not waves:
+            first = next(iter(outcome.failed))
+            again = _simulate(bench, build, place / "failed", seed, first, True)
+            outcome.waves = again.waves
+            if first not in again.failed:
+                outcome.failed[first] += " (passed when it ran alone)"
+    return outcome
+
+
+def _simulate(bench: Bench, build: Build, place: Path, seed: int, test: str | None, waves: bool) -> Outcome:
+    place.mkdir(parents=True, exist_ok=True)
+    model = _model(build, waves)
+    outcome = Outcome(bench.name, build.width, seed, results=place / "results.xml", log=place / "simulation.log")
+    dump = place / "dump.vcd"
+    for stale in (outcome.results, dump):
+        stale.unlink(missing_ok=True)
+    start = time.monotonic()
+    code = simulate(
+        model, bench.module, place, seed=seed, results=outcome.results, log=outcome.log, waves=waves,
+        timeout=bench.timeout, environment={BUILD_VARIABLE: json.dumps(dict(build.parameters))},
+        test_filter=None if test is None else rf"\.{re.escape(test)}$")
+    outcome.seconds = time.monotonic() - start
+    if waves and dump.exists():
+        outcome.waves = dump
+    if code is None:
+        outcome.failed[test or "bench"] = f"did not finish within {bench.timeout:.0f} s"
+    elif not outcome.results.exists():
+        raise HalfsilverError(f"bench {bench.name}: the simulator ended with code {code} without results "
+                              f"(log: {outcome.log})")
+    else:
+        _read_results(outcome)
+    return outcome
+
+
+def _read_results(outcome: Outcome) -> None:
+    for case in ET.parse(outcome.results).iter("testcase"):
+        name = case.get("name", "")
+        problem = next((case.find(tag) for tag in ("failure", "error") if case.find(tag) is not None), None)
+        if problem is not None:
+            message = (problem.get("message") or problem.text or "no message").strip()
+            outcome.failed[name] = message.splitlines()[0][:300] if message else "no message"
+        elif case.find("skipped") is None:
+            outcome.passed.append(name)
+
+
+def _model(build: Build, waves: bool) -> Path:
+    """The model of a build; its Verilog is only made again when a source file of the gateware has changed."""
+    def verilog() -> str:
+        from hdl.parameters import NicParameters
+
+        module, _, name = build.block.rpartition(".")
+        component = getattr(importlib.import_module(f"hdl.{module}"), name)
+        return to_verilog(component(NicParameters(**dict(build.parameters)), **dict(build.options)), TOP)
+
+    sources = [path.read_bytes() for path in sorted((ROOT / "hdl").rglob("*.py"))]
+    key = hashlib.sha256(repr((build, sources)).encode()).hexdigest()
+    return build_model(build.name, verilog, key, waves=waves)
+
+
+def _choose(name: str | None, width: int | None) -> tuple[list[tuple[Bench, Build]], str | None]:
+    """Benches and builds for the command line, and the test if one is named."""
+    bench_name, _, test = (name or "").partition("::")
+    benches = [bench for bench in BENCHES if not bench_name or bench.name == bench_name]
+    if not benches:
+        known = ", ".join(bench.name for bench in BENCHES)
+        raise UsageError(f"there is no bench {bench_name!r}; there are {known}")
+    chosen = [(bench, build) for bench in benches for build in bench.builds if width in (None, build.width)]
+    if not chosen:
+        raise UsageError(f"bench {bench_name or 'list'} has no build of {width} bits")
+    return chosen, test or None
+
+
+def _list() -> None:
+    for bench in BENCHES:
+        print(f"{bench.name}: {', '.join(str(build.width) for build in bench.builds)} bits")
+        source = (ROOT / "sim" / "benches" / f"{bench.name}.py").read_text()
+        for test in re.findall(r"^@cocotb\.test\(.*?\)\nasync def (\w+)", source, re.M | re.S):
+            print(f"  {bench.name}::{test}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; exit codes as in the README."""
+    parser = argparse.ArgumentParser(prog="python -m sim.cocotb_runner", description="Run cocotb benches.")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--test", metavar="NAME", help="a bench, or bench::test")
+    what.add_argument("--all", action="store_true", help="the whole regression")
+    what.add_argument("--list", action="store_true", help="names of benches and tests")
+    parser.add_argument("--width", type=int, metavar="BITS", help="only the builds of this data width")
+    parser.add_argument("--seed", type=int, metavar="N", help="repeat a run; drawn and printed otherwise")
+    parser.add_argument("--waves", action="store_true", help="write a VCD file; also with the variable WAVES=1")
+    options = parser.parse_args(arguments)
+    if options.list:
+        _list()
+        return EXIT_OK
+    seed = random.randrange(SEED_LIMIT) if options.seed is None else options.seed
+    waves = options.waves or os.environ.get(WAVES_VARIABLE, "0") not in ("", "0")
+    print(f"seed {seed}", flush=True)
+    ran = failed = 0
+    try:
+        chosen, test = _choose(options.test, options.width)
+        for bench, build in chosen:
+            outcome = run_bench(bench, build, seed=seed, test=test, waves=waves)
+            print("\n".join(outcome.lines()), flush=True)
+            ran += len(outcome.passed) + len(outcome.failed)
+            failed += len(outcome.failed)
+    except HalfsilverError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    if not ran:
+        print("error: nothing ran: no test has that name, or none of it is for this width", file=sys.stderr)
+        return EXIT_NOTHING
+    print(f"{ran} tests, {failed} failed, seed {seed}")
+    return EXIT_MISMATCH if failed else EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
