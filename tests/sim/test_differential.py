@@ -1,0 +1,139 @@
+"""Golden model and gateware on every development capture under random policies: a fair part of ``make sim-all``."""
+
+import json
+import random
+import zlib
+
+import pytest
+
+from harness.engines import Frame
+from harness.engines.golden import GoldenEngine
+from harness.errors import EXIT_MISMATCH, EXIT_NOTHING, EXIT_OK
+from harness.policy import Policy
+from harness.verdict import Direction, Verdict
+from hdl.parameters import NicParameters
+from sim import farm, lots
+from sim.lots import CAPTURES, Lot, captures, prepare, run_lot
+
+SEED = 20260101
+POLICIES = 6
+"""Policies per capture, over both builds: 1 and 4 interfaces in turn."""
+
+FEW_FRAMES = 1500
+"""Captures above this many frames meet fewer policies here; ``make sim-all`` gives them all."""
+
+NAMES = [path.name for path in captures()] if CAPTURES.is_dir() else []
+needs_captures = pytest.mark.skipif(not NAMES, reason=f"no captures in {CAPTURES} (set HALFSILVER_CAPTURES)")
+
+
+def frames_of(name):
+    with lots.open_capture(CAPTURES / name) as reader:
+        return [captured.data for captured in reader]
+
+
+@needs_captures
+@pytest.mark.parametrize("enis", [1, 4])
+@pytest.mark.parametrize("part", range(2))
+def test_captures_agree(enis, part):
+    """Every capture on both builds; the large ones meet one policy per build, the others three."""
+    frames = 0
+    for name in NAMES[part::2]:
+        count = len(frames_of(name))
+        policies = 1 if count > FEW_FRAMES else POLICIES // 2
+        outcome = run_lot(Lot(name, enis, policies), SEED)
+        assert not outcome.failure, outcome.failure
+        assert outcome.frames == policies * count
+        assert Verdict.CONGESTED.name.lower() not in outcome.verdicts
+        frames += outcome.frames
+    assert frames > 1000
+
+
+@needs_captures
+@pytest.mark.parametrize("enis", [1, 4])
+def test_full_rate_agrees_but_for_congestion(enis):
+    """Frames back to back on both ports, the receiver pausing: some copies are lost, whole, and nothing else."""
+    verdicts = lots.Counter()
+    for name in ("mercury__quic-crypto-packets.pcap", "ndpi__ip_fragmented_garbage.pcap", "tcpdump__afs.pcap"):
+        outcome = run_lot(Lot(name, enis, 2, full_rate=True), SEED)
+        assert not outcome.failure, outcome.failure
+        assert outcome.frames == sum(outcome.verdicts.values())
+        assert outcome.mirrored == outcome.verdicts["mirrored"]
+        verdicts += outcome.verdicts
+    assert verdicts["congested"] and verdicts["mirrored"]
+
+
+@needs_captures
+@pytest.mark.parametrize("name", NAMES)
+def test_rules_decide_a_quarter(name):
+    """Counted from the records; where fewer frames are IP traffic that rules see, all those are decided."""
+    case = prepare(random.Random(zlib.crc32(name.encode())), frames_of(name), 4)
+    golden = GoldenEngine()
+    golden.configure(case.policy, case.flags)
+    records = golden.process(case.frames).verdicts
+    decided = [record for record in records if record.rule is not None]
+    assert case.is_quarter == (4 * len(decided) >= len(records))
+    if not case.is_quarter:
+        assert not [record for record in records if record.verdict is Verdict.NO_MATCH]
+    if len(records) > 100:
+        assert {record.direction for record in records} == set(Direction)
+
+
+@pytest.fixture
+def one_capture(tmp_path, monkeypatch):
+    """A folder with one capture of 40 frames: UDP over IPv4, and where the farm writes."""
+    frame = bytes.fromhex("0200000000010200000000020800" "450000200000000040110000" "0a000001" "0a000002"
+                          "1234005000080000")
+    with (tmp_path / "small.pcapng").open("wb") as stream:
+        writer = lots.CaptureWriter(stream)
+        for index in range(40):
+            writer.write(frame + bytes(index), index)
+    monkeypatch.setattr(lots, "CAPTURES", tmp_path)
+    monkeypatch.setattr(lots, "FAILURES", tmp_path / "failures")
+    monkeypatch.setattr(farm, "REPORT", farm.ROOT / "build" / "farm-test.json")
+    yield tmp_path
+    farm.REPORT.unlink(missing_ok=True)
+
+
+def test_farm_reports_agreement(one_capture, capsys):
+    arguments = ["--capture", "small.pcapng", "--enis", "1", "--policies", "2", "--seed", "7", "--jobs", "1"]
+    assert farm.main(arguments) == EXIT_OK
+    report = json.loads(farm.REPORT.read_text())
+    assert (report["seed"], report["agree"], report["frames"], report["policies"]) == (7, True, 80, 2)
+    assert sum(report["verdicts"].values()) == 80
+    assert "1 of 1 lots agree; seed 7" in capsys.readouterr().out
+
+
+def test_a_failure_can_be_repeated(one_capture, capsys, monkeypatch):
+    """A gateware that reads an address wrong, for which the golden model's eyes are bent instead."""
+    parse = lots.GoldenEngine.explain
+
+    def bent(self, frame):
+        data = bytearray(frame.data)
+        if data[12:14] == b"\x08\x00":
+            data[30] ^= 0x80
+        return parse(self, Frame(bytes(data), frame.direction, frame.bad, frame.dropped))
+
+    monkeypatch.setattr(lots.GoldenEngine, "explain", bent)
+    arguments = ["--capture", "small.pcapng", "--enis", "1", "--policies", "5", "--seed", "7", "--jobs", "1"]
+    assert farm.main(arguments) == EXIT_MISMATCH
+    printed = capsys.readouterr().out
+    assert "DIFFERS" in printed and "0 of 1 lots agree" in printed
+    assert "again: .venv/bin/python -m sim.farm --capture small.pcapng --enis 1 --policies " in printed
+    (place,) = (one_capture / "failures").iterdir()
+    assert Policy.load(place / "mirror.json").interfaces
+    with lots.open_capture(place / "frames.pcapng") as reader:
+        assert len(list(reader)) == 40
+    assert "frame " in (place / "failure.txt").read_text()
+
+
+def test_without_captures_nothing_is_green(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lots, "CAPTURES", tmp_path)
+    assert farm.main(["--all"]) == EXIT_NOTHING
+    assert "HALFSILVER_CAPTURES" in capsys.readouterr().err
+
+
+def test_another_build_gives_the_same(one_capture):
+    """Eight clocks per lookup and 8 bits of data, as on the small board."""
+    parameters = NicParameters(width=8, enis=1, lookup_clocks=8)
+    outcome = run_lot(Lot("small.pcapng", 1, 2), SEED, altered=parameters)
+    assert not outcome.failure, outcome.failure
