@@ -92,12 +92,14 @@ def synthesis_table(results: dict[str, Any]) -> str:
 MAKERS: dict[str, Callable[[str], str]] = {"output": output, "table": table}
 
 
-def refresh(text: str, quick: bool) -> tuple[str, list[str]]:
-    """``text`` with its marked parts made again, and a line for each that could not be."""
+def refresh(text: str, quick: bool, only: str = "") -> tuple[str, list[str]]:
+    """``text`` with its marked parts made again (``only``: commands that contain this), and a line for each that
+    could not be.
+    """
     failures = []
 
     def replace(part: re.Match[str]) -> str:
-        if quick and part["kind"] == "output":
+        if part["kind"] == "output" and (quick or only not in part["what"]):
             return part[0]
         try:
             return part["mark"] + MAKERS[part["kind"]](part["what"])
@@ -111,9 +113,10 @@ def refresh(text: str, quick: bool) -> tuple[str, list[str]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Refresh the generated parts of the documentation.")
     parser.add_argument("--quick", action="store_true", help="diagrams and tables only; run no commands")
+    parser.add_argument("--only", default="", metavar="TEXT", help="of the commands, those that contain TEXT")
     arguments = parser.parse_args()
     draw()
-    text, failures = refresh(README.read_text(encoding="utf-8"), arguments.quick)
+    text, failures = refresh(README.read_text(encoding="utf-8"), arguments.quick, arguments.only)
     README.write_text(text, encoding="utf-8")
     for failure in failures:
         print(f"docs: {failure}; that part of README.md is left as it was", file=sys.stderr)
