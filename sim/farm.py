@@ -41,8 +41,8 @@ EXPECTED = frozenset(Verdict) - {Verdict.SAMPLED_OUT, Verdict.RATE_LIMITED}
 """Verdicts that a whole run must have seen, or it has tested less than it says."""
 
 SUMS = ("frames", "policies", "decided", "mirrored", "rules", "below_quarter", "cycles")
-REPORT_EVERY = 20
-"""Lots between two lines of progress where standard error is no terminal."""
+REPORT_EVERY = 10
+"""Seconds between two lines of progress where standard error is no terminal."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,17 +95,18 @@ def _lots(options: argparse.Namespace) -> list[Lot]:
 def _run_all(lots: Sequence[Lot], seed: int, jobs: int) -> list[Outcome]:
     """All outcomes; progress and failures are shown as they come."""
     outcomes = []
-    start = time.perf_counter()
+    start = shown = time.perf_counter()
     for outcome in _outcomes(lots, seed, jobs):
         outcomes.append(outcome)
         if outcome.failure:
             _say(f"\nDIFFERENCE\n{outcome.failure}\n")
-        frames, seconds = sum(each.frames for each in outcomes), time.perf_counter() - start
-        line = f"{len(outcomes)}/{len(lots)} lots, {frames:,} frames, {seconds:.0f} s: {outcome.lot}"
+        frames, now = sum(each.frames for each in outcomes), time.perf_counter()
+        line = f"{len(outcomes)}/{len(lots)} lots, {frames:,} frames, {now - start:.0f} s: {outcome.lot}"
         is_last = len(outcomes) == len(lots)
         if sys.stderr.isatty():
             print(f"\r{line:100.100}", end="\n" if is_last else "", file=sys.stderr, flush=True)
-        elif is_last or len(outcomes) % REPORT_EVERY == 0:
+        elif is_last or now - shown >= REPORT_EVERY:
+            shown = now
             _say(line)
     return outcomes
 

@@ -178,6 +178,18 @@ class Bench:
         await self.testbench.step(20)
         self.check()
 
+    async def check_empty(self) -> None:
+        """All of the room is free: 60 frames that just fill it find their places."""
+        queue = self.queue
+        queue.pace = queue.decide = self.sink.pace = self.descriptors.pace = always
+        slots = PARAMETERS.queue_depth // OCTETS // 60 - 1
+        queue.decide = never
+        queue.send(*(frame(slots * OCTETS) for _ in range(60)))
+        await self.testbench.until(lambda: len(queue.fitted) == 60, "the ends of the frames", 60_000)
+        assert all(queue.fitted), f"only {sum(queue.fitted)} of 60 frames fit into an empty queue"
+        queue.decide = always
+        await self.drain()
+
     def check(self) -> None:
         """Copies and descriptors are those that were decided, in order; nothing else came."""
         copies = self.queue.copies
@@ -253,6 +265,7 @@ async def bad_and_unwanted_frames(dut: Any) -> None:
     assert queue.fitted[-1], "bad frames took the room of a good one"
     queue.decide = always
     await bench.drain()
+    await bench.check_empty()
 
 
 @cocotb.test()
@@ -327,6 +340,7 @@ async def chaos(dut: Any) -> None:
         longest = random.choice((64, 300, 2000))
         queue.send(*(frame(random.randint(1, longest), bad=random.random() < 0.1) for _ in range(60)))
         await bench.drain()
+    await bench.check_empty()
 
 
 @cocotb.test()

@@ -97,7 +97,10 @@ async def _traffic(bench: NicBench, full_rate: bool) -> None:
 
 
 async def _until_in_frame(bench: NicBench) -> None:
-    """One beat of a frame has been taken and another is to come, where a frame has more than one."""
+    """One beat of a frame has been taken and another is to come, whether or not its copy would find room."""
+    bench.full_rate = True
     bench.set_paces(always, bench.sink.pace)
+    for direction in Direction:
+        bench.send([frame_of_length(1000, direction)])
     await bench.testbench.until(
-        lambda: any(source.in_frame for source in bench.sources.values()) or bench.drained, "the middle of a frame")
+        lambda: any(source.in_frame for source in bench.sources.values()), "the middle of a frame")
