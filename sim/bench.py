@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pickle
 import sys
 import time
@@ -24,15 +23,18 @@ from harness.errors import HalfsilverError
 from harness.image import build_image
 from harness.policy import Policy
 from harness.verdict import Direction
+from hdl.export import AxiNic
 from hdl.parameters import NicParameters
 from hdl.registers import REGISTERS
-from sim.build import BUILD, NIC_NAME, build_nic, nic_verilog, verilator_environment
+from sim.build import BUILD, build_nic, to_verilog
+from sim.cocotb_model import TOP, build_model, simulate
 from sim.pump import Pacing, Pump, PumpRun
 from sim.run import make_example
 
 __all__ = ["main"]
 
 TARGET = 50
+COCOTB_SECONDS = 900
 REPEATS = 20
 """The pump is so much faster that it takes the batch this many times, to be measured at all."""
 
@@ -101,31 +103,21 @@ def _run_pump(
 def _run_cocotb(
     parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame]
 ) -> dict[str, Any]:
-    from cocotb_tools.runner import get_runner
-
     place = BUILD / "bench"
     place.mkdir(parents=True, exist_ok=True)
-    source, job = place / "nic.v", place / "job.pickle"
-    source.write_text(nic_verilog(parameters)[0])
+    job, log = place / "job.pickle", place / "cocotb.log"
     job.write_bytes(pickle.dumps({
         "writes": writes, "verdicts": len(frames), "settle": 32,
         "frames": {prefix: [frame.data for frame in frames if frame.direction is direction]
                    for direction, prefix in PREFIXES.items()}}))
     result = job.with_suffix(".result")
     result.unlink(missing_ok=True)
-    os.environ.update(verilator_environment())
-    # As the pump's library is compiled; -O3 for all would spend minutes on constructors that run once.
-    os.environ["MAKEFLAGS"] += " OPT_FAST=-O3"
-    runner = get_runner("verilator")
-    log = place / "cocotb.log"
-    try:
-        runner.build(sources=[source], hdl_toplevel=NIC_NAME, build_dir=place / "cocotb",
-                     build_args=["-Wno-fatal", "-Wno-lint", "-O3"], log_file=log)
-        runner.test(hdl_toplevel=NIC_NAME, test_module="sim.bench_cocotb", build_dir=place / "cocotb",
-                    test_dir=place, extra_env={"HALFSILVER_BENCH": str(job)}, log_file=log,
-                    results_xml=str(place / "results.xml"))
-    except (SystemExit, RuntimeError) as error:
-        raise HalfsilverError(f"the cocotb half failed: {error} (log: {log})") from None
+    verilog = to_verilog(AxiNic(parameters), TOP)
+    code = simulate(build_model("bench", lambda: verilog, verilog), "sim.bench_cocotb", place, seed=1,
+                    results=place / "results.xml", log=log, timeout=COCOTB_SECONDS,
+                    environment={"HALFSILVER_BENCH": str(job)})
+    if code:
+        raise HalfsilverError(f"the cocotb half ended with status {code} (log: {log})")
     if not result.exists():
         raise HalfsilverError(f"the cocotb half gave no result (log: {log})")
     answer: dict[str, Any] = pickle.loads(result.read_bytes())
