@@ -28,7 +28,7 @@ from hdl.parameters import NicParameters
 from sim.build import BUILD, ROOT
 from sim.random_policy import draw_flags, draw_policy, observe, own_frames
 
-__all__ = ["CAPTURES", "FAILURES", "Lot", "NoCaptures", "Outcome", "captures", "prepare", "run_lot"]
+__all__ = ["CAPTURES", "FAILURES", "Case", "Lot", "NoCaptures", "Outcome", "captures", "prepare", "run_lot"]
 
 CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", ROOT.parent / "shared" / "captures")) / "dev"
 FAILURES = BUILD / "farm"
@@ -92,15 +92,15 @@ def captures() -> list[Path]:
     return found
 
 
-def run_lot(lot: Lot, seed: int, *, altered: NicParameters | None = None) -> Outcome:
-    """Run a lot up to its first disagreement; ``altered`` is another build than the default one for its ENIs."""
+def run_lot(lot: Lot, seed: int, *, parameters: NicParameters | None = None) -> Outcome:
+    """Run a lot up to its first disagreement; ``parameters``: another build than the default one for its ENIs."""
     outcome, start = Outcome(lot), time.perf_counter()
     with open_capture(CAPTURES / lot.capture) as reader:
         data = [captured.data for captured in reader]
     name = f"{seed} {lot.capture} {lot.enis} {lot.full_rate}"
     stalls = random.Random(f"{name} stalls")
     gateware = VerilatorEngine(
-        altered or NicParameters(enis=lot.enis), seed=seed, full_rate=lot.full_rate,
+        parameters or NicParameters(enis=lot.enis), seed=seed, full_rate=lot.full_rate,
         input_stalls=0.0 if lot.full_rate else stalls.choice(STALLS), output_stalls=stalls.choice(STALLS))
     golden = GoldenEngine()
     try:

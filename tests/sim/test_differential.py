@@ -3,9 +3,11 @@
 import json
 import random
 import zlib
+from collections import Counter
 
 import pytest
 
+from harness.capture import CaptureWriter, open_capture
 from harness.engines import Frame
 from harness.engines.golden import GoldenEngine
 from harness.errors import EXIT_MISMATCH, EXIT_NOTHING, EXIT_OK
@@ -13,7 +15,7 @@ from harness.policy import Policy
 from harness.verdict import Direction, Verdict
 from hdl.parameters import NicParameters
 from sim import farm, lots
-from sim.lots import CAPTURES, Lot, captures, prepare, run_lot
+from sim.lots import CAPTURES, Lot, prepare, run_lot
 
 SEED = 20260101
 POLICIES = 6
@@ -22,12 +24,12 @@ POLICIES = 6
 FEW_FRAMES = 1500
 """Captures above this many frames meet fewer policies here; ``make sim-all`` gives them all."""
 
-NAMES = [path.name for path in captures()] if CAPTURES.is_dir() else []
+NAMES = sorted(path.name for path in CAPTURES.glob("*.pcap*"))
 needs_captures = pytest.mark.skipif(not NAMES, reason=f"no captures in {CAPTURES} (set HALFSILVER_CAPTURES)")
 
 
 def frames_of(name):
-    with lots.open_capture(CAPTURES / name) as reader:
+    with open_capture(CAPTURES / name) as reader:
         return [captured.data for captured in reader]
 
 
@@ -52,7 +54,7 @@ def test_captures_agree(enis, part):
 @pytest.mark.parametrize("enis", [1, 4])
 def test_full_rate_agrees_but_for_congestion(enis):
     """Frames back to back on both ports, the receiver pausing: some copies are lost, whole, and nothing else."""
-    verdicts = lots.Counter()
+    verdicts = Counter()
     for name in ("mercury__quic-crypto-packets.pcap", "ndpi__ip_fragmented_garbage.pcap", "tcpdump__afs.pcap"):
         outcome = run_lot(Lot(name, enis, 2, full_rate=True), SEED)
         assert not outcome.failure, outcome.failure
@@ -84,7 +86,7 @@ def one_capture(tmp_path, monkeypatch):
     frame = bytes.fromhex("0200000000010200000000020800" "450000200000000040110000" "0a000001" "0a000002"
                           "1234005000080000")
     with (tmp_path / "small.pcapng").open("wb") as stream:
-        writer = lots.CaptureWriter(stream)
+        writer = CaptureWriter(stream)
         for index in range(40):
             writer.write(frame + bytes(index), index)
     monkeypatch.setattr(lots, "CAPTURES", tmp_path)
@@ -104,8 +106,8 @@ def test_farm_reports_agreement(one_capture, capsys):
 
 
 def test_a_failure_can_be_repeated(one_capture, capsys, monkeypatch):
-    """A gateware that reads an address wrong, for which the golden model's eyes are bent instead."""
-    parse = lots.GoldenEngine.explain
+    """As if the gateware read an address bit wrong: here it is the golden model that does."""
+    parse = GoldenEngine.explain
 
     def bent(self, frame):
         data = bytearray(frame.data)
@@ -113,17 +115,21 @@ def test_a_failure_can_be_repeated(one_capture, capsys, monkeypatch):
             data[30] ^= 0x80
         return parse(self, Frame(bytes(data), frame.direction, frame.bad, frame.dropped))
 
-    monkeypatch.setattr(lots.GoldenEngine, "explain", bent)
+    monkeypatch.setattr(GoldenEngine, "explain", bent)
     arguments = ["--capture", "small.pcapng", "--enis", "1", "--policies", "5", "--seed", "7", "--jobs", "1"]
     assert farm.main(arguments) == EXIT_MISMATCH
     printed = capsys.readouterr().out
     assert "DIFFERS" in printed and "0 of 1 lots agree" in printed
     assert "again: .venv/bin/python -m sim.farm --capture small.pcapng --enis 1 --policies " in printed
     (place,) = (one_capture / "failures").iterdir()
+    told = (place / "failure.txt").read_text()
+    policies = int(told.split("--policies ")[1].split()[0])
+    assert run_lot(Lot("small.pcapng", 1, policies), 7).failure == told.strip()
+    assert not run_lot(Lot("small.pcapng", 1, policies - 1), 7).failure
     assert Policy.load(place / "mirror.json").interfaces
-    with lots.open_capture(place / "frames.pcapng") as reader:
+    with open_capture(place / "frames.pcapng") as reader:
         assert len(list(reader)) == 40
-    assert "frame " in (place / "failure.txt").read_text()
+    assert "frame " in told
 
 
 def test_without_captures_nothing_is_green(tmp_path, monkeypatch, capsys):
@@ -135,5 +141,5 @@ def test_without_captures_nothing_is_green(tmp_path, monkeypatch, capsys):
 def test_another_build_gives_the_same(one_capture):
     """Eight clocks per lookup and 8 bits of data, as on the small board."""
     parameters = NicParameters(width=8, enis=1, lookup_clocks=8)
-    outcome = run_lot(Lot("small.pcapng", 1, 2), SEED, altered=parameters)
+    outcome = run_lot(Lot("small.pcapng", 1, 2), SEED, parameters=parameters)
     assert not outcome.failure, outcome.failure
