@@ -1,0 +1,26 @@
+"""How many of each: the quotas of the Traffic Mirroring guide, and of tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Quotas"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Defaults as documented (guide, "Quotas and considerations"); each can be set when the server starts."""
+
+    sessions_per_interface: int = 3
+    rules_per_filter: int = 10
+    sessions: int = 10_000
+    targets: int = 10_000
+    filters: int = 10_000
+    sources_per_interface_target: int = 10
+    tags_per_resource: int = 50
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not 1 <= value <= 1_000_000:
+                raise ValueError(f"{each.name} must be 1 to 1,000,000, not {value}")
