@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["EXIT_BOARD", "EXIT_ENVIRONMENT", "EXIT_INTERRUPTED", "EXIT_MISMATCH", "EXIT_NOTHING", "EXIT_OK",
-           "EXIT_USAGE", "EnvironmentMissing", "HalfsilverError", "UsageError"]
+__all__ = ["CapacityExceeded", "EXIT_BOARD", "EXIT_ENVIRONMENT", "EXIT_INTERRUPTED", "EXIT_MISMATCH", "EXIT_NOTHING",
+           "EXIT_OK", "EXIT_USAGE", "EnvironmentMissing", "HalfsilverError", "UsageError"]
 
 EXIT_OK = 0
 EXIT_MISMATCH = 1
@@ -30,3 +30,14 @@ class EnvironmentMissing(HalfsilverError):
     """A tool, compiler or file of the installation is missing."""
 
     exit_code = EXIT_ENVIRONMENT
+
+
+class CapacityExceeded(HalfsilverError):
+    """A policy needs more of something than an engine has; found before anything is written to the engine.
+
+    ``resource`` is "interfaces", "sessions" (of one interface) or "rules" (of one filter).
+    """
+
+    def __init__(self, message: str, resource: str) -> None:
+        super().__init__(message)
+        self.resource = resource

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Address
 
 from harness.engines import Flags
-from harness.errors import HalfsilverError
+from harness.errors import CapacityExceeded
 from harness.policy import Outer, Policy, Rule, Session
 from harness.verdict import Direction
 from hdl.lookup import (
@@ -56,7 +56,7 @@ _IPV4_CONSTANT_HALVES = (0x4500, 0x0000, 0x0000, 0xFF11)
 def build_image(policy: Policy, flags: Flags, parameters: NicParameters) -> list[tuple[int, int]]:
     """Register writes (byte address, value) that fill the shadow bank. Does not commit.
 
-    HalfsilverError if the policy needs more interfaces, sessions or rules than the build has.
+    CapacityExceeded if the policy needs more interfaces, sessions or rules than the build has.
     """
     _check_fits(policy, parameters)
     address, word = REGISTERS.address("TABLE_ADDRESS"), REGISTERS.address("TABLE_DATA")
@@ -76,16 +76,17 @@ def table_words(policy: Policy, flags: Flags, parameters: NicParameters) -> Iter
 
 
 def _check_fits(policy: Policy, parameters: NicParameters) -> None:
-    def refuse(what: str, needed: int, available: int) -> None:
+    def refuse(resource: str, what: str, needed: int, available: int) -> None:
         if needed > available:
-            raise HalfsilverError(f"the policy needs {needed} {what}, this build of the NIC has {available}")
+            raise CapacityExceeded(
+                f"the policy needs {needed} {what}, this build of the NIC has {available}", resource)
 
-    refuse("network interfaces", len(policy.interfaces), parameters.enis)
+    refuse("interfaces", "network interfaces", len(policy.interfaces), parameters.enis)
     for interface in policy.interfaces:
-        refuse(f"sessions on {interface.eni_id}", len(interface.sessions), parameters.sessions)
+        refuse("sessions", f"sessions on {interface.eni_id}", len(interface.sessions), parameters.sessions)
         for session in interface.sessions:
             for rules in (session.ingress, session.egress):
-                refuse(f"rules in {session.filter_id}", len(rules), parameters.rules)
+                refuse("rules", f"rules in {session.filter_id}", len(rules), parameters.rules)
 
 
 def _general(policy: Policy, flags: Flags, parameters: NicParameters) -> Iterator[tuple[int, int, list[int]]]:

@@ -73,10 +73,18 @@ class Policy:
 
     @classmethod
     def from_documents(
-        cls, documents: Mapping[str, Any], *, eni: str | None = None, where: str = "mirror.json"
+        cls,
+        documents: Mapping[str, Any],
+        *,
+        eni: str | None = None,
+        carried: Sequence[str] | None = None,
+        where: str = "mirror.json",
     ) -> Policy:
-        """The same from documents in memory; ``where`` is what error messages call them."""
-        interfaces, problems = _examine(documents, eni)
+        """The same from documents in memory; ``where`` is what error messages call them.
+
+        ``carried`` are the ids of the NIC's interfaces in index order; without it they are chosen.
+        """
+        interfaces, problems = _examine(documents, eni, carried)
         if any(problem.severity == "error" for problem in problems):
             raise PolicyError(where, problems)
         return cls(interfaces, tuple(problems), copy.deepcopy(dict(documents)))
@@ -88,7 +96,7 @@ class Policy:
 
 def check(documents: object) -> list[Problem]:
     """All errors and warnings at once, in the order they are met; never raises for what it is given."""
-    return _examine(documents, None)[1]
+    return _examine(documents)[1]
 
 
 def read_documents(path: str | Path) -> Any:
@@ -119,9 +127,11 @@ def read_documents(path: str | Path) -> Any:
         raise refuse("the file", "has a number of thousands of digits; AWS's have at most twelve") from None
 
 
-def _examine(documents: object, eni: str | None) -> tuple[tuple[Interface, ...], list[Problem]]:
+def _examine(
+    documents: object, eni: str | None = None, carried: Sequence[str] | None = None
+) -> tuple[tuple[Interface, ...], list[Problem]]:
     inventory, problems = read(documents)
-    interfaces, choice = resolve(inventory, eni)
+    interfaces, choice = resolve(inventory, eni, carried)
     return interfaces, problems + choice + lint(inventory, interfaces)
 
 

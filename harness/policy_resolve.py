@@ -7,6 +7,7 @@ balancer or an endpoint may have several interfaces; the one in the source's Ava
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.policy_network import load_balancer_name
@@ -41,11 +42,17 @@ class _Door:
     mtu: int | None
 
 
-def resolve(inventory: Inventory, eni: str | None = None) -> tuple[tuple[Interface, ...], list[Problem]]:
+def resolve(
+    inventory: Inventory, eni: str | None = None, carried: Sequence[str] | None = None
+) -> tuple[tuple[Interface, ...], list[Problem]]:
     """The NIC's interfaces (``docs/decisions.md`` section 2) and the problems of choosing them.
 
-    ``eni`` is the interface to be first; without it, a session's source is.
+    ``eni`` is the interface to be first; without it, a session's source is. ``carried`` are the ids of all of the
+    NIC's interfaces in index order, where that is settled beforehand.
     """
+    if carried is not None:
+        chosen, problems = _look_up(inventory, carried)
+        return _build(inventory, chosen), problems
     problems = []
     if eni is not None and eni not in inventory.interfaces:
         there = ", ".join(_some(list(inventory.interfaces))) or "none"
@@ -62,16 +69,42 @@ def resolve(inventory: Inventory, eni: str | None = None) -> tuple[tuple[Interfa
             "(--eni first, then sources); leave out what is not needed"
         )
         problems.append(Problem("error" if lost else "warning", "NetworkInterfaces", message))
+    return _build(inventory, chosen[:MAX_INTERFACES]), problems
+
+
+def _build(inventory: Inventory, chosen: list[tuple[NetworkInterface, bytes]]) -> tuple[Interface, ...]:
+    """The interfaces with their sessions, in the order given."""
     vnis = _number_networks(inventory)
     interfaces = []
-    for interface, mac in chosen[:MAX_INTERFACES]:
+    for interface, mac in chosen:
         own = [session for session in inventory.sessions.values() if session.eni_id == interface.eni_id]
         sessions = []
         for session in sorted(own, key=lambda session: session.number):
             outer = _find_outer(inventory, interface, mac, inventory.targets[session.target_id])
             sessions.append(_resolve_session(inventory, session, outer, vnis[session.session_id]))
         interfaces.append(Interface(interface.eni_id, mac, interface.resolver, tuple(sessions)))
-    return tuple(interfaces), problems
+    return tuple(interfaces)
+
+
+def _look_up(
+    inventory: Inventory, carried: Sequence[str]
+) -> tuple[list[tuple[NetworkInterface, bytes]], list[Problem]]:
+    """The interfaces of the ids, and a problem for each that cannot be on the NIC."""
+    chosen, problems = [], []
+    for eni_id in carried:
+        interface = inventory.interfaces.get(eni_id)
+        if interface is None:
+            message = f"{eni_id} is on the NIC but not described; add it to NetworkInterfaces"
+            problems.append(Problem("error", "NetworkInterfaces", message))
+        elif interface.mac is None:
+            message = f"{eni_id} is on the NIC and has no MacAddress; state it in NetworkInterfaces"
+            problems.append(Problem("error", "NetworkInterfaces", message))
+        else:
+            chosen.append((interface, interface.mac))
+    if len(carried) > MAX_INTERFACES:
+        message = f"{len(carried)} are to be on the NIC, which carries at most {MAX_INTERFACES}"
+        problems.append(Problem("error", "NetworkInterfaces", message))
+    return chosen, problems
 
 
 def _choose(inventory: Inventory, eni: str | None) -> list[tuple[NetworkInterface, bytes]]:
