@@ -8,7 +8,7 @@ client did not send is not there, and a member without a value is left out of th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -88,22 +88,32 @@ class Record:
 
 
 class Transaction(Protocol):
-    """The store while one operation runs. Nothing is kept unless it commits."""
+    """The store while one operation runs. Nothing is kept unless it commits. ``store`` says more."""
 
     def get(self, kind: str, identifier: str) -> Record | None: ...
 
-    def find(self, kind: str, *, account: str | None = None, parent: str | None = None,
-             identifiers: Sequence[str] | None = None, after: int = 0, limit: int | None = None) -> list[Record]:
-        """Records in order of creation, of one account (all: None), one parent, some ids, behind a serial."""
+    def find(self, kind: str | Collection[str], *, account: str | None = None, parent: str | None = None,
+             identifiers: Sequence[str] | None = None, where: tuple[str, object] | None = None, after: int = 0,
+             limit: int | None = None) -> list[Record]:
+        """Records in order of creation, of one account (all: None), one parent, some ids, behind a serial.
 
-    def count(self, kind: str, *, account: str | None = None, parent: str | None = None) -> int: ...
+        ``where`` is a member of the document and its value, such as ("TrafficMirrorTargetId", "tmt-...").
+        """
+
+    def count(self, kind: str, *, account: str | None = None, parent: str | None = None,
+              where: tuple[str, object] | None = None) -> int: ...
 
     def insert(self, record: Record) -> None:
-        """ApiError ``SlotTaken`` never leaves the store: errors are ``store.SlotTaken`` and ``store.IdTaken``."""
+        """``store.SlotTaken`` and ``store.IdTaken`` say that there is such a record; clients get an ApiError."""
 
-    def update(self, record: Record) -> None: ...
+    def update(self, record: Record) -> None:
+        """``store.SlotTaken``: another record has the slot."""
 
     def delete(self, record: Record) -> None: ...
+
+    def generation(self) -> int: ...
+
+    def advance(self) -> int: ...
 
 
 @dataclass(slots=True)
