@@ -12,7 +12,7 @@ others on it. When access ends, sessions that needed it stay where they are and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from harness.control.operations import Context, Record, Settings, Transaction
 
@@ -95,8 +95,8 @@ def end_target(context: Context, target: Record) -> None:
     stop(context.transaction, [each for each in sessions if each.account != target.account],
          f"{target.id} was deleted by its owner {target.account}")
     arn = target_arn(context.settings, target)
-    for association in context.transaction.find("share-association", account=target.account):
-        if _is_live(association, "RESOURCE") and association.document["associatedEntity"] == arn:
+    for association in context.transaction.find("share-association", where=("associatedEntity", arn)):
+        if _is_live(association, "RESOURCE"):
             association.document["status"] = "DISASSOCIATED"
             association.document["lastUpdatedTime"] = context.call.now.isoformat()
             context.transaction.update(association)
@@ -128,23 +128,27 @@ def is_principal(transaction: Transaction, account: str, principal: str) -> bool
 def _may_use(transaction: Transaction, settings: Settings, account: str, target: Record) -> bool:
     if target.account == account:
         return True
-    arn = target_arn(settings, target)
+    there = transaction.find("share-association", where=("associatedEntity", target_arn(settings, target)))
+    names = {association.parent for association in there if _is_live(association, "RESOURCE")}
     return any(
-        _is_live(association, "RESOURCE") and association.document["associatedEntity"] == arn
-        for share in _shares_with(transaction, account, target.account)
-        for association in transaction.find("share-association", parent=share.id)
+        share.document["status"] == "ACTIVE" and any(
+            _is_live(association, "PRINCIPAL")
+            and is_principal(transaction, account, association.document["associatedEntity"])
+            for association in transaction.find("share-association", parent=share.id)
+        )
+        for share in transaction.find("resource-share", identifiers=sorted(names))
     )
 
 
-def _shares_with(transaction: Transaction, account: str, owner: str | None = None) -> list[Record]:
-    """Shares, of one owner or of all, that the account has access to as one of their principals."""
+def _shares_with(transaction: Transaction, account: str) -> list[Record]:
+    """Shares that the account has access to as one of their principals."""
     names = {
         association.parent
-        for association in transaction.find("share-association", account=owner)
+        for association in transaction.find("share-association")
         if _is_live(association, "PRINCIPAL")
         and is_principal(transaction, account, association.document["associatedEntity"])
     }
-    shares = transaction.find("resource-share", identifiers=sorted(names)) if names else []
+    shares = transaction.find("resource-share", identifiers=sorted(names))
     return [share for share in shares if share.document["status"] == "ACTIVE"]
 
 
@@ -153,5 +157,6 @@ def _is_live(association: Record, kind: str) -> bool:
     return bool(document["associationType"] == kind and document["status"] == "ASSOCIATED")
 
 
-def _sessions_on(transaction: Transaction, target_ids: Collection[str]) -> list[Record]:
-    return [each for each in transaction.find("session") if each.document["TrafficMirrorTargetId"] in target_ids]
+def _sessions_on(transaction: Transaction, target_ids: Iterable[str]) -> list[Record]:
+    return [session for each in target_ids for session in transaction.find("session",
+                                                                           where=("TrafficMirrorTargetId", each))]
