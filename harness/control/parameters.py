@@ -1,0 +1,69 @@
+"""What operations ask of their parameters, and the errors in EC2's words when they do not get it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from harness.control.errors import ApiError
+from harness.control.operations import Parameters
+
+__all__ = ["choice", "description", "invalid", "is_printable", "remove_fields", "required"]
+
+MAX_DESCRIPTION = 255
+"""Characters of a description; EC2's limit for the descriptions whose length it documents."""
+
+
+def invalid(name: str, value: object, why: str) -> ApiError:
+    """InvalidParameterValue, as EC2 words it."""
+    shown = str(value)
+    shown = shown if len(shown) <= 64 else shown[:61] + "..."
+    return ApiError("InvalidParameterValue", f"Value ({shown}) for parameter {name} is invalid. {why}")
+
+
+def required(parameters: Parameters, name: str) -> Any:
+    """The value of a parameter that must be there; MissingParameter when it is not, or is empty."""
+    value = parameters.get(name)
+    if value is None or value == "" or value == []:
+        raise ApiError("MissingParameter", f"The request must contain the parameter {name}")
+    return value
+
+
+def choice(parameters: Parameters, name: str, options: Collection[str]) -> str | None:
+    """One of some words; None when the parameter is not there."""
+    value: str | None = parameters.get(name)
+    if value is not None and value not in options:
+        raise invalid(name, value, f"It must be {' or '.join(options)}.")
+    return value
+
+
+def description(parameters: Parameters) -> dict[str, str]:
+    """The member ``Description`` of a document: an empty text is none."""
+    text: str = parameters.get("Description") or ""
+    if len(text) > MAX_DESCRIPTION or not is_printable(text):
+        raise invalid("Description", text, f"It can have at most {MAX_DESCRIPTION} characters, and no control "
+                                           "characters.")
+    return {"Description": text} if text else {}
+
+
+def remove_fields(parameters: Parameters, fields: Mapping[str, str]) -> set[str]:
+    """The members that ``RemoveFields`` names; ``fields`` has the member for each word.
+
+    InvalidParameterCombination for a member that the same request sets.
+    """
+    members = set()
+    for word in parameters.get("RemoveFields", ()):
+        if word not in fields:
+            raise invalid("RemoveFields", word, f"It must be {' or '.join(fields)}.")
+        if parameters.get(fields[word]) is not None:
+            raise ApiError("InvalidParameterCombination",
+                           f"The field {word} cannot be removed and {fields[word]} be set in one request")
+        members.add(fields[word])
+    return members
+
+
+def is_printable(text: str) -> bool:
+    """Whether it has neither control characters nor halves of characters: those XML cannot carry."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") or ord(character) & 0xFFFE == 0xFFFE
+                   for character in text)
