@@ -244,7 +244,7 @@ def decode_token(context: Context, parameters: Parameters, *types: type) -> list
         text = base64.b64decode(parameters["NextToken"], "-_", validate=True).decode("ascii")
         digest, written = text[:_DIGEST], text[_DIGEST:]
         position = json.loads(written) if digest == _digest(context, parameters, written) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refusal from None
     if not isinstance(position, list) or [type(each) for each in position] != list(types) or any(
             isinstance(each, int) and not 0 <= each < 1 << 63 for each in position):
