@@ -6,7 +6,7 @@ from harness.policy_network import read_tags
 from harness.policy_node import Node, show
 from harness.policy_types import MAX_NUMBER, MAX_RULES, Filter, Rule
 
-__all__ = ["read_filter"]
+__all__ = ["AMAZON_DNS", "ANY_PROTOCOL", "PORT_PROTOCOLS", "read_filter", "read_rule"]
 
 AMAZON_DNS = "amazon-dns"
 """The one network service a filter can have (EC2 API)."""
@@ -30,7 +30,7 @@ def read_filter(node: Node, filter_id: str, places: dict[str, str]) -> Filter:
     rules = {}
     for direction, entries in lists.items():
         numbers: dict[int, str] = {}
-        found = [_read_rule(entry, filter_id, direction, numbers, places) for entry in entries]
+        found = [read_rule(entry, filter_id, direction, numbers, places) for entry in entries]
         rules[direction] = tuple(sorted((rule for rule in found if rule), key=lambda rule: rule.number))
     amazon_dns = False
     for name, service in node.items("NetworkServices"):
@@ -41,7 +41,7 @@ def read_filter(node: Node, filter_id: str, places: dict[str, str]) -> Filter:
     return Filter(filter_id, rules["ingress"], rules["egress"], amazon_dns, listed)
 
 
-def _read_rule(
+def read_rule(
     node: Node, filter_id: str, direction: str, numbers: dict[int, str], places: dict[str, str]
 ) -> Rule | None:
     """One rule, None if it cannot be used; ``numbers`` are those taken in this filter and direction."""

@@ -35,7 +35,7 @@ from harness.policy_types import (
     TargetKind,
 )
 
-__all__ = ["read"]
+__all__ = ["DESTINATIONS", "read", "read_session_numbers"]
 
 _ARN = re.compile(r"arn:[!-~]{1,250}")
 _LISTS = (
@@ -47,11 +47,12 @@ _LISTS = (
     "VpcEndpoints",
     "Vpcs",
 )
-_DESTINATIONS: dict[str, TargetKind] = {
+DESTINATIONS: dict[str, TargetKind] = {
     "NetworkInterfaceId": "network-interface",
     "NetworkLoadBalancerArn": "network-load-balancer",
     "GatewayLoadBalancerEndpointId": "gateway-load-balancer-endpoint",
 }
+"""The members that say where a target leads, each with the type of such a target."""
 
 
 def read(documents: object) -> tuple[Inventory, list[Problem]]:
@@ -65,6 +66,16 @@ def read(documents: object) -> tuple[Inventory, list[Problem]]:
     reader = _Reader()
     reader.read(Node(documents, reader.problems))
     return reader.inventory, reader.problems
+
+
+def read_session_numbers(node: Node, kind: TargetKind | None) -> tuple[int | None, int | None, int | None]:
+    """Session number, VNI and packet length of a session with a target of ``kind`` (None: not known)."""
+    longest = NLB_PACKET_LENGTH if kind == "network-load-balancer" else MAX_PACKET_LENGTH
+    return (
+        node.integer("SessionNumber", 1, MAX_NUMBER, required=True),
+        node.integer("VirtualNetworkId", 1, MAX_VNI),
+        node.integer("PacketLength", 1, longest),
+    )
 
 
 class _Reader:
@@ -133,17 +144,17 @@ class _Reader:
 
     def _read_target(self, node: Node, target_id: str) -> None:
         read_tags(node, "Tags")
-        present = [key for key in _DESTINATIONS if node.values.get(key) is not None]
+        present = [key for key in DESTINATIONS if node.values.get(key) is not None]
         if len(present) != 1:
             node.error(
                 "",
                 f"has {' and '.join(present) or 'no destination'}; a target has exactly one of "
-                f"{', '.join(_DESTINATIONS)}",
+                f"{', '.join(DESTINATIONS)}",
             )
             return
         key = present[0]
-        kind = _DESTINATIONS[key]
-        stated = node.choice("Type", tuple(_DESTINATIONS.values()))
+        kind = DESTINATIONS[key]
+        stated = node.choice("Type", tuple(DESTINATIONS.values()))
         if stated is not None and stated != kind:
             node.error("Type", f"must be {kind} for a target with {key}, not {stated}")
         if kind == "network-load-balancer":
@@ -166,15 +177,13 @@ class _Reader:
         eni_id = self._refer(node, "NetworkInterfaceId", "eni", "NetworkInterfaces")
         target_id = self._refer(node, "TrafficMirrorTargetId", "tmt", "TrafficMirrorTargets")
         filter_id = self._refer(node, "TrafficMirrorFilterId", "tmf", "TrafficMirrorFilters")
-        number = node.integer("SessionNumber", 1, MAX_NUMBER, required=True)
-        vni = node.integer("VirtualNetworkId", 1, MAX_VNI)
+        target = self.inventory.targets.get(target_id or "")
+        kind = None if target is None else target.kind
+        number, vni, packet_length = read_session_numbers(node, kind)
         if node.values.get("VirtualNetworkId") is None:
             node.warn(
                 "VirtualNetworkId", "is missing, one is made from the session's id; state the one AWS chose"
             )
-        target = self.inventory.targets.get(target_id or "")
-        to_nlb = target is not None and target.kind == "network-load-balancer"
-        packet_length = node.integer("PacketLength", 1, NLB_PACKET_LENGTH if to_nlb else MAX_PACKET_LENGTH)
         if eni_id is None:
             return
         self.sources.setdefault(eni_id, []).append(session_id)

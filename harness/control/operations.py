@@ -92,10 +92,10 @@ class Transaction(Protocol):
 
     def get(self, kind: str, identifier: str) -> Record | None: ...
 
-    def find(self, kind: str | Collection[str], *, account: str | None = None, parent: str | None = None,
-             identifiers: Sequence[str] | None = None, where: tuple[str, object] | None = None, after: int = 0,
-             limit: int | None = None) -> list[Record]:
-        """Records in order of creation, of one account (all: None), one parent, some ids, behind a serial.
+    def find(self, kind: str | Collection[str], *, account: str | None = None,
+             parent: str | Collection[str] | None = None, identifiers: Sequence[str] | None = None,
+             where: tuple[str, object] | None = None, after: int = 0, limit: int | None = None) -> list[Record]:
+        """Records in order of creation, of one account (all: None), some parents, some ids, behind a serial.
 
         ``where`` is a member of the document and its value, such as ("TrafficMirrorTargetId", "tmt-...").
         """

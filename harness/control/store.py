@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, Select, event, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, event, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
@@ -63,12 +63,12 @@ class Transaction:
         found = self.find(kind, identifiers=[identifier])
         return found[0] if found else None
 
-    def find(self, kind: str | Collection[str], *, account: str | None = None, parent: str | None = None,
-             identifiers: Sequence[str] | None = None, where: tuple[str, object] | None = None, after: int = 0,
-             limit: int | None = None) -> list[Record]:
+    def find(self, kind: str | Collection[str], *, account: str | None = None,
+             parent: str | Collection[str] | None = None, identifiers: Sequence[str] | None = None,
+             where: tuple[str, object] | None = None, after: int = 0, limit: int | None = None) -> list[Record]:
         """Records of one kind or several, in order of creation.
 
-        account, parent  only those of this account, this parent
+        account, parent  only those of this account, of this parent or one of these (at most a thousand)
         identifiers      only those with these ids
         where            only those whose document has this value for this member; ``tables.links`` knows which
                          members can be asked for
@@ -272,17 +272,21 @@ def _wait_for_writers(connection: Connection, fresh: bool) -> None:
         connection.execute(select(meta.c.value).where(meta.c.name == _SCHEMA).with_for_update())
 
 
-def _narrow(query: Select[Any], kind: str | Collection[str], account: str | None, parent: str | None,
-            where: tuple[str, object] | None) -> Select[Any]:
+def _narrow(query: Select[Any], kind: str | Collection[str], account: str | None,
+            parent: str | Collection[str] | None, where: tuple[str, object] | None) -> Select[Any]:
     if where is not None:
         mentions = links_table.c.name == link(*where)
         query = query.where(records.c.serial.in_(select(links_table.c.serial).where(mentions)))
-    query = query.where(records.c.kind == kind if isinstance(kind, str) else records.c.kind.in_(kind))
+    query = query.where(_is_one_of(records.c.kind, kind))
     if account is not None:
         query = query.where(records.c.account == account)
     if parent is not None:
-        query = query.where(records.c.parent == parent)
+        query = query.where(_is_one_of(records.c.parent, parent))
     return query
+
+
+def _is_one_of(column: Column[str], wanted: str | Collection[str]) -> ColumnElement[bool]:
+    return column == wanted if isinstance(wanted, str) else column.in_(wanted)
 
 
 def _values(record: Record) -> dict[str, Any]:
