@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from harness.control import mirror_filters, mirror_rules, mirror_sessions, mirror_targets, tags
 from harness.control.operations import OPERATIONS
 
-__all__ = ["OPERATIONS"]
+__all__ = ["MODULES", "OPERATIONS"]
+
+MODULES = (
+    mirror_filters,
+    mirror_rules,
+    mirror_sessions,
+    mirror_targets,
+    tags,
+)
+"""The modules whose functions are operations."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from harness.control.errors import ApiError
 from harness.control.operations import Parameters
 
-__all__ = ["choice", "description", "invalid", "is_printable", "remove_fields", "required"]
+__all__ = ["client_token", "description", "invalid", "is_printable", "remove_fields", "required"]
 
 MAX_DESCRIPTION = 255
 """Characters of a description; EC2's limit for the descriptions whose length it documents."""
@@ -30,12 +30,9 @@ def required(parameters: Parameters, name: str) -> Any:
     return value
 
 
-def choice(parameters: Parameters, name: str, options: Collection[str]) -> str | None:
-    """One of some words; None when the parameter is not there."""
-    value: str | None = parameters.get(name)
-    if value is not None and value not in options:
-        raise invalid(name, value, f"It must be {' or '.join(options)}.")
-    return value
+def client_token(parameters: Parameters) -> dict[str, str]:
+    """The member ``ClientToken`` of a result: what the request had."""
+    return {"ClientToken": parameters["ClientToken"]} if "ClientToken" in parameters else {}
 
 
 def description(parameters: Parameters) -> dict[str, str]:
