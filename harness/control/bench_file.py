@@ -121,7 +121,5 @@ def _stop_sessions(transaction: Transaction, settings: Settings) -> int:
     for target in targets:
         reason = why_unusable(transaction, target)
         if reason is not None:
-            sessions = transaction.find("session", where=("TrafficMirrorTargetId", target.id))
-            stopped += sharing.stop(transaction, sessions, reason)
-    return stopped + sharing.stop_unshared(transaction, settings, targets,
-                                           "the target is no longer shared with the session's account")
+            stopped += sharing.stop(transaction, sharing.sessions_on(transaction, target), reason)
+    return stopped + sharing.stop_unshared(transaction, settings, targets)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from harness.control import mirror_filters, mirror_rules, mirror_sessions, mirror_targets, tags
+from harness.control import (
+    elbv2,
+    inventory,
+    ram,
+    ram_invitations,
+    ram_lists,
+    regions,
+    sts,
+)
 from harness.control.operations import OPERATIONS
 
 __all__ = ["MODULES", "OPERATIONS"]
 
 MODULES = (
-    mirror_filters,
-    mirror_rules,
-    mirror_sessions,
-    mirror_targets,
-    tags,
+    elbv2,
+    inventory,
+    ram,
+    ram_invitations,
+    ram_lists,
+    regions,
+    sts,
 )
-"""The modules whose functions are operations."""
+"""The modules whose operations are registered."""

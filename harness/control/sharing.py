@@ -16,8 +16,9 @@ from collections.abc import Iterable
 
 from harness.control.operations import Context, Record, Settings, Transaction
 
-__all__ = ["end_target", "is_principal", "may_mirror", "may_use_target", "organisation", "same_organisation",
-           "sees_session", "shared_targets", "stop", "stop_unshared", "target_arn"]
+__all__ = ["end_target", "is_live", "is_principal", "may_mirror", "may_use_target", "organisation",
+           "same_organisation", "sees_session", "sessions_on", "shared_targets", "shares_with", "stop",
+           "stop_unshared", "target_arn"]
 
 
 def target_arn(settings: Settings, target: Record) -> str:
@@ -38,10 +39,10 @@ def shared_targets(context: Context) -> set[str]:
     transaction, account = context.transaction, context.caller.account
     return {
         association.document["associatedEntity"].rpartition("/")[2]
-        for share in _shares_with(transaction, account)
+        for share in shares_with(transaction, account)
         if share.account != account
         for association in transaction.find("share-association", parent=share.id)
-        if _is_live(association, "RESOURCE")
+        if is_live(association, "RESOURCE")
     }
 
 
@@ -65,6 +66,11 @@ def may_mirror(context: Context, interface: Record) -> bool:
 # When access ends.
 
 
+def sessions_on(transaction: Transaction, target: Record) -> list[Record]:
+    """The sessions that have a target, of all accounts."""
+    return transaction.find("session", where=("TrafficMirrorTargetId", target.id))
+
+
 def stop(transaction: Transaction, sessions: Iterable[Record], reason: str) -> int:
     """Stop sessions that are not stopped yet; the first reason stays. Returns how many were stopped."""
     stopped = 0
@@ -76,14 +82,14 @@ def stop(transaction: Transaction, sessions: Iterable[Record], reason: str) -> i
     return stopped
 
 
-def stop_unshared(transaction: Transaction, settings: Settings, targets: Iterable[Record], reason: str) -> int:
-    """Stop the sessions on ``targets`` whose owners may no longer use them."""
-    lost = {target.id: target for target in targets}
-
-    def is_lost(session: Record) -> bool:
-        return not _may_use(transaction, settings, session.account, lost[session.document["TrafficMirrorTargetId"]])
-
-    return stop(transaction, [each for each in _sessions_on(transaction, lost) if is_lost(each)], reason)
+def stop_unshared(transaction: Transaction, settings: Settings, targets: Iterable[Record]) -> int:
+    """Stop the sessions on ``targets`` whose owners may no longer use them. Returns how many were stopped."""
+    return sum(
+        stop(transaction, [session], f"{target.id} is no longer shared with {session.account}")
+        for target in targets
+        for session in sessions_on(transaction, target)
+        if not _may_use(transaction, settings, session.account, target)
+    )
 
 
 def end_target(context: Context, target: Record) -> None:
@@ -91,18 +97,17 @@ def end_target(context: Context, target: Record) -> None:
 
     Sessions of its owner are not asked about here: they refuse the deletion (TrafficMirrorTargetInUse).
     """
-    sessions = _sessions_on(context.transaction, [target.id])
-    stop(context.transaction, [each for each in sessions if each.account != target.account],
-         f"{target.id} was deleted by its owner {target.account}")
+    sessions = [each for each in sessions_on(context.transaction, target) if each.account != target.account]
+    stop(context.transaction, sessions, f"{target.id} was deleted by its owner {target.account}")
     arn = target_arn(context.settings, target)
     for association in context.transaction.find("share-association", where=("associatedEntity", arn)):
-        if _is_live(association, "RESOURCE"):
+        if is_live(association, "RESOURCE"):
             association.document["status"] = "DISASSOCIATED"
             association.document["lastUpdatedTime"] = context.call.now.isoformat()
             context.transaction.update(association)
 
 
-# Organisations and principals.
+# Organisations, principals and shares.
 
 
 def organisation(transaction: Transaction, account: str) -> str | None:
@@ -125,38 +130,34 @@ def is_principal(transaction: Transaction, account: str, principal: str) -> bool
     return own is not None and principal.startswith("arn:") and principal.endswith(f":organization/{own}")
 
 
-def _may_use(transaction: Transaction, settings: Settings, account: str, target: Record) -> bool:
-    if target.account == account:
-        return True
-    there = transaction.find("share-association", where=("associatedEntity", target_arn(settings, target)))
-    names = {association.parent for association in there if _is_live(association, "RESOURCE")}
-    return any(
-        share.document["status"] == "ACTIVE" and any(
-            _is_live(association, "PRINCIPAL")
-            and is_principal(transaction, account, association.document["associatedEntity"])
-            for association in transaction.find("share-association", parent=share.id)
-        )
-        for share in transaction.find("resource-share", identifiers=sorted(names))
-    )
-
-
-def _shares_with(transaction: Transaction, account: str) -> list[Record]:
+def shares_with(transaction: Transaction, account: str) -> list[Record]:
     """Shares that the account has access to as one of their principals."""
     names = {
         association.parent
         for association in transaction.find("share-association")
-        if _is_live(association, "PRINCIPAL")
+        if is_live(association, "PRINCIPAL")
         and is_principal(transaction, account, association.document["associatedEntity"])
     }
     shares = transaction.find("resource-share", identifiers=sorted(names))
     return [share for share in shares if share.document["status"] == "ACTIVE"]
 
 
-def _is_live(association: Record, kind: str) -> bool:
+def is_live(association: Record, kind: str) -> bool:
+    """Whether it binds a resource or a principal (``kind``, as AWS writes it: RESOURCE, PRINCIPAL) to its share."""
     document = association.document
     return bool(document["associationType"] == kind and document["status"] == "ASSOCIATED")
 
 
-def _sessions_on(transaction: Transaction, target_ids: Iterable[str]) -> list[Record]:
-    return [session for each in target_ids for session in transaction.find("session",
-                                                                           where=("TrafficMirrorTargetId", each))]
+def _may_use(transaction: Transaction, settings: Settings, account: str, target: Record) -> bool:
+    if target.account == account:
+        return True
+    there = transaction.find("share-association", where=("associatedEntity", target_arn(settings, target)))
+    names = {association.parent for association in there if is_live(association, "RESOURCE")}
+    return any(
+        share.document["status"] == "ACTIVE" and any(
+            is_live(association, "PRINCIPAL")
+            and is_principal(transaction, account, association.document["associatedEntity"])
+            for association in transaction.find("share-association", parent=share.id)
+        )
+        for share in transaction.find("resource-share", identifiers=sorted(names))
+    )

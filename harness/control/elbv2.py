@@ -1,0 +1,109 @@
+"""elbv2: the load balancers of the bench and their listeners. Read only.
+
+Error codes and messages are those of that service: what is not an ARN of the caller's account and region is not valid
+(ValidationError), one that leads nowhere is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.control.errors import ApiError
+from harness.control.operations import Context, Parameters, Record, operation
+from harness.control.pages import Paging
+
+__all__ = ["describe_listeners", "describe_load_balancer_attributes", "describe_load_balancers", "describe_tags"]
+
+_PAGING = Paging("PageSize", "Marker", "NextMarker", 400, "ValidationError")
+_MAX_TAGGED = 20
+"""ARNs of one DescribeTags (elbv2 API)."""
+_KINDS = {"loadbalancer": ("load-balancer", "load balancer"), "listener": ("listener", "listener")}
+
+
+@operation("elbv2", "DescribeLoadBalancers")
+def describe_load_balancers(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """All of the account, or those of some names or ARNs (which may not be combined)."""
+    names, arns = parameters.get("Names") or [], parameters.get("LoadBalancerArns") or []
+    if names and arns:
+        raise _refuse("Load balancer names and load balancer ARNs cannot be specified at the same time")
+    _check_arns(context, arns, "loadbalancer")
+    found = context.transaction.find("load-balancer", account=context.caller.account)
+    if names or arns:
+        key, wanted = ("LoadBalancerName", names) if names else ("LoadBalancerArn", arns)
+        known = {record.document.get(key): record for record in found}
+        missing = [each for each in wanted if each not in known]
+        if missing:
+            raise ApiError("LoadBalancerNotFound", f"Load balancers '[{', '.join(missing[:10])}]' not found")
+        found = [record for record in found if record.document.get(key) in wanted]
+    return _page(context, parameters, "LoadBalancers", found)
+
+
+@operation("elbv2", "DescribeListeners")
+def describe_listeners(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Those of a load balancer, or some by their ARNs."""
+    arn, arns = parameters.get("LoadBalancerArn"), parameters.get("ListenerArns") or []
+    if bool(arn) == bool(arns):
+        raise _refuse("You must specify either listener ARNs or a load balancer ARN")
+    if arn:
+        balancer = _load_balancer(context, arn)
+        return _page(context, parameters, "Listeners", context.transaction.find("listener", parent=balancer.id))
+    _check_arns(context, arns, "listener")
+    found = context.transaction.find("listener", account=context.caller.account, identifiers=arns)
+    if len(found) < len(set(arns)):
+        raise ApiError("ListenerNotFound", "One or more listeners not found")
+    return _page(context, parameters, "Listeners", found)
+
+
+@operation("elbv2", "DescribeTags")
+def describe_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """The tags of load balancers and listeners."""
+    arns = list(dict.fromkeys(parameters["ResourceArns"]))
+    if len(arns) > _MAX_TAGGED:
+        raise _refuse(f"A request can have at most {_MAX_TAGGED} resource ARNs")
+    descriptions = []
+    for arn in arns:
+        resource = arn.split(":", 5)[-1].partition("/")[0]
+        if resource not in _KINDS:
+            raise _refuse(f"'{arn[:256]}' is not a valid resource ARN")
+        _check_arns(context, [arn], resource)
+        record = context.transaction.get(_KINDS[resource][0], arn)
+        if record is None:
+            code = "LoadBalancerNotFound" if resource == "loadbalancer" else "ListenerNotFound"
+            raise ApiError(code, f"The specified resource '{arn}' was not found")
+        tags = [{"Key": key, "Value": value} for key, value in record.tags.items()]
+        descriptions.append({"ResourceArn": arn, "Tags": tags})
+    return {"TagDescriptions": descriptions}
+
+
+@operation("elbv2", "DescribeLoadBalancerAttributes")
+def describe_load_balancer_attributes(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """What every load balancer of a bench has; Terraform reads attributes with the load balancer."""
+    _load_balancer(context, parameters["LoadBalancerArn"])
+    attributes = {"deletion_protection.enabled": "false", "load_balancing.cross_zone.enabled": "false"}
+    return {"Attributes": [{"Key": key, "Value": value} for key, value in attributes.items()]}
+
+
+def _load_balancer(context: Context, arn: str) -> Record:
+    _check_arns(context, [arn], "loadbalancer")
+    balancer = context.transaction.get("load-balancer", arn)
+    if balancer is None:
+        raise ApiError("LoadBalancerNotFound", f"Load balancer '{arn}' not found")
+    return balancer
+
+
+def _check_arns(context: Context, arns: Sequence[str], resource: str) -> None:
+    """ValidationError for an ARN that is not of the caller's account and region, or of something else."""
+    right = context.settings.arn("elasticloadbalancing", context.caller.account, f"{resource}/")
+    for arn in arns:
+        if not arn.startswith(right):
+            raise _refuse(f"'{arn[:256]}' is not a valid {_KINDS[resource][1]} ARN")
+
+
+def _page(context: Context, parameters: Parameters, result: str, records: Sequence[Record]) -> dict[str, Any]:
+    page, marker = _PAGING.cut(context, parameters, records)
+    return {result: [record.document for record in page], **marker}
+
+
+def _refuse(message: str) -> ApiError:
+    return ApiError("ValidationError", message)

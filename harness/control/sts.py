@@ -1,0 +1,15 @@
+"""STS: who the caller is. Every authenticated caller may ask, whatever its policies say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.control.operations import Context, Parameters, operation
+
+__all__ = ["get_caller_identity"]
+
+
+@operation("sts", "GetCallerIdentity")
+def get_caller_identity(context: Context, parameters: Parameters) -> dict[str, Any]:
+    caller = context.caller
+    return {"UserId": caller.user_id, "Account": caller.account, "Arn": caller.arn}
