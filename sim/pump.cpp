@@ -255,21 +255,6 @@ struct Model {
         edge();
     }
 
-    void reset() {
-        for (auto& source : sources) source->idle();
-        top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_arvalid = 0;
-        top->s_axil_bready = top->s_axil_rready = 0;
-        top->m_axis_net_tready = 0;
-        top->rst = 1;
-        for (int i = 0; i < 4; i++) {
-            settle();
-            edge();
-        }
-        top->rst = 0;
-        waiting = in_copy = false;
-        clear();
-    }
-
     void clear() {
         bytes.clear();
         copies.clear();
@@ -490,11 +475,6 @@ void Model::access(PumpAccess* accesses, uint64_t count) {
 
 // ---- called from sim/pump.py; 0 is success, else pump_error() tells ----
 extern "C" {
-
-EXPORT int pump_reset(Model* model) {
-    model->reset();
-    return 0;
-}
 
 EXPORT int pump_registers(Model* model, PumpAccess* accesses, uint64_t count) try {
     model->access(accesses, count);

@@ -113,7 +113,7 @@ class PumpRun:
 
 
 class Pump:
-    """One simulated NIC, reset and ready.
+    """One simulated NIC, just powered up.
 
     ``seed`` gives undefined bits their value and, mixed with the number of the batch, the stalls. ``waves``:
     write a VCD file (the library must have been built with tracing). Several may exist in one process.
@@ -130,16 +130,11 @@ class Pump:
         if waves is not None:
             waves.parent.mkdir(parents=True, exist_ok=True)
             self._simulation.start_vcd_trace(str(waves), auto_tracing=False)
-        self._native.pump_reset(self._model)
 
     @property
     def simulation(self) -> Any:
         """The PyVerilator object: ports by name in ``.io``, single clock ticks, waves."""
         return self._simulation
-
-    def reset(self) -> None:
-        """Hold reset for four clocks."""
-        self._native.pump_reset(self._model)
 
     def write(self, writes: Sequence[tuple[int, int]]) -> None:
         """Write registers, (byte address, value) each, in order."""
