@@ -94,10 +94,11 @@ def _speed(cycles: int, seconds: float, frames: int) -> dict[str, float]:
 def _run_pump(
     parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame]
 ) -> tuple[PumpRun, dict[str, float]]:
-    """What came out, and the speed of the fastest run."""
+    """What came out of the first batch, and the speed of the fastest run."""
     pump = Pump(build_nic(parameters))
     pump.write(writes)
     pacing = Pacing(full_rate=True)
+    first = pump.run(frames, pacing)
     speeds = []
     for _ in range(RUNS):
         start = time.process_time()
@@ -105,7 +106,7 @@ def _run_pump(
         seconds = time.process_time() - start
         speeds.append(_speed(sum(run.cycles for run in runs), seconds, REPEATS * len(frames)))
     pump.close()
-    return runs[0], max(speeds, key=lambda speed: speed["cycles_per_second"])
+    return first, max(speeds, key=lambda speed: speed["cycles_per_second"])
 
 
 def _run_cocotb(
