@@ -94,9 +94,12 @@ class Policy:
         return copy.deepcopy(dict(self.documents))
 
 
-def check(documents: object) -> list[Problem]:
-    """All errors and warnings at once, in the order they are met; never raises for what it is given."""
-    return _examine(documents)[1]
+def check(documents: object, *, carried: Sequence[str] | None = None) -> list[Problem]:
+    """All errors and warnings at once, in the order they are met; never raises for what it is given.
+
+    ``carried`` as for ``Policy.from_documents``.
+    """
+    return _examine(documents, carried=carried)[1]
 
 
 def read_documents(path: str | Path) -> Any:

@@ -30,7 +30,7 @@ from harness.policy_types import (
     Target,
 )
 
-__all__ = ["resolve"]
+__all__ = ["number_networks", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,13 @@ def resolve(
         problems.append(Problem("error", "--eni", f"{eni} is not in NetworkInterfaces, which has {there}"))
     elif eni is not None and inventory.interfaces[eni].mac is None:
         problems.append(Problem("error", "--eni", f"{eni} has no MacAddress; state it in NetworkInterfaces"))
+    sources = {session.eni_id for session in inventory.sessions.values()}
+    if len(sources) > MAX_INTERFACES:
+        message = f"has {len(sources)} source interfaces; one NIC carries at most {MAX_INTERFACES}"
+        problems.append(Problem("error", "TrafficMirrorSessions", message))
     chosen = _choose(inventory, eni)
     left_out = [interface.eni_id for interface, _ in chosen[MAX_INTERFACES:]]
     if left_out:
-        sources = {session.eni_id for session in inventory.sessions.values()}
         lost = eni is not None and not sources.isdisjoint(left_out)
         message = (
             f"{', '.join(_some(left_out))} not on the NIC, which carries {MAX_INTERFACES} interfaces "
@@ -74,13 +77,13 @@ def resolve(
 
 def _build(inventory: Inventory, chosen: list[tuple[NetworkInterface, bytes]]) -> tuple[Interface, ...]:
     """The interfaces with their sessions, in the order given."""
-    vnis = _number_networks(inventory)
+    vnis = number_networks(inventory)
     interfaces = []
     for interface, mac in chosen:
         own = [session for session in inventory.sessions.values() if session.eni_id == interface.eni_id]
         sessions = []
         for session in sorted(own, key=lambda session: session.number):
-            outer = _find_outer(inventory, interface, mac, inventory.targets[session.target_id])
+            outer = session.stopped or _find_outer(inventory, interface, mac, inventory.targets[session.target_id])
             sessions.append(_resolve_session(inventory, session, outer, vnis[session.session_id]))
         interfaces.append(Interface(interface.eni_id, mac, interface.resolver, tuple(sessions)))
     return tuple(interfaces)
@@ -122,7 +125,7 @@ def _choose(inventory: Inventory, eni: str | None) -> list[tuple[NetworkInterfac
     return list(dict.fromkeys(first + carried + others))
 
 
-def _number_networks(inventory: Inventory) -> dict[str, int]:
+def number_networks(inventory: Inventory) -> dict[str, int]:
     """The VNI of each session. AWS draws a free one at random; here it follows from the session's id."""
     used = {session.vni for session in inventory.sessions.values() if session.vni is not None}
     vnis = {}
@@ -142,7 +145,8 @@ def _resolve_session(inventory: Inventory, session: MirrorSession, outer: Outer 
     """``outer`` is how the copies reach the target, or why they do not."""
     mirror_filter = inventory.filters[session.filter_id]
     packet_length = session.packet_length
-    if packet_length is None and inventory.targets[session.target_id].kind == "network-load-balancer":
+    target = inventory.targets.get(session.target_id)
+    if packet_length is None and target is not None and target.kind == "network-load-balancer":
         packet_length = NLB_PACKET_LENGTH
     return Session(
         session_id=session.session_id,

@@ -165,7 +165,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class MirrorSession:
-    """A session as configured: None where the file says nothing."""
+    """A session as configured: None where the file says nothing; ``stopped`` is why it does not mirror."""
 
     session_id: str
     number: int
@@ -174,6 +174,7 @@ class MirrorSession:
     target_id: str
     vni: int | None
     packet_length: int | None
+    stopped: str | None = None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,146 @@
+"""Taking filters, rules, targets and sessions from a ``mirror.json`` into the store, in the place of what is there.
+
+The file may come from ``documents.assemble`` or from the describe commands of a real account. It is judged as any
+policy file is, and against the inventory: a session's source must be an interface of the bench.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.control.documents import why_stopped
+from harness.control.mirror_rules import slot as rule_slot
+from harness.control.mirror_sessions import DEFAULT_LENGTH
+from harness.control.mirror_targets import target_slot
+from harness.control.operations import Record, Transaction
+from harness.policy import PolicyError, check
+from harness.policy_filters import ANY_PROTOCOL
+from harness.policy_load import DESTINATIONS, STOPPED, read
+from harness.policy_node import Node, show
+from harness.policy_resolve import number_networks
+from harness.policy_types import NLB_PACKET_LENGTH, Problem
+
+__all__ = ["restore"]
+
+_KINDS = ("session", "rule", "filter", "target")
+_FILTER = ("TrafficMirrorFilterId", "Description")
+_RULE = ("TrafficMirrorFilterRuleId", "RuleNumber", "RuleAction", "Protocol", "SourceCidrBlock", "DestinationCidrBlock",
+         "SourcePortRange", "DestinationPortRange", "Description")
+_TARGET = ("TrafficMirrorTargetId", "Description", *DESTINATIONS)
+_SESSION = ("TrafficMirrorSessionId", "TrafficMirrorTargetId", "TrafficMirrorFilterId", "NetworkInterfaceId",
+            "SessionNumber", "VirtualNetworkId", "PacketLength", "Description")
+
+
+def restore(transaction: Transaction, documents: Mapping[str, Any], *, account: str | None = None,
+            where: str = "mirror.json") -> None:
+    """Put the filters, targets and sessions of the documents into the store, and the tags of known interfaces.
+
+    ``account`` owns what does not say who does. PolicyError has all problems; the transaction must not be committed
+    then.
+    """
+    problems = check(documents, carried=())
+    if not any(problem.severity == "error" for problem in problems):
+        restorer = _Restorer(transaction, documents, account)
+        restorer.run()
+        problems = restorer.problems
+    if any(problem.severity == "error" for problem in problems):
+        raise PolicyError(where, problems)
+
+
+def _services(node: Node) -> list[str]:
+    return sorted({str(service) for _, service in node.items("NetworkServices")})
+
+
+class _Restorer:
+    """Documents that are a policy without errors, on their way into the store."""
+
+    def __init__(self, transaction: Transaction, documents: Mapping[str, Any], account: str | None) -> None:
+        self.problems: list[Problem] = []
+        self._transaction = transaction
+        self._root = Node(documents, self.problems)
+        self._account = account
+        self._networks = number_networks(read(documents)[0])
+
+    def run(self) -> None:
+        for record in self._transaction.find(_KINDS):
+            self._transaction.delete(record)
+        for node in self._root.children("NetworkInterfaces"):
+            interface = self._transaction.get("interface", str(node.values["NetworkInterfaceId"]))
+            if interface is not None and "TagSet" in node.values:
+                interface.tags = self._tags(node, "TagSet")
+                self._transaction.update(interface)
+        for node in self._root.children("TrafficMirrorFilters"):
+            self._filter(node)
+        for node in self._root.children("TrafficMirrorTargets"):
+            self._target(node)
+        for node in self._root.children("TrafficMirrorSessions"):
+            self._session(node)
+
+    def _filter(self, node: Node) -> None:
+        document = self._document(node, _FILTER) | {"NetworkServices": _services(node)}
+        record = Record("filter", document["TrafficMirrorFilterId"], self._owner(node), document, self._tags(node))
+        self._transaction.insert(record)
+        for direction in ("ingress", "egress"):
+            for rule in node.children(f"{direction.capitalize()}FilterRules"):
+                self._rule(rule, record, direction)
+
+    def _rule(self, node: Node, parent: Record, direction: str) -> None:
+        document = self._document(node, _RULE)
+        document |= {"TrafficMirrorFilterId": parent.id, "TrafficDirection": direction}
+        if document.get("Protocol") in ANY_PROTOCOL:
+            del document["Protocol"]
+        for name in ("SourcePortRange", "DestinationPortRange"):
+            if name in document:
+                document[name] = {key: document[name][key] for key in ("FromPort", "ToPort")}
+        self._transaction.insert(Record("rule", document["TrafficMirrorFilterRuleId"], parent.account, document,
+                                        self._tags(node), parent.id, rule_slot(document)))
+
+    def _target(self, node: Node) -> None:
+        document, account = self._document(node, _TARGET), self._owner(node)
+        kind = next(DESTINATIONS[name] for name in DESTINATIONS if name in document)
+        document |= {"Type": kind, "OwnerId": account}
+        self._transaction.insert(Record("target", document["TrafficMirrorTargetId"], account, document,
+                                        self._tags(node), slot=target_slot(document)))
+
+    def _session(self, node: Node) -> None:
+        account = self._owner(node)
+        document = self._document(node, _SESSION) | {"OwnerId": account}
+        record = Record("session", document["TrafficMirrorSessionId"], account, document, self._tags(node),
+                        document["NetworkInterfaceId"], str(document["SessionNumber"]))
+        document.setdefault("VirtualNetworkId", self._networks[record.id])
+        target = self._transaction.get("target", document["TrafficMirrorTargetId"])
+        to_balancer = target is not None and target.document["Type"] == "network-load-balancer"
+        if to_balancer and document.setdefault("PacketLength", NLB_PACKET_LENGTH) == NLB_PACKET_LENGTH:
+            record.note[DEFAULT_LENGTH] = True  # AWS prints the default as it does any other length
+        reason = node.values.get(STOPPED) or why_stopped(self._transaction, record, target)
+        if reason is not None:
+            record.note["stopped"] = reason
+        if self._transaction.get("interface", record.parent) is None:
+            node.error("NetworkInterfaceId", f"{record.parent} is not in the bench; describe it there")
+        self._transaction.insert(record)
+
+    # What objects have in common.
+
+    def _document(self, node: Node, names: Sequence[str]) -> dict[str, Any]:
+        """The members that the store keeps of an object; what the policy does not look at is checked here."""
+        node.text("Description")
+        return {name: node.values[name] for name in names if node.values.get(name) not in (None, "")}
+
+    def _owner(self, node: Node) -> str:
+        right = "the twelve digits of an account"
+        stated = node.values.get("OwnerId") or self._account
+        if isinstance(stated, str) and re.fullmatch("[0-9]{12}", stated):
+            return stated
+        node.error("OwnerId", f"must be {right}, not {show(stated)}" if stated else f"is missing; it must be {right}")
+        return ""
+
+    def _tags(self, node: Node, name: str = "Tags") -> dict[str, str]:
+        """As they are, those that only AWS can make included."""
+        found = {}
+        for tag in node.children(name):
+            key, value = tag.text("Key", required=True), tag.text("Value")
+            if key is not None:
+                found[key] = value or ""
+        return found
