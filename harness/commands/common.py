@@ -25,6 +25,7 @@ __all__ = [
     "batches",
     "flags_of",
     "load_policy",
+    "make_engine",
     "open_engine",
     "open_golden",
     "plural",
@@ -134,10 +135,12 @@ def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> G
     return engine
 
 
-def open_engine(name: str, policy: Policy, flags: Flags, seed: int, full_rate: bool = False) -> Engine:
-    """The engine of ``--engine``, configured. EnvironmentMissing if a part of it is not installed."""
+def make_engine(name: str, seed: int = DEFAULT_SEED, full_rate: bool = False) -> Engine:
+    """The engine of ``--engine``, not configured yet. EnvironmentMissing if a part of it is not installed."""
     if name == "golden":
-        return open_golden(policy, flags)
+        from harness.engines.golden import GoldenEngine
+
+        return GoldenEngine()
     try:
         from harness.engines.verilator import VerilatorEngine
     except ModuleNotFoundError as error:
@@ -146,6 +149,12 @@ def open_engine(name: str, policy: Policy, flags: Flags, seed: int, full_rate: b
             "`halfsilver doctor` lists what is missing"
         ) from None
     engine: Engine = VerilatorEngine(seed=seed, full_rate=full_rate)
+    return engine
+
+
+def open_engine(name: str, policy: Policy, flags: Flags, seed: int, full_rate: bool = False) -> Engine:
+    """The engine of ``--engine``, configured. Errors as those of ``make_engine``, and of configuring."""
+    engine = make_engine(name, seed, full_rate)
     try:
         engine.configure(policy, flags)
     except BaseException:

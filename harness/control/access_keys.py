@@ -84,6 +84,10 @@ class KeyStore:
         """What binds this user; nothing allowed when the user is gone. ApiError as in ``find``."""
         return self._current().policies.get(caller.arn, Policies())
 
+    def accounts(self) -> frozenset[str]:
+        """The accounts that have users."""
+        return frozenset(arn.split(":")[4] for arn in self._current().policies)
+
     def _current(self) -> _Users:
         stamp = _stamp(self._path)
         if stamp != self._users.stamp:

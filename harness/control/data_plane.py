@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 from harness.control.errors import ApiError
 from harness.control.nic_policy import NicPolicy, read_nic_policy
 from harness.control.store import Transaction
-from harness.engines import Engine, Frame, Identity, Progress, Result
+from harness.engines import Engine, Frame, Identity, Result
 from harness.errors import CapacityExceeded, HalfsilverError, UsageError
 
-__all__ = ["Apply", "DataPlane", "EngineState"]
+__all__ = ["Apply", "DataPlane", "EngineState", "Judged"]
 
 Apply = Callable[[Transaction], None]
 """Bring the engine to what a transaction has made of the store. ApiError if the engine cannot take it."""
@@ -43,12 +43,23 @@ class EngineState:
     generation  of the store, whose policy that is
     seen        newest generation of the store that was offered to it; above ``generation`` it is behind
     trouble     why it is behind, or broken; None when all is well
+    identity    who it is; None while there is no engine
     """
 
     nic: NicPolicy | None = None
     generation: int = -1
     seen: int = -1
     trouble: str | None = None
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of a batch, the policy by which it was judged, and the generation of the store with that policy."""
+
+    result: Result
+    nic: NicPolicy
+    generation: int
 
 
 class DataPlane:
@@ -87,32 +98,32 @@ class DataPlane:
                 raise
 
     def follow(self, transaction: Transaction) -> None:
-        """Bring the engine to the stored policy, however it came there; ``state`` says if it could not be."""
+        """Bring the engine to the stored policy, however it came there.
+
+        HalfsilverError or OSError if it cannot be; ``state`` says so too, and it does what it did before.
+        """
         with self._lock:
             generation = transaction.generation()
             state = self._state
-            if state.generation == generation and state.trouble is None:
+            if generation < state.seen or (generation == state.generation and state.trouble is None):
                 return
             try:
                 self._take(read_nic_policy(transaction, self._interfaces), generation)
             except (HalfsilverError, OSError) as error:
                 self._state = replace(self._state, seen=generation, trouble=str(error))
+                raise
 
-    def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> tuple[Result, NicPolicy]:
-        """Judge a batch; the result, and the policy by which it came about. HalfsilverError if the engine is down."""
+    def process(self, frames: Sequence[Frame]) -> Judged:
+        """Judge a batch. HalfsilverError if the engine is down, or breaks."""
         with self._lock:
-            if self._engine is None or self._state.nic is None:
-                raise HalfsilverError(f"the engine is down: {self._state.trouble or 'it has no policy yet'}")
+            state = self._state
+            if self._engine is None or state.nic is None:
+                raise HalfsilverError(f"the engine is down: {state.trouble or 'it has no policy yet'}")
             try:
-                return self._engine.process(frames, progress), self._state.nic
+                return Judged(self._engine.process(frames), state.nic, state.generation)
             except (HalfsilverError, OSError) as error:
                 self._discard(str(error))
                 raise
-
-    def identify(self) -> Identity | None:
-        """Who answers; None while there is no engine."""
-        with self._lock:
-            return None if self._engine is None else self._engine.identify()
 
     def close(self) -> None:
         with self._lock:
@@ -138,7 +149,7 @@ class DataPlane:
         except BaseException:
             self._go_back(before)
             raise
-        self._state = EngineState(wanted, generation, generation)
+        self._state = EngineState(wanted, generation, generation, identity=self._state.identity)
 
     def _go_back(self, state: EngineState) -> None:
         """The policy of ``state`` again, with a new engine if this one does not take it."""
@@ -170,12 +181,13 @@ class DataPlane:
             self._loaded = before
             raise
         self._loaded = nic
+        self._state = replace(self._state, identity=self._engine.identify())
 
     def _discard(self, trouble: str | None) -> None:
         if self._engine is not None:
             self._engine.close()
         self._engine = self._loaded = None
-        self._state = replace(self._state, trouble=trouble)
+        self._state = replace(self._state, trouble=trouble, identity=None)
 
 
 def _refusal(error: HalfsilverError | OSError) -> ApiError:

@@ -1,0 +1,160 @@
+"""One request, one transaction: may they, do it, tell the engine, commit; and what must happen beside requests."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from harness.control import authorization, bench_file, idempotency
+from harness.control.bench_file import Bench
+from harness.control.catalogue import OPERATIONS
+from harness.control.data_plane import DataPlane, Judged
+from harness.control.errors import ApiError
+from harness.control.iam import Policies
+from harness.control.nic_policy import NicPolicy
+from harness.control.operations import Call, Caller, Context, Operation, Settings
+from harness.control.status import describe_engine
+from harness.control.store import Store, StoreError, Transaction
+from harness.engines import Frame
+from harness.errors import CapacityExceeded, HalfsilverError, UsageError
+
+__all__ = ["Control", "POLL_SECONDS"]
+
+POLL_SECONDS = 0.5
+"""How often the engine is held against the store: changes of other servers, and engines that broke."""
+
+
+class Control:
+    """The control plane of one server. Threads may share it. Whoever made store and engine closes them.
+
+    store       the state; the bench is put into it
+    data_plane  brought to what the store says, at the start and after each change
+    policies    what binds a caller
+    shared      other servers write to the store too
+    committed   called after every committed change and before the client has its answer, one call at a time
+    poll        seconds, see POLL_SECONDS
+
+    UsageError: the bench is not for these settings. HalfsilverError: the engine cannot be used. A stored policy that is
+    only too large for it is no error: ``status`` shows it, and the API is there to change it.
+    """
+
+    def __init__(self, store: Store, bench: Bench, settings: Settings, data_plane: DataPlane,
+                 policies: Callable[[Caller], Policies], *, shared: bool = False,
+                 committed: Callable[[], None] | None = None, poll: float = POLL_SECONDS) -> None:
+        self.settings = settings
+        self.policies = policies
+        self._store = store
+        self._data_plane = data_plane
+        self._shared = shared
+        self._committed = committed
+        self._random = random.SystemRandom()
+        self._writing = threading.Lock()
+        self._closed = threading.Event()
+        self._start(bench)
+        self._poller = threading.Thread(target=self._poll, args=(poll,), name="halfsilver-poll", daemon=True)
+        self._poller.start()
+
+    def execute(self, call: Call) -> dict[str, Any]:
+        """The result of an operation, after its commit. ApiError, and then nothing has changed."""
+        operation = OPERATIONS.get((call.service, call.operation))
+        if operation is None:
+            raise ApiError("InvalidAction", f"The action {call.operation} is not valid for this web service.")
+        try:
+            self._catch_up()
+            if operation.writes:
+                return self._change(operation, call)
+            with self._store.begin() as transaction:
+                return self._perform(operation, call, transaction)[0]
+        except StoreError as error:
+            raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
+
+    def reload(self, bench: Bench) -> None:
+        """Another bench file: inventory, the NIC's interfaces, and sessions that end or stop with what is gone.
+
+        UsageError, ApiError or StoreError, and then all is as before.
+        """
+        with self._writing:
+            with self._data_plane.change(bench.nic) as apply, self._store.begin(write=True) as transaction:
+                if bench_file.synchronize(transaction, bench, self.settings):
+                    transaction.advance()
+                apply(transaction)
+            self._tell()
+
+    def process(self, frames: Sequence[Frame]) -> Judged:
+        """Judge frames by the stored policy. HalfsilverError if the engine is down."""
+        self._catch_up()
+        return self._data_plane.process(frames)
+
+    def nic(self) -> NicPolicy:
+        """What the NIC carries and does. HalfsilverError if the engine is down."""
+        nic = self._data_plane.state.nic
+        if nic is None:
+            raise HalfsilverError(f"the engine is down: {self._data_plane.state.trouble}")
+        return nic
+
+    def status(self, account: str | None = None) -> dict[str, Any]:
+        """What the engine does, see ``status.describe_engine``; of one account's interfaces and sessions, or of all."""
+        return describe_engine(self._data_plane.state, account)
+
+    def close(self) -> None:
+        """Stop looking after the engine."""
+        self._closed.set()
+        self._poller.join()
+
+    def _start(self, bench: Bench) -> None:
+        with self._store.begin(write=True) as transaction:
+            if bench_file.synchronize(transaction, bench, self.settings):
+                transaction.advance()
+        with suppress(CapacityExceeded, UsageError), self._store.begin() as transaction:
+            self._data_plane.follow(transaction)
+        self._tell()
+
+    def _change(self, operation: Operation, call: Call) -> dict[str, Any]:
+        """An operation that writes. The engine is changed with the store or not at all."""
+        with self._writing:
+            with ExitStack() as stack:
+                apply = stack.enter_context(self._data_plane.change()) if operation.mirrors else None
+                transaction = stack.enter_context(self._store.begin(write=True))
+                result, is_new = self._perform(operation, call, transaction)
+                if apply is not None and is_new:
+                    transaction.advance()
+                    apply(transaction)
+            self._tell()
+            return result
+
+    def _perform(self, operation: Operation, call: Call, transaction: Transaction) -> tuple[dict[str, Any], bool]:
+        """The result, and whether it is not merely that of an earlier request with the same token."""
+        authorization.authorize(transaction, call, self.settings, self.policies(call.caller))
+        earlier = idempotency.recall(transaction, call)
+        if earlier is None:
+            context = Context(transaction, call, self.settings, self._random)
+            result = operation.handler(context, call.parameters)
+        if call.parameters.get("DryRun"):
+            raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+        if earlier is not None:
+            return earlier, False
+        if operation.writes:
+            idempotency.remember(transaction, call, result)
+        return result, True
+
+    def _tell(self) -> None:
+        if self._committed is not None:
+            self._committed()
+
+    def _catch_up(self) -> None:
+        """Take up what another server has committed. An engine that cannot says so in its state."""
+        if self._shared:
+            with self._store.begin() as transaction:
+                if transaction.generation() != self._data_plane.state.seen:
+                    with suppress(HalfsilverError, OSError):
+                        self._data_plane.follow(transaction)
+
+    def _poll(self, seconds: float) -> None:
+        while not self._closed.wait(seconds):
+            if self._shared or self._data_plane.state.trouble is not None:
+                # A store that cannot be reached is told to whoever asks for something.
+                with suppress(HalfsilverError, OSError), self._store.begin() as transaction:
+                    self._data_plane.follow(transaction)
