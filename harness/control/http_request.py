@@ -17,12 +17,14 @@ class Request:
     query_string  raw, without the ``?``; "" when there is none
     headers       (lower-case name, value) in the order in which they came; a name may occur twice
     body          the whole body, b"" when there is none
+
+    What could hold a signature is left out when a request is printed.
     """
 
     method: str
     path: str = "/"
-    query_string: str = ""
-    headers: Sequence[tuple[str, str]] = ()
+    query_string: str = field(default="", repr=False)
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
 
     def header(self, name: str) -> str | None:

@@ -15,14 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 from urllib.parse import quote, unquote_to_bytes
 
-from harness.control.access_keys import KeyStore
+from harness.control.access_keys import AccessKey
 from harness.control.authentication_errors import AuthenticationErrors, errors_of
 from harness.control.http_request import Request
 from harness.control.operations import Caller
 
-__all__ = ["SIGNING_NAMES", "authenticate"]
+__all__ = ["Keys", "SIGNING_NAMES", "authenticate"]
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -47,12 +48,19 @@ Pairs = list[tuple[str, str]]
 """Names and values of the query string, percent-encoded as the signature wants them."""
 
 
+class Keys(Protocol):
+    """What knows the access keys (``access_keys.KeyStore``)."""
+
+    def find(self, key_id: str) -> AccessKey | None:
+        """None for a key that nobody has, or that is not active."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What the client says about its signature. Nothing of it has been checked.
 
     scope   date, region, service and terminator
-    stamp   when it was signed, as the string to sign has it
+    stamp   when it was signed, as the string to sign has it; signed_at is the same
     valid   seconds for which a presigned request is good; None for one that is signed in a header
     query   of the query string, what is signed
     """
@@ -62,11 +70,12 @@ class Claim:
     signed: tuple[str, ...]
     signature: str = field(repr=False)
     stamp: str
+    signed_at: datetime
     valid: int | None
     query: Pairs = field(repr=False)
 
 
-def authenticate(request: Request, keys: KeyStore, now: datetime, *, service: str, region: str) -> Caller:
+def authenticate(request: Request, keys: Keys, now: datetime, *, service: str, region: str) -> Caller:
     """The user who signed the request. ApiError in the words of the service when nobody who is known did.
 
     service   botocore's name of the service that the request goes to: ec2, elbv2, ram, sts
@@ -117,8 +126,9 @@ def _claim_of_header(authorization: str, query: Pairs, headers: Headers, errors:
     fields: dict[str, str] = {}
     for item in rest.split(","):
         name, equals, value = item.strip().partition("=")
-        if not equals or name in fields:
-            raise errors.incomplete("The Authorization header must be a list of name=value, each name once.")
+        if not equals or name not in _HEADER_FIELDS or name in fields:
+            raise errors.incomplete(f"The Authorization header must have {', '.join(_HEADER_FIELDS)}, each once, and "
+                                    "nothing else.")
         fields[name] = value
     missing = [name for name in _HEADER_FIELDS if not fields.get(name)]
     if missing:
@@ -156,7 +166,8 @@ def _checked_claim(credential: str, signed: str, signature: str, stamp: str, val
     names = tuple(signed.split(";"))
     if names != tuple(sorted(set(names))) or signed != signed.lower():
         raise errors.incomplete("SignedHeaders must be lower-case names in order, each once, divided by semicolons.")
-    return Claim(parts[0], (parts[1], parts[2], parts[3], parts[4]), names, signature, stamp, valid, query)
+    return Claim(parts[0], (parts[1], parts[2], parts[3], parts[4]), names, signature, stamp,
+                 _moment(stamp, errors), valid, query)
 
 
 def _stamp(headers: Headers, errors: AuthenticationErrors) -> str:
@@ -171,6 +182,17 @@ def _stamp(headers: Headers, errors: AuthenticationErrors) -> str:
         except (ValueError, OverflowError):
             pass    # not HTTP's form either: refused with the other stamps that cannot be read
     return value
+
+
+def _moment(stamp: str, errors: AuthenticationErrors) -> datetime:
+    parts = _STAMP.fullmatch(stamp)
+    try:
+        if parts is None:
+            raise ValueError
+        year, month, day, hour, minute, second = (int(number) for number in parts.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        raise errors.incomplete("The date of the request must be written as in 20261120T120000Z.") from None
 
 
 # What is checked before anything is calculated.
@@ -190,15 +212,7 @@ def _check_scope(claim: Claim, service: str, region: str, errors: Authentication
 
 
 def _check_time(claim: Claim, now: datetime, errors: AuthenticationErrors) -> None:
-    stamp = _STAMP.fullmatch(claim.stamp)
-    try:
-        if stamp is None:
-            raise ValueError
-        year, month, day, hour, minute, second = (int(number) for number in stamp.groups())
-        signed_at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        raise errors.incomplete("The date of the request must be written as in 20261120T120000Z.") from None
-    age = now - signed_at
+    age = now - claim.signed_at
     if age < -CLOCK_SKEW:
         raise errors.expired(f"Signature not yet current: {claim.stamp} is still later than "
                              f"{_written(now + CLOCK_SKEW)} ({_written(now)} + 15 min.)")
