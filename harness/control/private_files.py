@@ -22,20 +22,22 @@ def read_private(path: Path) -> bytes:
     """
     try:
         # Without O_NONBLOCK a pipe of this name would keep the server waiting for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            _check_private(os.fstat(file.fileno()), path)
+            return file.read()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{path}: holds secrets and must be a plain file")
-        if status.st_uid != os.geteuid():
-            raise UsageError(f"{path}: belongs to user {status.st_uid}, but this is user {os.geteuid()}: "
-                             "only the owner of a file of secrets may use it")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise UsageError(f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}): "
-                             f"chmod 600 {path}")
-        return file.read()
+
+
+def _check_private(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"{path}: holds secrets and must be a plain file")
+    if status.st_uid != os.geteuid():
+        raise UsageError(f"{path}: belongs to user {status.st_uid}, but this is user {os.geteuid()}: "
+                         "only the owner of a file of secrets may use it")
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}): "
+                         f"chmod 600 {path}")
 
 
 def write_private(path: Path, content: bytes) -> None:
