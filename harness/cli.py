@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from harness.commands import check, diff, doctor, explain, listing, mirror, regs
+from harness.commands import check, diff, doctor, explain, listing, mirror, regs, serve
 from harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
 
 __all__ = ["main"]
@@ -21,7 +21,7 @@ __all__ = ["main"]
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE, what a shell shows for a program ended by it."""
 
-COMMANDS = (mirror, explain, diff, check, regs, doctor, listing)
+COMMANDS = (mirror, explain, diff, check, serve, regs, doctor, listing)
 
 
 def build_parser() -> argparse.ArgumentParser:

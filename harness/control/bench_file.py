@@ -51,6 +51,11 @@ class Bench:
     region: str | None
     warnings: tuple[Problem, ...] = ()
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """All accounts that are listed or own something, in the order of the file."""
+        return tuple(dict.fromkeys(record.account for record in self.records if record.account))
+
 
 def load(path: str | Path) -> Bench:
     """Read a bench file. BenchError has a line for each mistake, another UsageError says why it is not JSON."""

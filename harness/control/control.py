@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.control.errors import ApiError
 from harness.control.iam import Policies
 from harness.control.nic_policy import NicPolicy
 from harness.control.operations import Call, Caller, Context, Operation, Settings
+from harness.control.restoring import restore
 from harness.control.status import describe_engine
 from harness.control.store import Store, StoreError, Transaction
 from harness.engines import Frame
@@ -34,16 +35,19 @@ class Control:
     data_plane  brought to what the store says, at the start and after each change
     policies    what binds a caller
     shared      other servers write to the store too
+    policy      documents of a ``mirror.json``, to be taken in the place of what is stored
     committed   called after every committed change and before the client has its answer, one call at a time
     poll        seconds, see POLL_SECONDS
 
-    UsageError: the bench is not for these settings. HalfsilverError: the engine cannot be used. A stored policy that is
-    only too large for it is no error: ``status`` shows it, and the API is there to change it.
+    UsageError: the bench is not for these settings, or the policy not for the bench. HalfsilverError: the engine
+    cannot be used. A stored policy that is only too large for it is no error: ``status`` shows it, and the API is there
+    to change it.
     """
 
     def __init__(self, store: Store, bench: Bench, settings: Settings, data_plane: DataPlane,
                  policies: Callable[[Caller], Policies], *, shared: bool = False,
-                 committed: Callable[[], None] | None = None, poll: float = POLL_SECONDS) -> None:
+                 policy: Mapping[str, Any] | None = None, committed: Callable[[], None] | None = None,
+                 poll: float = POLL_SECONDS) -> None:
         self.settings = settings
         self.policies = policies
         self._store = store
@@ -53,7 +57,7 @@ class Control:
         self._random = random.SystemRandom()
         self._writing = threading.Lock()
         self._closed = threading.Event()
-        self._start(bench)
+        self._start(bench, policy)
         self._poller = threading.Thread(target=self._poll, args=(poll,), name="halfsilver-poll", daemon=True)
         self._poller.start()
 
@@ -104,9 +108,12 @@ class Control:
         self._closed.set()
         self._poller.join()
 
-    def _start(self, bench: Bench) -> None:
+    def _start(self, bench: Bench, policy: Mapping[str, Any] | None) -> None:
         with self._store.begin(write=True) as transaction:
-            if bench_file.synchronize(transaction, bench, self.settings):
+            changed = bench_file.synchronize(transaction, bench, self.settings)
+            if policy is not None:
+                restore(transaction, policy, account=bench.accounts[0])
+            if changed or policy is not None:
                 transaction.advance()
         with suppress(CapacityExceeded, UsageError), self._store.begin() as transaction:
             self._data_plane.follow(transaction)

@@ -29,6 +29,7 @@ class StateDirectory:
         self.database = path / "state.sqlite"
         self.keys = path / "keys.json"
         self.credentials = path / "credentials"
+        self.digest = path / "mirror.sha256"
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = path.stat()
@@ -38,8 +39,8 @@ class StateDirectory:
             raise UsageError(f"{path}: belongs to user {status.st_uid}, but this is user {os.geteuid()}; "
                              "name another directory with --state")
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise UsageError(f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}) and it holds "
-                             f"secrets: chmod 700 {path}")
+            raise UsageError(f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}) "
+                             f"and it holds secrets: chmod 700 {path}")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -52,15 +53,16 @@ class StateDirectory:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise UsageError(f"{self.path}: is in use by another server (process {file.read().strip() or 'unknown'}); "
+                process = file.read().strip() or "unknown"
+                raise UsageError(f"{self.path}: is in use by another server (process {process}); "
                                  "stop that one, or name another directory with --state") from None
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
             yield
 
-    def open_keys(self, accounts: Sequence[str], partition: str) -> KeyStore:
-        """The access keys; an account without a user gets an administrator, with a profile in the credentials file.
+    def add_users(self, accounts: Sequence[str], partition: str) -> KeyStore:
+        """The access keys. An account without a user gets an administrator, with a profile in the credentials file.
 
         The profile has the account's name; the first account's administrator is the profile ``default`` too.
         """
@@ -68,6 +70,6 @@ class StateDirectory:
         for account in accounts:
             if account not in known:
                 key = create_user(self.keys, account, ADMINISTRATOR, partition=partition)
-                for profile in (("default", account) if account == accounts[0] else (account,)):
+                for profile in (("default", account) if not known and account == accounts[0] else (account,)):
                     write_credentials(self.credentials, profile, key)
         return KeyStore(self.keys, partition=partition)

@@ -1,0 +1,150 @@
+"""``halfsilver serve``: the control plane, a server that AWS clients take for EC2, bound to an engine."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.common import ENGINES, Subparsers, make_engine, say
+from harness.control.quotas import Quotas
+from harness.errors import EXIT_OK, EnvironmentMissing, UsageError
+
+if TYPE_CHECKING:
+    from harness.control.serving import Ready
+
+__all__ = ["add", "run"]
+
+DEFAULT_PORT = 4510
+DEFAULT_STATE = "halfsilver.state"
+
+_QUOTAS = tuple(field.name.replace("_", "-") for field in dataclasses.fields(Quotas))
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "serve",
+        help="serve the EC2 Traffic Mirroring API",
+        description="Serve EC2's Traffic Mirroring API to unmodified AWS clients. What they create is what the engine "
+        "does to packets, at once.",
+        epilog="SIGHUP rereads the bench file and the certificate; SIGTERM ends the server when what is under way is "
+        "done. What has been answered is never lost, whatever ends the server.",
+    )
+    parser.add_argument(
+        "--bench", metavar="BENCH.JSON",
+        help="network interfaces, instances, load balancers and accounts that there are, as AWS's describe commands "
+        "print them, and which interfaces the NIC carries; without it, the --state file must have them",
+    )
+    parser.add_argument(
+        "--state", metavar="DIR|MIRROR.JSON", action="append", default=[],
+        help="a directory for the database and the access keys, made if it is not there (default: "
+        f"{DEFAULT_STATE}); or a file *.json that has the policy as `halfsilver mirror -c` takes it: loaded at the "
+        "start if somebody has changed it, and written after every change. May be given twice, once for each; without "
+        "a directory, the file's is beside it, FILE.state",
+    )
+    parser.add_argument(
+        "--database", metavar="URL",
+        help="keep the state in PostgreSQL instead, postgresql://user@host/database; several servers may share it",
+    )
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="golden",
+        help="what mirrors: the model in Python, or the gateware under Verilator (default: %(default)s)",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="0 is any free one (default: %(default)s)")
+    parser.add_argument(
+        "--tls-certificate", metavar="PEM", help="serve HTTPS, needed for other addresses than loopback")
+    parser.add_argument("--tls-key", metavar="PEM", help="the certificate's private key")
+    parser.add_argument(
+        "--insecure", action="store_true",
+        help="take requests without looking at their signatures, as the first account's administrator; only on "
+        "loopback",
+    )
+    parser.add_argument(
+        "--region", help="the server's (default: the one that the bench file names, else us-east-1)")
+    parser.add_argument(
+        "--quota", metavar="NAME=N", action="append", default=[],
+        help=f"change a quota; may be repeated. Names: {', '.join(_QUOTAS)}",
+    )
+    parser.add_argument("--json", action="store_true", help="when ready, print one line of JSON with the address")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until a signal ends it; exit code 0 then."""
+    quotas = _quotas(arguments.quota)
+    directory, mirror = _places(arguments.state)
+    if not 0 <= arguments.port <= 65535:
+        raise UsageError(f"--port {arguments.port}: must be 0 to 65535")
+    if mirror is not None and arguments.database is not None:
+        raise UsageError(f"--state {mirror} is one server's, and a --database may have several; give only one of them")
+    try:
+        from harness.control import serving
+        from harness.control.server import Listen
+    except ModuleNotFoundError as error:
+        raise EnvironmentMissing(
+            f"serve needs {error.name}, which is not installed; install the project's dependencies") from None
+    logging.basicConfig(format="halfsilver: %(message)s", level=logging.WARNING)
+    options = serving.Options(
+        open_engine=lambda: make_engine(arguments.engine),
+        listen=Listen(arguments.host, arguments.port, _path(arguments.tls_certificate), _path(arguments.tls_key),
+                      arguments.insecure),
+        state=directory, bench=_path(arguments.bench), mirror=mirror, database=arguments.database,
+        region=arguments.region, quotas=quotas)
+    serving.run(options, lambda ready: _announce(ready, arguments.json))
+    return EXIT_OK
+
+
+def _announce(ready: Ready, as_json: bool) -> None:
+    for warning in ready.warnings:
+        say(str(warning))
+    say(f"{ready.url} serves EC2 Traffic Mirroring; engine: {ready.engine}")
+    if ready.trouble is not None:
+        say(f"warning: the engine does not do what is stored: {ready.trouble}")
+    say("For AWS clients:")
+    for name, value in (("AWS_ENDPOINT_URL", ready.url), ("AWS_SHARED_CREDENTIALS_FILE", ready.credentials.resolve()),
+                        ("AWS_DEFAULT_REGION", ready.region)):
+        say(f"  export {name}={shlex.quote(str(value))}")
+    if len(ready.accounts) > 1:
+        say(f"{ready.accounts[0]} is the profile default; AWS_PROFILE={ready.accounts[1]} is another account")
+    if as_json:
+        print(json.dumps({"url": ready.url, "region": ready.region, "credentials": str(ready.credentials.resolve()),
+                          "accounts": ready.accounts, "pid": os.getpid()}), flush=True)
+
+
+def _quotas(options: list[str]) -> Quotas:
+    values = {}
+    for option in options:
+        name, _, number = option.partition("=")
+        if name not in _QUOTAS:
+            raise UsageError(f"--quota {option}: there is no quota {name!r}; there are {', '.join(_QUOTAS)}")
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise UsageError(f"--quota {option}: must be a name and a number, such as {name}=100")
+        values[name.replace("-", "_")] = int(number)
+    try:
+        return Quotas(**values)
+    except ValueError as error:
+        raise UsageError(f"--quota: {error}") from None
+
+
+def _places(options: list[str]) -> tuple[Path, Path | None]:
+    """The state directory, and the mirror file if one is named."""
+    files = [Path(option) for option in options if option.endswith(".json")]
+    directories = [Path(option) for option in options if not option.endswith(".json")]
+    for places, what in ((files, "files"), (directories, "directories")):
+        if len(places) > 1:
+            raise UsageError(f"--state names two {what}, {places[0]} and {places[1]}; one of each is possible")
+    mirror = files[0] if files else None
+    if directories:
+        return directories[0], mirror
+    return Path(DEFAULT_STATE) if mirror is None else mirror.with_suffix(".state"), mirror
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

@@ -1,0 +1,164 @@
+"""All parts of a server put together: state, bench, engine, keys, protocols, HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.control import bench_file
+from harness.control.access_keys import KeyStore, anonymous
+from harness.control.app import App
+from harness.control.bench_file import Bench
+from harness.control.catalogue import OPERATIONS
+from harness.control.control import Control
+from harness.control.data_plane import DataPlane
+from harness.control.errors import ApiError
+from harness.control.exchange import Authenticate, Exchange
+from harness.control.frames import FRAMES_PATH, frames_route
+from harness.control.http_request import Request
+from harness.control.iam import ADMINISTRATOR, Policies
+from harness.control.mirror_file import MirrorFile
+from harness.control.operations import Caller, Settings
+from harness.control.protocols import Services, load
+from harness.control.quotas import Quotas
+from harness.control.routes import routes
+from harness.control.server import Listen, serve
+from harness.control.sigv4 import authenticate
+from harness.control.state_directory import StateDirectory
+from harness.control.store import Store
+from harness.engines import Engine
+from harness.errors import HalfsilverError, UsageError
+from harness.policy import read_documents
+from harness.policy_types import Problem
+
+__all__ = ["Options", "Ready", "run"]
+
+DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a server is started with.
+
+    state     the directory of state
+    bench     the bench file; None: the mirror file has the inventory too
+    mirror    the mirror file (``mirror_file``), or None
+    database  URL of a PostgreSQL that has the state, and that other servers may share; None: SQLite in the directory
+    region    None: that of the bench
+    """
+
+    open_engine: Callable[[], Engine]
+    listen: Listen
+    state: Path
+    bench: Path | None = None
+    mirror: Path | None = None
+    database: str | None = None
+    region: str | None = None
+    quotas: Quotas = field(default_factory=Quotas)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a client must know of a server that takes requests, and what its owner should.
+
+    credentials  a shared credentials file with a profile for each account, and ``default`` for the first
+    warnings     of the bench file
+    trouble      why the engine does not do what is stored, None if it does
+    """
+
+    url: str
+    region: str
+    credentials: Path
+    accounts: tuple[str, ...]
+    engine: str
+    warnings: tuple[Problem, ...]
+    trouble: str | None
+
+
+def run(options: Options, ready: Callable[[Ready], None]) -> None:
+    """Serve until SIGTERM or SIGINT; ``ready`` is called when requests are taken. HalfsilverError: it cannot."""
+    directory = StateDirectory(options.state)
+    with ExitStack() as stack:
+        if options.database is None:
+            stack.enter_context(directory.lock())
+        server = _Server(options, directory, stack)
+        serve(server.app, options.listen, listening=lambda url: ready(server.ready(url)), reload=server.reload)
+
+
+class _Server:
+    """The parts of a server; ``stack`` closes them, the last one first."""
+
+    def __init__(self, options: Options, directory: StateDirectory, stack: ExitStack) -> None:
+        self._options = options
+        self._directory = directory
+        self._inventory, bench = _read_bench(options)
+        self._settings = Settings(options.region or bench.region or DEFAULT_REGION, quotas=options.quotas)
+        self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digest)
+        policy = None if self._mirror is None else self._mirror.edited()
+        self._store = stack.enter_context(closing(Store(options.database or str(directory.database))))
+        self._plane = stack.enter_context(closing(DataPlane(options.open_engine, bench.nic)))
+        self._bench = bench
+        keys = directory.add_users(bench.accounts, self._settings.partition)
+        self._control = stack.enter_context(closing(Control(
+            self._store, bench, self._settings, self._plane, _permit_all if options.listen.insecure else keys.policies,
+            shared=options.database is not None, policy=policy, committed=self._write_mirror)))
+        services = load(OPERATIONS)
+        beside = {**routes(self._control), FRAMES_PATH: frames_route(self._control)}
+        self.app = App(Exchange(services, self._authenticator(services, keys), self._control, beside),
+                       local_only=options.listen.insecure)
+
+    def ready(self, url: str) -> Ready:
+        state = self._plane.state
+        return Ready(url, self._settings.region, self._directory.credentials, self._bench.accounts,
+                     state.identity.detail if state.identity else "none", self._bench.warnings, state.trouble)
+
+    def reload(self) -> None:
+        """Read the bench file again. HalfsilverError, and then the server goes on with the one before."""
+        before = self._inventory
+        self._inventory, bench = _read_bench(self._options)
+        try:
+            self._control.reload(bench)
+        except ApiError as error:
+            self._inventory = before
+            raise HalfsilverError(error.message) from error
+        except BaseException:
+            self._inventory = before
+            raise
+        self._bench = bench
+        self._directory.add_users(bench.accounts, self._settings.partition)
+
+    def _write_mirror(self) -> None:
+        if self._mirror is not None:
+            self._mirror.write(self._store, self._inventory)
+
+    def _authenticator(self, services: Services, keys: KeyStore) -> Authenticate:
+        if self._options.listen.insecure:
+            somebody = anonymous(self._bench.accounts[0], self._settings.partition)
+            return lambda request: somebody
+
+        def authenticator(request: Request) -> Caller:
+            service = services.of(request).name
+            return authenticate(request, keys, datetime.now(UTC), service=service, region=self._settings.region)
+
+        return authenticator
+
+
+def _permit_all(caller: Caller) -> Policies:
+    return ADMINISTRATOR
+
+
+def _read_bench(options: Options) -> tuple[dict[str, Any], Bench]:
+    """The bench file, as it is and as it is understood; that part of the mirror file if there is no other."""
+    path = options.bench or options.mirror
+    if path is None or not (options.bench or path.exists()):
+        raise UsageError("there is no inventory: name a bench file with --bench (what AWS's describe commands print "
+                         "of network interfaces and what they belong to)")
+    documents = read_documents(path)
+    if options.bench is None and isinstance(documents, Mapping):
+        documents = {name: value for name, value in documents.items() if not name.startswith("TrafficMirror")}
+    bench = bench_file.from_documents(documents, where=str(path))
+    return dict(documents), bench
