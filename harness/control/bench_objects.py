@@ -17,17 +17,13 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from harness.control.operations import Record
+from harness.control.protocols.values import ILLEGAL
 from harness.policy_node import Node, show
 
-__all__ = ["conform", "derive", "region_of", "shape"]
+__all__ = ["conform", "derive", "region_of", "shape", "text"]
 
 _ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)+-[0-9]+)(?:-[a-z]+-[0-9]+)?[a-z]")
-_TYPES: dict[str, tuple[type, str]] = {
-    "string": (str, "a string"),
-    "integer": (int, "a whole number"),
-    "long": (int, "a whole number"),
-    "boolean": (bool, "true or false"),
-}
+_BITS = {"integer": 32, "long": 64}
 
 
 @cache
@@ -71,10 +67,26 @@ def _member(node: Node, name: str, value: object, member: Any) -> Any:
         return None
     if member.type_name == "timestamp":
         return _timestamp(node, name, value)
-    kind, right = _TYPES[member.type_name]
-    if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+    if member.type_name == "string":
+        return text(node, name, value)
+    bits = _BITS.get(member.type_name)
+    if bits is None and isinstance(value, bool):
         return value
+    if bits and isinstance(value, int) and not isinstance(value, bool) and -(1 << bits - 1) <= value < 1 << bits - 1:
+        return value
+    right = f"a whole number of {bits} bits" if bits else "true or false"
     node.error(name, f"must be {right}, not {show(value)}")
+    return None
+
+
+def text(node: Node, name: str, value: object) -> str | None:
+    """A string that every answer can carry; None (and an error) for anything else."""
+    if not isinstance(value, str):
+        node.error(name, f"must be a string, not {show(value)}")
+    elif ILLEGAL.search(value):
+        node.error(name, f"has a character that XML cannot carry: {show(value)}")
+    else:
+        return value
     return None
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.control.bench_objects import conform, derive, region_of, shape
+from harness.control.bench_objects import conform, derive, region_of, shape, text
 from harness.control.operations import Record
 from harness.policy_load import read as read_policy
 from harness.policy_node import Node, is_identifier, show
@@ -120,7 +120,8 @@ class _Reader:
         arn = _ACCOUNT_ARN.fullmatch(node.text("Arn") or "")
         if organisation is None and arn is not None:
             organisation = arn.group(1)
-        members = {"Id": account, "Name": node.text("Name"), "OrganizationId": organisation}
+        name = text(node, "Name", node.values.get("Name") or "")
+        members = {"Id": account, "Name": name or None, "OrganizationId": organisation}
         if account is not None:
             document = {key: value for key, value in members.items() if value is not None}
             self._add(node, "Id", Record("account", account, account, document))
@@ -135,8 +136,9 @@ class _Reader:
         for field in ("TagSet", "Tags"):
             document.pop(field, None)
             for tag in named.children(field):
-                key, value = tag.text("Key", required=True), tag.text("Value")
-                if key is not None:
+                key = text(tag, "Key", tag.get("Key", "a string", required=True) or "")
+                value = text(tag, "Value", tag.values.get("Value") or "")
+                if key:
                     tags[key] = value or ""
         account = self._owner(named, kind, identifier, reservation)
         if account is None:
