@@ -33,12 +33,14 @@ class Given:
     kind      of its record
     optional  checked only if the parameter is there; otherwise a request without it is about all of this kind
     owner     what is checked is the object that the named one belongs to: the filter of a rule
+    instead   another parameter that names it if the first does not
     """
 
     kind: str
     parameter: str
     optional: bool = False
     owner: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ _FILTER_OF_RULE = Given("rule", "TrafficMirrorFilterRuleId", owner="filter")
 _SESSION = Given("session", "TrafficMirrorSessionId")
 _TARGET = Given("target", "TrafficMirrorTargetId")
 _SHARE = Given("resource-share", "resourceShareArn")
+_TAGGED_SHARE = Given("resource-share", "resourceShareArn", instead="resourceArn")
 _INVITATION = Given("share-invitation", "resourceShareInvitationArn")
 
 RESOURCES: Mapping[tuple[str, str], tuple[Given | New, ...]] = {
@@ -86,8 +89,8 @@ RESOURCES: Mapping[tuple[str, str], tuple[Given | New, ...]] = {
     ("ram", "DisassociateResourceShare"): (_SHARE,),
     ("ram", "DeleteResourceShare"): (_SHARE,),
     ("ram", "UpdateResourceShare"): (_SHARE,),
-    ("ram", "TagResource"): (_SHARE,),
-    ("ram", "UntagResource"): (_SHARE,),
+    ("ram", "TagResource"): (_TAGGED_SHARE,),
+    ("ram", "UntagResource"): (_TAGGED_SHARE,),
     ("ram", "AcceptResourceShareInvitation"): (_INVITATION,),
     ("ram", "RejectResourceShareInvitation"): (_INVITATION,),
 }
@@ -97,6 +100,9 @@ _TYPES = {**RESOURCE_TYPES, "resource-share": "resource-share", "share-invitatio
 _PREFIXES = {"tmf": "filter", "tmfr": "rule", "tms": "session", "tmt": "target", "eni": "interface", "vpc": "vpc",
              "subnet": "subnet", "i": "instance", "vpce": "endpoint"}
 """The kind that an id is of, for one that nobody has."""
+
+_TAGGING = ("CreateTags", "DeleteTags", "TagResource", "UntagResource")
+"""Operations whose tags are about the resources that they name."""
 
 _REFUSALS = {"ec2": "UnauthorizedOperation", "ram": "AccessDeniedException"}
 
@@ -121,37 +127,46 @@ def _checks(transaction: Transaction, call: Call, settings: Settings) -> Iterato
     needs = RESOURCES.get((call.service, call.operation), ())
     if not needs:
         yield Check(action, "*")
-    known = _records(transaction, needs, call.parameters)
+        return
+    records = _records(transaction, needs, call.parameters)
     tags = authorization_keys.of_tags(call.parameters)
-    attributes = authorization_keys.of_attributes(call)
+    asked = {**authorization_keys.of_attributes(call), **(tags if call.operation in _TAGGING else {})}
     for need in needs:
         if isinstance(need, New):
-            resource = _arn(settings, call, need.kind, call.caller.account, "*")
-            yield Check(action, resource, {**tags, **authorization_keys.of_account(call.caller.account)})
-            if tags and call.service == "ec2":
-                yield Check("ec2:CreateTags", resource, {**tags, "ec2:createaction": (call.operation,)})
+            yield from _checks_of_new(need, action, call, settings, tags)
             continue
-        for identifier in _named(need, call.parameters):
-            record = known.get(identifier)
+        for name in _named(need, call.parameters):
+            record = records.get(name)
             if need.owner:
                 if record is None:
                     continue    # there is no such rule, so no filter either; the operation will say so
-                identifier, record = record.parent, transaction.get(need.owner, record.parent)
-            kind = need.owner or need.kind or (record.kind if record is not None else
-                                               _PREFIXES.get(identifier.rpartition("-")[0], ""))
+                name, record = record.parent, transaction.get(need.owner, record.parent)
+            kind = need.owner or need.kind or _kind(name, record)
             if record is not None and record.kind != kind:
                 record = None
             account = call.caller.account if record is None else record.account
             own = {} if record is None else authorization_keys.of_record(transaction, call, settings, record)
-            asked = tags if call.operation in ("CreateTags", "DeleteTags", "TagResource", "UntagResource") else {}
-            yield Check(action, _arn(settings, call, kind, account, identifier),
-                        {**authorization_keys.of_account(account), **attributes, **asked, **own})
+            yield Check(action, _arn(settings, call, kind, account, name),
+                        {**authorization_keys.of_account(account), **asked, **own})
+
+
+def _checks_of_new(need: New, action: str, call: Call, settings: Settings, tags: Values) -> Iterator[Check]:
+    resource = _arn(settings, call, need.kind, call.caller.account, "*")
+    known = {**authorization_keys.of_account(call.caller.account), **tags}
+    yield Check(action, resource, known)
+    if tags and call.service == "ec2":
+        yield Check("ec2:CreateTags", resource, {**known, "ec2:createaction": (call.operation,)})
+
+
+def _kind(name: str, record: Record | None) -> str:
+    """Of an object that may be of any kind."""
+    return record.kind if record is not None else _PREFIXES.get(name.rpartition("-")[0], "")
 
 
 def _named(need: Given, parameters: Parameters) -> list[str]:
     """The ids in a parameter; ``*`` stands for the one that is missing (the operation will refuse that)."""
-    value: Any = parameters.get(need.parameter)
-    if value is None or value == []:
+    value: Any = parameters.get(need.parameter) or parameters.get(need.instead)
+    if not value:
         return [] if need.optional else ["*"]
     names = value if isinstance(value, list) else [value]
     for name in names:

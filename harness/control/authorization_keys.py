@@ -40,7 +40,7 @@ def of_request(call: Call, settings: Settings) -> Values:
     if call.service == "ec2":
         known["ec2:region"] = settings.region
     values = {key: (value,) for key, value in known.items() if value}
-    return values if call.service != "ram" else {**values, **_of_share_request(call.parameters)}
+    return values if call.service != "ram" else {**values, **_of_share_request(call)}
 
 
 def of_account(account: str) -> Values:
@@ -88,8 +88,10 @@ def of_record(transaction: Transaction, call: Call, settings: Settings, record: 
         known["ram:resourcesharename"] = (str(record.document.get("name", "")),)
         known["ram:allowsexternalprincipals"] = (_text(record.document.get("allowExternalPrincipals", True)),)
     if record.kind == "share-invitation":
-        known["ram:resourcesharename"] = (str(record.document.get("resourceShareName", "")),)
-        known["ram:shareowneraccountid"] = (str(record.document.get("senderAccountId", "")),)
+        share = transaction.get("resource-share", record.parent)
+        if share is not None:
+            known["ram:resourcesharename"] = (str(share.document.get("name", "")),)
+            known["ram:shareowneraccountid"] = (share.account,)
     return known
 
 
@@ -97,17 +99,18 @@ def _of_interface(transaction: Transaction, settings: Settings, record: Record) 
     known = {"ec2:networkinterfaceid": (record.id,)}
     if record.document.get("AvailabilityZone"):
         known["ec2:availabilityzone"] = (record.document["AvailabilityZone"],)
-    for kind, member in (("vpc", "VpcId"), ("subnet", "SubnetId")):
-        identifier = record.document.get(member)
-        if identifier:
-            holder = transaction.get(kind, identifier)
-            account = record.account if holder is None else holder.account
-            known[f"ec2:{kind}"] = (settings.arn("ec2", account, f"{kind}/{identifier}"),)
+    places = {kind: record.document[member] for kind, member in (("vpc", "VpcId"), ("subnet", "SubnetId"))
+              if record.document.get(member)}
+    owners = {place.id: place.account for place in transaction.find(tuple(places), identifiers=[*places.values()])}
+    for kind, identifier in places.items():
+        account = owners.get(identifier, record.account)
+        known[f"ec2:{kind}"] = (settings.arn("ec2", account, f"{kind}/{identifier}"),)
     return known
 
 
-def _of_share_request(parameters: Parameters) -> Values:
-    """What a RAM request shares, with whom."""
+def _of_share_request(call: Call) -> Values:
+    """What a RAM request shares, with whom. A new share is open to other organisations unless it says no."""
+    parameters = call.parameters
     known: dict[str, tuple[str, ...]] = {}
     if parameters.get("principals"):
         known["ram:principal"] = tuple(parameters["principals"])
@@ -115,8 +118,9 @@ def _of_share_request(parameters: Parameters) -> Values:
         known["ram:resourcearn"] = tuple(parameters["resourceArns"])
         if any(":traffic-mirror-target/" in arn for arn in parameters["resourceArns"]):
             known["ram:requestedresourcetype"] = (SHARED_TYPE,)
-    if "allowExternalPrincipals" in parameters:
-        known["ram:requestedallowsexternalprincipals"] = (_text(parameters["allowExternalPrincipals"]),)
+    external = parameters.get("allowExternalPrincipals", True if call.operation == "CreateResourceShare" else None)
+    if external is not None:
+        known["ram:requestedallowsexternalprincipals"] = (_text(external),)
     return known
 
 

@@ -184,9 +184,9 @@ def _number(text: str) -> Decimal:
 
 
 def _date(text: str) -> datetime:
-    """ISO 8601 (UTC where it does not say), or seconds since 1970."""
+    """ISO 8601 (UTC where it does not say), or seconds since 1970 in more digits than a year or a date has."""
     try:
-        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) and len(text) != 8:
+        if re.fullmatch(r"[0-9]{9,}(\.[0-9]+)?", text):
             return datetime.fromtimestamp(float(text), UTC)
         date = datetime.fromisoformat(text)
     except (OverflowError, OSError):

@@ -187,6 +187,7 @@ def test_the_old_version_knows_no_variables() -> None:
     ({"StringEquals": {"aws:username": "${}"}}, "a policy variable is written"),
     ({"NumericEquals": {"x:n": "ten"}}, "'ten' is not a number"), ({"NumericEquals": {"x:n": "NaN"}}, "not a number"),
     ({"NumericEquals": {"x:n": "${x:m}"}}, "not a number"), ({"DateLessThan": {"x:d": "soon"}}, "'soon' is not a date"),
+    ({"DateLessThan": {"x:d": "2026"}}, "'2026' is not a date"),
     ({"DateLessThan": {"x:d": "9" * 40}}, "is not a date"), ({"Bool": {"x:b": "yes"}}, "'yes' is not true or false"),
     ({"IpAddress": {"aws:SourceIp": "10.0.0.0/33"}}, "is not an IP address or CIDR block"),
     ({"IpAddress": {"aws:SourceIp": "${aws:SourceIp}"}}, "is not an IP address or CIDR block"),

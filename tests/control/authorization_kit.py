@@ -1,0 +1,91 @@
+"""A small account in the store, calls of one of its users, and what policies say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from signing_kit import ACCOUNT, OTHER_ACCOUNT, REGION
+
+from harness.control.authorization import authorize
+from harness.control.errors import ApiError
+from harness.control.iam import Policies, load_policy
+from harness.control.operations import Call, Caller, Record, Settings
+from harness.control.store import Store, Transaction
+
+ANN = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/ann", "AIDAANN", "ann")
+SETTINGS = Settings(region=REGION)
+ENI, FILTER, RULE, TARGET, SESSION = "eni-1", "tmf-1", "tmfr-1", "tmt-1", "tms-1"
+SHARED, ENDPOINT = "tmt-2", "vpce-1"
+SHARE = f"arn:aws:ram:{REGION}:{ACCOUNT}:resource-share/s1"
+INVITATION = f"arn:aws:ram:{REGION}:{OTHER_ACCOUNT}:resource-share-invitation/i1"
+OTHERS_SHARE = f"arn:aws:ram:{REGION}:{OTHER_ACCOUNT}:resource-share/s2"
+
+
+def arn(resource: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:ec2:{REGION}:{account}:{resource}"
+
+
+A_FILTER, A_RULE = arn(f"traffic-mirror-filter/{FILTER}"), arn(f"traffic-mirror-filter-rule/{RULE}")
+A_SESSION, A_TARGET = arn(f"traffic-mirror-session/{SESSION}"), arn(f"traffic-mirror-target/{TARGET}")
+AN_ENI, A_SHARED = arn(f"network-interface/{ENI}"), arn(f"traffic-mirror-target/{SHARED}", OTHER_ACCOUNT)
+NEW_SESSION = arn("traffic-mirror-session/*")
+CREATE_SESSION = {"NetworkInterfaceId": ENI, "TrafficMirrorTargetId": TARGET, "TrafficMirrorFilterId": FILTER,
+                  "SessionNumber": 1}
+
+
+TAGS = {"TagSpecifications": [{"ResourceType": "x", "Tags": [{"Key": "Team", "Value": "red"}]}]}
+
+
+@contextmanager
+def small_account() -> Iterator[Transaction]:
+    store = Store("sqlite://")
+    with store.begin(write=True) as opened:
+        for record in (
+            Record("vpc", "vpc-1", OTHER_ACCOUNT, {}), Record("subnet", "subnet-1", OTHER_ACCOUNT, {}),
+            Record("interface", ENI, ACCOUNT, {"VpcId": "vpc-1", "SubnetId": "subnet-1",
+                                               "AvailabilityZone": "eu-central-1a"}, {"team": "red"}),
+            Record("filter", FILTER, ACCOUNT, {}, {"Team": "red", "env": "test"}),
+            Record("rule", RULE, ACCOUNT, {}, {"Team": "rule"}, parent=FILTER, slot="ingress/100"),
+            Record("target", TARGET, ACCOUNT, {}, {"Team": "blue"}), Record("endpoint", ENDPOINT, ACCOUNT, {}),
+            Record("target", SHARED, OTHER_ACCOUNT, {}), Record("session", SESSION, ACCOUNT, {}, {"Team": "red"}),
+            Record("resource-share", SHARE, ACCOUNT, {"name": "mine", "allowExternalPrincipals": False}, {"k": "v"}),
+            Record("resource-share", OTHERS_SHARE, OTHER_ACCOUNT, {"name": "theirs"}),
+            Record("share-invitation", INVITATION, ACCOUNT, {}, parent=OTHERS_SHARE),
+        ):
+            opened.insert(record)
+        yield opened
+    store.close()
+
+
+def call(operation: str, parameters: Mapping[str, Any] | None = None, service: str = "ec2", **members: Any) -> Call:
+    known = {"caller": ANN, "request_id": "r", "source_ip": "192.0.2.7", "now": datetime(2026, 11, 20, tzinfo=UTC)}
+    return Call(service, operation, parameters or {}, **{**known, **members})
+
+
+def policies(*statements: Any) -> Policies:
+    """One for each statement."""
+    return Policies(tuple(load_policy({"Version": "2012-10-17", "Statement": each}, "p") for each in statements))
+
+
+def allow(action: Any, resource: Any = "*", **condition: Any) -> dict[str, Any]:
+    found = {"Effect": "Allow", "Action": action, "Resource": resource}
+    return {**found, "Condition": condition} if condition else found
+
+
+def permitted(transaction: Transaction, asked: Call, *statements: Any) -> bool:
+    try:
+        authorize(transaction, asked, SETTINGS, policies(*statements))
+    except ApiError as error:
+        assert error.status == 403
+        return False
+    return True
+
+
+def refusal(transaction: Transaction, asked: Call, *statements: Any) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        authorize(transaction, asked, SETTINGS, policies(*statements))
+    return caught.value
