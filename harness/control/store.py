@@ -23,7 +23,7 @@ from sqlalchemy.pool import StaticPool
 
 from harness.control.operations import Record
 from harness.control.tables import SCHEMA_VERSION, link, links, links_table, meta, metadata, records
-from harness.errors import EnvironmentMissing, HalfsilverError, UsageError
+from harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
 
 __all__ = ["IdTaken", "SlotTaken", "Store", "StoreError", "Transaction"]
 
@@ -36,6 +36,8 @@ _INTERNAL = ("sqlite_", "halfsilver_")
 
 class StoreError(HalfsilverError):
     """The database cannot be used: which one, and why."""
+
+    exit_code = EXIT_ENVIRONMENT
 
 
 class IdTaken(Exception):
