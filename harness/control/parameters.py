@@ -9,7 +9,7 @@ from typing import Any
 from harness.control.errors import ApiError
 from harness.control.operations import Parameters
 
-__all__ = ["client_token", "description", "invalid", "is_printable", "remove_fields", "required"]
+__all__ = ["client_token", "description", "invalid", "is_text", "remove_fields", "required"]
 
 MAX_DESCRIPTION = 255
 """Characters of a description; EC2's limit for the descriptions whose length it documents."""
@@ -38,7 +38,7 @@ def client_token(parameters: Parameters) -> dict[str, str]:
 def description(parameters: Parameters) -> dict[str, str]:
     """The member ``Description`` of a document: an empty text is none."""
     text: str = parameters.get("Description") or ""
-    if len(text) > MAX_DESCRIPTION or not is_printable(text):
+    if len(text) > MAX_DESCRIPTION or not is_text(text):
         raise invalid("Description", text, f"It can have at most {MAX_DESCRIPTION} characters, and no control "
                                            "characters.")
     return {"Description": text} if text else {}
@@ -60,7 +60,7 @@ def remove_fields(parameters: Parameters, fields: Mapping[str, str]) -> set[str]
     return members
 
 
-def is_printable(text: str) -> bool:
-    """Whether it has neither control characters nor halves of characters: those XML cannot carry."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") or ord(character) & 0xFFFE == 0xFFFE
-                   for character in text)
+def is_text(text: str) -> bool:
+    """Whether XML 1.0 can carry it: no control characters but tab and line ends, no halves of characters."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r"
+                   or ord(character) & 0xFFFE == 0xFFFE for character in text)

@@ -175,7 +175,7 @@ class Store:
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
         parsed = _parse(url)
-        self.name = parsed.database or "memory" if parsed.drivername == "sqlite" else parsed.render_as_string()
+        self.name = _name(parsed)
         self._engine = _connect(parsed, timeout)
         try:
             with self.begin(write=True, fresh=True) as transaction:
@@ -236,6 +236,13 @@ def _parse(url: str) -> sqlalchemy.URL:
         raise UsageError("the state must be a file name or a URL such as postgresql://user@host/database, not "
                          f"{url.partition('://')[0]}://...")
     return parsed.set(drivername="sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg")
+
+
+def _name(url: sqlalchemy.URL) -> str:
+    """What messages call the database: without its password."""
+    if url.drivername == "sqlite":
+        return url.database or "memory"
+    return url.set(drivername="postgresql").render_as_string()
 
 
 def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.control.errors import ApiError
 from harness.control.operations import Context, Parameters, Record
-from harness.control.parameters import invalid, is_printable
+from harness.control.parameters import invalid, is_text
 from harness.policy_network import read_interface, read_tags
 from harness.policy_node import Node
 from harness.policy_types import Problem
@@ -53,7 +53,7 @@ def read_tag_list(tags: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         for name, text, limit in (("Tag.Key", key, MAX_KEY), ("Tag.Value", value, MAX_VALUE)):
             if len(text) > limit:
                 raise invalid(name, text, f"It can have at most {limit} characters.")
-            if not is_printable(text):
+            if not is_text(text):
                 raise invalid(name, text, "It cannot have control characters.")
         if key in found:
             raise ApiError("InvalidParameterValue", f"Duplicate tag key '{key}' specified.")
