@@ -13,7 +13,7 @@ from harness.control.operations import Record
 from harness.control.store import Store
 from harness.engines import Frame, Identity, Progress, Result
 from harness.engines.golden import GoldenEngine
-from harness.errors import HalfsilverError
+from harness.errors import CapacityExceeded, HalfsilverError
 from harness.policy import Policy
 from harness.verdict import Direction
 
@@ -80,7 +80,8 @@ def request(port: int = 80, eni_id: str = SOURCE, payload: bytes = b"x" * 60) ->
 class Refusing:
     """The golden model behind an engine that can be out of order.
 
-    ``faults`` are raised by the next calls of ``configure``, one by one; ``dead``: everything fails until it is false.
+    ``faults`` are raised by the next calls of ``configure``, one by one, and leave rubbish in the engine as far as they
+    may; ``dead``: everything fails until it is false.
     """
 
     def __init__(self) -> None:
@@ -96,9 +97,12 @@ class Refusing:
     def configure(self, policy: Policy) -> int:
         if self.dead:
             raise HalfsilverError("the board does not answer")
-        generation = self.golden.configure(Policy(()) if self.faults else policy)  # a failed attempt leaves rubbish
-        if self.faults:
-            raise self.faults.pop(0)
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, CapacityExceeded):
+            raise fault
+        generation = self.golden.configure(policy if fault is None else Policy(()))
+        if fault is not None:
+            raise fault
         self.configured.append(policy)
         return generation
 
