@@ -54,7 +54,7 @@ def get_resource_share_associations(context: Context, parameters: Parameters) ->
 def list_resources(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Resources in shares: the caller's own that it shares, or those of others that it has access to."""
     _check_resource_type(parameters, "InvalidResourceTypeException")
-    shares = [share for share in _shares(context, parameters) if share.document["status"] == "ACTIVE"]
+    shares = _shares(context, parameters)
     if parameters.get("principal"):
         shares = [share for share in shares if _has(context, share, "PRINCIPAL", parameters["principal"])]
     found = _associations(context, shares, "RESOURCE", parameters.get("resourceArns"))
@@ -70,7 +70,7 @@ def list_resources(context: Context, parameters: Parameters) -> dict[str, Any]:
 def list_principals(context: Context, parameters: Parameters) -> dict[str, Any]:
     """With whom the caller shares; or who shares with the caller."""
     _check_resource_type(parameters, "InvalidParameterException")
-    shares = [share for share in _shares(context, parameters) if share.document["status"] == "ACTIVE"]
+    shares = _shares(context, parameters)
     if parameters.get("resourceArn"):
         shares = [share for share in shares if _has(context, share, "RESOURCE", parameters["resourceArn"])]
     wanted = parameters.get("principals")

@@ -131,15 +131,14 @@ def is_principal(transaction: Transaction, account: str, principal: str) -> bool
 
 
 def shares_with(transaction: Transaction, account: str) -> list[Record]:
-    """Shares that the account has access to as one of their principals."""
+    """Shares that the account has access to as one of their principals. (One that was deleted has none any more.)"""
     names = {
         association.parent
         for association in transaction.find("share-association")
         if is_live(association, "PRINCIPAL")
         and is_principal(transaction, account, association.document["associatedEntity"])
     }
-    shares = transaction.find("resource-share", identifiers=sorted(names))
-    return [share for share in shares if share.document["status"] == "ACTIVE"]
+    return transaction.find("resource-share", identifiers=sorted(names))
 
 
 def is_live(association: Record, kind: str) -> bool:
@@ -152,12 +151,9 @@ def _may_use(transaction: Transaction, settings: Settings, account: str, target:
     if target.account == account:
         return True
     there = transaction.find("share-association", where=("associatedEntity", target_arn(settings, target)))
-    names = {association.parent for association in there if is_live(association, "RESOURCE")}
     return any(
-        share.document["status"] == "ACTIVE" and any(
-            is_live(association, "PRINCIPAL")
-            and is_principal(transaction, account, association.document["associatedEntity"])
-            for association in transaction.find("share-association", parent=share.id)
-        )
-        for share in transaction.find("resource-share", identifiers=sorted(names))
+        is_live(association, "PRINCIPAL")
+        and is_principal(transaction, account, association.document["associatedEntity"])
+        for resource in there if is_live(resource, "RESOURCE")
+        for association in transaction.find("share-association", parent=resource.parent)
     )

@@ -128,10 +128,15 @@ def test_delete(lab, ram):
 def test_a_deleted_share_is_forgotten_after_two_hours(lab, ram):
     arn = share(ram, principals=[PARTNER])
     ram.delete_resource_share(resourceShareArn=arn)
+
+    def shown():
+        return [each["resourceShareArn"] for each in ram.get_resource_shares(resourceOwner="SELF")["resourceShares"]]
+
+    kept = [share(ram)]
+    assert shown() == [arn, *kept]
     lab.later = timedelta(hours=3)
-    kept = share(ram)
-    found = ram.get_resource_shares(resourceOwner="SELF")["resourceShares"]
-    assert [each["resourceShareArn"] for each in found] == [kept]
+    kept.append(share(ram))
+    assert shown() == kept
     assert invitations(lab) == [] and lab.records("share-association") == []
 
 
@@ -174,6 +179,12 @@ def test_an_account_elsewhere_has_to_accept(lab, ram):
     for call in (partner.accept_resource_share_invitation, partner.reject_resource_share_invitation):
         with refused("ResourceShareInvitationAlreadyAcceptedException", name):
             call(resourceShareInvitationArn=name)
+
+
+def test_two_accounts_in_no_organisation_are_not_in_the_same(lab):
+    partner = lab.client("ram", PARTNER)
+    arn = share(partner, principals=["999999999999"])
+    assert principals(partner, arn) == {"999999999999": ("ASSOCIATING", True)}
 
 
 def test_an_invitation_rejected_and_repeated(lab, ram):
