@@ -237,19 +237,45 @@ def test_host_and_all_x_amz_headers_must_be_signed(keys: KeyStore) -> None:
     assert refusal(with_header(presigned, "x-amz-target", "Some.Operation"), keys) == MISMATCH["ec2"]
 
 
-def test_a_signature_without_host_is_refused_even_if_it_is_right(keys: KeyStore) -> None:
-    """The signature is recomputed here by the published recipe, over x-amz-date alone."""
-    stamp, scope = "20261120T120000Z", f"20261120/{REGION}/ec2/aws4_request"
-    canonical = f"POST\n/\n\nx-amz-date:{stamp}\n\nx-amz-date\n{hashlib.sha256(b'').hexdigest()}"
+def by_recipe(headers: dict[str, str], *, day: str = "20261120", term: str = "aws4_request",
+              body_hash: str = hashlib.sha256(b"").hexdigest(), send: dict[str, str] | None = None) -> Request:
+    """A request whose signature is right, made by AWS's published recipe where botocore would not make it."""
+    scope, signed_headers = f"{day}/{REGION}/ec2/{term}", ";".join(sorted(headers))
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    canonical = f"POST\n/\n\n{lines}\n{signed_headers}\n{body_hash}"
     key = b"AWS4" + SECRET.encode()
     for part in scope.split("/"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    text = f"AWS4-HMAC-SHA256\n20261120T120000Z\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    authorization = f"AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope},SignedHeaders=x-amz-date,Signature={signature}"
-    request = Request("POST", "/", "", (("host", "h"), ("x-amz-date", stamp), ("authorization", authorization)))
-    with pytest.raises(ApiError, match="'Host' or ':authority' must be a 'SignedHeader'"):
-        who(request, keys)
+    authorization = f"AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope},SignedHeaders={signed_headers},Signature={signature}"
+    sent = headers if send is None else send
+    return Request("POST", "/", "", (*sent.items(), ("authorization", authorization)))
+
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HOST, DATED = {"host": "h"}, {"x-amz-date": "20261120T120000Z"}
+
+
+def test_the_recipe_of_these_tests_is_right(keys: KeyStore) -> None:
+    for request in (by_recipe({**HOST, **DATED}), by_recipe({**HOST, "date": "20261120T120000Z"}),
+                    by_recipe({**HOST, "date": "Fri, 20 Nov 2026 12:00:00 GMT"})):
+        assert authenticate(request, keys, NOON, service="ec2", region=REGION).user_name == "ann"
+
+
+@pytest.mark.parametrize(("request_", "message"), [
+    (by_recipe(DATED, send={**HOST, **DATED}), "'Host' or ':authority' must be a 'SignedHeader'"),
+    (by_recipe(HOST, send={**HOST, "date": "20261120T120000Z"}), "'Date' must be a 'SignedHeader'"),
+    (by_recipe({**HOST, **DATED}, term="aws4_ask"), "valid terminator: 'aws4_request'"),
+    (by_recipe({**HOST, **DATED}, day="20261119"), "Date in Credential scope does not match"),
+    (by_recipe({**HOST, **DATED, "x-a": ""}, send={**HOST, **DATED}), "does not exist in the HTTP request"),
+    (by_recipe({**HOST, **DATED, "x-amz-content-sha256": "0" * 64}), "is not the SHA-256 of the body"),
+    (by_recipe({**HOST, **DATED, "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, body_hash="UNSIGNED-PAYLOAD"),
+     "is not the SHA-256 of the body"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_right_signatures_that_do_not_cover_enough(request_: Request, message: str, keys: KeyStore) -> None:
+    with pytest.raises(ApiError, match=f"AuthFailure: .*{message}"):
+        authenticate(request_, keys, NOON, service="ec2", region=REGION)
 
 
 def test_the_body_hash_that_a_client_states(keys: KeyStore) -> None:
@@ -322,6 +348,12 @@ def test_a_presigned_request_needs_all_its_parts(part: str, keys: KeyStore) -> N
     query = "&".join(each for each in request.query_string.split("&") if not each.startswith(f"{part}="))
     with pytest.raises(ApiError, match=f"IncompleteSignature.*{part}"):
         authenticate(replace(request, query_string=query), keys, datetime.now(UTC), service="ec2", region=REGION)
+
+
+def test_a_presigned_request_names_the_algorithm(keys: KeyStore) -> None:
+    request = signed(valid=60, method="GET", body=b"")
+    other = request.query_string.replace("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA1")
+    assert refusal(replace(request, query_string=other), keys) == ("IncompleteSignature", 400)
 
 
 def test_an_inactive_key_is_as_good_as_none(tmp_path: Path) -> None:
