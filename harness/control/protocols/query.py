@@ -25,7 +25,8 @@ class _Form(Service):
         super().__init__(name, protocol)
         metadata = models[0].metadata
         self.version = str(metadata["apiVersion"])
-        self._namespace = str(metadata["xmlNamespace"])
+        # The model of EC2 has lost the slash that its answers have.
+        self._namespace = f"{str(metadata['xmlNamespace']).rstrip('/')}/"
         self._names = names
         self._faults = faults
         self._operations = {model.name: self._operation(model) for model in models}

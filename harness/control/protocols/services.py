@@ -39,6 +39,7 @@ class Services:
         self._by_path = [each for each in served.values() if isinstance(each, RestJson)]
         self._by_version = {each.version.encode(): each for each in served.values() if isinstance(each, Ec2 | Query)}
         self._ec2: Service = self._by_scope["ec2"]
+        self._queries = [each for each in served.values() if isinstance(each, Query)]
 
     def of(self, request: Request) -> Service:
         """The service whose request this is; never fails, but the service may be one that refuses everything."""
@@ -54,7 +55,7 @@ class Services:
     def _speaker(self, request: Request) -> Service:
         """A service whose errors the client of some other service will understand."""
         json = "json" in (request.header("content-type") or "") or request.header("x-amz-target") is not None
-        return self._by_path[0] if json and self._by_path else self._ec2
+        return next(iter(self._by_path if json else self._queries), self._ec2)
 
 
 class _NotServed(Service):

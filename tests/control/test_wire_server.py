@@ -1,0 +1,283 @@
+"""The server process, from outside: addresses, TLS, signals, clients that are slow or talk nonsense."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20
+BODY = b"Action=DescribeTags&Version=2016-11-15"
+
+
+def command(options: dict[str, Any]) -> dict[str, Any]:
+    script = Path(__file__).with_name("wire_server.py")
+    return {"args": [sys.executable, str(script), json.dumps(options)], "text": True, "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+
+
+class Running:
+    """A server process, its URL and its port."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self.url = process.stdout.readline().strip()
+        self.port = int(self.url.rpartition(":")[2] or 0)
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+    def client(self, **settings: Any) -> Any:
+        return boto3.client("ec2", region_name="us-east-1", endpoint_url=self.url, aws_access_key_id="AKIAEXAMPLE",
+                            aws_secret_access_key="x", config=Config(retries={"total_max_attempts": 1}), **settings)
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[Running]:
+    with subprocess.Popen(**command(options)) as process:
+        killer = threading.Timer(60, process.kill)
+        killer.start()
+        try:
+            yield Running(process)
+        finally:
+            process.kill()
+            killer.cancel()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running(head_seconds=1) as found:
+        yield found
+
+
+def head(length: int = len(BODY), more: bytes = b"") -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n" % (length, more)
+
+
+def exchange(connection: socket.socket, request: bytes = head() + BODY) -> bytes:
+    """One request on a connection that stays; the answer's head and body."""
+    connection.sendall(request)
+    answer = b""
+    while b"</DescribeTagsResponse>" not in answer and b"</Response>" not in answer:
+        piece = connection.recv(65536)
+        assert piece, answer
+        answer += piece
+    return answer
+
+
+def closed(connection: socket.socket) -> bytes:
+    """What the server still says before it closes a connection."""
+    said = b""
+    try:
+        while piece := connection.recv(65536):
+            said += piece
+    except ConnectionResetError:
+        pass
+    return said
+
+
+def failure(**options: Any) -> str:
+    """The one line with which a server that cannot start ends."""
+    ended = subprocess.run(**command(options), timeout=PATIENCE)
+    assert ended.returncode == 2 and ended.stdout == ""
+    assert ended.stderr.startswith("error: ") and ended.stderr.count("\n") == 1
+    return ended.stderr
+
+
+def test_port_0_is_a_free_port_and_a_client_finds_the_server(server: Running) -> None:
+    assert server.url == f"http://127.0.0.1:{server.port}" and server.port > 0
+    assert server.client().describe_tags()["NextToken"] == "127.0.0.1 False"
+
+
+def test_the_address_of_a_client_is_that_of_its_connection(server: Running) -> None:
+    forged = head(more=b"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=192.0.2.1\r\n")
+    with server.connect() as connection:
+        assert b"<nextToken>127.0.0.1 False</nextToken>" in exchange(connection, forged + BODY)
+
+
+def test_answers_on_one_connection_come_at_once(server: Running) -> None:
+    taken = []
+    with server.connect() as connection:
+        for _ in range(21):
+            started = time.monotonic()
+            exchange(connection)
+            taken.append(time.monotonic() - started)
+    # With Nagle's algorithm against delayed acknowledgements it is 40 ms for each.
+    assert statistics.median(taken) < 0.03
+
+
+def test_clients_that_dawdle_keep_nobody_waiting_and_are_sent_away(server: Running) -> None:
+    silent, head_only, in_the_head, in_the_body = (server.connect() for _ in range(4))
+    head_only.sendall(head(100))
+    in_the_head.sendall(b"POST / HTTP/1.1\r\nHost: ")
+    in_the_body.sendall(head(100) + b"Action=")
+    started = time.monotonic()
+    assert server.client().describe_tags()["NextToken"]
+    assert time.monotonic() - started < 1
+    for _ in range(12):    # a drop at a time does not buy more time
+        time.sleep(0.1)
+        try:
+            in_the_head.sendall(b"x")
+        except OSError:
+            break
+    for connection, last_words in ((silent, b""), (in_the_head, b""), (head_only, b"RequestTimeout"),
+                                   (in_the_body, b"RequestTimeout")):
+        with connection:
+            said = closed(connection)
+            assert last_words in said and bool(said) == bool(last_words)
+    assert time.monotonic() - started < 5
+
+
+def test_a_connection_without_requests_is_closed(server: Running) -> None:
+    with server.connect() as connection:
+        exchange(connection)
+        started = time.monotonic()
+        assert closed(connection) == b""
+        assert 0.5 < time.monotonic() - started < 5
+
+
+def test_a_body_that_is_too_long_is_refused_and_the_client_can_read_why(server: Running) -> None:
+    with server.connect() as connection:
+        connection.sendall(head(2 << 20) + b"x" * (2 << 20))
+        assert b"RequestEntityTooLarge" in closed(connection)
+
+
+def test_a_head_that_is_too_long_is_refused(server: Running) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000)
+        assert closed(connection).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_server_survives_nonsense(server: Running, seed: int) -> None:
+    randomness = random.Random(seed)
+    starts = (b"", b"GET ", b"POST / HTTP/1.1\r\n", head(), head(more=b"Transfer-Encoding: chunked\r\n"),
+              b"\x16\x03\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+              b"GET /%ff%00 HTTP/1.1\r\n")
+    for _ in range(40):
+        with server.connect() as connection:
+            connection.sendall(randomness.choice(starts) + randomness.randbytes(randomness.randrange(200)))
+            connection.shutdown(socket.SHUT_WR)
+            said = closed(connection)
+            assert said == b"" or said.startswith(b"HTTP/1.1 4"), said
+    with server.connect() as connection:
+        assert exchange(connection).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_finishes_what_is_under_way(number: signal.Signals) -> None:
+    with running() as found:
+        answers: list[bytes] = []
+
+        def ask_slowly() -> None:
+            with found.connect() as connection:
+                answers.append(exchange(connection, head(len(BODY) + 13) + BODY + b"&MaxResults=6"))
+
+        slow = threading.Thread(target=ask_slowly)
+        slow.start()
+        time.sleep(0.3)
+        found.process.send_signal(number)
+        slow.join(PATIENCE)
+        assert answers[0].startswith(b"HTTP/1.1 200 ")
+        assert found.line() == "stopped"
+        assert found.process.wait(PATIENCE) == 0
+        with pytest.raises(ConnectionRefusedError):
+            found.connect()
+
+
+def test_hangup_reloads_and_the_server_goes_on() -> None:
+    with running() as found:
+        for _ in range(2):
+            found.process.send_signal(signal.SIGHUP)
+            assert found.line() == "reload"
+        with found.connect() as connection:
+            exchange(connection)
+
+
+def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    tool = shutil.which("openssl")
+    if tool is None:
+        pytest.skip("openssl, which makes the certificate, is not here")
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run([tool, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", str(key), "-out", str(certificate)],
+                   check=True, capture_output=True, timeout=PATIENCE)
+    return certificate, key
+
+
+def test_tls_and_a_new_certificate_at_hangup(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "first")
+    with running(host="0.0.0.0", certificate=str(certificate), key=str(key)) as found:
+        assert found.url == f"https://0.0.0.0:{found.port}"
+        found.url = f"https://127.0.0.1:{found.port}"
+        assert found.client(verify=str(certificate)).describe_tags()["NextToken"] == "127.0.0.1 True"
+        with found.connect() as connection:    # plain HTTP
+            connection.sendall(head() + BODY)
+            assert b"HTTP" not in closed(connection)
+        for new in make_certificate(tmp_path, "second"):
+            new.replace(certificate if new.suffix == ".pem" else key)
+        found.process.send_signal(signal.SIGHUP)
+        assert found.line() == "reload"
+        deadline = time.monotonic() + PATIENCE
+        while "second" not in shown_name(found.port, certificate) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert found.client(verify=str(certificate)).describe_tags()["NextToken"]
+
+
+def shown_name(port: int, certificate: Path) -> str:
+    """The name in the certificate that the server shows; "" if it is not the one in the file."""
+    context = ssl.create_default_context(cafile=certificate)
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            return str(connection.getpeercert())
+    except ssl.SSLError:
+        return ""
+
+
+def test_where_and_how_it_does_not_serve(tmp_path: Path) -> None:
+    assert "without signatures only loopback is served" in failure(host="0.0.0.0", insecure=True)
+    assert "it is served over TLS only" in failure(host="0.0.0.0")
+    assert "it is served over TLS only" in failure(host="::")
+    assert "needs a certificate file and a key file" in failure(certificate="a.pem")
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("no certificate")
+    assert "give two PEM files that belong together" in failure(certificate=str(nonsense), key=str(nonsense))
+    assert "No such file" in failure(certificate=str(tmp_path / "none.pem"), key=str(nonsense))
+    assert "give an address of this machine" in failure(host="no-such-host.invalid")
+
+
+def test_a_port_that_is_taken(server: Running) -> None:
+    assert "Address already in use" in failure(port=server.port)
+
+
+def test_a_web_browser_gets_an_answer(server: Running) -> None:
+    with pytest.raises(urllib.error.HTTPError) as info:
+        urllib.request.urlopen(server.url, timeout=PATIENCE)
+    assert info.value.code == 400 and b"MissingAction" in info.value.read()
