@@ -1,89 +1,62 @@
-"""A PostgreSQL server of the tests' own, from Debian's package, in a folder of its own and without a network.
-
-A test module gets the fixtures by ``pytest_plugins = ["postgresql_kit"]``.
-"""
+"""A PostgreSQL server of the test's own: Debian's programs, a directory in /tmp, a socket and no port."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-_NAMES = itertools.count(1)
+PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+USER = "postgres"
 
 
-def _programs():
-    """Where initdb and postgres are; skips where they are not."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    on_path = shutil.which("initdb")
-    if not found and on_path is None:
-        pytest.skip("PostgreSQL's server is not installed (Debian: apt-get install postgresql)")
-    return found[-1].parent if found else Path(on_path).parent
-
-
-def _user():
-    """PostgreSQL refuses to run as root; then it runs as Debian's user for it."""
+def _why_not() -> str | None:
+    if not (PROGRAMS / "postgres").exists():
+        return f"PostgreSQL 15 is not in {PROGRAMS} (apt install postgresql-15)"
     if os.geteuid() != 0:
-        return {}
+        return None
+    if shutil.which("runuser") is None:
+        return "PostgreSQL does not run as root, and there is no runuser"
     try:
-        entry = pwd.getpwnam("postgres")
+        pwd.getpwnam(USER)
     except KeyError:
-        pytest.skip("PostgreSQL does not run as root and there is no user postgres")
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        return f"PostgreSQL does not run as root, and there is no user {USER}"
+    return None
 
 
-@pytest.fixture(scope="session")
-def postgresql_server():
-    """The URL of the server, with {} for the name of a database."""
-    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
-    programs, user = _programs(), _user()
+needs_postgresql = pytest.mark.skipif(_why_not() is not None, reason=str(_why_not()))
+
+
+def _run(*arguments: str) -> None:
+    before = ["runuser", "-u", USER, "--"] if os.geteuid() == 0 else []
+    done = subprocess.run([*before, *arguments], capture_output=True, text=True, timeout=60, cwd="/",
+                          stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database; the server ends with the block."""
+    # Not pytest's directory: the name of a socket has at most 107 characters, and USER must reach it.
     folder = Path(tempfile.mkdtemp(prefix="halfsilver-pg-"))
-    server = None
+    data = folder / "data"
     try:
-        if user:
-            os.chown(folder, user["user"], user["group"])
-        data = folder / "data"
-        subprocess.run([programs / "initdb", "-D", data, "-U", "halfsilver", "-A", "trust", "--no-sync", "-E", "UTF8"],
-                       check=True, capture_output=True, timeout=120, cwd=folder, **user)
-        server = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off",
-             "-c", "shared_buffers=16MB", "-c", "max_connections=20"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **user)
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                psycopg.connect(host=str(folder), user="halfsilver", dbname="postgres").close()
-                break
-            except psycopg.OperationalError:
-                assert server.poll() is None and time.monotonic() < deadline, "PostgreSQL did not start"
-                time.sleep(0.1)
-        yield f"postgresql://halfsilver@/{{}}?host={folder}"
+        if os.geteuid() == 0:
+            shutil.chown(folder, USER)
+        _run(str(PROGRAMS / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync")
+        options = f"-k {folder} -c listen_addresses= -c fsync=off"
+        control = str(PROGRAMS / "pg_ctl")
+        _run(control, "-D", str(data), "-l", str(folder / "log"), "-o", options, "-w", "-t", "30", "start")
+        try:
+            yield f"postgresql://{USER}@/postgres?host={folder}"
+        finally:
+            _run(control, "-D", str(data), "-m", "immediate", "-w", "-t", "30", "stop")
     finally:
-        if server is not None:
-            server.send_signal(signal.SIGINT)
-            server.wait(timeout=60)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def postgresql(postgresql_server):
-    """The URL of an empty database."""
-    psycopg = pytest.importorskip("psycopg")
-    name = f"test{next(_NAMES)}"
-    with psycopg.connect(postgresql_server.format("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgresql_server.format(name)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request, tmp_path):
-    """The URL of an empty database: a file of SQLite, or on a real PostgreSQL."""
-    return str(tmp_path / "state.sqlite") if request.param == "sqlite" else request.getfixturevalue("postgresql")
