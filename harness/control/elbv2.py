@@ -34,7 +34,8 @@ def describe_load_balancers(context: Context, parameters: Parameters) -> dict[st
         known = {record.document.get(key): record for record in found}
         missing = [each for each in wanted if each not in known]
         if missing:
-            raise ApiError("LoadBalancerNotFound", f"Load balancers '[{', '.join(missing[:10])}]' not found")
+            shown = ", ".join(each[:256] for each in missing[:10])
+            raise ApiError("LoadBalancerNotFound", f"Load balancers '[{shown}]' not found")
         found = [record for record in found if record.document.get(key) in wanted]
     return _page(context, parameters, "LoadBalancers", found)
 
@@ -70,7 +71,7 @@ def describe_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
         record = context.transaction.get(_KINDS[resource][0], arn)
         if record is None:
             code = "LoadBalancerNotFound" if resource == "loadbalancer" else "ListenerNotFound"
-            raise ApiError(code, f"The specified resource '{arn}' was not found")
+            raise ApiError(code, f"The specified resource '{arn[:256]}' was not found")
         tags = [{"Key": key, "Value": value} for key, value in record.tags.items()]
         descriptions.append({"ResourceArn": arn, "Tags": tags})
     return {"TagDescriptions": descriptions}
@@ -88,7 +89,7 @@ def _load_balancer(context: Context, arn: str) -> Record:
     _check_arns(context, [arn], "loadbalancer")
     balancer = context.transaction.get("load-balancer", arn)
     if balancer is None:
-        raise ApiError("LoadBalancerNotFound", f"Load balancer '{arn}' not found")
+        raise ApiError("LoadBalancerNotFound", f"Load balancer '{arn[:256]}' not found")
     return balancer
 
 

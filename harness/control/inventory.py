@@ -18,8 +18,8 @@ from harness.control.errors import ApiError
 from harness.control.operations import Context, Parameters, Record, operation
 from harness.control.tag_rules import tag_list
 
-__all__ = ["describe_instances", "describe_network_interfaces", "describe_subnets", "describe_vpc_endpoints",
-           "describe_vpcs"]
+__all__ = ["describe_instances", "describe_network_interfaces", "describe_prefix_lists", "describe_subnets",
+           "describe_vpc_endpoints", "describe_vpcs"]
 
 _DIGITS = re.compile("[0-9A-Za-z]{1,64}")
 """Behind the prefix of an id; those in AWS's documents end in EXAMPLE."""
@@ -268,3 +268,9 @@ def describe_instances(context: Context, parameters: Parameters) -> dict[str, An
 def describe_vpc_endpoints(context: Context, parameters: Parameters) -> dict[str, Any]:
     _check_ids(parameters, _ENDPOINTS, _Form("vpce", "InvalidVpcEndpointId.Malformed"))
     return describe(context, parameters, _ENDPOINTS)
+
+
+@operation("ec2", "DescribePrefixLists")
+def describe_prefix_lists(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """None: they belong to gateway endpoints. Terraform asks for them with every endpoint that it reads."""
+    return {"PrefixLists": []}

@@ -157,6 +157,9 @@ def _tagged_share(context: Context, parameters: Parameters) -> Record:
     arn = parameters.get("resourceShareArn") or parameters.get("resourceArn")
     if not arn:
         raise ApiError("InvalidParameterException", "Specify the ARN of a resource share.")
+    share = context.transaction.get("resource-share", arn)
+    if share is not None and share.account != context.caller.account:
+        raise unknown_share(arn)    # the model has no other error for these operations
     return own_share(context, arn)
 
 

@@ -82,7 +82,7 @@ def shared_target(context: Context, arn: str) -> Record:
     target = context.transaction.get("target", match["id"])
     if target is None or target.account != context.caller.account or sharing.target_arn(
             context.settings, target) != arn:
-        raise ApiError("UnknownResourceException", f"Resource {arn} could not be found.")
+        raise ApiError("UnknownResourceException", f"Resource {arn[:256]} could not be found.")
     return target
 
 

@@ -236,3 +236,7 @@ def test_pages(ec2):
             ec2.describe_network_interfaces(MaxResults=wrong)
     with refused("InvalidNextToken"):
         ec2.describe_network_interfaces(NextToken="abc", MaxResults=5)
+
+
+def test_there_are_no_prefix_lists(ec2):
+    assert ec2.describe_prefix_lists(Filters=where(prefix_list_name="com.amazonaws.us-east-1.s3"))["PrefixLists"] == []
