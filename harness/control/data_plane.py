@@ -108,7 +108,7 @@ class DataPlane:
             if generation < state.seen or (generation == state.generation and state.trouble is None):
                 return
             try:
-                self._take(read_nic_policy(transaction, self._interfaces), generation)
+                self._take(read_nic_policy(transaction, self._interfaces, self._state.nic), generation)
             except (HalfsilverError, OSError) as error:
                 self._state = replace(self._state, seen=generation, trouble=str(error))
                 raise
@@ -132,7 +132,7 @@ class DataPlane:
     def _apply(self, transaction: Transaction) -> None:
         generation = transaction.generation()
         try:
-            self._take(read_nic_policy(transaction, self._interfaces), generation)
+            self._take(read_nic_policy(transaction, self._interfaces, self._state.nic), generation)
         except (CapacityExceeded, UsageError) as error:
             # A stored policy that was too large before stays so until several changes have made it smaller.
             if self._state.trouble is None:

@@ -24,27 +24,34 @@ __all__ = ["NicPolicy", "read_nic_policy"]
 class NicPolicy:
     """What a NIC is to do, and whose it is.
 
-    carried  ids of the NIC's interfaces in index order
-    owners   accounts by interface id and by session id
-    stopped  ids of sessions that have stopped; one that is down for want of an address is not among them
+    carried    ids of the NIC's interfaces in index order
+    documents  what the policy was read from
+    owners     accounts by interface id and by session id
+    stopped    ids of sessions that have stopped; one that is down for want of an address is not among them
     """
 
     policy: Policy
     carried: tuple[str, ...]
+    documents: Mapping[str, Any]
     owners: Mapping[str, str]
     stopped: frozenset[str]
 
 
-def read_nic_policy(transaction: Transaction, carried: Sequence[str]) -> NicPolicy:
-    """CapacityExceeded if there is more of something than any NIC has; PolicyError if an address makes no sense."""
+def read_nic_policy(transaction: Transaction, carried: Sequence[str], present: NicPolicy | None = None) -> NicPolicy:
+    """What a NIC that carries these interfaces is to do; ``present`` itself if that is just the same.
+
+    CapacityExceeded if there is more of something than any NIC has; PolicyError if an address makes no sense.
+    """
     documents = assemble(transaction, carried)
+    if present is not None and present.carried == tuple(carried) and present.documents == documents:
+        return present
     _check_capacity(documents)
     policy = Policy.from_documents(documents, carried=carried, where="the stored policy")
     sessions = documents["TrafficMirrorSessions"]
-    owners = {each.id: each.account for each in transaction.find("interface", identifiers=carried)}
-    return NicPolicy(policy, tuple(carried),
-                     owners | {each["TrafficMirrorSessionId"]: each["OwnerId"] for each in sessions},
-                     frozenset(each["TrafficMirrorSessionId"] for each in sessions if STOPPED in each))
+    owners = {each["NetworkInterfaceId"]: each["OwnerId"] for each in documents["NetworkInterfaces"]}
+    owners |= {each["TrafficMirrorSessionId"]: each["OwnerId"] for each in sessions}
+    stopped = frozenset(each["TrafficMirrorSessionId"] for each in sessions if STOPPED in each)
+    return NicPolicy(policy, tuple(carried), documents, owners, stopped)
 
 
 def _check_capacity(documents: Mapping[str, Any]) -> None:
