@@ -23,7 +23,8 @@ MAX_TOKEN = 64
 """ASCII characters of a token (EC2 API, RunInstances)."""
 _NAMES = ("ClientToken", "clientToken")
 """What EC2 and RAM call it."""
-_SWEEP = 100
+_SWEEP = 2
+"""Old tokens that a new one sweeps out. As they are the first in the store, none is left in the end."""
 _TIME = "halfsilver time"
 
 

@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
+from harness.control import statements
 from harness.control.operations import Record
-from harness.control.tables import SCHEMA_VERSION, link, links, links_table, meta, metadata, records
+from harness.control.tables import SCHEMA_VERSION, links, meta, metadata
 from harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
 
 __all__ = ["IdTaken", "SlotTaken", "Store", "StoreError", "Transaction"]
@@ -76,20 +77,25 @@ class Transaction:
                          members can be asked for
         after, limit     only behind this serial, and only so many
         """
-        query = _narrow(select(records), kind, account, parent, where).where(records.c.serial > after)
-        query = query.order_by(records.c.serial).limit(limit)
+        asked = statements.asked(kind, account, parent, where)
+        if after:
+            asked["after"] = after
+        if limit is not None:
+            asked["limit"] = limit
         if identifiers is None:
-            return self._fetch(query)
+            return self._fetch(asked)
         # No record has an id with other characters, and databases refuse some of them.
         known = sorted({each for each in identifiers if each.isascii() and each.isprintable()})
+        if len(known) == 1:
+            return self._fetch(asked | {"id": known[0]})
         found = [record for start in range(0, len(known), _CHUNK)
-                 for record in self._fetch(query.where(records.c.id.in_(known[start:start + _CHUNK])))]
+                 for record in self._fetch(asked | {"ids": known[start:start + _CHUNK]})]
         return sorted(found, key=lambda record: record.serial)[:limit]
 
     def count(self, kind: str, *, account: str | None = None, parent: str | None = None,
               where: tuple[str, object] | None = None) -> int:
-        query = _narrow(select(func.count()).select_from(records), kind, account, parent, where)
-        return int(self._connection.execute(query).scalar_one())
+        asked = statements.asked(kind, account, parent, where)
+        return int(self._connection.execute(statements.counting(tuple(asked)), asked).scalar_one())
 
     def generation(self) -> int:
         """How many changes of the mirroring policy have been committed; with ``advance``, this one included."""
@@ -100,44 +106,40 @@ class Transaction:
     def insert(self, record: Record) -> None:
         """Add a record and set its serial. IdTaken, SlotTaken: there is such a record."""
         self._check_writable()
-        if self._connection.execute(select(records.c.serial).where(records.c.id == record.id)).first():
+        if self._connection.execute(statements.OF_ID, {"id": record.id}).first():
             raise IdTaken(record.id)
         self._check_slot(record)
         values = {"kind": record.kind, "id": record.id, **_values(record)}
-        statement = insert(records).values(values).returning(records.c.serial)
-        record.serial = int(self._connection.execute(statement).scalar_one())
+        record.serial = int(self._connection.execute(statements.ADD_RECORD, values).scalar_one())
         self._link(record)
 
     def update(self, record: Record) -> None:
         """Keep what has changed in a record that was read. SlotTaken: another record has the slot."""
         self._check_writable()
         self._check_slot(record)
-        self._connection.execute(update(records).where(records.c.serial == record.serial).values(_values(record)))
+        self._connection.execute(statements.CHANGE_RECORD, {"of": record.serial, **_values(record)})
         self._unlink(record)
         self._link(record)
 
     def delete(self, record: Record) -> None:
         self._check_writable()
         self._unlink(record)
-        self._connection.execute(sqlalchemy.delete(records).where(records.c.serial == record.serial))
+        self._connection.execute(statements.DROP_RECORD, {"of": record.serial})
 
     def advance(self) -> int:
         """Count a change of the mirroring policy; the new generation."""
         self._check_writable()
-        statement = update(meta).where(meta.c.name == _GENERATION).values(value=meta.c.value + 1)
-        self._connection.execute(statement)
+        self._connection.execute(statements.ADVANCE, {"of": _GENERATION})
         return self.generation()
 
     # Inside.
 
-    def _fetch(self, query: Select[Any]) -> list[Record]:
-        return [
-            Record(row.kind, row.id, row.account, row.document, row.tags, row.parent, row.slot, row.note, row.serial)
-            for row in self._connection.execute(query)
-        ]
+    def _fetch(self, asked: dict[str, Any]) -> list[Record]:
+        rows = self._connection.execute(statements.finding(tuple(asked)), asked)
+        return [Record(*row) for row in rows]
 
     def _number(self, name: str) -> int:
-        return int(self._connection.execute(select(meta.c.value).where(meta.c.name == name)).scalar_one())
+        return int(self._connection.execute(statements.NUMBER, {"name": name}).scalar_one())
 
     def _check_writable(self) -> None:
         if not self._writable:
@@ -147,19 +149,18 @@ class Transaction:
     def _check_slot(self, record: Record) -> None:
         if not record.slot:
             return
-        query = select(records.c.id).where(records.c.kind == record.kind, records.c.parent == record.parent,
-                                           records.c.slot == record.slot, records.c.id != record.id)
-        holder = self._connection.execute(query).scalar()
+        slot = {"kind": record.kind, "parent": record.parent, "slot": record.slot, "id": record.id}
+        holder = self._connection.execute(statements.HOLDER, slot).scalar()
         if holder is not None:
             raise SlotTaken(holder)
 
     def _link(self, record: Record) -> None:
         rows = [{"serial": record.serial, "name": name} for name in sorted(links(record))]
         if rows:
-            self._connection.execute(insert(links_table), rows)
+            self._connection.execute(statements.ADD_LINKS, rows)
 
     def _unlink(self, record: Record) -> None:
-        self._connection.execute(sqlalchemy.delete(links_table).where(links_table.c.serial == record.serial))
+        self._connection.execute(statements.DROP_LINKS, {"of": record.serial})
 
 
 class Store:
@@ -210,8 +211,7 @@ class Store:
         """Make the tables where there are none; refuse those of a newer version and other people's databases."""
         names = sqlalchemy.inspect(connection).get_table_names()
         if meta.name in names:
-            query = select(meta.c.value).where(meta.c.name == _SCHEMA)
-            version = connection.execute(query).scalar()
+            version = connection.execute(statements.NUMBER, {"name": _SCHEMA}).scalar()
             if version != SCHEMA_VERSION:
                 raise StoreError(f"the state in {self.name} has version {version} of the tables and this program knows "
                                  f"version {SCHEMA_VERSION}; use the version of the program that wrote it")
@@ -222,7 +222,8 @@ class Store:
                              "name a file of its own for the state")
         metadata.create_all(connection)
         numbers = {_SCHEMA: SCHEMA_VERSION, _GENERATION: 0}
-        connection.execute(insert(meta), [{"name": name, "value": value} for name, value in numbers.items()])
+        connection.execute(statements.ADD_NUMBERS,
+                           [{"name": name, "value": value} for name, value in numbers.items()])
 
 
 def _parse(url: str) -> sqlalchemy.URL:
@@ -278,24 +279,7 @@ def _wait_for_writers(connection: Connection, fresh: bool) -> None:
     if fresh:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('halfsilver'))")
     else:
-        connection.execute(select(meta.c.value).where(meta.c.name == _SCHEMA).with_for_update())
-
-
-def _narrow(query: Select[Any], kind: str | Collection[str], account: str | None,
-            parent: str | Collection[str] | None, where: tuple[str, object] | None) -> Select[Any]:
-    if where is not None:
-        mentions = links_table.c.name == link(*where)
-        query = query.where(records.c.serial.in_(select(links_table.c.serial).where(mentions)))
-    query = query.where(_is_one_of(records.c.kind, kind))
-    if account is not None:
-        query = query.where(records.c.account == account)
-    if parent is not None:
-        query = query.where(_is_one_of(records.c.parent, parent))
-    return query
-
-
-def _is_one_of(column: Column[str], wanted: str | Collection[str]) -> ColumnElement[bool]:
-    return column == wanted if isinstance(wanted, str) else column.in_(wanted)
+        connection.execute(statements.LOCK, {"name": _SCHEMA})
 
 
 def _values(record: Record) -> dict[str, Any]:
