@@ -82,6 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     directory, mirror = _places(arguments.state)
     if not 0 <= arguments.port <= 65535:
         raise UsageError(f"--port {arguments.port}: must be 0 to 65535")
+    if arguments.database is not None and not arguments.database.startswith("postgresql://"):
+        raise UsageError("--database: must be a URL such as postgresql://user@host/database; without it, the state is "
+                         "in a file of the state directory")
     if mirror is not None and arguments.database is not None:
         raise UsageError(f"--state {mirror} is one server's, and a --database may have several; give only one of them")
     try:

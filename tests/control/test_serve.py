@@ -322,7 +322,8 @@ def test_a_state_directory_in_use(refusal, server):
     (["--bench", str(BENCH), "--host", "0.0.0.0"], "TLS"),
     (["--bench", str(BENCH), "--host", "0.0.0.0", "--insecure"], "loopback"),
     (["--bench", str(BENCH), "--tls-certificate", "cert.pem"], "key"),
-    (["--bench", str(BENCH), "--database", "mysql://host/database"], "postgresql://"),
+    (["--bench", str(BENCH), "--database", "mysql://user:x@host/database"], "postgresql://user@host/"),
+    (["--bench", str(BENCH), "--database", "state.sqlite"], "state directory"),
     (["--bench", str(BENCH), "--database", "postgresql://host/database", "--state", "lab.json"], "--database"),
 ])
 def test_what_cannot_be_served(refusal, state, options, words):
