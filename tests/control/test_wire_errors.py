@@ -77,6 +77,8 @@ EC2 = [
      "The parameter SessionNumber.1 has a value and members at once."),
     ({"Tag.1.Key": "k", "Tag": "x", **without(TAGS, "Tag.1.Key")}, "MalformedQueryString",
      "The parameter Tag has a value and members at once."),
+    ({"Action": "CreateTags", "Tag.1.Key.1": "k", "Tag.1.Key": "x"}, "MalformedQueryString",
+     "The parameter Tag.1.Key has a value and members at once."),
     *(({**TAGS, f"ResourceId.{index}": "x"}, "UnknownParameter", f"The parameter {index} is not recognized")
       for index in ("0", "01", "-1", "member", "x", "100000", "", "\u0662")),
     ({**SESSIONS, ".".join(["Filter"] * 18): "x"}, "MalformedQueryString",
@@ -111,6 +113,13 @@ def test_a_form_that_is_not_one(body: str, code: str, message: str) -> None:
     assert refusal(form(body)) == (400, code, message)
     in_query = form("", method="GET", query_string=body)
     assert refusal(in_query) == (400, code, message)
+
+
+def test_parameters_are_counted_over_query_string_and_body_and_empty_ones_too() -> None:
+    many = "The query string has more than 2000 parameters."
+    assert refusal(form("&" * 2000)) == (400, "MalformedQueryString", many)
+    first, second = ("&".join(f"{name}{number}=x" for number in range(1001)) for name in "ab")
+    assert refusal(form(first, query_string=second)) == (400, "MalformedQueryString", many)
 
 
 def test_bytes_that_are_not_utf_8() -> None:

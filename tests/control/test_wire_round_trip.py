@@ -68,6 +68,14 @@ def test_every_type_of_the_protocols_is_read(service: str, name: str, data: st.D
     check_request(foreign(), operation, data.draw(inputs(operation)), signed=True)
 
 
+def test_a_name_for_queries_goes_before_the_name_for_results() -> None:
+    operation = model("ec2", "RunInstances")
+    addresses = {"Ipv6Addresses": [{"Ipv6Address": "fd00::1"}],
+                 "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.1"}]}
+    parameters = {"MinCount": 1, "MaxCount": 1, "NetworkInterfaces": [addresses]}
+    check_request(load([("ec2", "RunInstances")]), operation, parameters, signed=True)
+
+
 @pytest.mark.parametrize(("service", "name"), SERVED)
 @few
 @given(data=st.data())

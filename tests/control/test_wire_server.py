@@ -153,9 +153,11 @@ def test_clients_that_dawdle_keep_nobody_waiting_and_are_sent_away(server: Runni
     assert time.monotonic() - started < 5
 
 
-def test_a_connection_without_requests_is_closed(server: Running) -> None:
+@pytest.mark.parametrize("begun", [b"", b"POST / HTTP/1.1\r\nHo"])
+def test_a_connection_without_another_request_is_closed(server: Running, begun: bytes) -> None:
     with server.connect() as connection:
         exchange(connection)
+        connection.sendall(begun)
         started = time.monotonic()
         assert closed(connection) == b""
         assert 0.5 < time.monotonic() - started < 5
