@@ -20,6 +20,7 @@ from harness.control.access_keys import create_user
 
 ADMIN = "admin"
 Key = tuple[str, str]
+_ONCE: Mapping[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 5, "read_timeout": 20}
 
 
 class Cloud:
@@ -34,25 +35,28 @@ class Cloud:
         for account in (OWNER, SECURITY, PARTNER):
             self.keys[account, ADMIN] = (profiles[account]["aws_access_key_id"],
                                          profiles[account]["aws_secret_access_key"])
-        self._session = boto3.session.Session(region_name=REGION)
-        self._clients: dict[tuple[Any, ...], Any] = {}
+        self.session = boto3.session.Session(region_name=REGION)
+        self._clients: dict[tuple[str, str, str], Any] = {}
 
-    def client(self, service: str = "ec2", account: str = OWNER, user: str = ADMIN, *, key: Key | None = None,
-               **options: Any) -> Any:
-        """An unmodified boto3 client; ``options`` are botocore's. It says what happened instead of trying again."""
-        name = (service, account, user, key, *sorted(options.items()))
+    def client(self, service: str = "ec2", account: str = OWNER, user: str = ADMIN) -> Any:
+        """An unmodified boto3 client of a user, always the same one."""
+        name = (service, account, user)
         if name not in self._clients:
-            self._clients[name] = self._new(self._session.client, service, key or self.keys[account, user], options)
+            self._clients[name] = self.new_client(*name)
         return self._clients[name]
+
+    def new_client(self, service: str = "ec2", account: str = OWNER, user: str = ADMIN, *, key: Key | None = None,
+                   region: str = REGION, **options: Any) -> Any:
+        """Another client; ``options`` are those of botocore's Config. It says what happened and does not try again."""
+        key_id, secret = key or self.keys[account, user]
+        return self.session.client(service, region_name=region, endpoint_url=self.url, aws_access_key_id=key_id,
+                                   aws_secret_access_key=secret, config=Config(**{**_ONCE, **options}))
 
     def resource(self, account: str = OWNER) -> Any:
         """boto3's own objects for EC2."""
-        return self._new(self._session.resource, "ec2", self.keys[account, ADMIN], {})
-
-    def _new(self, make: Any, service: str, key: Key, options: Mapping[str, Any]) -> Any:
-        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20, **options)
-        return make(service, endpoint_url=self.url, aws_access_key_id=key[0], aws_secret_access_key=key[1],
-                    config=config)
+        key_id, secret = self.keys[account, ADMIN]
+        return self.session.resource("ec2", endpoint_url=self.url, aws_access_key_id=key_id,
+                                     aws_secret_access_key=secret, config=Config(**_ONCE))
 
     def add_user(self, name: str, *statements: Mapping[str, Any], account: str = OWNER) -> None:
         """A user who may do what the statements say."""
