@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -16,7 +16,6 @@ from harness.control.errors import ApiError
 from harness.control.iam import Policies
 from harness.control.nic_policy import NicPolicy
 from harness.control.operations import Call, Caller, Context, Operation, Settings
-from harness.control.restoring import restore
 from harness.control.status import describe_engine
 from harness.control.store import Store, StoreError, Transaction
 from harness.engines import Frame
@@ -35,18 +34,17 @@ class Control:
     data_plane  brought to what the store says, at the start and after each change
     policies    what binds a caller
     shared      other servers write to the store too
-    policy      documents of a ``mirror.json``, to be taken in the place of what is stored
+    restore     puts another policy in the place of the stored one at the start; UsageError if it is not for the bench
     committed   called after every committed change and before the client has its answer, one call at a time
     poll        seconds, see POLL_SECONDS
 
-    UsageError: the bench is not for these settings, or the policy not for the bench. HalfsilverError: the engine
-    cannot be used. A stored policy that is only too large for it is no error: ``status`` shows it, and the API is there
-    to change it.
+    UsageError: the bench is not for these settings. HalfsilverError: the engine cannot be used. A stored policy that is
+    only too large for it is no error: ``status`` shows it, and the API is there to change it.
     """
 
     def __init__(self, store: Store, bench: Bench, settings: Settings, data_plane: DataPlane,
                  policies: Callable[[Caller], Policies], *, shared: bool = False,
-                 policy: Mapping[str, Any] | None = None, committed: Callable[[], None] | None = None,
+                 restore: Callable[[Transaction], None] | None = None, committed: Callable[[], None] | None = None,
                  poll: float = POLL_SECONDS) -> None:
         self.settings = settings
         self.policies = policies
@@ -57,7 +55,7 @@ class Control:
         self._random = random.SystemRandom()
         self._writing = threading.Lock()
         self._closed = threading.Event()
-        self._start(bench, policy)
+        self._start(bench, restore)
         self._poller = threading.Thread(target=self._poll, args=(poll,), name="halfsilver-poll", daemon=True)
         self._poller.start()
 
@@ -108,12 +106,12 @@ class Control:
         self._closed.set()
         self._poller.join()
 
-    def _start(self, bench: Bench, policy: Mapping[str, Any] | None) -> None:
+    def _start(self, bench: Bench, restore: Callable[[Transaction], None] | None) -> None:
         with self._store.begin(write=True) as transaction:
             changed = bench_file.synchronize(transaction, bench, self.settings)
-            if policy is not None:
-                restore(transaction, policy, account=bench.accounts[0])
-            if changed or policy is not None:
+            if restore is not None:
+                restore(transaction)
+            if changed or restore is not None:
                 transaction.advance()
         with suppress(CapacityExceeded, UsageError), self._store.begin() as transaction:
             self._data_plane.follow(transaction)

@@ -25,6 +25,7 @@ from harness.control.mirror_file import MirrorFile
 from harness.control.operations import Caller, Settings
 from harness.control.protocols import Services, load
 from harness.control.quotas import Quotas
+from harness.control.restoring import restore
 from harness.control.routes import routes
 from harness.control.server import Listen, serve
 from harness.control.sigv4 import authenticate
@@ -98,14 +99,16 @@ class _Server:
         self._inventory, bench = _read_bench(options)
         self._settings = Settings(options.region or bench.region or DEFAULT_REGION, quotas=options.quotas)
         self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digest)
-        policy = None if self._mirror is None else self._mirror.edited()
+        edited = None if self._mirror is None else self._mirror.edited()
         self._store = stack.enter_context(closing(Store(options.database or str(directory.database))))
         self._plane = stack.enter_context(closing(DataPlane(options.open_engine, bench.nic)))
         self._bench = bench
         keys = directory.add_users(bench.accounts, self._settings.partition)
         self._control = stack.enter_context(closing(Control(
             self._store, bench, self._settings, self._plane, _permit_all if options.listen.insecure else keys.policies,
-            shared=options.database is not None, policy=policy, committed=self._write_mirror)))
+            shared=options.database is not None, committed=self._write_mirror,
+            restore=None if edited is None else lambda transaction: restore(
+                transaction, edited, account=bench.accounts[0], where=str(options.mirror)))))
         services = load(OPERATIONS)
         beside = {**routes(self._control), FRAMES_PATH: frames_route(self._control)}
         self.app = App(Exchange(services, self._authenticator(services, keys), self._control, beside),

@@ -243,6 +243,16 @@ def test_the_policy_in_a_file(tmp_path):
         assert server.served.client("sts", SECURITY).get_caller_identity()["Account"] == SECURITY
 
 
+def test_a_mirror_file_with_mistakes(refusal, state, tmp_path):
+    """Nothing of it is taken."""
+    documents = json.loads(BENCH.read_text())
+    documents["TrafficMirrorSessions"] = [{"TrafficMirrorSessionId": "tms-1", "NetworkInterfaceId": "eni-x"}]
+    mirror = tmp_path / "lab.json"
+    mirror.write_text(json.dumps(documents))
+    said = refusal(2, "--state", str(state), "--state", str(mirror), "--port", "0")
+    assert f"{mirror}: TrafficMirrorSessions[0]" in said and json.loads(mirror.read_text()) == documents
+
+
 def test_a_mirror_file_of_the_database_before_is_no_edit(tmp_path):
     """The server died after the commit and before the file: the older file does not undo the change."""
     mirror = tmp_path / "lab.json"
