@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, func, insert, select, update
 from harness.control.tables import link, links_table, meta, records
 
 __all__ = ["ADD_LINKS", "ADD_NUMBERS", "ADD_RECORD", "ADVANCE", "CHANGE_RECORD", "DROP_LINKS", "DROP_RECORD", "HOLDER",
-           "LOCK", "NUMBER", "OF_ID", "asked", "counting", "finding"]
+           "LOCK", "NUMBER", "OF_ID", "asked", "counting", "finding", "one_or_several"]
 
 _MENTIONS = select(links_table.c.serial).where(links_table.c.name == bindparam("link"))
 _CONDITIONS = {
@@ -36,14 +36,19 @@ _COLUMNS = [records.c[name] for name in ("kind", "id", "account", "document", "t
 def asked(kind: str | Collection[str], account: str | None, parent: str | Collection[str] | None,
           where: tuple[str, object] | None) -> dict[str, Any]:
     """The parameters of a search, which name its conditions; see ``Transaction.find``."""
-    found: dict[str, Any] = {"kind": kind} if isinstance(kind, str) else {"kinds": list(kind)}
+    found = one_or_several("kind", [kind] if isinstance(kind, str) else list(kind))
     if account is not None:
         found["account"] = account
     if parent is not None:
-        found |= {"parent": parent} if isinstance(parent, str) else {"parents": list(parent)}
+        found |= one_or_several("parent", [parent] if isinstance(parent, str) else list(parent))
     if where is not None:
         found["link"] = link(*where)
     return found
+
+
+def one_or_several(name: str, values: Sequence[str]) -> dict[str, Any]:
+    """The parameter for one value or, which takes longer, for any number of them."""
+    return {name: values[0]} if len(values) == 1 else {f"{name}s": values}
 
 
 @cache

@@ -86,10 +86,8 @@ class Transaction:
             return self._fetch(asked)
         # No record has an id with other characters, and databases refuse some of them.
         known = sorted({each for each in identifiers if each.isascii() and each.isprintable()})
-        if len(known) == 1:
-            return self._fetch(asked | {"id": known[0]})
         found = [record for start in range(0, len(known), _CHUNK)
-                 for record in self._fetch(asked | {"ids": known[start:start + _CHUNK]})]
+                 for record in self._fetch(asked | statements.one_or_several("id", known[start:start + _CHUNK]))]
         return sorted(found, key=lambda record: record.serial)[:limit]
 
     def count(self, kind: str, *, account: str | None = None, parent: str | None = None,
