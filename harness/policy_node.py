@@ -19,7 +19,7 @@ __all__ = ["Node", "is_identifier", "show"]
 
 _IDENTIFIER = re.compile(r"[a-z]+-[0-9A-Za-z]{1,64}")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
-_CIDR = re.compile(r"[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}")
+_CIDR = re.compile(r"[0-9A-Fa-f.:]{2,45}/(0|[1-9][0-9]{0,2})")
 _SHOWN = 48
 
 
