@@ -116,7 +116,7 @@ def read_tags(node: Node, field: str, known: Collection[str] = ()) -> list[tuple
             tags.append((key, f"{field}[{index}]", value or ""))
         else:
             right = f"known here: {', '.join(known)}" if known else "none is known here"
-            tag.warn("Key", f"{show(key)} is no tag of this project and is ignored; {right}")
+            tag.warn("Key", f"{show(key)} is no tag of this project; {right}")
     return tags
 
 
