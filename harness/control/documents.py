@@ -6,7 +6,7 @@ Beside AWS's members: ``OwnerId`` in filters, and ``StoppedReason`` in sessions 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.control.operations import Record, Transaction
@@ -26,7 +26,7 @@ def assemble(transaction: Transaction, carried: Sequence[str] | None = None) -> 
     rules: dict[str, list[Record]] = {}
     for rule in parts.rules:
         rules.setdefault(rule.parent, []).append(rule)
-    targets = {target.id: target for target in parts.targets}
+    unusable = {target.id: why_unusable(transaction, target) for target in parts.targets}
     return {
         "Vpcs": [_tagged(each) for each in parts.vpcs],
         "NetworkInterfaces": [_tagged(each, "TagSet") for each in parts.interfaces],
@@ -34,20 +34,13 @@ def assemble(transaction: Transaction, carried: Sequence[str] | None = None) -> 
         "VpcEndpoints": [_tagged(each) for each in parts.endpoints],
         "TrafficMirrorFilters": [_filter(each, rules.get(each.id, [])) for each in parts.filters],
         "TrafficMirrorTargets": [_tagged(each) for each in parts.targets],
-        "TrafficMirrorSessions": [
-            _session(each, why_stopped(transaction, each, targets.get(each.document["TrafficMirrorTargetId"])))
-            for each in parts.sessions
-        ],
+        "TrafficMirrorSessions": [_session(each, _why_stopped(each, unusable)) for each in parts.sessions],
     }
 
 
 def why_stopped(transaction: Transaction, session: Record, target: Record | None) -> str | None:
     """Why a session does not mirror, None if it does; ``target`` is its target, None when that was deleted."""
-    if "stopped" in session.note:
-        return str(session.note["stopped"])
-    if target is None:
-        return f"{session.document['TrafficMirrorTargetId']} was deleted"
-    return why_unusable(transaction, target)
+    return _why_stopped(session, {} if target is None else {target.id: why_unusable(transaction, target)})
 
 
 class _Everything:
@@ -103,6 +96,14 @@ def _values(records: Iterable[Record], name: str) -> list[str]:
 
 def _tagged(record: Record, name: str = "Tags") -> dict[str, Any]:
     return {**record.document, name: [{"Key": key, "Value": value} for key, value in record.tags.items()]}
+
+
+def _why_stopped(session: Record, unusable: Mapping[str, str | None]) -> str | None:
+    """``unusable``: of each target that there is, why it cannot be used."""
+    if "stopped" in session.note:
+        return str(session.note["stopped"])
+    target_id = session.document["TrafficMirrorTargetId"]
+    return unusable.get(target_id, f"{target_id} was deleted")
 
 
 def _filter(record: Record, rules: Sequence[Record]) -> dict[str, Any]:
