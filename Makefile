@@ -63,8 +63,9 @@ regs: $(ready) ## the register map: Markdown on the terminal, and as C header, J
 synth: $(ready) ## size and speed per block and in total on ECP5 (long), in build/synth.json
 	@$(run) -m boards.synth
 
-bench: $(ready) ## cycles per second: native pump beside hand-written cocotb
+bench: $(ready) ## cycles per second: native pump beside hand-written cocotb; requests per second of the served API
 	@$(run) -m sim.bench
+	@$(run) -m harness.load.bench
 
 mutants: $(ready) ## plant faults in the gateware and count those the tests catch
 	@$(run) -m sim.mutants $(seed)
