@@ -271,6 +271,18 @@ def test_an_unreachable_target_is_down_not_an_error() -> None:
     assert "10.0.9.9" in down(config)
 
 
+def test_a_stopped_session_is_down_for_its_own_reason() -> None:
+    config = documents()
+    config["TrafficMirrorSessions"][0]["StoppedReason"] = "the interface was deleted"
+    assert down(config) == "the interface was deleted"
+    del config["TrafficMirrorTargets"][0]
+    assert down(config) == "the interface was deleted"
+    for empty in (None, ""):
+        config["TrafficMirrorSessions"][0]["StoppedReason"] = empty
+        (error,) = errors(config)
+        assert error.where.endswith("TrafficMirrorTargetId")
+
+
 # Tags and resolver.
 
 
