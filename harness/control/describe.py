@@ -204,7 +204,8 @@ def _explicit(context: Context, parameters: Parameters, listing: Listing) -> lis
     missing = [identifier for identifier in wanted if identifier not in found]
     if missing:
         several = len(missing) > 1
-        raise ApiError(listing.not_found, f"The {listing.noun} ID{'s' * several} '{', '.join(missing[:10])}' "
+        shown = ", ".join(identifier[:64] for identifier in missing[:10])
+        raise ApiError(listing.not_found, f"The {listing.noun} ID{'s' * several} '{shown}' "
                                           f"do{'es' * (not several)} not exist")
     return list(found.values())
 
