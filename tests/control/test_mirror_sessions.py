@@ -155,12 +155,14 @@ def test_interfaces_that_cannot_be_sources(fields, message):
     {"RequesterManaged": True, "RequesterId": "amazon-elasticache"},
     {"Attachment": {"InstanceId": "i-0000000000000001a"}},
     {"Attachment": {"InstanceId": "i-0000000000000009a"}},
+    {"Attachment": {"InstanceId": "i-000000000000000ea"}},
 ])
 def test_interfaces_that_can_be_sources(fields):
     documents = crowded(1, **fields)
     documents["Instances"] = [
         {"InstanceId": "i-0000000000000001a", "OwnerId": OWNER, "InstanceType": "m5.metal"},
-        {"InstanceId": "i-0000000000000009a", "OwnerId": OWNER, "InstanceType": "u-6tb1.56xlarge"}]
+        {"InstanceId": "i-0000000000000009a", "OwnerId": OWNER, "InstanceType": "u-6tb1.56xlarge"},
+        {"InstanceId": "i-000000000000000ea", "OwnerId": OWNER, "InstanceType": "x1e.xlarge"}]
     desk = Desk(documents)
     desk.session(desk.filter(), desk.target(), eni_id=crowd(1)[0])
 
