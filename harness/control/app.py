@@ -25,9 +25,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 BODY_SECONDS = 20.0
 """How long a client may take to send a body. A megabyte in that time is a modem of 1998."""
-WORKERS = 4
+WORKERS = 12
 """Threads that answer. One is enough for the processor (Python runs one at a time); the others are there so that
-requests which only read do not wait for one that waits for the engine."""
+requests which only read do not wait for those that wait for the disk or the engine. Terraform sends ten at once."""
 
 _MAX_DRAINED = 8 * MAX_BODY
 """Bytes of a body that are read, though not kept, so that the client gets to read why it was refused."""

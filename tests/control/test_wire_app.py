@@ -96,8 +96,8 @@ def test_headers_path_and_query_string_are_bounded(change: Any) -> None:
 
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     started = time.monotonic()
-    assert refusal([b"Action=", 0.1, b"Desc", 0.1, b"ribe", 5.0, b"Tags"], body_seconds=0.3) == (408, "RequestTimeout")
-    assert time.monotonic() - started < 3
+    assert refusal([b"Action=", 0.1, b"Desc", 0.1, b"ribe", 60.0, b"Tags"], body_seconds=0.3) == (408, "RequestTimeout")
+    assert time.monotonic() - started < 30
 
 
 def test_a_client_that_goes_away_gets_nothing_done() -> None:
@@ -107,7 +107,7 @@ def test_a_client_that_goes_away_gets_nothing_done() -> None:
     assert not control.calls
 
 
-def test_a_slow_operation_keeps_nobody_waiting() -> None:
+def test_ten_slow_operations_keep_nobody_waiting() -> None:
     release, order = threading.Event(), []
 
     class Slow(FakeControl):
@@ -124,11 +124,11 @@ def test_a_slow_operation_keeps_nobody_waiting() -> None:
             release.set()
 
         slow = form({"Action": "DescribeTrafficMirrorSessions", "MaxResults": "5"})
-        await asyncio.gather(one("slow", slow), one("quick", SESSIONS))
+        await asyncio.gather(*(one("slow", slow) for _ in range(10)), one("quick", SESSIONS))
 
     with application(Slow()) as app:
         asyncio.run(both(app))
-    assert order == ["quick", "slow"]
+    assert order == ["quick", *["slow"] * 10]
 
 
 # Errors of our own.
@@ -157,7 +157,8 @@ def test_a_result_that_cannot_be_written_is_an_internal_error(caplog: pytest.Log
     failing(FakeControl({"TrafficMirrorSessions": 5}), caplog)
 
 
-@pytest.mark.parametrize("show", [lambda request: dict(request.headers), lambda request: request.query_string, str])
+@pytest.mark.parametrize("show", [lambda request: dict(request.headers), lambda request: request.query_string, str,
+                                  lambda request: request.header("x-amz-security-token")])
 def test_no_secret_is_logged(show: Callable[[Request], object], caplog: pytest.LogCaptureFixture) -> None:
     secret = "f00dfeed" * 8
     signed = ("AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/us-east-1/ec2/aws4_request, SignedHeaders=host, "

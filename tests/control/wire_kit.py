@@ -63,7 +63,7 @@ def values(shape: Shape, *, gaps: bool = False) -> st.SearchStrategy[Any]:
         return structures(shape, gaps=gaps)
     if kind == "list":
         items = values(shape.member, gaps=gaps)
-        return st.lists(items, min_size=max(low or 0, 0 if gaps else 1), max_size=max(low or 0, 3))
+        return st.lists(items, min_size=max(low or 0, 0 if gaps else 1), max_size=max(low or 0, min(high or 3, 3)))
     if kind == "map":
         return st.dictionaries(values(shape.key), values(shape.value, gaps=gaps), min_size=0 if gaps else 1, max_size=3)
     if kind in ("integer", "long"):

@@ -1,7 +1,7 @@
 """A server with nothing behind it, for tests: ``python wire_server.py '{"host": ..., ...}'``.
 
-Prints its URL, then "reload" at each SIGHUP and "stopped" at the end. Its operations take ``MaxResults`` - 5
-seconds (5 to 1000), and answer with the client's address in ``NextToken``.
+Prints its URL, then "reload" at each SIGHUP and "stopped" at the end. DescribeTags with ``MaxResults`` prints "working"
+and takes a second; its answer has the client's address in ``NextToken``.
 """
 
 from __future__ import annotations
@@ -17,30 +17,27 @@ from harness.control.app import App
 from harness.control.exchange import Exchange
 from harness.control.operations import Call, Caller
 from harness.control.protocols import load
-from harness.errors import HalfsilverError
 
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/ann", "AIDAEXAMPLE", "ann")
 
 
 class Sleeper:
     def execute(self, call: Call) -> dict[str, Any]:
-        time.sleep(call.parameters.get("MaxResults", 5) - 5)
+        if "MaxResults" in call.parameters:
+            print("working", flush=True)
+            time.sleep(1)
         return {"NextToken": f"{call.source_ip} {call.secure}"}
 
 
-def main(options: dict[str, Any]) -> int:
+def main(options: dict[str, Any]) -> None:
     server.HEAD_SECONDS = options.pop("head_seconds", server.HEAD_SECONDS)
+    body_seconds = options.pop("body_seconds", 1)
     files = {name: Path(options[name]) for name in ("certificate", "key") if name in options}
-    app = App(Exchange(load([("ec2", "DescribeTags")]), lambda request: CALLER, Sleeper()), body_seconds=1)
-    try:
-        server.serve(app, server.Listen(**{**options, **files}), listening=lambda url: print(url, flush=True),
-                     reload=lambda: print("reload", flush=True))
-    except HalfsilverError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    app = App(Exchange(load([("ec2", "DescribeTags")]), lambda request: CALLER, Sleeper()), body_seconds=body_seconds)
+    server.serve(app, server.Listen(**{**options, **files}), listening=lambda url: print(url, flush=True),
+                 reload=lambda: print("reload", flush=True))
     print("stopped", flush=True)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1])))
+    main(json.loads(sys.argv[1]))
