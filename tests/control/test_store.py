@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import subprocess
@@ -9,19 +10,37 @@ import sys
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 from bench_kit import example
 from mirror_kit import crowd, crowded
+from postgresql_kit import needs_postgresql, postgresql
 
 from harness.control import bench_file
 from harness.control.operations import Record, Settings
 from harness.control.store import IdTaken, SlotTaken, Store, StoreError
 from harness.errors import HalfsilverError, UsageError
 
-pytest_plugins = ["postgresql_kit"]
-
 WRITER = Path(__file__).with_name("store_writer.py")
 ROOT = Path(__file__).parents[2]
+_NAMES = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgresql)])
+def database(request, tmp_path):
+    """The URL of an empty database: a file of SQLite, or on a real PostgreSQL."""
+    if request.param == "sqlite":
+        return str(tmp_path / "state.sqlite")
+    url, name = request.getfixturevalue("server"), f"test{next(_NAMES)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture
