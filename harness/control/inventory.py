@@ -19,7 +19,7 @@ from harness.control.operations import Context, Parameters, Record, operation
 from harness.control.tag_rules import tag_list
 
 __all__ = ["describe_instances", "describe_network_interfaces", "describe_prefix_lists", "describe_subnets",
-           "describe_vpc_endpoints", "describe_vpcs"]
+           "describe_vpc_attribute", "describe_vpc_endpoints", "describe_vpcs"]
 
 _DIGITS = re.compile("[0-9A-Za-z]{1,64}")
 """Behind the prefix of an id; those in AWS's documents end in EXAMPLE."""
@@ -166,6 +166,14 @@ _SUBNETS = Listing(
 @operation("ec2", "DescribeVpcs")
 def describe_vpcs(context: Context, parameters: Parameters) -> dict[str, Any]:
     return _describe_shared(context, parameters, _VPCS, _Form("vpc", "InvalidVpcID.Malformed"), "VpcId")
+
+
+@operation("ec2", "DescribeVpcAttribute")
+def describe_vpc_attribute(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """What every VPC of a bench has; Terraform reads the attributes with the VPC."""
+    identifier, name = parameters["VpcId"], parameters["Attribute"]
+    describe_vpcs(context, {"VpcIds": [identifier]})
+    return {"VpcId": identifier, name[0].upper() + name[1:]: {"Value": name.startswith("enableDns")}}
 
 
 @operation("ec2", "DescribeSubnets")

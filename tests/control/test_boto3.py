@@ -56,6 +56,7 @@ def look_around(cloud: Cloud) -> None:
     assert [each["ZoneName"] for each in ec2.describe_availability_zones()["AvailabilityZones"]] == [
         "us-east-1a", "us-east-1b"]
     assert ec2.describe_vpcs(VpcIds=[VPC])["Vpcs"][0]["CidrBlock"] == "10.0.0.0/16"
+    assert ec2.describe_vpc_attribute(VpcId=VPC, Attribute="enableDnsSupport")["EnableDnsSupport"] == {"Value": True}
     assert ec2.describe_subnets(Filters=[{"Name": "cidr-block", "Values": ["10.0.1.0/24"]}])["Subnets"][0][
         "SubnetId"] == SUBNET
     reservation, = ec2.describe_instances(InstanceIds=[INSTANCE])["Reservations"]
@@ -227,6 +228,7 @@ def test_a_dry_run_of_every_operation_that_has_one(cloud: Cloud) -> None:
         "CreateTrafficMirrorSession": {"NetworkInterfaceId": DATABASE, "TrafficMirrorTargetId": target_id,
                                        "TrafficMirrorFilterId": filter_id, "SessionNumber": 1},
         "CreateTrafficMirrorTarget": {"NetworkInterfaceId": COLLECTOR},
+        "DescribeVpcAttribute": {"VpcId": VPC, "Attribute": "enableDnsHostnames"},
         "DeleteTrafficMirrorFilter": {"TrafficMirrorFilterId": unused_filter},
         "DeleteTrafficMirrorFilterRule": {"TrafficMirrorFilterRuleId": rule_id},
         "DeleteTrafficMirrorSession": {"TrafficMirrorSessionId": session_id},

@@ -49,8 +49,12 @@ resource "aws_ec2_traffic_mirror_filter_rule" "rule" {
   }
 }
 
+data "aws_vpc_endpoint" "sensors" {
+  state = "available"
+}
+
 resource "aws_ec2_traffic_mirror_target" "target" {
-  gateway_load_balancer_endpoint_id = "vpce-0a1b2c3d4e5f60001"
+  gateway_load_balancer_endpoint_id = data.aws_vpc_endpoint.sensors.id
   tags                              = { Name = "target" }
 }
 
