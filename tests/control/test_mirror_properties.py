@@ -8,7 +8,7 @@ from bench_kit import COLLECTOR, DATABASE, ENDPOINT, OWNER, SCANNER, SECURITY, S
 from bench_kit import WEBSHOP as SILENT
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 from mirror_kit import ANYWHERE, Desk
 
 from harness.control.documents import assemble
@@ -31,20 +31,26 @@ EXPECTED = {
 """The codes that these operations may answer with."""
 
 accounts = st.sampled_from([OWNER, OWNER, OWNER, SECURITY])
+strangers = st.sampled_from([False] * 9 + [True])
+"""Whether it is the account that does not own the object."""
 enis = st.sampled_from([WEB, DATABASE, SCANNER, COLLECTOR])
 numbers = st.sampled_from([1, 2, 3, 4, 32766, 0])
-cidrs = st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "::/0", "10.0.0.1/8"])
-ports = st.fixed_dictionaries({"FromPort": st.sampled_from([0, 80, 443]), "ToPort": st.sampled_from([0, 80, 65535])})
-protocols = st.sampled_from([0, 1, 6, 17])
+cidrs = st.sampled_from(["0.0.0.0/0", "0.0.0.0/0", "10.0.0.0/8", "::/0", "10.0.0.1/8"])
+ports = st.fixed_dictionaries({"FromPort": st.sampled_from([0, 80, 443]), "ToPort": st.sampled_from([80, 65535])})
 lengths = st.sampled_from([0, 1, 8500, 8501, 9001])
 networks = st.sampled_from([1, 7, 16777215, 16777216])
-tokens = st.sampled_from(["t", "u"])
 RULE = {"TrafficDirection": st.sampled_from(["ingress", "egress"]), "RuleNumber": numbers,
         "RuleAction": st.sampled_from(["accept", "reject"])}
-RULE_OPTIONS = {"Protocol": protocols, "SourcePortRange": ports, "DestinationPortRange": ports,
+RULE_OPTIONS = {"Protocol": st.sampled_from([0, 1, 6, 17]), "SourcePortRange": ports, "DestinationPortRange": ports,
                 "SourceCidrBlock": cidrs, "DestinationCidrBlock": cidrs}
-REMOVABLE_OF_RULES = st.lists(st.sampled_from(["destination-port-range", "source-port-range", "protocol"]), max_size=2)
-REMOVABLE_OF_SESSIONS = st.lists(st.sampled_from(["packet-length", "description", "virtual-network-id"]), max_size=2)
+SESSION_OPTIONS = {"PacketLength": lengths, "VirtualNetworkId": networks}
+OF_RULES = st.lists(st.sampled_from(["destination-port-range", "source-port-range", "protocol"]), max_size=2)
+OF_SESSIONS = st.lists(st.sampled_from(["packet-length", "description", "virtual-network-id"]), max_size=2)
+
+
+def options(**strategies):
+    """Some of these parameters."""
+    return st.fixed_dictionaries({}, optional=strategies)
 
 
 class Clients(RuleBasedStateMachine):
@@ -55,93 +61,82 @@ class Clients(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.desk = Desk(**QUOTAS)
+        self.owners = {}
+
+    def call(self, operation, account, **parameters):
+        """The id of what was made, for a bundle; what was refused was so for a known reason."""
+        try:
+            result = self.desk.call(operation, account=account, **parameters)
+        except ApiError as error:
+            assert error.code in EXPECTED, error
+            return multiple()
+        if not operation.startswith("Create"):
+            return None
+        kind = operation.removeprefix("Create")
+        self.owners[result[kind][f"{kind}Id"]] = account
+        return result[kind][f"{kind}Id"]
+
+    def account(self, name, stranger):
+        """Who acts on an object."""
+        return {OWNER: SECURITY, SECURITY: OWNER}[self.owners[name]] if stranger else self.owners[name]
 
     @initialize(target=filters)
     def begin_with_a_filter(self):
-        return self.desk.filter()
+        return self.call("CreateTrafficMirrorFilter", OWNER)
 
-    @initialize(target=targets, which=st.sampled_from([{}, {"NetworkLoadBalancerArn": SENSORS}]))
-    def begin_with_a_target(self, which):
-        return self.desk.target(**which)
+    @initialize(target=targets, where=st.sampled_from([
+        {"NetworkInterfaceId": COLLECTOR}, {"NetworkLoadBalancerArn": SENSORS}]))
+    def begin_with_a_target(self, where):
+        return self.call("CreateTrafficMirrorTarget", OWNER, **where)
 
-    @initialize(target=targets)
-    def begin_with_a_target_of_the_other(self):
-        return self.desk.target("eni-0a1b2c3d4e5f60110", account=SECURITY)
+    @rule(target=filters, account=accounts, more=options(ClientToken=st.sampled_from(["t", "u"])))
+    def create_filter(self, account, more):
+        return self.call("CreateTrafficMirrorFilter", account, **more)
 
-    def call(self, operation, member, **parameters):
-        """The id of what was made or changed; what was refused has none, and a known code."""
-        try:
-            result = self.desk.call(operation, **parameters)
-        except ApiError as error:
-            assert error.code in EXPECTED, error
-            return "x-refused"
-        found = result.get(member, result)
-        return found[f"{member}Id"]
+    @rule(target=rules, parent=filters, stranger=strangers, needed=st.fixed_dictionaries(RULE),
+          more=options(**RULE_OPTIONS))
+    def create_rule(self, parent, stranger, needed, more):
+        return self.call("CreateTrafficMirrorFilterRule", self.account(parent, stranger), TrafficMirrorFilterId=parent,
+                         **{**ANYWHERE, **needed, **more})
 
-    @rule(target=filters, account=accounts, options=st.fixed_dictionaries({}, optional={"ClientToken": tokens}))
-    def create_filter(self, account, options):
-        return self.call("CreateTrafficMirrorFilter", "TrafficMirrorFilter", account=account, **options)
-
-    @rule(target=rules, account=accounts, parent=filters, needed=st.fixed_dictionaries(RULE),
-          options=st.fixed_dictionaries({}, optional=RULE_OPTIONS))
-    def create_rule(self, account, parent, needed, options):
-        return self.call("CreateTrafficMirrorFilterRule", "TrafficMirrorFilterRule", account=account,
-                         TrafficMirrorFilterId=parent, **{**ANYWHERE, **needed, **options})
-
-    @rule(account=accounts, name=rules, removed=REMOVABLE_OF_RULES,
-          options=st.fixed_dictionaries({}, optional={**RULE, **RULE_OPTIONS}))
-    def modify_rule(self, account, name, removed, options):
-        self.call("ModifyTrafficMirrorFilterRule", "TrafficMirrorFilterRule", account=account,
-                  TrafficMirrorFilterRuleId=name, RemoveFields=removed, **options)
+    @rule(name=rules, stranger=strangers, removed=OF_RULES, more=options(**RULE, **RULE_OPTIONS))
+    def modify_rule(self, name, stranger, removed, more):
+        self.call("ModifyTrafficMirrorFilterRule", self.account(name, stranger), TrafficMirrorFilterRuleId=name,
+                  RemoveFields=removed, **more)
 
     @rule(target=targets, account=accounts, where=st.one_of(
         st.fixed_dictionaries({"NetworkInterfaceId": enis}),
         st.fixed_dictionaries({"NetworkLoadBalancerArn": st.sampled_from([SENSORS, SILENT])}),
         st.just({"GatewayLoadBalancerEndpointId": ENDPOINT})))
     def create_target(self, account, where):
-        return self.call("CreateTrafficMirrorTarget", "TrafficMirrorTarget", account=account, **where)
+        return self.call("CreateTrafficMirrorTarget", account, **where)
 
     @rule(name=targets)
     def share_target(self, name):
-        if self.desk.call("DescribeTrafficMirrorTargets", Filters=[
-                {"Name": "traffic-mirror-target-id", "Values": [name]}])["TrafficMirrorTargets"]:
+        if self.owners[name] == OWNER and any(each.id == name for each in self.desk.records("target")):
             self.desk.client("ram").create_resource_share(
                 name="s", principals=[SECURITY],
                 resourceArns=[f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/{name}"])
 
-    @rule(target=sessions, account=accounts, eni=enis, parent=filters, where=targets, number=numbers,
-          options=st.fixed_dictionaries({}, optional={"PacketLength": lengths, "VirtualNetworkId": networks}))
-    def create_session(self, account, eni, parent, where, number, options):
-        return self.call("CreateTrafficMirrorSession", "TrafficMirrorSession", account=account, NetworkInterfaceId=eni,
-                         TrafficMirrorFilterId=parent, TrafficMirrorTargetId=where, SessionNumber=number, **options)
+    @rule(target=sessions, eni=enis, parent=filters, where=targets, number=numbers, more=options(**SESSION_OPTIONS))
+    def create_session(self, eni, parent, where, number, more):
+        return self.call("CreateTrafficMirrorSession", self.owners[parent], NetworkInterfaceId=eni,
+                         TrafficMirrorFilterId=parent, TrafficMirrorTargetId=where, SessionNumber=number, **more)
 
-    @rule(account=accounts, name=sessions, parent=st.none() | filters, where=st.none() | targets,
-          removed=REMOVABLE_OF_SESSIONS, options=st.fixed_dictionaries({}, optional={
-              "PacketLength": lengths, "VirtualNetworkId": networks, "SessionNumber": numbers}))
-    def modify_session(self, account, name, parent, where, removed, options):
-        if parent is not None:
-            options["TrafficMirrorFilterId"] = parent
-        if where is not None:
-            options["TrafficMirrorTargetId"] = where
-        self.call("ModifyTrafficMirrorSession", "TrafficMirrorSession", account=account, TrafficMirrorSessionId=name,
-                  RemoveFields=removed, **options)
+    @rule(target=sessions, eni=enis, parent=filters, where=targets, number=numbers)
+    def create_plain_session(self, eni, parent, where, number):
+        return self.create_session(eni, parent, where, number, {})
 
-    @rule(account=accounts, name=filters)
-    def delete_filter(self, account, name):
-        self.call("DeleteTrafficMirrorFilter", "TrafficMirrorFilter", account=account, TrafficMirrorFilterId=name)
+    @rule(name=sessions, stranger=strangers, removed=OF_SESSIONS, more=options(
+        TrafficMirrorFilterId=filters, TrafficMirrorTargetId=targets, SessionNumber=numbers, **SESSION_OPTIONS))
+    def modify_session(self, name, stranger, removed, more):
+        self.call("ModifyTrafficMirrorSession", self.account(name, stranger), TrafficMirrorSessionId=name,
+                  RemoveFields=removed, **more)
 
-    @rule(account=accounts, name=rules)
-    def delete_rule(self, account, name):
-        self.call("DeleteTrafficMirrorFilterRule", "TrafficMirrorFilterRule", account=account,
-                  TrafficMirrorFilterRuleId=name)
-
-    @rule(account=accounts, name=targets)
-    def delete_target(self, account, name):
-        self.call("DeleteTrafficMirrorTarget", "TrafficMirrorTarget", account=account, TrafficMirrorTargetId=name)
-
-    @rule(account=accounts, name=sessions)
-    def delete_session(self, account, name):
-        self.call("DeleteTrafficMirrorSession", "TrafficMirrorSession", account=account, TrafficMirrorSessionId=name)
+    @rule(name=st.one_of(filters, rules, targets, sessions), stranger=strangers)
+    def delete(self, name, stranger):
+        kind = {"tmf": "Filter", "tmfr": "FilterRule", "tmt": "Target", "tms": "Session"}[name.partition("-")[0]]
+        self.call(f"DeleteTrafficMirror{kind}", self.account(name, stranger), **{f"TrafficMirror{kind}Id": name})
 
     def teardown(self):
         """What must hold after any sequence; a sequence is shrunk to the one that breaks it."""
