@@ -27,6 +27,7 @@ __all__ = ["associate_resource_share", "create_resource_share", "delete_resource
 
 _SHOWN_DELETED = timedelta(hours=2)
 """How long a share that was deleted is still shown (RAM user guide)."""
+_MAX_NAME = 255
 _DEFAULT_PERMISSION = ":ram::aws:permission/AWSRAMDefaultPermission"
 
 
@@ -124,8 +125,8 @@ def untag_resource(context: Context, parameters: Parameters) -> dict[str, Any]:
 
 
 def _name(name: str) -> str:
-    if not name:
-        raise ApiError("InvalidParameterException", "The name of a resource share cannot be empty.")
+    if not 1 <= len(name) <= _MAX_NAME:
+        raise ApiError("InvalidParameterException", f"The name of a resource share has 1 to {_MAX_NAME} characters.")
     return name
 
 

