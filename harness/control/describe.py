@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.control.errors import ApiError
 from harness.control.operations import Context, Parameters, Record
-from harness.control.parameters import invalid
+from harness.control.parameters import brief, invalid
 from harness.control.tag_rules import own_tags
 
 __all__ = ["Filters", "Listing", "Values", "decode_token", "describe", "encode_token", "member", "page_size"]
@@ -130,9 +130,9 @@ class _Filter:
         values: Sequence[str] = written.get("Values") or ()
         self._values = known.get(self.name) or _tag_values(self.name)
         if not values:
-            raise ApiError("MissingParameter", f"The filter '{self.name}' must have a value")
+            raise ApiError("MissingParameter", f"The filter '{brief(self.name)}' must have a value")
         if len(values) > MAX_VALUES:
-            raise ApiError("FilterLimitExceeded", f"The filter '{self.name}' has more than {MAX_VALUES} values")
+            raise ApiError("FilterLimitExceeded", f"The filter '{brief(self.name)}' has more than {MAX_VALUES} values")
         pieces = [_split(value) for value in values]
         self.words = {texts[0] for texts in pieces if _is_plain(texts)}
         self.patterns = [_pattern(texts) for texts in pieces if not _is_plain(texts)]
@@ -151,7 +151,7 @@ def _tag_values(name: str) -> Values:
         return lambda context, record: [value for each, value in own_tags(context, record).items() if each == key]
     if name == "tag-key":
         return own_tags
-    raise ApiError("InvalidParameterValue", f"The filter '{name}' is invalid")
+    raise ApiError("InvalidParameterValue", f"The filter '{brief(name)}' is invalid")
 
 
 # Wildcards: * stands for any text, ? for one character, a backslash takes both of their meaning.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from harness.control import sharing
 from harness.control.errors import ApiError
 from harness.control.operations import Context, Parameters, Record
-from harness.control.parameters import required
+from harness.control.parameters import brief, required
 from harness.policy_types import Problem
 
 __all__ = ["NOT_FOUND", "NOUNS", "check_quota", "find_owned", "find_usable_target", "refuse"]
@@ -52,7 +52,7 @@ def find_usable_target(context: Context, parameters: Parameters) -> Record:
 
 
 def not_found(kind: str, identifier: str) -> ApiError:
-    return ApiError(NOT_FOUND[kind], f"The {NOUNS[kind]} ID '{identifier}' does not exist")
+    return ApiError(NOT_FOUND[kind], f"The {NOUNS[kind]} ID '{brief(identifier)}' does not exist")
 
 
 def check_quota(code: str, what: str, present: int, limit: int) -> None:

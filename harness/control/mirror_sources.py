@@ -7,6 +7,7 @@ from harness.control.errors import ApiError
 from harness.control.instance_types import MANY_SOURCES, can_be_source, takes_many_sources
 from harness.control.mirror_objects import check_quota
 from harness.control.operations import Context, Record
+from harness.control.parameters import brief
 
 __all__ = ["check_sources", "find_source"]
 
@@ -18,7 +19,8 @@ def find_source(context: Context, identifier: str) -> Record:
     """The interface of a new session: the caller's or in its subnet, of a supported kind, and no target."""
     interface = context.transaction.get("interface", identifier)
     if interface is None or not sharing.may_mirror(context, interface):
-        raise ApiError("InvalidNetworkInterfaceID.NotFound", f"The networkInterface ID '{identifier}' does not exist")
+        raise ApiError("InvalidNetworkInterfaceID.NotFound",
+                       f"The networkInterface ID '{brief(identifier)}' does not exist")
     why = _why_unsupported(context, interface)
     if why is not None:
         raise ApiError("NetworkInterfaceNotSupported", f"{identifier} {why}")

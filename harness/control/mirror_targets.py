@@ -11,7 +11,7 @@ from harness.control.describe import Listing, describe, member
 from harness.control.errors import ApiError
 from harness.control.mirror_objects import NOT_FOUND, NOUNS, check_quota, find_owned
 from harness.control.operations import Context, Parameters, Record, operation
-from harness.control.parameters import client_token, description, invalid
+from harness.control.parameters import brief, client_token, description, invalid
 from harness.control.store import SlotTaken
 from harness.control.tag_rules import read_tag_specifications, tag_list
 from harness.policy_load import DESTINATIONS
@@ -79,21 +79,22 @@ def check_resource(context: Context, target: Parameters, account: str) -> None:
         identifier = target["NetworkInterfaceId"]
         interface = context.transaction.get("interface", identifier)
         if interface is None or interface.account != account:
-            raise ApiError("InvalidTrafficMirrorTarget", f"The interface ID '{identifier}' does not exist")
+            raise ApiError("InvalidTrafficMirrorTarget", f"The interface ID '{brief(identifier)}' does not exist")
         if interface.document.get("InterfaceType", "interface") != "interface":
             raise ApiError("NetworkInterfaceNotSupported", f"{identifier} must be of type interface")
     elif "NetworkLoadBalancerArn" in target:
         arn = target["NetworkLoadBalancerArn"]
         balancer = context.transaction.get("load-balancer", arn)
         if balancer is None or balancer.account != account:
-            raise ApiError("NetworkLoadBalancerNotFoundException", f"The Network Load Balancer '{arn}' does not exist")
+            raise ApiError("NetworkLoadBalancerNotFoundException",
+                           f"The Network Load Balancer '{brief(arn)}' does not exist")
         if balancer.document.get("Type", "network") != "network" or ":loadbalancer/net/" not in arn:
             raise invalid("NetworkLoadBalancerArn", arn, "It must be a load balancer of type network.")
     else:
         identifier = target["GatewayLoadBalancerEndpointId"]
         endpoint = context.transaction.get("endpoint", identifier)
         if endpoint is None or endpoint.account != account:
-            raise ApiError("InvalidVpcEndpointId.NotFound", f"The Vpc Endpoint Id '{identifier}' does not exist")
+            raise ApiError("InvalidVpcEndpointId.NotFound", f"The Vpc Endpoint Id '{brief(identifier)}' does not exist")
         if endpoint.document.get("VpcEndpointType", ENDPOINT_TYPE) != ENDPOINT_TYPE:
             raise invalid("GatewayLoadBalancerEndpointId", identifier, f"Its type must be {ENDPOINT_TYPE}.")
 

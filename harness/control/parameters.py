@@ -9,17 +9,22 @@ from typing import Any
 from harness.control.errors import ApiError
 from harness.control.operations import Parameters
 
-__all__ = ["client_token", "description", "invalid", "is_text", "remove_fields", "required"]
+__all__ = ["brief", "client_token", "description", "invalid", "is_text", "remove_fields", "required"]
 
+_BRIEF = 200
 MAX_DESCRIPTION = 255
 """Characters of a description; EC2's limit for the descriptions whose length it documents."""
 
 
+def brief(value: object) -> str:
+    """A value as an error repeats it: only its beginning if it is long."""
+    text = str(value)
+    return text if len(text) <= _BRIEF else text[:_BRIEF - 3] + "..."
+
+
 def invalid(name: str, value: object, why: str) -> ApiError:
     """InvalidParameterValue, as EC2 words it."""
-    shown = str(value)
-    shown = shown if len(shown) <= 64 else shown[:61] + "..."
-    return ApiError("InvalidParameterValue", f"Value ({shown}) for parameter {name} is invalid. {why}")
+    return ApiError("InvalidParameterValue", f"Value ({brief(value)}) for parameter {name} is invalid. {why}")
 
 
 def required(parameters: Parameters, name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.control.errors import ApiError
 from harness.control.operations import Context, Parameters, Record
-from harness.control.parameters import invalid, is_text
+from harness.control.parameters import brief, invalid, is_text
 from harness.policy_network import read_interface, read_tags
 from harness.policy_node import Node
 from harness.policy_types import Problem
@@ -70,7 +70,7 @@ def read_tag_specifications(context: Context, parameters: Parameters, kind: str)
             raise ApiError("InvalidParameterValue", "Tag specification resource type must have a value")
         if stated != RESOURCE_TYPES[kind]:
             raise ApiError("InvalidParameterValue",
-                           f"'{stated}' is not a valid taggable resource type for this operation.")
+                           f"'{brief(stated)}' is not a valid taggable resource type for this operation.")
         if not each.get("Tags"):
             raise ApiError("InvalidParameterValue", "Tag specification must have at least one tag")
     if len(specifications) > 1:

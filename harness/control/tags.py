@@ -8,7 +8,7 @@ from typing import Any
 from harness.control.describe import Filters, decode_token, encode_token, member, page_size
 from harness.control.errors import ApiError
 from harness.control.operations import Context, Parameters, Record, operation
-from harness.control.parameters import invalid, required
+from harness.control.parameters import brief, invalid, required
 from harness.control.tag_rules import RESOURCE_TYPES, check_tags, read_tag_list
 
 __all__ = ["create_tags", "delete_tags", "describe_tags"]
@@ -87,9 +87,9 @@ def _resources(context: Context, parameters: Parameters) -> list[Record]:
         if name not in found:
             prefix = name.rpartition("-")[0]
             if prefix not in _NOT_FOUND:
-                raise ApiError("InvalidID", f"The ID '{name}' is not valid")
+                raise ApiError("InvalidID", f"The ID '{brief(name)}' is not valid")
             code, noun = _NOT_FOUND[prefix]
-            raise ApiError(code, f"The {noun} ID '{name}' does not exist")
+            raise ApiError(code, f"The {noun} ID '{brief(name)}' does not exist")
     return list(found.values())
 
 

@@ -6,6 +6,8 @@ import pytest
 from bench_kit import OWNER, PARTNER
 from mirror_kit import Desk, refusal
 
+from harness.control.errors import ApiError
+
 
 @pytest.fixture
 def desk():
@@ -116,6 +118,28 @@ def test_a_filter_of_another_account_is_not_there(desk):
     with refusal("InvalidTrafficMirrorFilterId.NotFound", filter_id):
         desk.session(filter_id, desk.target())
     assert [each["TrafficMirrorFilterId"] for each in desk.describe("Filters", account=PARTNER)] == [filter_id]
+
+
+def test_an_error_repeats_only_the_beginning_of_an_id(desk):
+    long, filter_id, target_id = "x" * 5000, desk.filter(), desk.target()
+    for operation, parameters in (
+            ("DeleteTrafficMirrorFilter", {"TrafficMirrorFilterId": long}),
+            ("DescribeTrafficMirrorFilters", {"TrafficMirrorFilterIds": [long] * 1000}),
+            ("DescribeTrafficMirrorFilters", {"Filters": [{"Name": long, "Values": [long]}]}),
+            ("CreateTrafficMirrorSession", {"NetworkInterfaceId": long, "TrafficMirrorFilterId": filter_id,
+                                            "TrafficMirrorTargetId": target_id, "SessionNumber": 1}),
+            ("CreateTrafficMirrorTarget", {"NetworkInterfaceId": long}),
+            ("CreateTrafficMirrorTarget", {"NetworkLoadBalancerArn": long}),
+            ("CreateTrafficMirrorTarget", {"GatewayLoadBalancerEndpointId": long}),
+            ("CreateTags", {"Resources": [long], "Tags": [{"Key": "k"}]}),
+            ("CreateTags", {"Resources": ["tmf-" + long], "Tags": [{"Key": "k"}]}),
+            ("CreateTags", {"Resources": [filter_id], "Tags": [{"Key": long}]}),
+            ("CreateTags", {"Resources": [filter_id], "Tags": [{"Key": "halfsilver:" + "x" * 116}]}),
+            ("CreateTrafficMirrorFilter", {"TagSpecifications": [{"ResourceType": long, "Tags": [{"Key": "k"}]}]}),
+            ("CreateTrafficMirrorFilter", {"ClientToken": long})):
+        with pytest.raises(ApiError) as info:
+            desk.call(operation, **parameters)
+        assert len(info.value.message) < 400, operation
 
 
 @pytest.mark.parametrize("operation", ["DeleteTrafficMirrorFilter", "ModifyTrafficMirrorFilterNetworkServices"])
