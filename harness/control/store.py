@@ -12,6 +12,8 @@ nobody.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -249,7 +251,7 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
         in_memory: dict[str, Any] = {"poolclass": StaticPool} if url.database in _IN_MEMORY else {}
         engine = sqlalchemy.create_engine(
             url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **in_memory)
-        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, timeout))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
@@ -261,9 +263,20 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
                                  ) from None
 
 
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    """The driver begins no transactions by itself (isolation_level None): ``_begin_sqlite`` says which kind."""
-    connection.execute("PRAGMA journal_mode = WAL")
+def _set_up_sqlite(connection: Any, timeout: float) -> None:
+    """The driver begins no transactions by itself (isolation_level None): ``_begin_sqlite`` says which kind.
+
+    Of several processes that give a new file its log at once, SQLite lets all but one fail instead of wait.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
     connection.execute("PRAGMA synchronous = FULL")
 
 
