@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_kit import COLLECTOR, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY_COLLECTOR, SENSORS, WEB
+from bench_kit import COLLECTOR, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY, SECURITY_COLLECTOR, SENSORS, WEB
 from server_kit import Cloud, ids
 
 AWS = Path(sys.executable).with_name("aws")
@@ -193,17 +193,17 @@ def test_what_is_refused(aws: Shell, cloud: Cloud) -> None:
 def test_sharing_a_target(aws: Shell, cloud: Cloud) -> None:
     """The guide's "Share a traffic mirror target", in two shells."""
     assert aws.json("sts get-caller-identity", PARTNER)["Account"] == PARTNER
-    security = "222233334444"
     target_id = aws.text(f"ec2 create-traffic-mirror-target --network-interface-id {SECURITY_COLLECTOR} --output text "
-                         "--query TrafficMirrorTarget.TrafficMirrorTargetId", security).strip()
-    aws.json(f"ram create-resource-share --name collector --principals {PARTNER} --resource-arns "
-             f"arn:aws:ec2:us-east-1:{security}:traffic-mirror-target/{target_id}", security)
-    invitation = aws.text("ram get-resource-share-invitations --output text "
+                         "--query TrafficMirrorTarget.TrafficMirrorTargetId", SECURITY).strip()
+    arn = aws.text(f"ram create-resource-share --name collector --principals {PARTNER} --resource-arns "
+                   f"arn:aws:ec2:us-east-1:{SECURITY}:traffic-mirror-target/{target_id} --output text "
+                   "--query resourceShare.resourceShareArn", SECURITY).strip()
+    invitation = aws.text(f"ram get-resource-share-invitations --resource-share-arns {arn} --output text "
                           "--query resourceShareInvitations[].resourceShareInvitationArn", PARTNER).strip()
     accepted = aws.json(f"ram accept-resource-share-invitation --resource-share-invitation-arn {invitation}", PARTNER)
     assert accepted["resourceShareInvitation"]["status"] == "ACCEPTED"
     seen = aws.json("ec2 describe-traffic-mirror-targets", PARTNER)["TrafficMirrorTargets"]
-    assert [(each["TrafficMirrorTargetId"], each["OwnerId"]) for each in seen] == [(target_id, security)]
+    assert [(each["TrafficMirrorTargetId"], each["OwnerId"]) for each in seen] == [(target_id, SECURITY)]
 
 
 def test_looking_for_sources_and_waiting(aws: Shell) -> None:

@@ -138,10 +138,10 @@ def share(cloud: Cloud, target_id: str) -> None:
     arn = own.create_resource_share(name="sensor", principals=[PARTNER])["resourceShare"]["resourceShareArn"]
     own.associate_resource_share(resourceShareArn=arn, resourceArns=[target_arn], principals=[ORGANISATION])
     assert own.list_resource_share_permissions(resourceShareArn=arn)["permissions"] == []
-    invitation, = guest.get_resource_share_invitations()["resourceShareInvitations"]
+    invitation, = guest.get_resource_share_invitations(resourceShareArns=[arn])["resourceShareInvitations"]
     guest.reject_resource_share_invitation(resourceShareInvitationArn=invitation["resourceShareInvitationArn"])
     own.associate_resource_share(resourceShareArn=arn, principals=[PARTNER])
-    _, invitation = guest.get_resource_share_invitations()["resourceShareInvitations"]
+    _, invitation = guest.get_resource_share_invitations(resourceShareArns=[arn])["resourceShareInvitations"]
     guest.accept_resource_share_invitation(resourceShareInvitationArn=invitation["resourceShareInvitationArn"])
     assert [each["arn"] for each in guest.list_resources(resourceOwner="OTHER-ACCOUNTS")["resources"]] == [target_arn]
     principals = {each["id"] for each in own.list_principals(resourceOwner="SELF")["principals"]}

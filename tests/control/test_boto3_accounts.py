@@ -53,7 +53,7 @@ def test_a_target_is_shared_accepted_used_and_taken_back(cloud: Cloud) -> None:
         "resourceShare"]["resourceShareArn"]
     assert targets_of(cloud, PARTNER) == []
     assert error_of(guest.create_traffic_mirror_session, **wish)[:2] == not_there
-    invitation, = receiver.get_resource_share_invitations()["resourceShareInvitations"]
+    invitation, = receiver.get_resource_share_invitations(resourceShareArns=[arn])["resourceShareInvitations"]
     assert (invitation["senderAccountId"], invitation["status"]) == (SECURITY, "PENDING")
     receiver.accept_resource_share_invitation(resourceShareInvitationArn=invitation["resourceShareInvitationArn"])
     with pytest.raises(receiver.exceptions.ResourceShareInvitationAlreadyAcceptedException):
