@@ -31,15 +31,15 @@ _TIME = "halfsilver time"
 def recall(transaction: Transaction, call: Call) -> dict[str, Any] | None:
     """The stored result of a request with this token; None if there is no token or it is new.
 
-    IdempotentParameterMismatch if the token came with other parameters before.
+    IdempotentParameterMismatch (RAM: ...Exception) if the token came with other parameters before.
     """
     token = _token(call)
     record = transaction.get("token", _identifier(call, token)) if token is not None else None
     if record is None or _is_old(record, call.now):
         return None
     if record.document["Parameters"] != _digest(call):
-        raise ApiError("IdempotentParameterMismatch",
-                       "The request uses the same client token as a previous, but non-identical request")
+        mismatch = "IdempotentParameterMismatchException" if call.service == "ram" else "IdempotentParameterMismatch"
+        raise ApiError(mismatch, "The request uses the same client token as a previous, but non-identical request")
     result: dict[str, Any] = json.loads(record.document["Result"], object_hook=_from_json)
     return result
 
@@ -66,7 +66,10 @@ def _token(call: Call) -> str | None:
         token: str | None = call.parameters.get(name)
         if token is not None:
             if not 1 <= len(token) <= MAX_TOKEN or not token.isascii() or not token.isprintable():
-                raise invalid(name, token, f"It must have 1 to {MAX_TOKEN} ASCII characters.")
+                right = f"It must have 1 to {MAX_TOKEN} ASCII characters."
+                if call.service == "ram":
+                    raise ApiError("InvalidClientTokenException", f"The client token is not valid. {right}")
+                raise invalid(name, token, right)
             return token
     return None
 

@@ -82,3 +82,19 @@ def test_results_of_other_services_with_times(desk):
         idempotency.remember(transaction, call, result)
     with desk.store.begin() as transaction:
         assert idempotency.recall(transaction, call) == result
+
+
+def test_ram_has_its_own_words(desk):
+    """The errors that RAM's model declares for CreateResourceShare."""
+    caller = Caller(PARTNER, "arn", "id", "ann")
+
+    def call(token, name):
+        parameters = {"name": name, "clientToken": token}
+        return Call("ram", "CreateResourceShare", parameters, caller, "r", "127.0.0.1", NOON)
+
+    with desk.store.begin(write=True) as transaction:
+        idempotency.remember(transaction, call("t", "one"), {})
+        with refusal("IdempotentParameterMismatchException"):
+            idempotency.recall(transaction, call("t", "two"))
+        with refusal("InvalidClientTokenException"):
+            idempotency.recall(transaction, call("", "one"))
