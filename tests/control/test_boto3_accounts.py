@@ -218,7 +218,7 @@ def test_presigned_urls(cloud: Cloud) -> None:
             return error.code, error.read().decode()
 
     ec2 = cloud.client()
-    wish = {"Description": "from <a> link", "ClientToken": "t"}
+    wish = {"Description": "from <a> link", "ClientToken": "presigned"}
     url = ec2.generate_presigned_url("create_traffic_mirror_filter", wish, ExpiresIn=60, HttpMethod="GET")
     status, body = fetch(url)
     assert status == 200 and "<description>from &lt;a&gt; link</description>" in body

@@ -127,7 +127,7 @@ def test_an_account_does_not_learn_of_another(cloud: Cloud) -> None:
         assert refusals[0][2].replace(foreign[name], "?") == refusals[1][2].replace(nowhere, "?")
         assert refusals[0][:2] == refusals[1][:2]
     # A client token is one account's.
-    first, second = (client.create_traffic_mirror_filter(ClientToken="same")["TrafficMirrorFilter"]
+    first, second = (client.create_traffic_mirror_filter(ClientToken="two accounts")["TrafficMirrorFilter"]
                      for client in (ec2, other))
     assert first["TrafficMirrorFilterId"] != second["TrafficMirrorFilterId"]
 
@@ -186,7 +186,8 @@ def test_quotas_hold_when_all_come_at_once(cloud: Cloud, crowd: list[Any]) -> No
 
 
 def test_one_token_sent_by_many_is_one_object(cloud: Cloud, crowd: list[Any]) -> None:
-    got = at_once(crowd, lambda client, _: client.create_traffic_mirror_filter(ClientToken="t")["TrafficMirrorFilter"])
+    got = at_once(crowd, lambda client, _: client.create_traffic_mirror_filter(
+        ClientToken="crowd")["TrafficMirrorFilter"])
     assert got == [cloud.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"][0]] * CLIENTS
 
 
