@@ -1,11 +1,13 @@
-"""Refresh what is generated in the documentation: the diagrams, and the marked parts of README.md.
+"""Refresh what is generated in the documentation: the diagrams, and the marked parts of README.md and api.md.
 
-    python docs/build_docs.py            diagrams, tables and the output of every marked command
+    python docs/build_docs.py            diagrams, tables, the output of every marked command, and the session
     python docs/build_docs.py --quick    diagrams and tables only
 
-A marked part stands between `<!-- output: COMMAND -->` or `<!-- table: FILE -->` and `<!-- end -->`. An
-output may end in `, last N lines`. The synthesis table is made from docs/synth.json, which
-`python -m boards.synth --publish` writes.
+A marked part stands between `<!-- KIND: WHAT -->` and `<!-- end -->`. Kinds are
+  output   a command; it may end in `, last N lines`
+  session  a part of docs/session.py: a server and its clients
+  table    a file; the synthesis table is made from docs/synth.json, which `python -m boards.synth --publish` writes
+  api      a table of docs/api_tables.py, from the code of the server
 
 Exit status: 0 done, 1 a command failed (its part is left as it was), 2 usage.
 """
@@ -19,16 +21,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from api_tables import TABLES
 from diagrams import DIAGRAMS
+from session import SessionError, ToolMissing, transcripts
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+PAGES = (README, DOCS / "api.md")
 COMMAND_SECONDS = 1800
-MARKED = re.compile(r"(?P<mark><!-- (?P<kind>output|table): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)",
+MARKED = re.compile(r"(?P<mark><!-- (?P<kind>output|session|table|api): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)",
                     re.DOTALL)
 TAIL = re.compile(r", last (\d+) lines?$")
 
@@ -66,6 +72,29 @@ def output(what: str) -> str:
     return "\n".join(["```console", f"$ {command}", *lines, "```", ""])
 
 
+@cache
+def run_session() -> dict[str, str | ToolMissing]:
+    """All parts of the session; they are made together."""
+    print("running: the session with `halfsilver serve`", file=sys.stderr, flush=True)
+    return transcripts()
+
+
+def session(what: str) -> str:
+    """One part of the session."""
+    try:
+        part = run_session()[what]
+    except SessionError as error:
+        raise DocsError(f"the session: {error}") from None
+    if isinstance(part, ToolMissing):
+        raise part
+    return part
+
+
+def api(what: str) -> str:
+    """A table about the API."""
+    return TABLES[what]()
+
+
 def table(what: str) -> str:
     """The synthesis table; a file that is not there yet gives a line that says how to make it."""
     path = DOCS / what
@@ -89,20 +118,25 @@ def synthesis_table(results: dict[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
-MAKERS: dict[str, Callable[[str], str]] = {"output": output, "table": table}
+MAKERS: dict[str, Callable[[str], str]] = {"output": output, "session": session, "table": table, "api": api}
+SLOW = ("output", "session")
 
 
 def refresh(text: str, quick: bool, only: str = "") -> tuple[str, list[str]]:
-    """``text`` with its marked parts made again (``only``: commands that contain this), and a line for each that
-    could not be.
+    """``text`` with its marked parts made again, and a line for each that could not be.
+
+    quick  not the commands and the session; only: of these, the parts whose mark contains this text
     """
     failures = []
 
     def replace(part: re.Match[str]) -> str:
-        if part["kind"] == "output" and (quick or only not in part["what"]):
+        if part["kind"] in SLOW and (quick or only not in f"{part['kind']}: {part['what']}"):
             return part[0]
         try:
             return part["mark"] + MAKERS[part["kind"]](part["what"])
+        except ToolMissing as reason:
+            print(f"note: {reason}; the part '{part['what']}' is left as it was", file=sys.stderr)
+            return part[0]
         except DocsError as error:
             failures.append(str(error))
             return part[0]
@@ -113,14 +147,18 @@ def refresh(text: str, quick: bool, only: str = "") -> tuple[str, list[str]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Refresh the generated parts of the documentation.")
     parser.add_argument("--quick", action="store_true", help="diagrams and tables only; run no commands")
-    parser.add_argument("--only", default="", metavar="TEXT", help="of the commands, those that contain TEXT")
+    parser.add_argument("--only", default="", metavar="TEXT",
+                        help="of commands and the session, the parts whose mark contains TEXT, e.g. session")
     arguments = parser.parse_args()
     draw()
-    text, failures = refresh(README.read_text(encoding="utf-8"), arguments.quick, arguments.only)
-    README.write_text(text, encoding="utf-8")
-    for failure in failures:
-        print(f"docs: {failure}; that part of README.md is left as it was", file=sys.stderr)
-    return 1 if failures else 0
+    failed = False
+    for page in PAGES:
+        text, failures = refresh(page.read_text(encoding="utf-8"), arguments.quick, arguments.only)
+        page.write_text(text, encoding="utf-8")
+        for failure in failures:
+            print(f"docs: {failure}; that part of {page.name} is left as it was", file=sys.stderr)
+            failed = True
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def docs(monkeypatch):
     return importlib.import_module("build_docs"), importlib.import_module("diagrams")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/decisions.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md", "docs/decisions.md"])
 def test_relative_links_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
@@ -43,13 +43,13 @@ def test_readme_names_only_make_targets_that_exist():
 
 
 def test_readme_names_only_subcommands_that_exist():
-    """`serve`, `counters`, `build` and `program` are named as not there yet, and must then not be there."""
+    """`counters`, `build` and `program` are named as not there yet, and must then not be there."""
     usage = subprocess.run([sys.executable, "-m", "harness.cli", "--help"], cwd=ROOT, timeout=TIMEOUT,
                            capture_output=True, text=True, check=True).stdout
     present = set(re.findall(r"^    ([a-z]+)", usage, re.MULTILINE))
     promised, absent = README.split("## What is not there yet")
     named = set(re.findall(r"(?:`|\$ )halfsilver ([a-z]+)", promised))
-    assert {"explain", "mirror", "check"} <= named <= present
+    assert {"explain", "mirror", "check", "serve"} <= named <= present
     assert not present & set(re.findall(r"\b(serve|counters|build|program)\b", absent.split("\n## ")[0]))
 
 
@@ -114,3 +114,58 @@ def test_a_command_that_fails_leaves_its_part_as_it_was(docs):
     build_docs, _ = docs
     text = "<!-- output: exit 3 -->\nold\n<!-- end -->\n"
     assert build_docs.refresh(text, quick=False) == (text, ["'exit 3' ended with status 3"])
+
+
+@pytest.fixture
+def session(docs):
+    """The script of the session in README.md."""
+    return importlib.import_module("session")
+
+
+def test_every_part_of_the_session_is_in_the_readme(docs, session):
+    build_docs, _ = docs
+    named = {part["what"] for part in build_docs.MARKED.finditer(README) if part["kind"] == "session"}
+    assert named == {"serve", *session.PARTS} and set(session.NEEDED) == set(session.PARTS)
+    for part in build_docs.MARKED.finditer(README):
+        for command in session.PARTS.get(part["what"], ()):
+            assert f"\n$ {command}\n" in part[0], "run `python docs/build_docs.py --only session`"
+
+
+def test_a_part_of_the_session_without_its_tool_stays_as_it_was(docs, session, monkeypatch, capsys):
+    build_docs, _ = docs
+    found = {"cli": "new\n", "terraform": session.ToolMissing("terraform is not installed")}
+    monkeypatch.setattr(build_docs, "run_session", lambda: found)
+    text = "<!-- session: cli -->\nold\n<!-- end -->\n<!-- session: terraform -->\nold\n<!-- end -->\n"
+    assert build_docs.refresh(text, quick=False) == (text.replace("old", "new", 1), [])
+    assert "terraform is not installed" in capsys.readouterr().err
+    assert build_docs.refresh(text, quick=False, only="output") == (text, [])
+
+
+def test_a_session_that_fails_says_why(docs, session, monkeypatch):
+    build_docs, _ = docs
+
+    def fail():
+        raise session.SessionError("the server did not start")
+
+    monkeypatch.setattr(build_docs, "run_session", fail)
+    text = "<!-- session: cli -->\nold\n<!-- end -->\n"
+    assert build_docs.refresh(text, quick=False) == (text, ["the session: the server did not start"])
+
+
+def test_ids_port_and_folder_of_the_session_are_the_same_on_every_run(session):
+    plain = session._Plain(Path("/tmp/x1"), "http://127.0.0.1:40123 serves")
+    printed = ("tms-0123456789abcdef0 tmf-0123456789abcdef0 tms-0123456789abcdef1 tms-0123456789abcdef0\n"
+               "eni-0a1b2c3d4e5f60010 http://127.0.0.1:40123/ /tmp/x1/state  \n")
+    assert plain.console(iter([("do it", printed)])) == (
+        "```console\n$ do it\n"
+        "tms-00000000000000001 tmf-00000000000000001 tms-00000000000000002 tms-00000000000000001\n"
+        "eni-0a1b2c3d4e5f60010 http://127.0.0.1:4510/ /home/you/halfsilver/state\n```\n")
+
+
+def test_a_command_of_the_session_that_goes_wrong_ends_it(session, tmp_path):
+    with session._Shell(tmp_path, "") as shell:
+        assert shell.run("x=5; echo a") == "a\n" and shell.run("echo $x") == "5\n"
+        with pytest.raises(session.SessionError, match="'ls nothing' ended with status 2"):
+            shell.run("ls nothing")
+        with pytest.raises(session.SessionError, match="the shell ended"):
+            shell.run("exit 3")

@@ -1,0 +1,114 @@
+"""What the errors of the API mean, by the services that send them. The statuses come from the code."""
+
+from __future__ import annotations
+
+__all__ = ["ERRORS"]
+
+ERRORS = {
+    "every service": {
+        "InternalError": "a mistake of the server; its log has the request id and where it happened",
+        "RequestEntityTooLarge": "the body is too long",
+        "RequestHeaderSectionTooLarge": "path, query string and headers are too long together",
+        "RequestTimeout": "the body did not arrive in 20 seconds",
+        "ServiceUnavailable": "the engine cannot take the change, the database or the access keys cannot be read; "
+                              "nothing was changed",
+    },
+    "EC2": {
+        "AuthFailure": "unknown key, wrong signature, or signed for another service, region or day; with `--insecure` "
+                       "(403): from a web page, or for another host than localhost",
+        "DryRunOperation": "`DryRun` was true, and all else is right",
+        "FilterLimitExceeded": "more than 50 filters, or 200 values of one",
+        "IdempotentParameterMismatch": "the `ClientToken` came with other parameters in the last 24 hours",
+        "IncompleteSignature": "the signature cannot be read or lacks a part",
+        "InvalidAction": "no such operation, or none that is served; another path than `/` (404)",
+        "InvalidCharacter": "a character that XML 1.0 cannot carry",
+        "InvalidClientTokenId": "a session token; this server has no temporary credentials",
+        "InvalidHttpRequest": "another method than GET and POST",
+        "InvalidID": "CreateTags, DeleteTags: an id of no kind that can have tags",
+        "InvalidInstanceID.Malformed": "an id that does not begin with `i-`",
+        "InvalidInstanceID.NotFound": "no such instance",
+        "InvalidNetworkInterfaceID.NotFound": "no such interface, or neither it nor its subnet is the caller's",
+        "InvalidNetworkInterfaceId.Malformed": "an id that does not begin with `eni-`",
+        "InvalidNextToken": "the token is not from the same request of the same account",
+        "InvalidParameterCombination": "ids with `MaxResults` or `NextToken`; ports with a protocol that has none; a "
+                                       "field set and removed, a service added and removed; two destinations of a "
+                                       "target",
+        "InvalidParameterValue": "a value that is of the wrong type or out of its range, or that breaks a rule of the "
+                                 "guide: session number taken, the source is a target, the target is a source",
+        "InvalidQueryParameter": "frames: a query string that cannot be read",
+        "InvalidSubnetID.Malformed": "an id that does not begin with `subnet-`",
+        "InvalidSubnetID.NotFound": "no such subnet",
+        "InvalidTagKey.Malformed": "a tag without a key",
+        "InvalidTrafficMirrorFilterId.NotFound": "no such filter",
+        "InvalidTrafficMirrorFilterRuleId.NotFound": "no such rule",
+        "InvalidTrafficMirrorSessionId.NotFound": "no such session",
+        "InvalidTrafficMirrorTarget": "the target's interface does not exist, or is another account's",
+        "InvalidTrafficMirrorTargetId.NotFound": "no such target, or not shared with the caller",
+        "InvalidVpcEndpointId.Malformed": "an id that does not begin with `vpce-`",
+        "InvalidVpcEndpointId.NotFound": "no such endpoint",
+        "InvalidVpcID.Malformed": "an id that does not begin with `vpc-`",
+        "InvalidVpcID.NotFound": "no such VPC",
+        "MalformedQueryString": "the form is not UTF-8, has a parameter twice or a list that is none, or is too large",
+        "MissingAction": "no `Action`",
+        "MissingAuthenticationToken": "the request is not signed",
+        "MissingParameter": "a required parameter, or the values of a filter",
+        "NetworkInterfaceNotSupported": "an interface that cannot be a source or a target: of another type, not "
+                                        "attached, of an instance type that cannot be mirrored, in an IPv6-only subnet",
+        "NetworkLoadBalancerNotFoundException": "the target's load balancer does not exist, or is another account's",
+        "NlbInUseByTrafficMirrorTargetException": "the load balancer is a target already",
+        "NoSuchVersion": "another `Version` than 2016-11-15",
+        "RequestExpired": "signed more than 15 minutes ago or ahead, or the presigned time is over",
+        "TagLimitExceeded": "too many tags on one object",
+        "TrafficMirrorFilterInUse": "the filter that is to be deleted has sessions",
+        "TrafficMirrorFilterLimitExceeded": "quota of filters",
+        "TrafficMirrorFilterRuleAlreadyExists": "the rule number is taken in that direction",
+        "TrafficMirrorFilterRuleLimitExceeded": "quota of rules; or the engine has no room for as many",
+        "TrafficMirrorSessionLimitExceeded": "quota of sessions",
+        "TrafficMirrorSessionsPerInterfaceLimitExceeded": "quota of sessions on one source; or the engine has no room "
+                                                          "for as many",
+        "TrafficMirrorSourcesPerTargetLimitExceeded": "quota of sources on one interface target",
+        "TrafficMirrorTargetInUse": "the target that is to be deleted has sessions of its owner",
+        "TrafficMirrorTargetLimitExceeded": "quota of targets",
+        "UnauthorizedOperation": "the user's policies do not allow it; or a shared object that only its owner changes",
+        "UnknownParameter": "a parameter that the operation does not have",
+    },
+    "elbv2 and STS": {
+        "AccessDenied": "the user's policies do not allow it",
+        "IncompleteSignature": "the signature cannot be read or lacks a part",
+        "InvalidAction": "no such operation or version, or a service that is not served",
+        "InvalidClientTokenId": "an unknown key, or a session token",
+        "InvalidParameterValue": "a parameter of the wrong type or form",
+        "ListenerNotFound": "no such listener",
+        "LoadBalancerNotFound": "no such load balancer",
+        "MissingAuthenticationToken": "the request is not signed",
+        "SignatureDoesNotMatch": "a wrong or an old signature",
+        "UnknownParameter": "a parameter that the operation does not have",
+        "ValidationError": "a missing parameter or a value that is not allowed, an ARN of another account, a wrong "
+                           "marker",
+    },
+    "RAM": {
+        "AccessDeniedException": "the user's policies do not allow it",
+        "IdempotentParameterMismatchException": "the `clientToken` came with other parameters in the last 24 hours",
+        "IncompleteSignatureException": "the signature cannot be read or lacks a part",
+        "InvalidClientTokenException": "a `clientToken` that is not 1 to 64 ASCII characters",
+        "InvalidNextTokenException": "the token is not from the same request of the same account",
+        "InvalidParameterException": "a missing or unknown parameter, or a value that is not allowed",
+        "InvalidResourceTypeException": "another type than `ec2:TrafficMirrorTarget`",
+        "InvalidSignatureException": "a wrong or an old signature",
+        "MalformedArnException": "what is no ARN, or is that of something that cannot be shared",
+        "MissingAuthenticationTokenException": "the request is not signed",
+        "MissingRequiredParameterException": "UpdateResourceShare without anything to change",
+        "OperationNotPermittedException": "somebody else's share; a principal outside the organisation where the share "
+                                          "does not allow that; leaving a share of one's own organisation",
+        "ResourceShareInvitationAlreadyAcceptedException": "it was accepted before",
+        "ResourceShareInvitationAlreadyRejectedException": "it was rejected before",
+        "ResourceShareInvitationArnNotFoundException": "no such invitation",
+        "ResourceShareInvitationExpiredException": "older than seven days, or withdrawn",
+        "SerializationException": "the body is not a JSON object, or a value is of the wrong type",
+        "TagLimitExceededException": "too many tags on one share",
+        "UnknownOperationException": "no operation at this method and path",
+        "UnknownResourceException": "no such share, target or organisation",
+        "UnrecognizedClientException": "an unknown key, or a session token",
+    },
+}
+"""Family of services -> code -> when."""
