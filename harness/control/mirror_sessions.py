@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.control import identifiers, sharing
@@ -102,7 +103,18 @@ def delete_session(context: Context, parameters: Parameters) -> dict[str, Any]:
 @operation("ec2", "DescribeTrafficMirrorSessions")
 def describe_sessions(context: Context, parameters: Parameters) -> dict[str, Any]:
     """The caller's sessions, and those of other accounts on its targets."""
-    return describe(context, parameters, _LISTING)
+    by_target: dict[str, bool] = {}
+
+    def is_visible(context: Context, session: Record) -> bool:
+        """As ``sharing`` says, asked once for all sessions that others have on one target."""
+        if session.account == context.caller.account:
+            return True
+        target_id = session.document["TrafficMirrorTargetId"]
+        if target_id not in by_target:
+            by_target[target_id] = sharing.sees_session(context, session)
+        return by_target[target_id]
+
+    return describe(context, parameters, replace(_LISTING, visible=is_visible))
 
 
 def _find_target(context: Context, parameters: Parameters) -> Record:
@@ -175,6 +187,5 @@ _LISTING = Listing(
         "virtual-network-id": member("VirtualNetworkId"),
     },
     render=_render,
-    visible=sharing.sees_session,
     id_filter="traffic-mirror-session-id",
 )
