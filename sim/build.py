@@ -173,7 +173,8 @@ def _runtime(trace: bool) -> Path:
 
 
 def _verilate(directory: Path, verilog: str, top: str, flags: Sequence[str]) -> None:
-    """Model archive and headers in ``directory``."""
+    """Model archive and headers in ``directory``. Takes long enough to say so."""
+    print(f"compiling the simulation model {top}, once per change of the gateware ...", file=sys.stderr, flush=True)
     (directory / "top.v").write_text(verilog)
     environment = verilator_environment()
     perl = _tool("perl")

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +123,11 @@ def run(*arguments: str) -> int:
 
 
 def start(*arguments: str, **options) -> subprocess.Popen:
-    """The command as a process of its own, pipes on all three streams."""
+    """The command as a process of its own, pipes on all three streams.
+
+    It can be interrupted even where the tests cannot: a shell's background jobs ignore SIGINT, and so do their children.
+    """
     command = [sys.executable, "-m", "harness.cli", *arguments]
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    streams["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, **(streams | options))
