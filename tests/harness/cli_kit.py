@@ -125,7 +125,7 @@ def run(*arguments: str) -> int:
 def start(*arguments: str, **options) -> subprocess.Popen:
     """The command as a process of its own, pipes on all three streams.
 
-    It can be interrupted even where the tests cannot: a shell's background jobs ignore SIGINT, and so do their children.
+    It can be interrupted even where the tests cannot: a shell's background jobs ignore SIGINT, and their children too.
     """
     command = [sys.executable, "-m", "harness.cli", *arguments]
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
