@@ -22,7 +22,7 @@ from harness.errors import UsageError
 from harness.policy_lint import lint
 from harness.policy_load import read
 from harness.policy_resolve import resolve
-from harness.policy_types import Address, Interface, Network, Outer, Problem, Rule, Session
+from harness.policy_types import Address, Interface, Limits, Network, Outer, Problem, Rule, Session
 
 __all__ = [
     "Address",
@@ -94,12 +94,14 @@ class Policy:
         return copy.deepcopy(dict(self.documents))
 
 
-def check(documents: object, *, carried: Sequence[str] | None = None) -> list[Problem]:
+def check(
+    documents: object, *, carried: Sequence[str] | None = None, limits: Limits | None = None
+) -> list[Problem]:
     """All errors and warnings at once, in the order they are met; never raises for what it is given.
 
-    ``carried`` as for ``Policy.from_documents``.
+    ``carried`` as for ``Policy.from_documents``; without ``limits``, those of AWS hold.
     """
-    return _examine(documents, carried=carried)[1]
+    return _examine(documents, carried=carried, limits=limits)[1]
 
 
 def read_documents(path: str | Path) -> Any:
@@ -131,9 +133,12 @@ def read_documents(path: str | Path) -> Any:
 
 
 def _examine(
-    documents: object, eni: str | None = None, carried: Sequence[str] | None = None
+    documents: object,
+    eni: str | None = None,
+    carried: Sequence[str] | None = None,
+    limits: Limits | None = None,
 ) -> tuple[tuple[Interface, ...], list[Problem]]:
-    inventory, problems = read(documents)
+    inventory, problems = read(documents, limits)
     interfaces, choice = resolve(inventory, eni, carried)
     return interfaces, problems + choice + lint(inventory, interfaces)
 

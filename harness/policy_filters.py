@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.policy_network import read_tags
 from harness.policy_node import Node, show
-from harness.policy_types import MAX_NUMBER, MAX_RULES, Filter, Rule
+from harness.policy_types import MAX_NUMBER, Filter, Rule
 
 __all__ = ["AMAZON_DNS", "ANY_PROTOCOL", "PORT_PROTOCOLS", "read_filter", "read_rule"]
 
@@ -17,16 +17,16 @@ ANY_PROTOCOL = (-1, 0)
 """What AWS's tools write for "all protocols", besides leaving the field out."""
 
 
-def read_filter(node: Node, filter_id: str, places: dict[str, str]) -> Filter:
-    """A filter with the rules that could be read; the ids of its rules are added to ``places``."""
+def read_filter(node: Node, filter_id: str, places: dict[str, str], most: int) -> Filter:
+    """A filter with the rules that could be read, ``most`` at most; the ids of its rules are added to ``places``."""
     read_tags(node, "Tags")
     lists = {
         direction: node.children(f"{direction.capitalize()}FilterRules")
         for direction in ("ingress", "egress")
     }
     listed = sum(len(entries) for entries in lists.values())
-    if listed > MAX_RULES:
-        node.error("", f"has {listed} rules; a filter has at most {MAX_RULES}, both directions together")
+    if listed > most:
+        node.error("", f"has {listed} rules; a filter has at most {most}, both directions together")
     rules = {}
     for direction, entries in lists.items():
         numbers: dict[int, str] = {}

@@ -24,10 +24,10 @@ from harness.policy_node import Node, show
 from harness.policy_types import (
     MAX_NUMBER,
     MAX_PACKET_LENGTH,
-    MAX_SESSIONS,
     MAX_VNI,
     NLB_PACKET_LENGTH,
     Inventory,
+    Limits,
     MirrorSession,
     Problem,
     Target,
@@ -56,15 +56,18 @@ STOPPED = "StoppedReason"
 """Why a session does not mirror any more: a member of ours, which AWS has no place for. Its target may be gone."""
 
 
-def read(documents: object) -> tuple[Inventory, list[Problem]]:
-    """Read the documents; returns what could be read, and the errors and warnings of reading."""
+def read(documents: object, limits: Limits | None = None) -> tuple[Inventory, list[Problem]]:
+    """Read the documents; returns what could be read, and the errors and warnings of reading.
+
+    Without ``limits``, those of AWS hold.
+    """
     if not isinstance(documents, Mapping):
         message = f"must be a JSON object with lists such as {_LISTS[0]}, not {show(documents)}"
         return Inventory(), [Problem("error", "the file", message)]
     if not any(name in documents for name in _LISTS):
         message = f"has none of {', '.join(_LISTS)}: put what the aws describe commands print into one object"
         return Inventory(), [Problem("error", "the file", message)]
-    reader = _Reader()
+    reader = _Reader(limits or Limits())
     reader.read(Node(documents, reader.problems))
     return reader.inventory, reader.problems
 
@@ -82,7 +85,8 @@ def read_session_numbers(node: Node, kind: TargetKind | None) -> tuple[int | Non
 class _Reader:
     """One pass over a file. ``nodes`` has, per list, every object with an id of its own, usable or not."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
         self.inventory = Inventory()
         self.problems: list[Problem] = []
         self.nodes: dict[str, dict[str, Node]] = {}
@@ -105,7 +109,9 @@ class _Reader:
         for endpoint_id, node in self._objects(root, "VpcEndpoints", "VpcEndpointId", "vpce"):
             inventory.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
         for filter_id, node in self._objects(root, "TrafficMirrorFilters", "TrafficMirrorFilterId", "tmf"):
-            inventory.filters[filter_id] = read_filter(node, filter_id, inventory.places)
+            inventory.filters[filter_id] = read_filter(
+                node, filter_id, inventory.places, self.limits.rules
+            )
         for target_id, node in self._objects(root, "TrafficMirrorTargets", "TrafficMirrorTargetId", "tmt"):
             self._read_target(node, target_id)
         numbers: dict[tuple[str, int], str] = {}
@@ -217,13 +223,14 @@ class _Reader:
                 )
 
     def _check_sources(self) -> None:
-        """Three sessions per source, and a MAC for it: its frames are known by it."""
+        """Not too many sessions per source, and a MAC for it: its frames are known by it."""
+        most = self.limits.sessions
         for eni_id, sessions in self.sources.items():
-            if len(sessions) > MAX_SESSIONS:
-                self.nodes["TrafficMirrorSessions"][sessions[MAX_SESSIONS]].error(
+            if len(sessions) > most:
+                self.nodes["TrafficMirrorSessions"][sessions[most]].error(
                     "NetworkInterfaceId",
                     f"{eni_id} has {len(sessions)} sessions ({', '.join(sessions[:8])}); "
-                    f"a source interface has at most {MAX_SESSIONS}",
+                    f"a source interface has at most {most}",
                 )
             source = self.nodes["NetworkInterfaces"][eni_id]
             if source.values.get("MacAddress") is None:

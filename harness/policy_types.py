@@ -21,6 +21,7 @@ __all__ = [
     "FLOOR_IPV6",
     "Interface",
     "Inventory",
+    "Limits",
     "LoadBalancer",
     "LoadBalancerAddress",
     "MAX_INTERFACES",
@@ -82,6 +83,14 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a policy may have: AWS's quotas, or those of somebody who has set their own."""
+
+    rules: int = MAX_RULES
+    sessions: int = MAX_SESSIONS
 
 
 @dataclass(frozen=True, slots=True)
