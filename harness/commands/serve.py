@@ -108,6 +108,8 @@ def _announce(ready: Ready, as_json: bool) -> None:
     for warning in ready.warnings:
         say(str(warning))
     say(f"{ready.url} serves EC2 Traffic Mirroring; engine: {ready.engine}")
+    if ready.restored is not None:
+        say(ready.restored)
     if ready.trouble is not None:
         say(f"warning: the engine does not do what is stored: {ready.trouble}")
     say("For AWS clients:")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 
-__all__ = ["locked_folder", "read_private", "write_private"]
+__all__ = ["locked_folder", "make_private", "read_private", "sync_folder", "write_private"]
 
 
 def read_private(path: Path) -> bytes:
@@ -56,9 +56,21 @@ def write_private(path: Path, content: bytes) -> None:
             with suppress(OSError):
                 draft.unlink()
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def make_private(path: Path) -> None:
+    """An empty file if there is none, and nobody but its owner may use it; UsageError when that cannot be."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be made its owner's alone: {error.strerror}") from None
 
 
 @contextmanager
@@ -75,8 +87,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
-    """The new name is on the disk too."""
+def sync_folder(folder: Path) -> None:
+    """Names that were given in the folder are on the disk too."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,8 @@
 """Taking filters, rules, targets and sessions from a ``mirror.json`` into the store, in the place of what is there.
 
 The file may come from ``documents.assemble`` or from the describe commands of a real account. It is judged as any
-policy file is, and against the inventory: a session's source must be an interface of the bench.
+policy file is, by the server's quotas, and against the inventory: a session's source must be an interface of the bench.
+What belongs together must belong to one account, as for the API.
 """
 
 from __future__ import annotations
@@ -14,17 +15,21 @@ from harness.control.documents import why_stopped
 from harness.control.mirror_rules import slot as rule_slot
 from harness.control.mirror_sessions import DEFAULT_LENGTH
 from harness.control.mirror_targets import target_slot
-from harness.control.operations import Record, Transaction
+from harness.control.operations import Record, Settings, Transaction
+from harness.control.tag_rules import RESERVED
 from harness.policy import PolicyError, check
 from harness.policy_filters import ANY_PROTOCOL
 from harness.policy_load import DESTINATIONS, STOPPED, read
 from harness.policy_node import Node, show
 from harness.policy_resolve import number_networks
-from harness.policy_types import NLB_PACKET_LENGTH, Problem
+from harness.policy_types import NLB_PACKET_LENGTH, Limits, Problem
 
 __all__ = ["restore"]
 
-_KINDS = ("session", "rule", "filter", "target")
+_KINDS = ("filter", "rule", "target", "session")
+_RESOURCES = {"NetworkInterfaceId": "interface", "NetworkLoadBalancerArn": "load-balancer",
+              "GatewayLoadBalancerEndpointId": "endpoint"}
+"""Where a target leads, each with the kind of record that it is."""
 _FILTER = ("TrafficMirrorFilterId", "Description")
 _RULE = ("TrafficMirrorFilterRuleId", "RuleNumber", "RuleAction", "Protocol", "SourceCidrBlock", "DestinationCidrBlock",
          "SourcePortRange", "DestinationPortRange", "Description")
@@ -33,20 +38,22 @@ _SESSION = ("TrafficMirrorSessionId", "TrafficMirrorTargetId", "TrafficMirrorFil
             "SessionNumber", "VirtualNetworkId", "PacketLength", "Description")
 
 
-def restore(transaction: Transaction, documents: Mapping[str, Any], *, account: str | None = None,
-            where: str = "mirror.json") -> None:
+def restore(transaction: Transaction, documents: Mapping[str, Any], settings: Settings, *, account: str | None = None,
+            where: str = "mirror.json") -> dict[str, int]:
     """Put the filters, targets and sessions of the documents into the store, and the tags of known interfaces.
 
-    ``account`` owns what does not say who does. PolicyError has all problems; the transaction must not be committed
-    then.
+    ``account`` owns what does not say who does. Returns how many objects of each kind there are now. PolicyError has
+    all problems; the transaction must not be committed then.
     """
-    problems = check(documents, carried=())
+    quotas = settings.quotas
+    problems = check(documents, carried=(), limits=Limits(quotas.rules_per_filter, quotas.sessions_per_interface))
     if not any(problem.severity == "error" for problem in problems):
-        restorer = _Restorer(transaction, documents, account)
+        restorer = _Restorer(transaction, documents, account, quotas.tags_per_resource)
         restorer.run()
         problems = restorer.problems
     if any(problem.severity == "error" for problem in problems):
         raise PolicyError(where, problems)
+    return {kind: transaction.count(kind) for kind in _KINDS}
 
 
 def _services(node: Node) -> list[str]:
@@ -56,11 +63,13 @@ def _services(node: Node) -> list[str]:
 class _Restorer:
     """Documents that are a policy without errors, on their way into the store."""
 
-    def __init__(self, transaction: Transaction, documents: Mapping[str, Any], account: str | None) -> None:
+    def __init__(self, transaction: Transaction, documents: Mapping[str, Any], account: str | None,
+                 most_tags: int) -> None:
         self.problems: list[Problem] = []
         self._transaction = transaction
         self._root = Node(documents, self.problems)
         self._account = account
+        self._most_tags = most_tags
         self._networks = number_networks(read(documents)[0])
 
     def run(self) -> None:
@@ -69,7 +78,7 @@ class _Restorer:
         for node in self._root.children("NetworkInterfaces"):
             interface = self._transaction.get("interface", str(node.values["NetworkInterfaceId"]))
             if interface is not None and "TagSet" in node.values:
-                interface.tags = self._tags(node, "TagSet")
+                interface.tags = self._tags(node, "TagSet", present=len(interface.tags))
                 self._transaction.update(interface)
         for node in self._root.children("TrafficMirrorFilters"):
             self._filter(node)
@@ -99,8 +108,9 @@ class _Restorer:
 
     def _target(self, node: Node) -> None:
         document, account = self._document(node, _TARGET), self._owner(node)
-        kind = next(DESTINATIONS[name] for name in DESTINATIONS if name in document)
-        document |= {"Type": kind, "OwnerId": account}
+        name, resource_kind = next(each for each in _RESOURCES.items() if each[0] in document)
+        self._belongs(node, name, resource_kind, document[name], account)
+        document |= {"Type": DESTINATIONS[name], "OwnerId": account}
         self._transaction.insert(Record("target", document["TrafficMirrorTargetId"], account, document,
                                         self._tags(node), slot=target_slot(document)))
 
@@ -109,6 +119,7 @@ class _Restorer:
         document = self._document(node, _SESSION) | {"OwnerId": account}
         record = Record("session", document["TrafficMirrorSessionId"], account, document, self._tags(node),
                         document["NetworkInterfaceId"], str(document["SessionNumber"]))
+        self._belongs(node, "TrafficMirrorFilterId", "filter", document["TrafficMirrorFilterId"], account)
         document.setdefault("VirtualNetworkId", self._networks[record.id])
         target = self._transaction.get("target", document["TrafficMirrorTargetId"])
         to_balancer = target is not None and target.document["Type"] == "network-load-balancer"
@@ -136,11 +147,21 @@ class _Restorer:
         node.error("OwnerId", f"must be {right}, not {show(stated)}" if stated else f"is missing; it must be {right}")
         return ""
 
-    def _tags(self, node: Node, name: str = "Tags") -> dict[str, str]:
-        """As they are, those that only AWS can make included."""
+    def _belongs(self, node: Node, name: str, kind: str, identifier: str, account: str) -> None:
+        """Refuse what refers to an object of another account; one that is not there is no mistake here."""
+        found = self._transaction.get(kind, identifier)
+        if account and found is not None and found.account not in (account, ""):
+            node.error(
+                name, f"{identifier} belongs to {found.account} and this to {account}; it must be of the same account")
+
+    def _tags(self, node: Node, name: str = "Tags", present: int = 0) -> dict[str, str]:
+        """As they are, those that only AWS can make included, which no quota counts; ``present`` were there before."""
         found = {}
         for tag in node.children(name):
             key, value = tag.text("Key", required=True), tag.text("Value")
             if key is not None:
                 found[key] = value or ""
+        own = sum(not key.lower().startswith(RESERVED) for key in found)
+        if own > max(self._most_tags, present):
+            node.error(name, f"has {own} tags; a resource has at most {self._most_tags}")
         return found

@@ -22,7 +22,7 @@ from harness.control.frames import FRAMES_PATH, frames_route
 from harness.control.http_request import Request
 from harness.control.iam import ADMINISTRATOR, Policies
 from harness.control.mirror_file import MirrorFile
-from harness.control.operations import Caller, Settings
+from harness.control.operations import Caller, Settings, Transaction
 from harness.control.protocols import Services, load
 from harness.control.quotas import Quotas
 from harness.control.restoring import restore
@@ -69,6 +69,7 @@ class Ready:
     credentials  a shared credentials file with a profile for each account, and ``default`` for the first
     warnings     of the bench file
     trouble      why the engine does not do what is stored, None if it does
+    restored     what an edited mirror file has put in the place of the stored policy, None if it was not edited
     """
 
     url: str
@@ -78,6 +79,7 @@ class Ready:
     engine: str
     warnings: tuple[Problem, ...]
     trouble: str | None
+    restored: str | None
 
 
 def run(options: Options, ready: Callable[[Ready], None]) -> None:
@@ -98,17 +100,17 @@ class _Server:
         self._directory = directory
         self._inventory, bench = _read_bench(options)
         self._settings = Settings(options.region or bench.region or DEFAULT_REGION, quotas=options.quotas)
-        self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digest)
+        self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digests)
         edited = None if self._mirror is None else self._mirror.edited()
-        self._store = stack.enter_context(closing(Store(options.database or str(directory.database))))
+        self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
         self._plane = stack.enter_context(closing(DataPlane(options.open_engine, bench.nic)))
         self._bench = bench
+        self._restored: str | None = None
         keys = directory.add_users(bench.accounts, self._settings.partition)
         self._control = stack.enter_context(closing(Control(
             self._store, bench, self._settings, self._plane, _permit_all if options.listen.insecure else keys.policies,
             shared=options.database is not None, committed=self._write_mirror,
-            restore=None if edited is None else lambda transaction: restore(
-                transaction, edited, account=bench.accounts[0], where=str(options.mirror)))))
+            restore=None if edited is None else lambda transaction: self._restore(transaction, edited))))
         services = load(OPERATIONS)
         beside = {**routes(self._control), FRAMES_PATH: frames_route(self._control)}
         self.app = App(Exchange(services, self._authenticator(services, keys), self._control, beside),
@@ -117,7 +119,8 @@ class _Server:
     def ready(self, url: str) -> Ready:
         state = self._plane.state
         return Ready(url, self._settings.region, self._directory.credentials, self._bench.accounts,
-                     state.identity.detail if state.identity else "none", self._bench.warnings, state.trouble)
+                     state.identity.detail if state.identity else "none", self._bench.warnings, state.trouble,
+                     self._restored)
 
     def reload(self) -> None:
         """Read the bench file again. HalfsilverError, and then the server goes on with the one before."""
@@ -133,6 +136,12 @@ class _Server:
             raise
         self._bench = bench
         self._directory.add_users(bench.accounts, self._settings.partition)
+
+    def _restore(self, transaction: Transaction, edited: Any) -> None:
+        counts = restore(transaction, edited, self._settings, account=self._bench.accounts[0],
+                         where=str(self._options.mirror))
+        what = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
+        self._restored = f"{self._options.mirror} was edited and is the stored policy now: {what}"
 
     def _write_mirror(self) -> None:
         if self._mirror is not None:

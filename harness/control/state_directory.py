@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.control.access_keys import KeyStore, create_user, write_credentials
+from harness.control.private_files import make_private
 from harness.errors import UsageError
 
 __all__ = ["StateDirectory"]
@@ -29,7 +30,7 @@ class StateDirectory:
         self.database = path / "state.sqlite"
         self.keys = path / "keys.json"
         self.credentials = path / "credentials"
-        self.digest = path / "mirror.sha256"
+        self.digests = path / "mirror.sha256"
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = path.stat()
@@ -60,6 +61,15 @@ class StateDirectory:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+    def make_database(self) -> Path:
+        """The database's file, which its owner alone may use; so are the files that SQLite makes beside it."""
+        make_private(self.database)
+        for suffix in ("-wal", "-shm"):
+            beside = self.database.with_name(self.database.name + suffix)
+            if beside.exists():
+                make_private(beside)
+        return self.database
 
     def add_users(self, accounts: Sequence[str], partition: str) -> KeyStore:
         """The access keys. An account without a user gets an administrator, with a profile in the credentials file.

@@ -12,7 +12,8 @@ from harness.policy_network import read_interface, read_tags
 from harness.policy_node import Node
 from harness.policy_types import Problem
 
-__all__ = ["RESOURCE_TYPES", "check_tags", "own_tags", "read_tag_list", "read_tag_specifications", "tag_list"]
+__all__ = ["RESERVED", "RESOURCE_TYPES", "check_tags", "own_tags", "read_tag_list", "read_tag_specifications",
+           "tag_list"]
 
 RESOURCE_TYPES = {
     "filter": "traffic-mirror-filter",
@@ -29,6 +30,7 @@ RESOURCE_TYPES = {
 MAX_KEY, MAX_VALUE = 127, 256
 """Characters of a key and of a value (EC2 API)."""
 RESERVED = "aws:"
+"""How the keys of tags begin that only AWS makes."""
 
 
 def own_tags(context: Context, record: Record) -> Mapping[str, str]:

@@ -101,7 +101,7 @@ def test_a_target_that_is_gone_leaves_a_session_that_says_so():
     assert documents["TrafficMirrorTargets"] == []
     other = Desk()
     with other.store.begin(write=True) as transaction:
-        restore(transaction, documents)
+        restore(transaction, documents, other.settings)
     assert set(other.stopped()) == {session_id}
     assert documents_of(other) == documents
 
@@ -112,7 +112,7 @@ def test_it_comes_back_as_it_was(desk):
     other = Desk(crowded(1))
     *_, gone = (other.filter() for _ in range(9))
     with other.store.begin(write=True) as transaction:
-        restore(transaction, documents)
+        restore(transaction, documents, other.settings)
     assert documents_of(other) == documents
     assert gone not in ids(documents_of(other), "TrafficMirrorFilters", "TrafficMirrorFilterId")
     assert other.describe("Sessions") == desk.describe("Sessions")
@@ -133,7 +133,7 @@ def test_more_sources_than_a_nic_carries_come_back_too():
         desk.session(filter_id, target_id, eni_id=eni_id)
     other = Desk(crowded(17))
     with other.store.begin(write=True) as transaction:
-        restore(transaction, documents_of(desk))
+        restore(transaction, documents_of(desk), other.settings)
     assert documents_of(other) == documents_of(desk)
 
 
@@ -150,12 +150,12 @@ def test_what_aws_prints_comes_in(desk):
     session["Tags"] = [{"Key": "aws:cloudformation:stack-name", "Value": "prod"}]
     other = Desk(crowded(1))
     with other.store.begin(write=True) as transaction:
-        restore(transaction, documents, account=PARTNER)
-    assert len(other.describe("Filters", account=PARTNER)) == 2
-    found = other.show("Session", session["TrafficMirrorSessionId"], account=PARTNER)
-    assert found["OwnerId"] == PARTNER and found["Tags"] == session["Tags"]
+        restore(transaction, documents, other.settings, account=OWNER)
+    assert len(other.describe("Filters", account=OWNER)) == 2
+    found = other.show("Session", session["TrafficMirrorSessionId"], account=OWNER)
+    assert found["OwnerId"] == OWNER and found["Tags"] == session["Tags"]
     assert 1 <= found["VirtualNetworkId"] <= 0xFFFFFF
-    rule = other.describe("FilterRules", account=PARTNER)[0]
+    rule = other.describe("FilterRules", account=OWNER)[0]
     assert not {"Protocol", "DestinationPortRange", "Description"} & set(rule)
 
 
@@ -185,13 +185,13 @@ def test_every_problem_is_listed_and_nothing_changes(desk):
         (("TrafficMirrorSessions", 0, "Tags"), [{"Value": "x"}], "Tags[0].Key"),
     ):
         with pytest.raises(PolicyError) as info, desk.store.begin(write=True) as transaction:
-            restore(transaction, change(documents, *path, to=value))
+            restore(transaction, change(documents, *path, to=value), desk.settings)
         assert any(where in problem.where for problem in info.value.problems), info.value.problems
         assert documents_of(desk) == before
     two = change(change(documents, "TrafficMirrorFilters", 0, "OwnerId", to=None),
                  "TrafficMirrorTargets", 1, "OwnerId", to=7)
     with pytest.raises(PolicyError) as info, desk.store.begin(write=True) as transaction:
-        restore(transaction, two)
+        restore(transaction, two, desk.settings)
     assert len(info.value.problems) == 2
 
 
@@ -200,5 +200,52 @@ def test_a_source_must_be_in_the_bench(desk):
     other, beside = Desk(), crowd(1)[0]
     with (pytest.raises(PolicyError, match=f"{beside} is not in the bench"),
           other.store.begin(write=True) as transaction):
-        restore(transaction, documents)
+        restore(transaction, documents, other.settings)
     assert other.describe("Sessions") == []
+
+
+def test_what_the_quotas_let_be_stored_comes_back():
+    """And no more than the quotas of the server that takes it."""
+    quotas = {"rules_per_filter": 11, "sessions_per_interface": 4, "tags_per_resource": 51}
+    desk = Desk(crowded(1), **quotas)
+    tags = [{"Key": f"k{number}", "Value": ""} for number in range(51)]
+    filter_id = desk.filter(TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": tags}])
+    for number in range(1, 12):
+        desk.rule(filter_id, number)
+    target_id = desk.target()
+    for number in range(1, 5):
+        desk.session(filter_id, target_id, number, eni_id=crowd(1)[0])
+    documents = documents_of(desk)
+    other = Desk(crowded(1), **quotas)
+    with other.store.begin(write=True) as transaction:
+        counts = restore(transaction, documents, other.settings)
+    assert documents_of(other) == documents
+    assert counts == {"filter": 1, "rule": 11, "target": 1, "session": 4}
+    for name, message in (("rules_per_filter", "at most 10"), ("sessions_per_interface", "at most 3"),
+                          ("tags_per_resource", "has 51 tags; a resource has at most 50")):
+        strict = Desk(crowded(1), **{key: value for key, value in quotas.items() if key != name})
+        with pytest.raises(PolicyError, match=message), strict.store.begin(write=True) as transaction:
+            restore(transaction, documents, strict.settings)
+
+
+def test_tags_that_only_aws_makes_are_not_counted(desk):
+    tags = [{"Key": f"{prefix}{number}", "Value": ""} for prefix in ("aws:", "own") for number in range(50)]
+    documents = change(documents_of(desk), "TrafficMirrorTargets", 0, "Tags", to=tags)
+    with desk.store.begin(write=True) as transaction:
+        restore(transaction, documents, desk.settings)
+    assert documents_of(desk) == documents
+
+
+def test_what_belongs_together_is_of_one_account(desk):
+    """A line for each target on a resource of another account, and for each session with the filter of another."""
+    documents = documents_of(desk)
+    for place in range(3):
+        documents["TrafficMirrorTargets"][place]["OwnerId"] = SECURITY
+    documents["TrafficMirrorSessions"][0]["TrafficMirrorFilterId"] = desk.unused
+    with pytest.raises(PolicyError) as info, desk.store.begin(write=True) as transaction:
+        restore(transaction, documents, desk.settings)
+    said = [(problem.where.replace(".", " ").split()[-1], problem.message) for problem in info.value.problems]
+    assert [where for where, _ in said] == ["NetworkInterfaceId", "GatewayLoadBalancerEndpointId",
+                                            "NetworkLoadBalancerArn", "TrafficMirrorFilterId"]
+    assert all(f"belongs to {OWNER} and this to {SECURITY}" in message for _, message in said[:3])
+    assert f"{desk.unused} belongs to {PARTNER} and this to {OWNER}" in said[3][1]

@@ -73,7 +73,7 @@ def test_what_a_newcomer_sees_is_what_a_client_needs(server):
 
 def test_what_it_keeps_is_its_owners_alone(server):
     assert stat.S_IMODE(server.state.stat().st_mode) == 0o700
-    for name in ("keys.json", "credentials"):
+    for name in ("keys.json", "credentials", "state.sqlite", "state.sqlite-wal", "state.sqlite-shm"):
         assert stat.S_IMODE((server.state / name).stat().st_mode) == 0o600
 
 
@@ -234,13 +234,17 @@ def test_the_policy_in_a_file(tmp_path):
     mirror.write_text(json.dumps(documents))
     with Server(tmp_path / "lab.state", "--state", str(mirror), bench=None) as server:
         assert vnis(server.served.push([to_web(80)])[1]) == [22]
+        said = f"{mirror} was edited and is the stored policy now: 1 filter, 1 rule, 1 target, 1 session\n"
+        assert server.log.read_text().count(said) == 1
         client = server.served.client()
         client.modify_traffic_mirror_session(TrafficMirrorSessionId=session, VirtualNetworkId=23)
         assert client.describe_network_interfaces(NetworkInterfaceIds=[WEB])["NetworkInterfaces"]
+    replaced = server.log.read_text().count("was edited")
     # Not edited since: what the database says counts, not a file that a crash left behind by one change.
     with Server(tmp_path / "lab.state", "--state", str(mirror), bench=None) as server:
         assert vnis(server.served.push([to_web(80)])[1]) == [23]
         assert server.served.client("sts", SECURITY).get_caller_identity()["Account"] == SECURITY
+        assert server.log.read_text().count("was edited") == replaced
 
 
 def test_a_mirror_file_with_mistakes(refusal, state, tmp_path):
@@ -267,6 +271,34 @@ def test_a_mirror_file_of_the_database_before_is_no_edit(tmp_path):
     with Server(tmp_path / "state", "--state", str(mirror)) as server:
         assert vnis(server.served.push([to_web(80)])[1]) == [32]
     assert json.loads(mirror.read_text())["TrafficMirrorSessions"][0]["VirtualNetworkId"] == 32
+
+
+def test_an_answered_change_is_not_lost_when_the_disk_is_full_for_the_digest(tmp_path):
+    """The state directory takes no more files: the database has the change, and no file of the server's undoes it."""
+    mirror, state = tmp_path / "lab.json", tmp_path / "state"
+    with Server(state, "--state", str(mirror)) as server:
+        client = server.served.client()
+        session = make_session(client, make_filter(client, 80), make_target(client), VirtualNetworkId=41)
+        (state / "mirror.sha256").rename(state / "aside")
+        (state / "mirror.sha256").mkdir()  # nothing can take this name, as root too
+        client.modify_traffic_mirror_session(TrafficMirrorSessionId=session, VirtualNetworkId=42)
+        between = mirror.read_bytes()
+        client.modify_traffic_mirror_session(TrafficMirrorSessionId=session, VirtualNetworkId=43)
+        assert "is behind" in server.log.read_text()
+        server.end(signal.SIGKILL)
+    mirror.write_bytes(between)  # as if the server had died before it wrote the last one
+    (state / "mirror.sha256").rmdir()
+    (state / "aside").rename(state / "mirror.sha256")
+    with Server(state, "--state", str(mirror)) as server:
+        assert vnis(server.served.push([to_web(80)])[1]) == [43]
+
+
+def test_a_database_that_others_could_read_is_closed_to_them(tmp_path):
+    (tmp_path / "state").mkdir(mode=0o700)
+    Store(str(tmp_path / "state" / "state.sqlite")).close()
+    (tmp_path / "state" / "state.sqlite").chmod(0o644)
+    with Server(tmp_path / "state") as server:
+        assert all(stat.S_IMODE(each.stat().st_mode) == 0o600 for each in server.state.glob("state.sqlite*"))
 
 
 def test_without_signatures(tmp_path):
