@@ -84,6 +84,7 @@ class Ready:
 
 def run(options: Options, ready: Callable[[Ready], None]) -> None:
     """Serve until SIGTERM or SIGINT; ``ready`` is called when requests are taken. HalfsilverError: it cannot."""
+    _read_bench(options)  # once before anything is made: a mistake in it leaves no directory behind
     directory = StateDirectory(options.state)
     with ExitStack() as stack:
         if options.database is None:

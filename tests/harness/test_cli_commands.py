@@ -194,8 +194,10 @@ def test_list(paths, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [(), ("fly",), ("serve",), ("regs", "--format", "pdf"), ("check",)])
-def test_wrong_commands(arguments):
+def test_wrong_commands(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert run(*arguments) == 2
+    assert not list(tmp_path.iterdir())
 
 
 # The example capture
