@@ -12,10 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from harness.capture import open_capture
@@ -37,7 +40,7 @@ __all__ = ["main"]
 
 TARGET = 50
 COCOTB_SECONDS = 900
-RUNS = 3
+RUNS = 5
 REPEATS = 20
 """The pump is so much faster that it takes the batch this many times in each run, to be measured at all."""
 
@@ -94,19 +97,25 @@ def _speed(cycles: int, seconds: float, frames: int) -> dict[str, float]:
 def _run_pump(
     parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame]
 ) -> tuple[PumpRun, dict[str, float]]:
-    """What came out of the first batch, and the speed of the fastest run."""
-    pump = Pump(build_nic(parameters))
-    pump.write(writes)
+    """What came out of the first batch, and the speed of the fastest run.
+
+    Each run loads a copy of the library: the model's code is larger than the processor's first caches, and how its file
+    happens to lie in memory makes a fifth of the speed.
+    """
+    library = build_nic(parameters)
     pacing = Pacing(full_rate=True)
-    first = pump.run(frames, pacing)
-    speeds = []
+    firsts, speeds = [], []
     for _ in range(RUNS):
+        with tempfile.TemporaryDirectory(prefix="bench.", dir=BUILD) as place:
+            pump = Pump(Path(shutil.copy(library, place)))
+        pump.write(writes)
+        firsts.append(pump.run(frames, pacing))
         start = time.process_time()
         runs = [pump.run(frames, pacing) for _ in range(REPEATS)]
         seconds = time.process_time() - start
+        pump.close()
         speeds.append(_speed(sum(run.cycles for run in runs), seconds, REPEATS * len(frames)))
-    pump.close()
-    return first, max(speeds, key=lambda speed: speed["cycles_per_second"])
+    return firsts[0], max(speeds, key=lambda speed: speed["cycles_per_second"])
 
 
 def _run_cocotb(
