@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore
+from typing import Any
 
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable
@@ -158,13 +159,13 @@ def measure(name: str, core: Elaboratable, target: Target, seeds: tuple[int, ...
     return result
 
 
-def table(results: dict[str, dict[str, object]]) -> str:
+def table(results: dict[str, dict[str, Any]]) -> str:
     """Plain text for the terminal."""
     lines = []
     for entry in results.values():
         lines.append(f"{entry['name']} on {entry['part']}, {entry['clock']} MHz wanted")
         lines.append(f"  {'block':32} {'LUT4':>7} {'FF':>7} {'EBR':>5} {'Fmax':>7}  seeds")
-        rows: dict[str, dict[str, object]] = entry["blocks"]  # type: ignore[assignment]
+        rows: dict[str, dict[str, Any]] = entry["blocks"]
         for name, row in rows.items():
             lines.append(f"  {name:32} {row['lut']:>7} {row['ff']:>7} {row['ebr']:>5} {row['fmax']:>7}  "
                          f"{row['fmax_seeds']}")
@@ -180,7 +181,7 @@ def main() -> int:
 
     output = ROOT / "build" / "synth.json"
     output.parent.mkdir(exist_ok=True)
-    results: dict[str, dict[str, object]] = json.loads(output.read_text()) if output.exists() else {}
+    results: dict[str, dict[str, Any]] = json.loads(output.read_text()) if output.exists() else {}
     missed = []
     with ThreadPoolExecutor(len(TARGETS) * 16) as pool:
         for key in options.target or TARGETS:

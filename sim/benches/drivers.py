@@ -9,6 +9,7 @@ a bench is one coroutine and a clock costs two triggers however many ports there
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ class Beat:
     ends: Frame | None
 
 
-class FrameSource:
+class FrameSource(ABC):
     """Sends frames into a stream, beat by beat; subclasses know the signals.
 
     pace     asked for every beat
@@ -220,14 +221,17 @@ class FrameSource:
         missing = self._octets - len(beat.data)
         return int.from_bytes(beat.data + random.randbytes(missing), "little")
 
+    @abstractmethod
     def _show(self, beat: Beat) -> None:
-        raise NotImplementedError
+        """Offer a beat."""
 
+    @abstractmethod
     def _hide(self) -> None:
-        raise NotImplementedError
+        """Offer nothing."""
 
+    @abstractmethod
     def _taken(self) -> bool:
-        raise NotImplementedError
+        """Whether the beat that is offered is taken in this clock."""
 
 
 class AxiStreamSource(FrameSource):
@@ -284,7 +288,7 @@ def pack_beat(width: int, data: int, count: int, ends: Frame | None) -> int:
     return int(bits)
 
 
-class FrameSink:
+class FrameSink(ABC):
     """Takes frames out of a stream, and holds it to the rules: what is offered stays until it is taken.
 
     pace      asked in every clock: ready?
@@ -327,12 +331,13 @@ class FrameSink:
         self.partial.clear()
         self._set_ready(False)
 
+    @abstractmethod
     def _look(self) -> tuple[int, int, int] | None:
         """(data, count, last) of the beat that is offered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _set_ready(self, ready: bool) -> None:
-        raise NotImplementedError
+        """Take beats, or do not."""
 
 
 class AxiStreamSink(FrameSink):
