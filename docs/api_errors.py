@@ -11,11 +11,11 @@ ERRORS = {
         "RequestHeaderSectionTooLarge": "path, query string and headers are too long together",
         "RequestTimeout": "the body did not arrive in 20 seconds",
         "ServiceUnavailable": "the engine cannot take the change, the database or the access keys cannot be read; "
-                              "nothing was changed",
+        "nothing was changed",
     },
     "EC2": {
         "AuthFailure": "unknown key, wrong signature, or signed for another service, region or day; with `--insecure` "
-                       "(403): from a web page, or for another host than localhost",
+        "(403): from a web page, or for another host than localhost",
         "DryRunOperation": "`DryRun` was true, and all else is right",
         "FilterLimitExceeded": "more than 50 filters, or 200 values of one",
         "IdempotentParameterMismatch": "the `ClientToken` came with other parameters in the last 24 hours",
@@ -31,10 +31,10 @@ ERRORS = {
         "InvalidNetworkInterfaceId.Malformed": "an id that does not begin with `eni-`",
         "InvalidNextToken": "the token is not from the same request of the same account",
         "InvalidParameterCombination": "ids with `MaxResults` or `NextToken`; ports with a protocol that has none; a "
-                                       "field set and removed, a service added and removed; two destinations of a "
-                                       "target",
+        "field set and removed, a service added and removed; two destinations of a "
+        "target",
         "InvalidParameterValue": "a value that is of the wrong type or out of its range, or that breaks a rule of the "
-                                 "guide: session number taken, the source is a target, the target is a source",
+        "guide: session number taken, the source is a target, the target is a source",
         "InvalidQueryParameter": "frames: a query string that cannot be read",
         "InvalidSubnetID.Malformed": "an id that does not begin with `subnet-`",
         "InvalidSubnetID.NotFound": "no such subnet",
@@ -53,7 +53,7 @@ ERRORS = {
         "MissingAuthenticationToken": "the request is not signed",
         "MissingParameter": "a required parameter, or the values of a filter",
         "NetworkInterfaceNotSupported": "an interface that cannot be a source or a target: of another type, not "
-                                        "attached, of an instance type that cannot be mirrored, in an IPv6-only subnet",
+        "attached, of an instance type that cannot be mirrored, in an IPv6-only subnet",
         "NetworkLoadBalancerNotFoundException": "the target's load balancer does not exist, or is another account's",
         "NlbInUseByTrafficMirrorTargetException": "the load balancer is a target already",
         "NoSuchVersion": "another `Version` than 2016-11-15",
@@ -65,7 +65,7 @@ ERRORS = {
         "TrafficMirrorFilterRuleLimitExceeded": "quota of rules; or the engine has no room for as many",
         "TrafficMirrorSessionLimitExceeded": "quota of sessions",
         "TrafficMirrorSessionsPerInterfaceLimitExceeded": "quota of sessions on one source; or the engine has no room "
-                                                          "for as many",
+        "for as many",
         "TrafficMirrorSourcesPerTargetLimitExceeded": "quota of sources on one interface target",
         "TrafficMirrorTargetInUse": "the target that is to be deleted has sessions of its owner",
         "TrafficMirrorTargetLimitExceeded": "quota of targets",
@@ -84,7 +84,7 @@ ERRORS = {
         "SignatureDoesNotMatch": "a wrong or an old signature",
         "UnknownParameter": "a parameter that the operation does not have",
         "ValidationError": "a missing parameter or a value that is not allowed, an ARN of another account, a wrong "
-                           "marker",
+        "marker",
     },
     "RAM": {
         "AccessDeniedException": "the user's policies do not allow it",
@@ -99,7 +99,7 @@ ERRORS = {
         "MissingAuthenticationTokenException": "the request is not signed",
         "MissingRequiredParameterException": "UpdateResourceShare without anything to change",
         "OperationNotPermittedException": "somebody else's share; a principal outside the organisation where the share "
-                                          "does not allow that; leaving a share of one's own organisation",
+        "does not allow that; leaving a share of one's own organisation",
         "ResourceShareInvitationAlreadyAcceptedException": "it was accepted before",
         "ResourceShareInvitationAlreadyRejectedException": "it was rejected before",
         "ResourceShareInvitationArnNotFoundException": "no such invitation",

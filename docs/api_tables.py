@@ -36,15 +36,18 @@ WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("ec2", "DescribeInstances"): {"IncludeManagedResources": "no effect, everything is shown"},
     ("ec2", "DescribeNetworkInterfaces"): {"IncludeManagedResources": "no effect, everything is shown"},
     ("ec2", "DescribePrefixLists"): {
-        name: "no effect, the answer is an empty list" for name in ("Filters", "MaxResults", "NextToken",
-                                                                   "PrefixListIds")},
+        name: "no effect, the answer is an empty list"
+        for name in ("Filters", "MaxResults", "NextToken", "PrefixListIds")
+    },
     ("ec2", "DescribeRegions"): {"AllRegions": "no effect, there is one region"},
-    ("ram", "CreateResourceShare"): {name: "no effect" for name in ("permissionTemplateParameters",
-                                                                  "resourceShareConfiguration")},
+    ("ram", "CreateResourceShare"): {
+        name: "no effect" for name in ("permissionTemplateParameters", "resourceShareConfiguration")
+    },
     ("ram", "GetResourceShares"): {"permissionArn": "no effect", "permissionVersion": "no effect"},
     ("ram", "ListResources"): {"resourceRegionScope": "no effect, all are regional"},
     ("ram", "ListResourceSharePermissions"): {
-        name: "no effect, the answer is an empty list" for name in ("maxResults", "nextToken")},
+        name: "no effect, the answer is an empty list" for name in ("maxResults", "nextToken")
+    },
     ("ram", "ListResourceTypes"): {name: "no effect, there is one type" for name in ("maxResults", "nextToken")},
 }
 """By service and operation: parameters that are read (a wrong type is refused) and then change nothing."""
@@ -88,23 +91,37 @@ def _coverage(service: str) -> str:
         shape = model(service, name).input_shape
         less = {**WITHOUT_EFFECT.get((service, name), {}), **_LIMITED.get((service, name), {})}
         members = [] if shape is None else list(shape.members)
-        rows.append((f"`{name}`", ", ".join(member for member in members if member not in less),
-                     "; ".join(f"{member}: {less[member]}" for member in members if member in less)))
+        rows.append(
+            (
+                f"`{name}`",
+                ", ".join(member for member in members if member not in less),
+                "; ".join(f"{member}: {less[member]}" for member in members if member in less),
+            )
+        )
     return _table(("operation", "parameters", "taken, but"), rows)
 
 
 def _filters() -> str:
     """The filters of each Describe operation of EC2."""
-    named = {"DescribeRegions": "_REGION_FILTERS", "DescribeAvailabilityZones": "_ZONE_FILTERS",
-             "DescribeTags": "_FILTERS"}
+    named = {
+        "DescribeRegions": "_REGION_FILTERS",
+        "DescribeAvailabilityZones": "_ZONE_FILTERS",
+        "DescribeTags": "_FILTERS",
+    }
     rows = []
     for name in _operations("ec2"):
         output = model("ec2", name).output_shape
         modules = [vars(module) for module in MODULES]
         module = vars(next(each for each in MODULES if each.__name__ == OPERATIONS["ec2", name].handler.__module__))
         listings = [each for variables in modules for each in variables.values() if isinstance(each, Listing)]
-        found = next((each.filters for each in listings if output is not None and each.result in output.members
-                      and name.startswith("Describe")), None)
+        found = next(
+            (
+                each.filters
+                for each in listings
+                if output is not None and each.result in output.members and name.startswith("Describe")
+            ),
+            None,
+        )
         known = module[named[name]] if name in named else found
         if known:
             rows.append((f"`{name}`", ", ".join(f"`{each}`" for each in sorted(known))))
@@ -129,12 +146,22 @@ def _resources() -> str:
 
 def _condition_keys() -> str:
     """The keys that conditions can ask about; tags have their name behind the slash."""
-    trees = [ast.parse((SOURCES / name).read_text(encoding="utf-8")) for name in ("authorization.py",
-                                                                                 "authorization_keys.py")]
-    texts = {node.value for tree in trees for node in ast.walk(tree)
-             if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    trees = [
+        ast.parse((SOURCES / name).read_text(encoding="utf-8"))
+        for name in ("authorization.py", "authorization_keys.py")
+    ]
+    texts = {
+        node.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     keys = {text for text in texts if re.fullmatch("(aws|ec2|ram):[a-z]+/?", text)} | {
-        "ec2:resourcetag/", "ram:resourcetag/", "ec2:subnet", "ec2:vpc"}    # put together there
+        "ec2:resourcetag/",
+        "ram:resourcetag/",
+        "ec2:subnet",
+        "ec2:vpc",
+    }  # put together there
     return ", ".join(f"`{key}`" for key in sorted(keys)) + "\n"
 
 
@@ -163,8 +190,9 @@ def collect_errors() -> dict[str, set[int]]:
             for each, its_status in elsewhere[path.name, ast.unparse(code)]:
                 add([each], its_status if status == "code[1]" else int(status))
         else:
-            raise ValueError(f"{path.name}:{call.lineno}: say in docs/api_tables.py where the code {ast.unparse(code)} "
-                             "comes from")
+            raise ValueError(
+                f"{path.name}:{call.lineno}: say in docs/api_tables.py where the code {ast.unparse(code)} comes from"
+            )
     return found
 
 
@@ -185,9 +213,11 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
     frameworks = [vars(each) for each in (faults.QUERY_FAULTS, faults.REST_JSON_FAULTS)]
     return {
         ("authentication_errors.py", "code[0]"): [
-            value for family in families for name, value in _fields(family) if name.endswith("_code")],
+            value for family in families for name, value in _fields(family) if name.endswith("_code")
+        ],
         ("authorization.py", "_REFUSALS.get(call.service, 'AccessDenied')"): plain(
-            [*authorization._REFUSALS.values(), "AccessDenied"]),
+            [*authorization._REFUSALS.values(), "AccessDenied"]
+        ),
         ("data_plane.py", "_LIMITS[error.resource]"): plain(data_plane._LIMITS.values()),
         ("describe.py", "listing.not_found"): given("Listing", 3, "not_found"),
         ("elbv2.py", "code"): plain(["LoadBalancerNotFound", "ListenerNotFound"]),
@@ -195,8 +225,10 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
         ("mirror_objects.py", "NOT_FOUND[kind]"): plain(mirror_objects.NOT_FOUND.values()),
         ("mirror_objects.py", "code"): given("check_quota", 0),
         ("pages.py", "self.code"): given("Paging", 4),
-        **{("faults.py", f"self.{name}"): plain(each[name] for each in frameworks)
-           for name in ("_constraint_code", "_unknown_code", "_form_code")},
+        **{
+            ("faults.py", f"self.{name}"): plain(each[name] for each in frameworks)
+            for name in ("_constraint_code", "_unknown_code", "_form_code")
+        },
         ("idempotency.py", "mismatch"): plain(["IdempotentParameterMismatch", "IdempotentParameterMismatchException"]),
         ("ram_invitations.py", "code"): plain(code for code, _ in ram_invitations._ANSWERED.values()),
         ("ram_lists.py", "code"): given("_check_resource_type", 1),
@@ -211,9 +243,13 @@ def _fields(instance: Any) -> Iterator[tuple[str, Any]]:
 
 def _errors(family: str) -> str:
     statuses = collect_errors()
-    return _table(("code", "HTTP", "when"), (
-        (f"`{code}`", ", ".join(str(status) for status in sorted(statuses[code])), when)
-        for code, when in sorted(ERRORS[family].items())))
+    return _table(
+        ("code", "HTTP", "when"),
+        (
+            (f"`{code}`", ", ".join(str(status) for status in sorted(statuses[code])), when)
+            for code, when in sorted(ERRORS[family].items())
+        ),
+    )
 
 
 # Numbers.
@@ -227,27 +263,36 @@ def _quotas() -> str:
         "targets": "targets of an account",
         "filters": "filters of an account",
         "sources_per_interface_target": "sources of a target that is a network interface (at least 100 where its "
-                                        "instance's type takes that many; load balancers and endpoints have no such "
-                                        "quota)",
+        "instance's type takes that many; load balancers and endpoints have no such "
+        "quota)",
         "tags_per_resource": "tags of one object",
     }
-    return _table(("`--quota`", "default", "what"), (
-        (f"`{name.replace('_', '-')}`", f"{value:,}", words[name]) for name, value in _fields(Quotas())))
+    return _table(
+        ("`--quota`", "default", "what"),
+        ((f"`{name.replace('_', '-')}`", f"{value:,}", words[name]) for name, value in _fields(Quotas())),
+    )
 
 
 def _limits() -> str:
     words = {
-        "MAX_BODY": "bytes of a body", "MAX_HEAD": "bytes of path, query string and headers",
-        "MAX_PARAMETERS": "parameters of a request", "MAX_NESTING": "levels of nesting",
+        "MAX_BODY": "bytes of a body",
+        "MAX_HEAD": "bytes of path, query string and headers",
+        "MAX_PARAMETERS": "parameters of a request",
+        "MAX_NESTING": "levels of nesting",
     }
     return _table(("limit", "of"), ((f"{getattr(limits, name):,}", what) for name, what in words.items()))
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
-    **{f"operations of {service}": lambda service=service: _coverage(service)
-       for service in ("ec2", "elbv2", "ram", "sts")},
+    **{
+        f"operations of {service}": lambda service=service: _coverage(service)
+        for service in ("ec2", "elbv2", "ram", "sts")
+    },
     **{f"errors of {family}": lambda family=family: _errors(family) for family in ERRORS},
-    "filters": _filters, "resources": _resources, "condition keys": _condition_keys, "quotas": _quotas,
+    "filters": _filters,
+    "resources": _resources,
+    "condition keys": _condition_keys,
+    "quotas": _quotas,
     "limits": _limits,
 }
 """By the name that api.md has for them."""

@@ -34,8 +34,9 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = (README, DOCS / "api.md")
 COMMAND_SECONDS = 1800
-MARKED = re.compile(r"(?P<mark><!-- (?P<kind>output|session|table|api): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)",
-                    re.DOTALL)
+MARKED = re.compile(
+    r"(?P<mark><!-- (?P<kind>output|session|table|api): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)", re.DOTALL
+)
 TAIL = re.compile(r", last (\d+) lines?$")
 
 
@@ -55,20 +56,31 @@ def output(what: str) -> str:
     command = TAIL.sub("", what)
     print(f"running: {command}", file=sys.stderr, flush=True)
     # Not a part of the make that may have started this; no colours, a fixed width, the project's own tools.
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith(("MAKE", "MFLAGS"))}
-    environment |= {"NO_COLOR": "1", "COLUMNS": "110", "LC_ALL": "C.UTF-8",
-                    "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    environment |= {
+        "NO_COLOR": "1",
+        "COLUMNS": "110",
+        "LC_ALL": "C.UTF-8",
+        "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
     try:
-        done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, text=True, timeout=COMMAND_SECONDS)
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=COMMAND_SECONDS,
+        )
     except subprocess.TimeoutExpired:
         raise DocsError(f"'{command}' did not end within {COMMAND_SECONDS} seconds") from None
     if done.returncode != 0:
         raise DocsError(f"'{command}' ended with status {done.returncode}")
     lines = [line.rstrip() for line in done.stdout.replace(f"{ROOT}/", "").strip("\n").splitlines()]
     if tail:
-        lines = lines[-int(tail[1]):]
+        lines = lines[-int(tail[1]) :]
     return "\n".join(["```console", f"$ {command}", *lines, "```", ""])
 
 
@@ -105,16 +117,17 @@ def table(what: str) -> str:
 
 def synthesis_table(results: dict[str, Any]) -> str:
     """One line per core and block: size, and Fmax as the median over the seeds, beside the clock wanted."""
-    lines = ["| core | part | block | LUT4 | FF | EBR | Fmax, MHz | wanted |",
-             "|---|---|---|--:|--:|--:|--:|--:|"]
+    lines = ["| core | part | block | LUT4 | FF | EBR | Fmax, MHz | wanted |", "|---|---|---|--:|--:|--:|--:|--:|"]
     for core in results.values():
         for block, row in core["blocks"].items():
             seeds = row["fmax_seeds"]
             fmax = f"{row['fmax']:.1f}"
             if len(seeds) > 1:
                 fmax += f" ({', '.join(f'{seed:.1f}' for seed in seeds)})"
-            lines.append(f"| {core['name']} | {core['part']} | {block} | {row['lut']:,} | {row['ff']:,} | "
-                         f"{row['ebr']} | {fmax} | {core['clock']:g} |")
+            lines.append(
+                f"| {core['name']} | {core['part']} | {block} | {row['lut']:,} | {row['ff']:,} | "
+                f"{row['ebr']} | {fmax} | {core['clock']:g} |"
+            )
     return "\n".join([*lines, ""])
 
 
@@ -147,8 +160,12 @@ def refresh(text: str, quick: bool, only: str = "") -> tuple[str, list[str]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Refresh the generated parts of the documentation.")
     parser.add_argument("--quick", action="store_true", help="diagrams and tables only; run no commands")
-    parser.add_argument("--only", default="", metavar="TEXT",
-                        help="of commands and the session, the parts whose mark contains TEXT, e.g. session")
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="TEXT",
+        help="of commands and the session, the parts whose mark contains TEXT, e.g. session",
+    )
     arguments = parser.parse_args()
     draw()
     failed = False

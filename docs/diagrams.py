@@ -12,12 +12,34 @@ from xml.sax.saxutils import escape
 __all__ = ["DIAGRAMS", "Box", "Canvas", "packet", "pipeline"]
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif"
-LIGHT = {"page": "#ffffff", "ink": "#1c2733", "soft": "#51606f", "line": "#5b6b7a",
-         "block": "#eef3f8", "edge": "#8fa3b5", "kept": "#dff1e3", "kept-edge": "#5d9a6c",
-         "outer": "#fdebd3", "outer-edge": "#c08a3e", "table": "#efe8f8", "table-edge": "#8d76b3"}
-DARK = {"page": "#12181f", "ink": "#e7edf3", "soft": "#a3b1bf", "line": "#93a4b4",
-        "block": "#1f2a35", "edge": "#5d7186", "kept": "#1c3826", "kept-edge": "#5fa873",
-        "outer": "#43311a", "outer-edge": "#c7964f", "table": "#2e2540", "table-edge": "#9c86c4"}
+LIGHT = {
+    "page": "#ffffff",
+    "ink": "#1c2733",
+    "soft": "#51606f",
+    "line": "#5b6b7a",
+    "block": "#eef3f8",
+    "edge": "#8fa3b5",
+    "kept": "#dff1e3",
+    "kept-edge": "#5d9a6c",
+    "outer": "#fdebd3",
+    "outer-edge": "#c08a3e",
+    "table": "#efe8f8",
+    "table-edge": "#8d76b3",
+}
+DARK = {
+    "page": "#12181f",
+    "ink": "#e7edf3",
+    "soft": "#a3b1bf",
+    "line": "#93a4b4",
+    "block": "#1f2a35",
+    "edge": "#5d7186",
+    "kept": "#1c3826",
+    "kept-edge": "#5fa873",
+    "outer": "#43311a",
+    "outer-edge": "#c7964f",
+    "table": "#2e2540",
+    "table-edge": "#9c86c4",
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +81,9 @@ class Canvas:
     parts: list[str] = field(default_factory=list)
 
     def box(self, box: Box) -> None:
-        self.parts.append(f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="6" '
-                          f'class="{box.colour}"/>')
+        self.parts.append(
+            f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="6" class="{box.colour}"/>'
+        )
         step = 17
         baseline = box.middle + 5 - step * len(box.notes) // 2
         self.text(box.centre, baseline, box.title, "title")
@@ -81,15 +104,25 @@ class Canvas:
         self.parts.append(f'<circle cx="{x}" cy="{y}" r="3.5" class="dot"/>')
 
     def svg(self) -> str:
-        return "\n".join([
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
-            f'width="{self.width}" height="{self.height}" role="img" font-family="{FONT}">',
-            f"<title>{escape(self.title)}</title>",
-            "<style>", *rules(LIGHT), "@media (prefers-color-scheme: dark) {", *rules(DARK), "}", "</style>",
-            '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
-            'orient="auto"><path d="M0 1 L9 5 L0 9 z" class="dot"/></marker></defs>',
-            f'<rect width="{self.width}" height="{self.height}" rx="8" class="page"/>',
-            *self.parts, "</svg>", ""])
+        return "\n".join(
+            [
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
+                f'width="{self.width}" height="{self.height}" role="img" font-family="{FONT}">',
+                f"<title>{escape(self.title)}</title>",
+                "<style>",
+                *rules(LIGHT),
+                "@media (prefers-color-scheme: dark) {",
+                *rules(DARK),
+                "}",
+                "</style>",
+                '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
+                'orient="auto"><path d="M0 1 L9 5 L0 9 z" class="dot"/></marker></defs>',
+                f'<rect width="{self.width}" height="{self.height}" rx="8" class="page"/>',
+                *self.parts,
+                "</svg>",
+                "",
+            ]
+        )
 
 
 def rules(palette: dict[str, str]) -> Iterable[str]:
@@ -108,25 +141,36 @@ def rules(palette: dict[str, str]) -> Iterable[str]:
 def pipeline() -> str:
     """The mirror path, as hdl/nic.py puts it together."""
     canvas = Canvas(1160, 440, "The mirror path of the NIC, from frame to copy")
-    parser = Box(190, 120, 150, 92, "Parser \u00d7 2",
-                 ("one per direction;", "match key while the", "frame streams by"))
-    owner = Box(384, 120, 156, 92, "Owner, eligibility",
-                ("ENI by MAC address;", "services that rules", "never see"))
-    classifier = Box(584, 120, 156, 92, "Classifier",
-                     ("bit vectors in block", "RAM: all rules in one", "lookup per clock"))
-    session = Box(784, 120, 156, 92, "Session choice",
-                  ("first session that", "accepts; otherwise", "the reason"))
+    parser = Box(
+        190, 120, 150, 92, "Parser \u00d7 2", ("one per direction;", "match key while the", "frame streams by")
+    )
+    owner = Box(384, 120, 156, 92, "Owner, eligibility", ("ENI by MAC address;", "services that rules", "never see"))
+    classifier = Box(
+        584, 120, 156, 92, "Classifier", ("bit vectors in block", "RAM: all rules in one", "lookup per clock")
+    )
+    session = Box(784, 120, 156, 92, "Session choice", ("first session that", "accepts; otherwise", "the reason"))
     verdict = Box(984, 120, 156, 92, "Verdict", ("one 16-byte record", "for every frame"), "kept")
-    registers = Box(384, 24, 556, 50, "Register file",
-                    ("tables in two banks: written in the shadow, swapped by one commit",), "table")
+    registers = Box(
+        384,
+        24,
+        556,
+        50,
+        "Register file",
+        ("tables in two banks: written in the shadow, swapped by one commit",),
+        "table",
+    )
     counters = Box(984, 24, 156, 50, "Counters", ("rule, session, verdict",), "table")
     flow_hash = Box(384, 252, 156, 44, "Flow hash", ("Toeplitz, symmetric",))
-    queue = Box(384, 336, 356, 80, "Mirror queue \u00d7 2",
-                ("written before the verdict is known, cut to length,",
-                 "committed or rolled back; no room: congested"))
+    queue = Box(
+        384,
+        336,
+        356,
+        80,
+        "Mirror queue \u00d7 2",
+        ("written before the verdict is known, cut to length,", "committed or rolled back; no room: congested"),
+    )
     encapsulator = Box(784, 336, 156, 80, "Encapsulator", ("Ethernet, IPv4 or", "IPv6, UDP, VXLAN"), "outer")
-    for box in (parser, owner, classifier, session, verdict, registers, counters,
-                flow_hash, queue, encapsulator):
+    for box in (parser, owner, classifier, session, verdict, registers, counters, flow_hash, queue, encapsulator):
         canvas.box(box)
 
     ingress, egress = parser.middle - 22, parser.middle + 22
@@ -141,12 +185,15 @@ def pipeline() -> str:
 
     for left, right in ((parser, owner), (owner, classifier), (classifier, session), (session, verdict)):
         canvas.path((left.right, left.middle), (right.x, right.middle))
-    canvas.path((parser.centre, parser.bottom), (parser.centre, flow_hash.middle),
-                (flow_hash.x, flow_hash.middle))
+    canvas.path((parser.centre, parser.bottom), (parser.centre, flow_hash.middle), (flow_hash.x, flow_hash.middle))
     canvas.path((flow_hash.centre, flow_hash.bottom), (flow_hash.centre, queue.y))
     canvas.text(flow_hash.centre + 8, 320, "UDP source port", anchor="start")
-    canvas.path((session.centre, session.bottom), (session.centre, flow_hash.middle),
-                (classifier.centre, flow_hash.middle), (classifier.centre, queue.y))
+    canvas.path(
+        (session.centre, session.bottom),
+        (session.centre, flow_hash.middle),
+        (classifier.centre, flow_hash.middle),
+        (classifier.centre, queue.y),
+    )
     canvas.text(762, flow_hash.middle - 8, "commit or roll back")
     canvas.path((queue.right, queue.middle), (encapsulator.x, encapsulator.middle))
     canvas.path((encapsulator.right, encapsulator.middle), (1024, encapsulator.middle))
@@ -219,8 +266,10 @@ def packet() -> str:
     draw_ruler(canvas, left, 178, over_ipv4)
     canvas.text(left, 304, "its copy over IPv6: 70 bytes in front", anchor="start")
     draw_ruler(canvas, left, 316, over_ipv6)
-    limits = ("n = min(frame, packet length, MTU limit). MTU limit, as in AWS: the inner IP packet is at "
-              "most MTU - 54 (IPv4) or MTU - 74 (IPv6).")
+    limits = (
+        "n = min(frame, packet length, MTU limit). MTU limit, as in AWS: the inner IP packet is at "
+        "most MTU - 54 (IPv4) or MTU - 74 (IPv6)."
+    )
     canvas.text(left, 440, limits, anchor="start")
     return canvas.svg()
 

@@ -60,11 +60,8 @@ aws ec2 create-traffic-mirror-filter-rule --traffic-mirror-filter-id $filter --t
     "send",
 )
 
-BOTO3 = (
-    "cat mirror.py",
-    ".venv/bin/python mirror.py",
-)
-MIRROR_PY = '''\
+BOTO3 = ("cat mirror.py", ".venv/bin/python mirror.py")
+MIRROR_PY = """\
 import boto3
 
 ec2, elbv2 = boto3.client("ec2"), boto3.client("elbv2")
@@ -84,7 +81,7 @@ try:
     ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=dns["TrafficMirrorFilterId"])
 except ec2.exceptions.ClientError as error:
     print(error)
-'''
+"""
 
 TERRAFORM = (
     "cat main.tf",
@@ -94,7 +91,7 @@ TERRAFORM = (
     "terraform apply -auto-approve -var length=256 | grep complete",
     "terraform destroy -auto-approve | grep complete",
 )
-MAIN_TF = '''\
+MAIN_TF = """\
 provider "aws" {}
 
 variable "length" { default = 128 }
@@ -129,7 +126,7 @@ resource "aws_ec2_traffic_mirror_session" "database" {
 }
 
 output "session" { value = aws_ec2_traffic_mirror_session.database.id }
-'''
+"""
 
 PARTS = {"cli": CLI, "frames": FRAMES, "boto3": BOTO3, "terraform": TERRAFORM}
 NEEDED = {"cli": ("aws",), "frames": ("aws", "curl"), "boto3": (), "terraform": ("terraform",)}
@@ -172,8 +169,12 @@ def _server(folder: Path) -> Iterator[str]:
     """A server in the folder; what it said when it was ready."""
     log = folder / "server.log"
     command = [*SERVE.split(), "--port", "0", "--json"]
-    with log.open("wb") as errors, subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stderr=errors,
-                                                    stdout=subprocess.PIPE) as server:
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stderr=errors, stdout=subprocess.PIPE
+        ) as server,
+    ):
         try:
             assert server.stdout is not None
             if not server.stdout.readline():
@@ -188,15 +189,34 @@ class _Shell:
     """One bash, in which the lines are typed that the server says a client needs."""
 
     def __init__(self, folder: Path, said: str) -> None:
-        kept = {name: value for name, value in os.environ.items()
-                if not name.startswith(("AWS_", "MAKE", "MFLAGS", "TF_")) or name == "TF_CLI_CONFIG_FILE"}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "MAKE", "MFLAGS", "TF_")) or name == "TF_CLI_CONFIG_FILE"
+        }
         self.path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         environment = {
-            **kept, "PATH": self.path, "COLUMNS": "110", "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "AWS_PAGER": "",
-            "AWS_CONFIG_FILE": str(folder / "none"), "TF_CLI_ARGS": "-no-color", "CHECKPOINT_DISABLE": "1",
-            "TF_IN_AUTOMATION": "1", **_terraform_plugins(folder, kept)}
-        self._bash = subprocess.Popen(["bash"], cwd=folder, env=environment, text=True, stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            **kept,
+            "PATH": self.path,
+            "COLUMNS": "110",
+            "LC_ALL": "C.UTF-8",
+            "NO_COLOR": "1",
+            "AWS_PAGER": "",
+            "AWS_CONFIG_FILE": str(folder / "none"),
+            "TF_CLI_ARGS": "-no-color",
+            "CHECKPOINT_DISABLE": "1",
+            "TF_IN_AUTOMATION": "1",
+            **_terraform_plugins(folder, kept),
+        }
+        self._bash = subprocess.Popen(
+            ["bash"],
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         for line in re.findall(r"^ +(export .*)$", said, re.MULTILINE):
             self.run(line)
 
@@ -236,7 +256,8 @@ def _terraform_plugins(folder: Path, environment: Mapping[str, str]) -> dict[str
         return {}
     configuration = folder / "terraform.rc"
     configuration.write_text(
-        f'provider_installation {{\n  filesystem_mirror {{ path = "{Path(plugins[0]).parents[5]}" }}\n}}\n')
+        f'provider_installation {{\n  filesystem_mirror {{ path = "{Path(plugins[0]).parents[5]}" }}\n}}\n'
+    )
     return {"TF_CLI_CONFIG_FILE": str(configuration)}
 
 

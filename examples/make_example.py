@@ -107,9 +107,7 @@ def tcp_connection(wire: Wire, host: Host, client: str, port: int, sizes: list[i
         nonlocal number
         ends = {"src": client, "dst": own} if from_client else {"src": own, "dst": client}
         ports = (client_port, port) if from_client else (port, client_port)
-        options = (
-            [("MSS", 8900)] if "S" in flags else [("NOP", None), ("NOP", None), ("Timestamp", (number, 0))]
-        )
+        options = [("MSS", 8900)] if "S" in flags else [("NOP", None), ("NOP", None), ("Timestamp", (number, 0))]
         header = TCP(sport=ports[0], dport=ports[1], flags=flags, seq=number, ack=number ^ 1, options=options)
         number = (number + max(1, payload)) & 0xFFFFFFFF
         (wire.to if from_client else wire.of)(host, network(**ends) / header / wire.data(payload))
@@ -194,18 +192,14 @@ def services(wire: Wire, host: Host) -> None:
         wire.of(host, ARP(op="who-has", hwsrc=host.mac, psrc=host.ipv4, pdst="10.0.0.1"))
         wire.to(host, ARP(op="is-at", hwsrc=ROUTER, psrc="10.0.0.1", hwdst=host.mac, pdst=host.ipv4))
         discover = BOOTP(chaddr=mac, xid=number) / DHCP(options=[("message-type", "request"), "end"])
-        offer = BOOTP(op=2, chaddr=mac, xid=number, yiaddr=host.ipv4) / DHCP(
-            options=[("message-type", "ack"), "end"]
-        )
+        offer = BOOTP(op=2, chaddr=mac, xid=number, yiaddr=host.ipv4) / DHCP(options=[("message-type", "ack"), "end"])
         wire.of(host, udp("0.0.0.0", "255.255.255.255", 68, 67, discover))
         wire.to(host, udp("10.0.0.1", host.ipv4, 67, 68, offer))
         wire.of(host, udp("fe80::1", "ff02::1:2", 546, 547, DHCP6_Solicit(trid=number)))
         for server in ("169.254.169.254", "fd00:ec2::254"):
             network, own = (IPv6, host.ipv6) if ":" in server else (IP, host.ipv4)
             segment = TCP(sport=50000 + number, dport=80, flags="PA")
-            wire.of(
-                host, network(src=own, dst=server) / segment / Raw(b"GET /latest/meta-data/ HTTP/1.1\r\n\r\n")
-            )
+            wire.of(host, network(src=own, dst=server) / segment / Raw(b"GET /latest/meta-data/ HTTP/1.1\r\n\r\n"))
             segment = TCP(sport=80, dport=50000 + number, flags="PA")
             wire.to(host, network(src=server, dst=own) / segment / Raw(b"HTTP/1.1 200 OK\r\n\r\n"))
         server = f"169.254.169.{250 + number % 2}"
@@ -238,11 +232,7 @@ def tags_and_tunnels(wire: Wire, host: Host) -> None:
         wire.to(host, Dot1Q(vlan=1), Dot1Q(vlan=2), segment)
         wire.to(host, Dot1AD(vlan=1), Dot1Q(vlan=2), Dot1Q(vlan=3), segment)
         wire.to(
-            host,
-            IP(src="198.51.100.7", dst=host.ipv4)
-            / GRE()
-            / IP(src="10.9.9.9", dst="10.9.9.8")
-            / wire.data(40),
+            host, IP(src="198.51.100.7", dst=host.ipv4) / GRE() / IP(src="10.9.9.9", dst="10.9.9.8") / wire.data(40)
         )
         wire.to(host, IP(src="198.51.100.7", dst=host.ipv4) / ESP(spi=number, seq=number, data=bytes(64)))
         wire.to(host, IP(src="198.51.100.7", dst=host.ipv4, proto=132) / wire.data(32))
@@ -256,17 +246,12 @@ def fragments(wire: Wire, host: Host) -> None:
             piece = Raw(whole[offset : offset + 1480])
             more = "MF" if offset + 1480 < len(whole) else 0
             wire.to(
-                host,
-                IP(src="198.51.100.5", dst=host.ipv4, id=number, flags=more, frag=offset // 8, proto=17)
-                / piece,
+                host, IP(src="198.51.100.5", dst=host.ipv4, id=number, flags=more, frag=offset // 8, proto=17) / piece
             )
             header = IPv6ExtHdrFragment(nh=17, id=number, offset=offset // 8, m=1 if more else 0)
             wire.to(host, IPv6(src="2001:db8:6::5", dst=host.ipv6) / header / piece)
         atomic = IPv6ExtHdrFragment(nh=6, id=number, offset=0, m=0)
-        wire.to(
-            host,
-            IPv6(src="2001:db8:6::5", dst=host.ipv6) / atomic / TCP(sport=number + 1, dport=443, flags="S"),
-        )
+        wire.to(host, IPv6(src="2001:db8:6::5", dst=host.ipv6) / atomic / TCP(sport=number + 1, dport=443, flags="S"))
 
 
 def long_headers(wire: Wire, host: Host) -> None:
@@ -274,9 +259,7 @@ def long_headers(wire: Wire, host: Host) -> None:
     for number in range(12):
         options = [IPOption_Router_Alert()] + [IPOption_NOP()] * (number * 3)
         wire.to(
-            host,
-            IP(src="198.18.0.1", dst=host.ipv4, options=options)
-            / TCP(sport=number + 1, dport=443, flags="S"),
+            host, IP(src="198.18.0.1", dst=host.ipv4, options=options) / TCP(sport=number + 1, dport=443, flags="S")
         )
         chain: Packet = IPv6(src="2001:db8:6::7", dst=host.ipv6)
         for position in range(number):
@@ -341,18 +324,14 @@ def neighbours(wire: Wire, idle: Host, hosts: list[Host]) -> None:
 def broken(wire: Wire, host: Host) -> None:
     """Runts, frames that end inside a header, wrong IP versions, and the longest frames there are."""
     whole = bytes(
-        Ether(src=ROUTER, dst=host.mac)
-        / IP(src="198.51.100.3", dst=host.ipv4)
-        / TCP(sport=1000, dport=443, flags="S")
+        Ether(src=ROUTER, dst=host.mac) / IP(src="198.51.100.3", dst=host.ipv4) / TCP(sport=1000, dport=443, flags="S")
     )
     for length in range(1, len(whole) + 1):
         wire.raw(whole[:length])
     for first in (0x05, 0x41, 0x44, 0x55, 0x65):  # version and header length
         wire.raw(whole[:14] + bytes([first]) + whole[15:])
     whole = bytes(
-        Ether(src=ROUTER, dst=host.mac)
-        / IPv6(src="2001:db8:6::3", dst=host.ipv6)
-        / UDP(sport=1000, dport=443)
+        Ether(src=ROUTER, dst=host.mac) / IPv6(src="2001:db8:6::3", dst=host.ipv6) / UDP(sport=1000, dport=443)
     )
     for length in range(14, len(whole) + 1):
         wire.raw(whole[:length])

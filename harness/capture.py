@@ -161,9 +161,7 @@ class CaptureReader:
     def _check_link(self, link: int, where: str) -> None:
         if link != LINK_ETHERNET:
             label = LINK_NAMES.get(link, "unknown")
-            raise UsageError(
-                f"{self.name}: link type {link} ({label}){where}; only Ethernet (1) can be mirrored"
-            )
+            raise UsageError(f"{self.name}: link type {link} ({label}){where}; only Ethernet (1) can be mirrored")
 
     # pcap ------------------------------------------------------------------------------------------------
 
@@ -308,13 +306,9 @@ class CaptureWriter:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._block(
-            _SECTION,
-            struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1)
-            + _options((_OPTION_APPLICATION, b"halfsilver")),
+            _SECTION, struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1) + _options((_OPTION_APPLICATION, b"halfsilver"))
         )
-        self._block(
-            _INTERFACE, struct.pack("<HHI", LINK_ETHERNET, 0, 0) + _options((_OPTION_TSRESOL, b"\x09"))
-        )
+        self._block(_INTERFACE, struct.pack("<HHI", LINK_ETHERNET, 0, 0) + _options((_OPTION_TSRESOL, b"\x09")))
 
     def write(self, data: bytes, timestamp: int, comment: str | None = None) -> None:
         """Append one frame; ``timestamp`` in nanoseconds since 1970, from 0 to 2^64 - 1."""
@@ -333,9 +327,7 @@ def _padded(data: bytes) -> bytes:
 
 def _options(*options: tuple[int, bytes]) -> bytes:
     """A pcapng option list with its end mark."""
-    return b"".join(
-        struct.pack("<HH", code, len(value)) + _padded(value) for code, value in (*options, (0, b""))
-    )
+    return b"".join(struct.pack("<HH", code, len(value)) + _padded(value) for code, value in (*options, (0, b"")))
 
 
 @contextmanager

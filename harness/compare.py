@@ -42,9 +42,7 @@ class Difference:
         return f"frame {self.frame}: {self.field}: {values}"
 
 
-def compare(
-    first: Result, second: Result, *, first_frame: int = 1, congestion: bool = False
-) -> list[Difference]:
+def compare(first: Result, second: Result, *, first_frame: int = 1, congestion: bool = False) -> list[Difference]:
     """All differences of two results for the same batch, counters last; empty if they agree.
 
     ``first_frame`` is the number of the batch's first frame. With ``congestion`` the second engine may report
@@ -53,9 +51,7 @@ def compare(
     """
     differences: list[Difference] = []
     if len(first.verdicts) != len(second.verdicts):
-        differences.append(
-            Difference(None, "verdicts", "count", str(len(first.verdicts)), str(len(second.verdicts)))
-        )
+        differences.append(Difference(None, "verdicts", "count", str(len(first.verdicts)), str(len(second.verdicts))))
     copies_first, copies_second = _by_frame(first.outputs), _by_frame(second.outputs)
     for index, (one, two) in enumerate(zip(first.verdicts, second.verdicts, strict=False)):
         number = first_frame + index
@@ -69,14 +65,10 @@ def compare(
         if lost:
             copies_first.pop(index, None)
             if two.copied:
-                differences.append(
-                    Difference(number, "verdict", "copied", "0 when congested", str(two.copied))
-                )
+                differences.append(Difference(number, "verdict", "copied", "0 when congested", str(two.copied)))
         differences += _compare_copies(number, expected, copies_second.pop(index, []))
     for index in sorted(copies_first.keys() | copies_second.keys()):
-        differences += _compare_copies(
-            first_frame + index, copies_first.get(index, []), copies_second.get(index, [])
-        )
+        differences += _compare_copies(first_frame + index, copies_first.get(index, []), copies_second.get(index, []))
     return differences + _compare_counters(first.counters, second.counters, congestion)
 
 
@@ -126,14 +118,11 @@ def _compare_counters(first: Counters, second: Counters, congestion: bool) -> li
     for total, counters in zip(mirrored, (first, second), strict=True):
         _sum(counters.sessions.values(), total)
     congested = _sum(
-        (tally for (_, verdict), tally in second.verdicts.items() if verdict is Verdict.CONGESTED),
-        mirrored[1],
+        (tally for (_, verdict), tally in second.verdicts.items() if verdict is Verdict.CONGESTED), mirrored[1]
     )
     if mirrored[0] != congested:
         differences.append(
-            Difference(
-                None, "session counters", "sum, congested included", _tally(mirrored[0]), _tally(congested)
-            )
+            Difference(None, "session counters", "sum, congested included", _tally(mirrored[0]), _tally(congested))
         )
     return differences + _tables("rule counter", first.rules, second.rules)
 

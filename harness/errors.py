@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["CapacityExceeded", "EXIT_BOARD", "EXIT_ENVIRONMENT", "EXIT_INTERRUPTED", "EXIT_MISMATCH", "EXIT_NOTHING",
-           "EXIT_OK", "EXIT_USAGE", "EnvironmentMissing", "HalfsilverError", "UsageError"]
+__all__ = [
+    "CapacityExceeded",
+    "EXIT_BOARD",
+    "EXIT_ENVIRONMENT",
+    "EXIT_INTERRUPTED",
+    "EXIT_MISMATCH",
+    "EXIT_NOTHING",
+    "EXIT_OK",
+    "EXIT_USAGE",
+    "EnvironmentMissing",
+    "HalfsilverError",
+    "UsageError",
+]
 
 EXIT_OK = 0
 EXIT_MISMATCH = 1

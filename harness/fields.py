@@ -19,22 +19,49 @@ _Layout = tuple[tuple[str, int], ...]
 _ETHERNET: _Layout = (("destination MAC", 6), ("source MAC", 6), ("ethertype", 2))
 _TAG: _Layout = (("tag control information", 2), ("ethertype", 2))
 _IPV4: _Layout = (
-    ("version and header length", 1), ("type of service", 1), ("total length", 2), ("identification", 2),
-    ("flags and fragment offset", 2), ("time to live", 1), ("protocol", 1), ("header checksum", 2),
-    ("source address", 4), ("destination address", 4))
+    ("version and header length", 1),
+    ("type of service", 1),
+    ("total length", 2),
+    ("identification", 2),
+    ("flags and fragment offset", 2),
+    ("time to live", 1),
+    ("protocol", 1),
+    ("header checksum", 2),
+    ("source address", 4),
+    ("destination address", 4),
+)
 _IPV6: _Layout = (
-    ("version, traffic class and flow label", 4), ("payload length", 2), ("next header", 1), ("hop limit", 1),
-    ("source address", 16), ("destination address", 16))
+    ("version, traffic class and flow label", 4),
+    ("payload length", 2),
+    ("next header", 1),
+    ("hop limit", 1),
+    ("source address", 16),
+    ("destination address", 16),
+)
 _UDP: _Layout = (("source port", 2), ("destination port", 2), ("length", 2), ("checksum", 2))
 _TCP: _Layout = (
-    ("source port", 2), ("destination port", 2), ("sequence number", 4), ("acknowledgement number", 4),
-    ("data offset", 1), ("flags", 1), ("window", 2), ("checksum", 2), ("urgent pointer", 2))
+    ("source port", 2),
+    ("destination port", 2),
+    ("sequence number", 4),
+    ("acknowledgement number", 4),
+    ("data offset", 1),
+    ("flags", 1),
+    ("window", 2),
+    ("checksum", 2),
+    ("urgent pointer", 2),
+)
 _ICMP: _Layout = (("type", 1), ("code", 1), ("checksum", 2), ("rest of header", 4))
 _ARP: _Layout = (
-    ("hardware type", 2), ("protocol type", 2), ("address lengths", 2), ("operation", 2), ("sender MAC", 6),
-    ("sender address", 4), ("target MAC", 6), ("target address", 4))
-_VXLAN: _Layout = (
-    ("flags", 1), ("reserved (first)", 3), ("network identifier (VNI)", 3), ("reserved (last)", 1))
+    ("hardware type", 2),
+    ("protocol type", 2),
+    ("address lengths", 2),
+    ("operation", 2),
+    ("sender MAC", 6),
+    ("sender address", 4),
+    ("target MAC", 6),
+    ("target address", 4),
+)
+_VXLAN: _Layout = (("flags", 1), ("reserved (first)", 3), ("network identifier (VNI)", 3), ("reserved (last)", 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +154,7 @@ class _Walk:
 
     def _number(self, at: int, size: int) -> int:
         """Big-endian number at ``at``; 0 where the frame ends before it."""
-        return int.from_bytes(self.frame[at:at + size], "big") if len(self.frame) >= at + size else 0
+        return int.from_bytes(self.frame[at : at + size], "big") if len(self.frame) >= at + size else 0
 
     def _header(self, layer: str, layout: _Layout, at: int) -> int:
         """Add a header's fields; returns the offset behind it."""

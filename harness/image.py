@@ -78,8 +78,7 @@ def table_words(policy: Policy, flags: Flags, parameters: NicParameters) -> Iter
 def _check_fits(policy: Policy, parameters: NicParameters) -> None:
     def refuse(resource: str, what: str, needed: int, available: int) -> None:
         if needed > available:
-            raise CapacityExceeded(
-                f"the policy needs {needed} {what}, this build of the NIC has {available}", resource)
+            raise CapacityExceeded(f"the policy needs {needed} {what}, this build of the NIC has {available}", resource)
 
     refuse("interfaces", "network interfaces", len(policy.interfaces), parameters.enis)
     for interface in policy.interfaces:
@@ -93,8 +92,7 @@ def _general(policy: Policy, flags: Flags, parameters: NicParameters) -> Iterato
     """Flags, source port and the ENIs' addresses."""
     table = Table.GENERAL.value
     yield table, GENERAL_FLAGS, [_bits(GeneralFlags, tap=flags.tap, terminal_reject=flags.terminal_reject)]
-    yield table, GENERAL_SOURCE_PORT, [
-        _bits(SourcePort, base=flags.source_port_base, mask=flags.source_port_mask)]
+    yield table, GENERAL_SOURCE_PORT, [_bits(SourcePort, base=flags.source_port_base, mask=flags.source_port_mask)]
     for eni in range(parameters.enis):
         words = [0, 0, 0]
         if eni < len(policy.interfaces):
@@ -102,8 +100,9 @@ def _general(policy: Policy, flags: Flags, parameters: NicParameters) -> Iterato
             resolver = interface.resolver
             words = [
                 int.from_bytes(interface.mac[:4], "little"),
-                _bits(EniHigh, mac=int.from_bytes(interface.mac[4:], "little"), valid=1,
-                      has_resolver=resolver is not None),
+                _bits(
+                    EniHigh, mac=int.from_bytes(interface.mac[4:], "little"), valid=1, has_resolver=resolver is not None
+                ),
                 0 if resolver is None else int.from_bytes(resolver.packed, "little"),
             ]
         yield table, GENERAL_ENI_BASE + GENERAL_ENI_STRIDE * eni, words
@@ -114,9 +113,14 @@ def _sessions(policy: Policy, parameters: NicParameters) -> Iterator[tuple[int, 
     for slot, session in _slots(policy):
         outer = session.outer
         words[slot] = _bits(
-            SessionWord, limit_ipv4=_limit(session, FLOOR_IPV4), limit_ipv6=_limit(session, FLOOR_IPV6), valid=1,
-            up=outer is not None, amazon_dns=session.amazon_dns,
-            outer_ipv6=outer is not None and isinstance(outer.source, IPv6Address))
+            SessionWord,
+            limit_ipv4=_limit(session, FLOOR_IPV4),
+            limit_ipv6=_limit(session, FLOOR_IPV6),
+            valid=1,
+            up=outer is not None,
+            amazon_dns=session.amazon_dns,
+            outer_ipv6=outer is not None and isinstance(outer.source, IPv6Address),
+        )
     yield Table.SESSIONS.value, 0, words
 
 
@@ -136,8 +140,9 @@ def _outer_headers(policy: Policy, parameters: NicParameters) -> Iterator[tuple[
 
 def _outer_template(outer: Outer, vni: int) -> list[int]:
     """Template words of the encapsulator: MACs, VNI, addresses, checksum seed."""
+
     def words(octets: bytes) -> list[int]:
-        return [int.from_bytes(octets[i:i + 4], "little") for i in range(0, len(octets), 4)]
+        return [int.from_bytes(octets[i : i + 4], "little") for i in range(0, len(octets), 4)]
 
     source, destination = outer.source.packed, outer.destination.packed
     if isinstance(outer.source, IPv6Address):
@@ -146,13 +151,16 @@ def _outer_template(outer: Outer, vni: int) -> list[int]:
         constant = list(_IPV4_CONSTANT_HALVES)
     seed = _ones_complement_sum(constant + _halves(source) + _halves(destination))
     return [
-        *words(outer.destination_mac + outer.source_mac), vni,
-        *words(source.ljust(16, b"\0")), *words(destination.ljust(16, b"\0")), seed,
+        *words(outer.destination_mac + outer.source_mac),
+        vni,
+        *words(source.ljust(16, b"\0")),
+        *words(destination.ljust(16, b"\0")),
+        seed,
     ]
 
 
 def _halves(octets: bytes) -> list[int]:
-    return [int.from_bytes(octets[i:i + 2], "big") for i in range(0, len(octets), 2)]
+    return [int.from_bytes(octets[i : i + 2], "big") for i in range(0, len(octets), 2)]
 
 
 def _ones_complement_sum(halves: list[int]) -> int:
@@ -177,8 +185,7 @@ def _lookup(policy: Policy, parameters: NicParameters) -> Iterator[tuple[int, in
     per_context = [_context_words(layout, rules) for rules in contexts]
     for lane in range(layout.lanes):
         yield table, layout.word_index(lane, 0, 0, 0), [w for words in per_context for w in words[lane]]
-    yield table, layout.action_index(0), [
-        sum(1 << bit for bit, rule in rules if rule.accept) for rules in contexts]
+    yield table, layout.action_index(0), [sum(1 << bit for bit, rule in rules if rule.accept) for rules in contexts]
 
 
 def _context_words(layout: LookupLayout, rules: list[tuple[int, Rule]]) -> list[list[int]]:
@@ -192,8 +199,9 @@ def _context_words(layout: LookupLayout, rules: list[tuple[int, Rule]]) -> list[
     keys = [(bit, *_ternary_key(rule)) for bit, rule in rules]
     for chunk in range(layout.ternary_chunks):
         slot, lane = divmod(chunk, layout.ternary_lanes)
-        lanes[lane][slot * values:(slot + 1) * values] = _ternary_words(
-            keys, used, chunk * layout.chunk_bits, layout.chunk_bits)
+        lanes[lane][slot * values : (slot + 1) * values] = _ternary_words(
+            keys, used, chunk * layout.chunk_bits, layout.chunk_bits
+        )
 
     for bound, name in enumerate(BOUNDS):
         limits = [(bit, _port_bound(rule, name)) for bit, rule in rules]
@@ -220,8 +228,11 @@ def _ternary_key(rule: Rule) -> tuple[int, int]:
         shift += bits
 
     for network in (rule.source, rule.destination):
-        field(ADDRESS_BITS, int.from_bytes(network.network_address.packed, "little"),
-              int.from_bytes(network.netmask.packed, "little"))
+        field(
+            ADDRESS_BITS,
+            int.from_bytes(network.network_address.packed, "little"),
+            int.from_bytes(network.netmask.packed, "little"),
+        )
     has_protocol = rule.protocol is not None
     field(PROTOCOL_BITS, rule.protocol or 0, 0xFF if has_protocol else 0)
     has_ports = rule.source_ports is not None or rule.destination_ports is not None
@@ -253,8 +264,7 @@ def _port_bound(rule: Rule, name: str) -> int:
     return low if name.endswith("low") else high
 
 
-def _digit_words(limits: list[tuple[int, int]], shift: int, bits: int, *,
-                 low: bool) -> tuple[list[int], list[int]]:
+def _digit_words(limits: list[tuple[int, int]], shift: int, bits: int, *, low: bool) -> tuple[list[int], list[int]]:
     """Words of one digit of a bound: inside whatever follows; and equal, so the next digit decides."""
     values = range(1 << bits)
     decided, equal = [0] * len(values), [0] * len(values)

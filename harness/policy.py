@@ -94,9 +94,7 @@ class Policy:
         return copy.deepcopy(dict(self.documents))
 
 
-def check(
-    documents: object, *, carried: Sequence[str] | None = None, limits: Limits | None = None
-) -> list[Problem]:
+def check(documents: object, *, carried: Sequence[str] | None = None, limits: Limits | None = None) -> list[Problem]:
     """All errors and warnings at once, in the order they are met; never raises for what it is given.
 
     ``carried`` as for ``Policy.from_documents``; without ``limits``, those of AWS hold.
@@ -113,17 +111,13 @@ def read_documents(path: str | Path) -> Any:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise refuse(
-            "the file", f"cannot be read: {error.strerror}; give the name of a policy file"
-        ) from None
+        raise refuse("the file", f"cannot be read: {error.strerror}; give the name of a policy file") from None
     try:
         return json.loads(data.decode(json.detect_encoding(data)), object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         raise refuse(f"line {error.lineno} column {error.colno}", f"is not JSON: {error.msg}") from None
     except UnicodeDecodeError as error:
-        raise refuse(
-            f"byte {error.start}", f"is not {error.encoding} text; JSON is written in UTF-8"
-        ) from None
+        raise refuse(f"byte {error.start}", f"is not {error.encoding} text; JSON is written in UTF-8") from None
     except RecursionError:
         raise refuse("the file", "is nested too deeply; describe output has fewer than ten levels") from None
     except _RepeatedKey as error:
@@ -133,10 +127,7 @@ def read_documents(path: str | Path) -> Any:
 
 
 def _examine(
-    documents: object,
-    eni: str | None = None,
-    carried: Sequence[str] | None = None,
-    limits: Limits | None = None,
+    documents: object, eni: str | None = None, carried: Sequence[str] | None = None, limits: Limits | None = None
 ) -> tuple[tuple[Interface, ...], list[Problem]]:
     inventory, problems = read(documents, limits)
     interfaces, choice = resolve(inventory, eni, carried)

@@ -20,10 +20,7 @@ ANY_PROTOCOL = (-1, 0)
 def read_filter(node: Node, filter_id: str, places: dict[str, str], most: int) -> Filter:
     """A filter with the rules that could be read, ``most`` at most; the ids of its rules are added to ``places``."""
     read_tags(node, "Tags")
-    lists = {
-        direction: node.children(f"{direction.capitalize()}FilterRules")
-        for direction in ("ingress", "egress")
-    }
+    lists = {direction: node.children(f"{direction.capitalize()}FilterRules") for direction in ("ingress", "egress")}
     listed = sum(len(entries) for entries in lists.values())
     if listed > most:
         node.error("", f"has {listed} rules; a filter has at most {most}, both directions together")
@@ -48,17 +45,13 @@ def read_rule(
     rule_id = node.identifier("TrafficMirrorFilterRuleId", "tmfr", required=True)
     if rule_id is not None:
         if rule_id in places:
-            node.error(
-                "TrafficMirrorFilterRuleId", f"{rule_id} is there already ({places[rule_id]}); ids are unique"
-            )
+            node.error("TrafficMirrorFilterRuleId", f"{rule_id} is there already ({places[rule_id]}); ids are unique")
         places.setdefault(rule_id, node.place())
     number = node.integer("RuleNumber", 1, MAX_NUMBER, required=True)
     if number is not None:
         other = numbers.setdefault(number, node.path)
         if other != node.path:
-            node.error(
-                "RuleNumber", f"{number} is also that of {other}; numbers are unique per filter and direction"
-            )
+            node.error("RuleNumber", f"{number} is also that of {other}; numbers are unique per filter and direction")
     owner = node.identifier("TrafficMirrorFilterId", "tmf")
     if owner is not None and owner != filter_id:
         node.error("TrafficMirrorFilterId", f"must be {filter_id}, the filter the rule is in, not {owner}")
@@ -84,9 +77,7 @@ def read_rule(
         return None
     if rule_id is None or number is None or action is None:
         return None
-    return Rule(
-        rule_id, number, action == "accept", source, destination, protocol, source_ports, destination_ports
-    )
+    return Rule(rule_id, number, action == "accept", source, destination, protocol, source_ports, destination_ports)
 
 
 def _read_ports(node: Node, key: str, protocol: int | None) -> tuple[int, int] | None:

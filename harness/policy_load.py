@@ -109,9 +109,7 @@ class _Reader:
         for endpoint_id, node in self._objects(root, "VpcEndpoints", "VpcEndpointId", "vpce"):
             inventory.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
         for filter_id, node in self._objects(root, "TrafficMirrorFilters", "TrafficMirrorFilterId", "tmf"):
-            inventory.filters[filter_id] = read_filter(
-                node, filter_id, inventory.places, self.limits.rules
-            )
+            inventory.filters[filter_id] = read_filter(node, filter_id, inventory.places, self.limits.rules)
         for target_id, node in self._objects(root, "TrafficMirrorTargets", "TrafficMirrorTargetId", "tmt"):
             self._read_target(node, target_id)
         numbers: dict[tuple[str, int], str] = {}
@@ -125,15 +123,11 @@ class _Reader:
         """The objects of a list with their ids; one without an id of its own is left out."""
         nodes = self.nodes.setdefault(name, {})
         for node in root.children(name):
-            identifier = (
-                _read_arn(node, key) if prefix == "arn" else node.identifier(key, prefix, required=True)
-            )
+            identifier = _read_arn(node, key) if prefix == "arn" else node.identifier(key, prefix, required=True)
             if identifier is None:
                 continue
             if identifier in nodes:
-                node.error(
-                    key, f"{identifier} is that of {nodes[identifier].place()} already; ids are unique"
-                )
+                node.error(key, f"{identifier} is that of {nodes[identifier].place()} already; ids are unique")
                 continue
             nodes[identifier] = node.named(identifier)
             self.inventory.places[identifier] = nodes[identifier].place()
@@ -173,8 +167,7 @@ class _Reader:
         endpoint = self.inventory.endpoints.get(destination)
         if endpoint is not None and endpoint.kind not in (None, "GatewayLoadBalancer"):
             node.error(
-                key,
-                f"{destination} is an endpoint of type {show(endpoint.kind)}; it must be GatewayLoadBalancer",
+                key, f"{destination} is an endpoint of type {show(endpoint.kind)}; it must be GatewayLoadBalancer"
             )
         self.inventory.targets[target_id] = Target(target_id, kind, destination)
 
@@ -192,9 +185,7 @@ class _Reader:
         kind = None if target is None else target.kind
         number, vni, packet_length = read_session_numbers(node, kind)
         if node.values.get("VirtualNetworkId") is None:
-            node.warn(
-                "VirtualNetworkId", "is missing, one is made from the session's id; state the one AWS chose"
-            )
+            node.warn("VirtualNetworkId", "is missing, one is made from the session's id; state the one AWS chose")
         if eni_id is None:
             return
         self.sources.setdefault(eni_id, []).append(session_id)
@@ -202,9 +193,7 @@ class _Reader:
             return
         other = numbers.setdefault((eni_id, number), session_id)
         if other != session_id:
-            node.error(
-                "SessionNumber", f"{number} is also that of {other}; numbers are unique per source interface"
-            )
+            node.error("SessionNumber", f"{number} is also that of {other}; numbers are unique per source interface")
         if filter_id is not None and target_id is not None and (target is not None or stopped is not None):
             self.inventory.sessions[session_id] = MirrorSession(
                 session_id, number, eni_id, filter_id, target_id, vni, packet_length, stopped
@@ -218,8 +207,7 @@ class _Reader:
             owner = owners.setdefault(interface.mac, eni_id)
             if owner != eni_id:
                 self.nodes["NetworkInterfaces"][eni_id].error(
-                    "MacAddress",
-                    f"{interface.mac.hex(':')} is also that of {owner}; each interface has its own",
+                    "MacAddress", f"{interface.mac.hex(':')} is also that of {owner}; each interface has its own"
                 )
 
     def _check_sources(self) -> None:
@@ -255,10 +243,7 @@ class _Reader:
             if target.kind == "network-load-balancer":
                 other = balancers.setdefault(target.destination, target_id)
                 if other != target_id:
-                    node.error(
-                        "NetworkLoadBalancerArn",
-                        f"is that of {other} too; a load balancer is one target only",
-                    )
+                    node.error("NetworkLoadBalancerArn", f"is that of {other} too; a load balancer is one target only")
 
 
 def _read_arn(node: Node, key: str) -> str | None:

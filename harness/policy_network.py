@@ -12,23 +12,9 @@ from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
 from harness.policy_node import Node, is_identifier, show
-from harness.policy_types import (
-    DEFAULT_MTU,
-    Address,
-    LoadBalancer,
-    LoadBalancerAddress,
-    NetworkInterface,
-    VpcEndpoint,
-)
+from harness.policy_types import DEFAULT_MTU, Address, LoadBalancer, LoadBalancerAddress, NetworkInterface, VpcEndpoint
 
-__all__ = [
-    "load_balancer_name",
-    "read_endpoint",
-    "read_interface",
-    "read_load_balancer",
-    "read_resolver",
-    "read_tags",
-]
+__all__ = ["load_balancer_name", "read_endpoint", "read_interface", "read_load_balancer", "read_resolver", "read_tags"]
 
 MIN_MTU, MAX_MTU = 576, 9216
 """The smallest datagram every IPv4 host takes (RFC 791), and the longest frame the NIC handles; in bytes."""
@@ -94,9 +80,7 @@ def _read_settings(node: Node) -> tuple[int | None, IPv4Address | None]:
             if re.fullmatch("[0-9]{1,5}", value) and MIN_MTU <= int(value) <= MAX_MTU:
                 mtu = int(value)
             else:
-                node.error(
-                    place, f"{key} must be a whole number from {MIN_MTU} to {MAX_MTU}, not {show(value)}"
-                )
+                node.error(place, f"{key} must be a whole number from {MIN_MTU} to {MAX_MTU}, not {show(value)}")
         else:
             try:
                 resolver = ipaddress.IPv4Address(value)
@@ -126,9 +110,7 @@ def read_load_balancer(node: Node, arn: str) -> LoadBalancer:
         name = zone.text("ZoneName")
         for entry in zone.children("LoadBalancerAddresses"):
             found = (entry.ipv4("PrivateIPv4Address"), entry.ipv6("IPv6Address"), entry.address("IpAddress"))
-            places.append(
-                LoadBalancerAddress(name, tuple(address for address in found if address is not None))
-            )
+            places.append(LoadBalancerAddress(name, tuple(address for address in found if address is not None)))
     return LoadBalancer(arn, node.identifier("VpcId", "vpc"), tuple(places))
 
 

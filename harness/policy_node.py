@@ -49,9 +49,7 @@ class Node:
     path    the way from there to this object, such as ``IngressFilterRules[2]``
     """
 
-    def __init__(
-        self, values: Mapping[Any, object], problems: list[Problem], owner: str = "", path: str = ""
-    ) -> None:
+    def __init__(self, values: Mapping[Any, object], problems: list[Problem], owner: str = "", path: str = "") -> None:
         self.values = values
         self.problems = problems
         self.owner = owner

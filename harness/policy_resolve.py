@@ -113,11 +113,7 @@ def _look_up(
 def _choose(inventory: Inventory, eni: str | None) -> list[tuple[NetworkInterface, bytes]]:
     """All interfaces with a MAC that could be the NIC's: ``eni``, sources, those that no target uses."""
     sources = {session.eni_id for session in inventory.sessions.values()}
-    used = {
-        door.interface.eni_id
-        for target in inventory.targets.values()
-        for door in _doors(inventory, target)[0]
-    }
+    used = {door.interface.eni_id for target in inventory.targets.values() for door in _doors(inventory, target)[0]}
     with_mac = [(each, each.mac) for each in inventory.interfaces.values() if each.mac is not None]
     first = [pair for pair in with_mac if pair[0].eni_id == eni]
     carried = [pair for pair in with_mac if pair[0].eni_id in sources]
@@ -202,9 +198,7 @@ def _doors(inventory: Inventory, target: Target) -> tuple[list[_Door], str | Non
         endpoint = inventory.endpoints.get(target.destination)
         if endpoint is None:
             return [], f"{target.destination} is not in VpcEndpoints; add its description there"
-        known = [
-            inventory.interfaces[eni_id] for eni_id in endpoint.eni_ids if eni_id in inventory.interfaces
-        ]
+        known = [inventory.interfaces[eni_id] for eni_id in endpoint.eni_ids if eni_id in inventory.interfaces]
         if not known:
             return [], f"no interface of {target.destination} is in NetworkInterfaces; add one there"
         return [_Door(interface, _primary(interface), ENDPOINT_MTU) for interface in known], None

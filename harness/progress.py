@@ -54,11 +54,6 @@ def capture_progress(reader: CaptureReader, title: str) -> Iterator[CaptureProgr
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
 
-    columns = (
-        TextColumn(title),
-        BarColumn(),
-        TextColumn("{task.fields[frames]:,} frames"),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn(title), BarColumn(), TextColumn("{task.fields[frames]:,} frames"), TimeRemainingColumn())
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield CaptureProgress(reader, bar)

@@ -72,9 +72,7 @@ class RunSummary:
             "engine": self.engine,
             "seed": self.seed,
             "offered": self.frames,
-            "verdicts": {
-                str(verdict): self.verdicts[verdict] for verdict in Verdict if self.verdicts[verdict]
-            },
+            "verdicts": {str(verdict): self.verdicts[verdict] for verdict in Verdict if self.verdicts[verdict]},
             "mirrored_bytes": self.mirrored_bytes,
             "copies": self.copies,
             "counters": self._counters_to_json(),

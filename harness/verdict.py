@@ -88,8 +88,16 @@ class VerdictRecord:
             return _NONE if value is None else value
 
         return _WIRE.pack(
-            self.sequence, self.length, self.copied, self.verdict, self.service, self.direction,
-            index(self.eni), index(self.session), index(self.rule), self.generation,
+            self.sequence,
+            self.length,
+            self.copied,
+            self.verdict,
+            self.service,
+            self.direction,
+            index(self.eni),
+            index(self.session),
+            index(self.rule),
+            self.generation,
         )
 
     @classmethod
@@ -103,7 +111,14 @@ class VerdictRecord:
             return None if value == _NONE else value
 
         return cls(
-            sequence=sequence, direction=Direction(direction), verdict=Verdict(verdict), length=length,
-            service=Service(service), eni=index(eni), session=index(session), rule=index(rule),
-            copied=copied, generation=generation,
+            sequence=sequence,
+            direction=Direction(direction),
+            verdict=Verdict(verdict),
+            length=length,
+            service=Service(service),
+            eni=index(eni),
+            session=index(session),
+            rule=index(rule),
+            copied=copied,
+            generation=generation,
         )

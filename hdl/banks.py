@@ -32,27 +32,32 @@ class RuleSetBanks(wiring.Component):
     """
 
     def __init__(self):
-        super().__init__({
-            "commit": In(1),
-            "active": Out(1),
-            "generations": Out(16).array(2),
-            "shadow_busy": Out(1),
-            "committing": Out(1),
-            "entered": In(1),
-            "let_go": In(1),
-            "let_go_bank": In(1),
-            "sent": In(1),
-            "sent_bank": In(1),
-        })
+        super().__init__(
+            {
+                "commit": In(1),
+                "active": Out(1),
+                "generations": Out(16).array(2),
+                "shadow_busy": Out(1),
+                "committing": Out(1),
+                "entered": In(1),
+                "let_go": In(1),
+                "let_go_bank": In(1),
+                "sent": In(1),
+                "sent_bank": In(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         busy = []
         for bank in range(2):
             in_flight = Signal(_IN_FLIGHT_BITS, name=f"in_flight_{bank}")
-            m.d.sync += in_flight.eq(in_flight + (self.entered & (self.active == bank))
-                                     - (self.let_go & (self.let_go_bank == bank))
-                                     - (self.sent & (self.sent_bank == bank)))
+            m.d.sync += in_flight.eq(
+                in_flight
+                + (self.entered & (self.active == bank))
+                - (self.let_go & (self.let_go_bank == bank))
+                - (self.sent & (self.sent_bank == bank))
+            )
             busy.append(in_flight != 0)
         # A word written just before the commit must have arrived in its table, and a frame may enter in the very
         # clock of the swap: the commit takes effect some clocks late, and busy is looked at again after it.
@@ -68,6 +73,7 @@ class RuleSetBanks(wiring.Component):
             m.d.sync += self.active.eq(~self.active)
             for bank in range(2):
                 with m.If(self.active != bank):
-                    m.d.sync += self.generations[bank].eq(Mux(self.active, self.generations[1],
-                                                              self.generations[0]) + 1)
+                    m.d.sync += self.generations[bank].eq(
+                        Mux(self.active, self.generations[1], self.generations[0]) + 1
+                    )
         return m

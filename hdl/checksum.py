@@ -51,14 +51,16 @@ class PayloadSum(wiring.Component):
         self.width = check_width(width)
         words = max(1, width // 16)
         self.latency = 3 if words == 1 else 5 + (words - 1).bit_length()
-        super().__init__({
-            "data": In(width),
-            "count": In(range(width // 8 + 1)),
-            "last": In(1),
-            "valid": In(1),
-            "sum": Out(16),
-            "done": Out(1),
-        })
+        super().__init__(
+            {
+                "data": In(width),
+                "count": In(range(width // 8 + 1)),
+                "last": In(1),
+                "valid": In(1),
+                "sum": Out(16),
+                "done": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -82,10 +84,7 @@ class PayloadSum(wiring.Component):
         finished = Signal()
         m.d.sync += finished.eq(last)
         with m.If(valid):
-            m.d.sync += [
-                total.eq(add_with_carry(Mux(first, Const(0, 17), total), beat_sum[:16])),
-                first.eq(last),
-            ]
+            m.d.sync += [total.eq(add_with_carry(Mux(first, Const(0, 17), total), beat_sum[:16])), first.eq(last)]
         m.d.sync += self.done.eq(finished)
         with m.If(finished):
             m.d.sync += self.sum.eq(add_with_carry(total, 0))
@@ -95,9 +94,7 @@ class PayloadSum(wiring.Component):
         """The beat as registered 16-bit numbers, bytes past ``count`` cleared."""
         if self.width == 8:
             return [self._byte_in_place(m)]
-        octets = [
-            Mux(self.count > lane, self.data.word_select(lane, 8), 0) for lane in range(self.width // 8)
-        ]
+        octets = [Mux(self.count > lane, self.data.word_select(lane, 8), 0) for lane in range(self.width // 8)]
         pairs = enumerate(zip(octets[::2], octets[1::2], strict=True))
         return [registered(m, Cat(low, high), f"word_{at}") for at, (high, low) in pairs]
 

@@ -47,18 +47,20 @@ class Classifier(wiring.Component):
 
     def __init__(self, parameters):
         self.layout = LookupLayout.of(parameters)
-        super().__init__({
-            "i_valid": In(1),
-            "i_bank": In(1),
-            "i_context": In(range(self.layout.contexts)),
-            "i_key": In(Key),
-            "o_hits": Out(self.layout.rule_slots),
-            "o_accepts": Out(self.layout.rule_slots),
-            "write_enable": In(1),
-            "write_bank": In(1),
-            "write_index": In(24),
-            "write_data": In(32),
-        })
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i_bank": In(1),
+                "i_context": In(range(self.layout.contexts)),
+                "i_key": In(Key),
+                "o_hits": Out(self.layout.rule_slots),
+                "o_accepts": Out(self.layout.rule_slots),
+                "write_enable": In(1),
+                "write_bank": In(1),
+                "write_index": In(24),
+                "write_data": In(32),
+            }
+        )
 
     @property
     def latency(self):
@@ -74,10 +76,13 @@ class Classifier(wiring.Component):
         if layout.clocks > 1:
             # The multiplexers in front of the memories are wide and far apart: a clock of their own.
             slot, bank, context, self._first = (
-                registered(m, value, f"{name}_presented") for name, value in
-                (("slot", slot), ("bank", bank), ("context", context), ("first", self._first)))
-            ternary, digits = ([registered(m, Value.cast(chunk), f"{kind}_{index}") for index, chunk in
-                                enumerate(chunks)] for kind, chunks in (("ternary", ternary), ("digit", digits)))
+                registered(m, value, f"{name}_presented")
+                for name, value in (("slot", slot), ("bank", bank), ("context", context), ("first", self._first))
+            )
+            ternary, digits = (
+                [registered(m, Value.cast(chunk), f"{kind}_{index}") for index, chunk in enumerate(chunks)]
+                for kind, chunks in (("ternary", ternary), ("digit", digits))
+            )
 
         # One memory per lane, read in two clocks: the array and its output register.
         index_bits = (layout.bank_words - 1).bit_length()
@@ -87,8 +92,9 @@ class Classifier(wiring.Component):
             value = ternary[lane] if lane < layout.ternary_lanes else digits[lane - layout.ternary_lanes]
             words.append(self._lane(m, f"lane_{lane}", writer, lane, Cat(value, slot, context, bank)))
         first = delay(m, self._first, 2, "first")
-        accepts = self._lane(m, "actions", writer, layout.lanes, Cat(context, bank),
-                             index_bits=(layout.contexts - 1).bit_length())
+        accepts = self._lane(
+            m, "actions", writer, layout.lanes, Cat(context, bank), index_bits=(layout.contexts - 1).bit_length()
+        )
 
         self._combine(m, words, first)
         # The context's actions come out of the memory with the first slot's words.
@@ -103,7 +109,7 @@ class Classifier(wiring.Component):
         key, bank = Signal(Key), Signal()
         context = Signal(range(layout.contexts))
         slot = Signal(range(slots))
-        self._first = Signal()                  # this clock's words are those of slot 0
+        self._first = Signal()  # this clock's words are those of slot 0
         m.d.sync += [self._first.eq(self.i_valid), slot.eq(Mux(self.i_valid, 0, slot + 1) if slots > 1 else 0)]
         with m.If(self.i_valid):
             m.d.sync += [key.eq(self.i_key), bank.eq(self.i_bank), context.eq(self.i_context)]
@@ -112,12 +118,14 @@ class Classifier(wiring.Component):
             """Chunk ``slot * lanes + lane`` for every lane; a chunk beyond the last reads word 0."""
             zero = Const(0, bits)
             padded = chunks + [zero] * (lanes * slots - len(chunks))
-            return [Array(padded[s * lanes + lane] for s in range(slots))[slot] if slots > 1 else padded[lane]
-                    for lane in range(lanes)]
+            return [
+                Array(padded[s * lanes + lane] for s in range(slots))[slot] if slots > 1 else padded[lane]
+                for lane in range(lanes)
+            ]
 
         def cut(value):
             """Chunks from bit 0 up, the last one filled with zeros."""
-            parts = [value[start:start + bits] for start in range(0, len(value), bits)]
+            parts = [value[start : start + bits] for start in range(0, len(value), bits)]
             return [Cat(part, Const(0, bits - len(part))) for part in parts]
 
         chunks = cut(Cat(key.source, key.destination, key.protocol, key.klass))
@@ -126,7 +134,7 @@ class Classifier(wiring.Component):
         for bound in range(len(BOUNDS)):
             port = key.source_port if bound < 2 else key.destination_port
             for digit in lanes_of(cut(port)[::-1], layout.bound_lanes):
-                digit_lanes += [digit, digit]   # decided, equal
+                digit_lanes += [digit, digit]  # decided, equal
         return (slot if slots > 1 else Const(0, 0)), bank, context, ternary, digit_lanes
 
     def _write_side(self, m, index_bits):
@@ -135,14 +143,13 @@ class Classifier(wiring.Component):
             registered(m, self.write_enable, "write_enable_1"),
             registered(m, self.write_index[index_bits:], "write_lane"),
             delay(m, Cat(self.write_index[:index_bits], self.write_bank), 2, "write_address"),
-            delay(m, self.write_data[:self.layout.rule_slots], 2, "write_data"),
+            delay(m, self.write_data[: self.layout.rule_slots], 2, "write_data"),
         )
 
     def _lane(self, m, name, writer, number, address, index_bits=None):
         write_enable, write_lane, write_address, write_data = writer
         depth = 2 * self.layout.bank_words if index_bits is None else 2 << index_bits
-        m.submodules[name] = ram = memory.Memory(
-            shape=unsigned(self.layout.rule_slots), depth=depth, init=[])
+        m.submodules[name] = ram = memory.Memory(shape=unsigned(self.layout.rule_slots), depth=depth, init=[])
         write_port, read_port = ram.write_port(), ram.read_port()
         if index_bits is not None:
             write_address = Cat(write_address[:index_bits], write_address[-1])
@@ -158,11 +165,13 @@ class Classifier(wiring.Component):
     def _combine(self, m, words, first):
         """Stages 4 to 6: AND the ternary words; decide each port bound from the most significant digit down."""
         layout = self.layout
-        ternary = words[:layout.ternary_lanes]
+        ternary = words[: layout.ternary_lanes]
         first_a = registered(m, first, "first_a")
 
-        groups = [registered(m, reduce(and_, ternary[start:start + _GROUP]), f"group_{start}")
-                  for start in range(0, len(ternary), _GROUP)]
+        groups = [
+            registered(m, reduce(and_, ternary[start : start + _GROUP]), f"group_{start}")
+            for start in range(0, len(ternary), _GROUP)
+        ]
         bounds = []
         for bound, name in enumerate(BOUNDS):
             inside, tied = Const(0, layout.rule_slots), ~Const(0, layout.rule_slots)

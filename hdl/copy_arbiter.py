@@ -24,16 +24,21 @@ class CopyArbiter(wiring.Component):
     def __init__(self, parameters):
         packets = packet_signature(parameters.width)
         copies = stream.Signature(CopyDescriptor)
-        super().__init__({
-            "i_copy_0": In(copies), "i_data_0": In(packets),
-            "i_copy_1": In(copies), "i_data_1": In(packets),
-            "o_copy": Out(copies), "o_data": Out(packets),
-        })
+        super().__init__(
+            {
+                "i_copy_0": In(copies),
+                "i_data_0": In(packets),
+                "i_copy_1": In(copies),
+                "i_data_1": In(packets),
+                "o_copy": Out(copies),
+                "o_data": Out(packets),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.order = order = fifo.SyncFIFOBuffered(width=1, depth=_ORDER_DEPTH)
-        favoured = Signal()                     # the direction whose turn it is
+        favoured = Signal()  # the direction whose turn it is
         chosen = Signal()
         valids = (self.i_copy_0.valid, self.i_copy_1.valid)
         m.d.comb += [

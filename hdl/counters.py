@@ -13,8 +13,16 @@ from amaranth.lib.wiring import In, Out
 
 from .verdict import NONE, VerdictCode, VerdictRecord
 
-__all__ = ["COUNTER_BITS", "GROUPS", "RULE_SLOTS", "SESSION_SLOTS", "SNAPSHOT_CLOCKS", "VERDICT_SLOTS",
-           "CounterGroup", "Counters"]
+__all__ = [
+    "COUNTER_BITS",
+    "GROUPS",
+    "RULE_SLOTS",
+    "SESSION_SLOTS",
+    "SNAPSHOT_CLOCKS",
+    "VERDICT_SLOTS",
+    "CounterGroup",
+    "Counters",
+]
 
 COUNTER_BITS = 48
 """At 1,250,000,000 bytes per second (10 Gb/s) 48 bits wrap after 62 hours."""
@@ -33,9 +41,9 @@ OCTET_BITS = 16
 HALF = COUNTER_BITS // 2
 
 # Stages of a record: 0 is the register at the input of a group, and each clock takes it one further.
-READ = 3       # address at the RAM
-LOW = 5        # the RAM's output (stage 4) is in a register; low halves are added
-WRITE = 7      # high halves were added (stage 6); write
+READ = 3  # address at the RAM
+LOW = 5  # the RAM's output (stage 4) is in a register; low halves are added
+WRITE = 7  # high halves were added (stage 6); write
 
 JOIN = LOW - 1
 """A record is joined to one of the ``JOIN`` before it; later its increment is already in the adder."""
@@ -61,15 +69,17 @@ class CounterGroup(wiring.Component):
         if not isinstance(depth, int) or depth < 2 or depth & (depth - 1):
             raise ValueError(f"depth must be a power of two of at least 2, not {depth!r}")
         self.depth = depth
-        super().__init__({
-            "valid": In(1),
-            "index": In(range(depth)),
-            "octets": In(OCTET_BITS),
-            "clear": In(1),
-            "read_index": In(range(depth)),
-            "frames": Out(COUNTER_BITS),
-            "octets_total": Out(COUNTER_BITS),
-        })
+        super().__init__(
+            {
+                "valid": In(1),
+                "index": In(range(depth)),
+                "octets": In(OCTET_BITS),
+                "clear": In(1),
+                "read_index": In(range(depth)),
+                "frames": Out(COUNTER_BITS),
+                "octets_total": Out(COUNTER_BITS),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -89,10 +99,7 @@ class CounterGroup(wiring.Component):
         for name, increment in sums.items():
             low = Signal(HALF + 1, name=f"{name}_low")
             high = Signal(HALF, name=f"{name}_high")
-            m.d.sync += [
-                low.eq(fetched[name][:HALF] + increment),
-                high.eq(fetched[name][HALF:]),
-            ]
+            m.d.sync += [low.eq(fetched[name][:HALF] + increment), high.eq(fetched[name][HALF:])]
             total = Signal(COUNTER_BITS, name=f"{name}_total")
             m.d.sync += total.eq(Cat(low[:HALF], (high + low[HALF])[:HALF]))
             m.d.comb += write.data[name].eq(Mux(self.clear, 0, total))
@@ -107,20 +114,19 @@ class CounterGroup(wiring.Component):
         m.d.comb += readout.addr.eq(self.read_index)
         m.d.sync += collided.eq(write.en & (write.addr == readout.addr))
         with m.If(~collided):
-            m.d.sync += [
-                self.frames.eq(readout.data.frames),
-                self.octets_total.eq(readout.data.octets),
-            ]
+            m.d.sync += [self.frames.eq(readout.data.frames), self.octets_total.eq(readout.data.octets)]
         return m
 
     def _join(self, m):
         """The shift register of increments: one entry per clock from the input to the write."""
-        entry = data.StructLayout({
-            "valid": 1,
-            "index": range(self.depth),
-            "frames": range(JOIN + 2),
-            "octets": OCTET_BITS + (JOIN + 1).bit_length(),
-        })
+        entry = data.StructLayout(
+            {
+                "valid": 1,
+                "index": range(self.depth),
+                "frames": range(JOIN + 2),
+                "octets": OCTET_BITS + (JOIN + 1).bit_length(),
+            }
+        )
         stages = [Signal(entry, name=f"stage{number}") for number in range(WRITE + 1)]
         newest = stages[0]
         # Bit k: the entry now in stage k + 1 has the counter of the newest record. Found a clock earlier,
@@ -175,22 +181,23 @@ class Counters(wiring.Component):
     """
 
     def __init__(self, parameters):
-        self.depths = (
-            2 * VERDICT_SLOTS,
-            parameters.session_slots,
-            parameters.contexts * SESSION_SLOTS * RULE_SLOTS,
+        self.depths = (2 * VERDICT_SLOTS, parameters.session_slots, parameters.contexts * SESSION_SLOTS * RULE_SLOTS)
+        super().__init__(
+            {
+                "i": In(
+                    stream.Signature(
+                        data.StructLayout({"record": VerdictRecord, "octets": OCTET_BITS}), always_ready=True
+                    )
+                ),
+                "o_ready": Out(1),
+                "read": In(1),
+                "read_group": In(2),
+                "read_index": In(16),
+                "read_busy": Out(1),
+                "frames": Out(COUNTER_BITS),
+                "octets": Out(COUNTER_BITS),
+            }
         )
-        super().__init__({
-            "i": In(stream.Signature(data.StructLayout({"record": VerdictRecord, "octets": OCTET_BITS}),
-                                     always_ready=True)),
-            "o_ready": Out(1),
-            "read": In(1),
-            "read_group": In(2),
-            "read_index": In(16),
-            "read_busy": Out(1),
-            "frames": Out(COUNTER_BITS),
-            "octets": Out(COUNTER_BITS),
-        })
 
     def elaborate(self, platform):
         m = Module()
@@ -205,10 +212,7 @@ class Counters(wiring.Component):
 
         wanted = Signal(16)
         for group in groups:
-            m.d.comb += [
-                group.clear.eq(~self.o_ready),
-                group.read_index.eq(Mux(self.o_ready, wanted, clearing)),
-            ]
+            m.d.comb += [group.clear.eq(~self.o_ready), group.read_index.eq(Mux(self.o_ready, wanted, clearing))]
         self._snapshot(m, groups, wanted)
         return m
 

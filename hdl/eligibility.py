@@ -21,10 +21,10 @@ __all__ = ["Eligibility"]
 LINK_LOCAL_IPV4 = int.from_bytes(bytes([169, 254, 169]), "little")
 AMAZON_IPV6 = int.from_bytes(bytes.fromhex("fd000ec2" + "00" * 10), "little")
 
-METADATA = (254, 0x0254)        # last byte of the IPv4 address; last two bytes of the IPv6 address
+METADATA = (254, 0x0254)  # last byte of the IPv4 address; last two bytes of the IPv6 address
 TIME_SYNC = (123, 0x0123)
 ACTIVATION = (250, 0x0250)
-ACTIVATION_SECOND = 251         # IPv4 only
+ACTIVATION_SECOND = 251  # IPv4 only
 RESOLVER = (253, 0x0253)
 
 PORT_DHCP = (67, 68)
@@ -45,9 +45,7 @@ class Eligibility(wiring.Component):
     LATENCY = 6
 
     def __init__(self):
-        super().__init__({
-            "i": In(Headers), "i_has_resolver": In(1), "i_resolver": In(32), "o": Out(ServiceCode),
-        })
+        super().__init__({"i": In(Headers), "i_has_resolver": In(1), "i_resolver": In(32), "o": Out(ServiceCode)})
 
     def elaborate(self, platform):
         m = Module()
@@ -66,7 +64,11 @@ class Eligibility(wiring.Component):
                 upper_ipv6.eq(address[56:112] == AMAZON_IPV6 >> 56),
             ]
             for host_name, (host_ipv4, host_ipv6) in (
-                    ("metadata", METADATA), ("time", TIME_SYNC), ("activation", ACTIVATION), ("dns", RESOLVER)):
+                ("metadata", METADATA),
+                ("time", TIME_SYNC),
+                ("activation", ACTIVATION),
+                ("dns", RESOLVER),
+            ):
                 match_ipv4 = Signal(name=f"{name}_{host_name}_ipv4")
                 match_ipv6 = Signal(name=f"{name}_{host_name}_ipv6")
                 is_host = address[24:32] == host_ipv4
@@ -85,8 +87,9 @@ class Eligibility(wiring.Component):
 
         def port_is(*numbers):
             hit = Signal(name=f"port_{numbers[0]}")
-            compares = [port == number for port in (headers.source_port, headers.destination_port)
-                        for number in numbers]
+            compares = [
+                port == number for port in (headers.source_port, headers.destination_port) for number in numbers
+            ]
             m.d.sync += hit.eq(headers.has_ports & reduce(or_, compares))
             return delay(m, hit, 1, hit.name)
 
@@ -98,7 +101,8 @@ class Eligibility(wiring.Component):
         # Clock 3: the services.
         arp = delay(m, headers.kind == Kind.ARP, 3, "arp")
         dhcp, metadata, time, activation, dns, on_dns_port = (
-            Signal(name=n) for n in ("dhcp", "metadata", "time", "activation", "dns", "on_dns_port"))
+            Signal(name=n) for n in ("dhcp", "metadata", "time", "activation", "dns", "on_dns_port")
+        )
         m.d.sync += [
             dhcp.eq(udp & ((is_ipv4 & port_is(*PORT_DHCP)) | (is_ipv6 & port_is(*PORT_DHCPV6)))),
             metadata.eq(with_host["metadata"]),
@@ -120,16 +124,22 @@ class Eligibility(wiring.Component):
             resolver_hits.append(halves.all())
         has_resolver = delay(m, self.i_has_resolver, 1, "has_resolver")
         on_resolver = Signal()
-        m.d.sync += on_resolver.eq(has_resolver & delay(m, on_dns_port, 1, "on_dns_port")
-                                   & (resolver_hits[0] | resolver_hits[1]))
+        m.d.sync += on_resolver.eq(
+            has_resolver & delay(m, on_dns_port, 1, "on_dns_port") & (resolver_hits[0] | resolver_hits[1])
+        )
 
         # Clock 6: the lowest code that fits.
         arp, dhcp, metadata, time, activation, dns = (
-            delay(m, s, 2, f"{s.name}_ready") for s in (arp, dhcp, metadata, time, activation, dns))
+            delay(m, s, 2, f"{s.name}_ready") for s in (arp, dhcp, metadata, time, activation, dns)
+        )
         service = Mux(dns | on_resolver, ServiceCode.AMAZON_DNS, ServiceCode.NONE)
-        for hit, code in ((activation, ServiceCode.WINDOWS_ACTIVATION), (time, ServiceCode.TIME_SYNC),
-                          (metadata, ServiceCode.INSTANCE_METADATA), (dhcp, ServiceCode.DHCP),
-                          (arp, ServiceCode.ARP)):
+        for hit, code in (
+            (activation, ServiceCode.WINDOWS_ACTIVATION),
+            (time, ServiceCode.TIME_SYNC),
+            (metadata, ServiceCode.INSTANCE_METADATA),
+            (dhcp, ServiceCode.DHCP),
+            (arp, ServiceCode.ARP),
+        ):
             service = Mux(hit, code, service)
         m.d.sync += self.o.eq(service)
         return m

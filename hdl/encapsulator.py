@@ -24,12 +24,12 @@ SEED_WORD = 12
 
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_IPV6 = 0x86DD
-VERSION_IHL = 0x45                  # RFC 791: version 4, five words, no options
-VERSION_IPV6 = 6 << 28              # RFC 8200: version 6, traffic class 0, flow label 0
+VERSION_IHL = 0x45  # RFC 791: version 4, five words, no options
+VERSION_IPV6 = 6 << 28  # RFC 8200: version 6, traffic class 0, flow label 0
 PROTOCOL_UDP = 17
-HOP_LIMIT = 255                     # also the IPv4 time to live
-VXLAN_PORT = 4789                   # RFC 7348 section 5
-VXLAN_FLAGS = 0x08                  # RFC 7348 section 5: the VNI is valid
+HOP_LIMIT = 255  # also the IPv4 time to live
+VXLAN_PORT = 4789  # RFC 7348 section 5
+VXLAN_FLAGS = 0x08  # RFC 7348 section 5: the VNI is valid
 
 UDP_VXLAN_BYTES = 8 + 8
 IPV4_BYTES = 20
@@ -86,18 +86,20 @@ class TemplateMemory(wiring.Component):
         self.rows = BODY_WORDS // lanes
         self._row_bits = (self.rows - 1).bit_length()
         self._templates = templates
-        super().__init__({
-            "write_enable": In(1),
-            "write_address": In(range(templates * TEMPLATE_WORDS)),
-            "write_data": In(32),
-            "enable": In(1),
-            "index": In(range(templates)),
-            "row": In(range(self.rows)),
-            "body": Out(32 * lanes),
-            "seed_enable": In(1),
-            "seed_index": In(range(templates)),
-            "seed": Out(16),
-        })
+        super().__init__(
+            {
+                "write_enable": In(1),
+                "write_address": In(range(templates * TEMPLATE_WORDS)),
+                "write_data": In(32),
+                "enable": In(1),
+                "index": In(range(templates)),
+                "row": In(range(self.rows)),
+                "body": Out(32 * lanes),
+                "seed_enable": In(1),
+                "seed_index": In(range(templates)),
+                "seed": Out(16),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -108,9 +110,12 @@ class TemplateMemory(wiring.Component):
         write = seed.write_port()
         read = seed.read_port()
         m.d.comb += [
-            write.addr.eq(index), write.data.eq(self.write_data),
+            write.addr.eq(index),
+            write.data.eq(self.write_data),
             write.en.eq(self.write_enable & (word == SEED_WORD)),
-            read.addr.eq(self.seed_index), read.en.eq(self.seed_enable), self.seed.eq(read.data),
+            read.addr.eq(self.seed_index),
+            read.en.eq(self.seed_enable),
+            self.seed.eq(read.data),
         ]
 
         for lane in range(self.lanes):
@@ -120,10 +125,10 @@ class TemplateMemory(wiring.Component):
             write = memory.write_port()
             read = memory.read_port()
             m.d.comb += [
-                write.addr.eq(Cat((word >> (self.lanes.bit_length() - 1))[:self._row_bits], index)),
+                write.addr.eq(Cat((word >> (self.lanes.bit_length() - 1))[: self._row_bits], index)),
                 write.data.eq(self.write_data),
                 write.en.eq(self.write_enable & word.matches(*words)),
-                read.addr.eq(Cat(self.row[:self._row_bits], self.index)),
+                read.addr.eq(Cat(self.row[: self._row_bits], self.index)),
                 read.en.eq(self.enable),
                 self.body.word_select(lane, 32).eq(read.data),
             ]
@@ -145,13 +150,15 @@ class OuterHeader(wiring.Component):
         self._lanes = BODY_WORDS if self._pipelined else max(1, beat_bytes // 4)
         self._templates = templates
         self._index_bits = (templates - 1).bit_length()
-        super().__init__({
-            "i": In(stream.Signature(CopyDescriptor)),
-            "o": Out(_header_signature(beat_bytes)),
-            "write_enable": In(1),
-            "write_address": In(range(templates * TEMPLATE_WORDS)),
-            "write_data": In(32),
-        })
+        super().__init__(
+            {
+                "i": In(stream.Signature(CopyDescriptor)),
+                "o": Out(_header_signature(beat_bytes)),
+                "write_enable": In(1),
+                "write_address": In(range(templates * TEMPLATE_WORDS)),
+                "write_data": In(32),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -162,7 +169,7 @@ class OuterHeader(wiring.Component):
             templates.write_data.eq(self.write_data),
         ]
         job = Signal(CopyDescriptor)
-        index = job.slot[:self._index_bits]
+        index = job.slot[: self._index_bits]
         body = Signal(BODY_WORDS * 32)
         if self._pipelined:
             self._move = Signal()
@@ -220,7 +227,7 @@ class OuterHeader(wiring.Component):
         with m.If(busy & ~self.o.valid):
             m.d.sync += step.eq(step + 1)
         with m.If(row_read):
-            m.d.sync += body.eq(Cat(body[32 * templates.lanes:], templates.body))
+            m.d.sync += body.eq(Cat(body[32 * templates.lanes :], templates.body))
         with m.If(busy & (step == templates.rows)):
             m.d.sync += self.o.valid.eq(1)
         with m.If(self.o.valid & self.o.ready):
@@ -263,7 +270,7 @@ class OuterHeader(wiring.Component):
         bits = beat_bytes.bit_length() - 1
         last_byte = self._stage(m, (job.length - 1)[:bits])
         behind_prefix = Mux(self._later(m, job.outer6, 1), PREFIX6 % beat_bytes, PREFIX4 % beat_bytes)
-        end = self._stage(m, (last_byte + behind_prefix)[:bits + 1])
+        end = self._stage(m, (last_byte + behind_prefix)[: bits + 1])
         count = self._stage(m, end[:bits] + 1)
         m.d.comb += [
             ending.spills.eq(self._later(m, end[bits], CHECKSUM_CLOCKS - 2)),
@@ -273,16 +280,26 @@ class OuterHeader(wiring.Component):
     def _ipv4(self, words, udp_length, total_length, source_port, checksum):
         return Cat(
             self._ethernet(words, ETHERTYPE_IPV4),
-            Const(VERSION_IHL, 8), Const(0, 8), _network(total_length, 2), Const(0, 32),
-            Const(HOP_LIMIT, 8), Const(PROTOCOL_UDP, 8), _network(checksum, 2), words[4], words[8],
+            Const(VERSION_IHL, 8),
+            Const(0, 8),
+            _network(total_length, 2),
+            Const(0, 32),
+            Const(HOP_LIMIT, 8),
+            Const(PROTOCOL_UDP, 8),
+            _network(checksum, 2),
+            words[4],
+            words[8],
             self._udp_vxlan(words, udp_length, source_port, Const(0, 16)),
         )
 
     def _ipv6(self, words, udp_length, total_length, source_port, checksum):
         return Cat(
             self._ethernet(words, ETHERTYPE_IPV6),
-            _network(Const(VERSION_IPV6, 32), 4), _network(udp_length, 2),
-            Const(PROTOCOL_UDP, 8), Const(HOP_LIMIT, 8), words[4:12],
+            _network(Const(VERSION_IPV6, 32), 4),
+            _network(udp_length, 2),
+            Const(PROTOCOL_UDP, 8),
+            Const(HOP_LIMIT, 8),
+            words[4:12],
             self._udp_vxlan(words, udp_length, source_port, checksum),
         )
 
@@ -291,8 +308,13 @@ class OuterHeader(wiring.Component):
 
     def _udp_vxlan(self, words, udp_length, source_port, checksum):
         return Cat(
-            _network(source_port, 2), _network(Const(VXLAN_PORT, 16), 2), _network(udp_length, 2),
-            _network(checksum, 2), Const(VXLAN_FLAGS, 32), _network(words[3][:24], 3), Const(0, 8),
+            _network(source_port, 2),
+            _network(Const(VXLAN_PORT, 16), 2),
+            _network(udp_length, 2),
+            _network(checksum, 2),
+            Const(VXLAN_FLAGS, 32),
+            _network(words[3][:24], 3),
+            Const(0, 8),
         )
 
 
@@ -342,16 +364,18 @@ class Encapsulator(wiring.Component):
     def __init__(self, parameters):
         self._width = check_width(parameters.width)
         self._templates = templates = 2 * parameters.session_slots
-        super().__init__({
-            "i_copy": In(stream.Signature(CopyDescriptor)),
-            "i": In(packet_signature(self._width)),
-            "o": Out(packet_signature(self._width)),
-            "write_enable": In(1),
-            "write_address": In(range(templates * TEMPLATE_WORDS)),
-            "write_data": In(32),
-            "done": Out(1),
-            "done_bank": Out(1),
-        })
+        super().__init__(
+            {
+                "i_copy": In(stream.Signature(CopyDescriptor)),
+                "i": In(packet_signature(self._width)),
+                "o": Out(packet_signature(self._width)),
+                "write_enable": In(1),
+                "write_address": In(range(templates * TEMPLATE_WORDS)),
+                "write_data": In(32),
+                "done": Out(1),
+                "done_bank": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -431,7 +455,8 @@ class Encapsulator(wiring.Component):
         self._output(m, room, send_prefix | taken | in_tail, final, ending)
         with m.If(room):
             m.d.sync += self.o.payload.data.eq(
-                self._merged(m, taken, prefix, between_copies, send_prefix, ending.outer6))
+                self._merged(m, taken, prefix, between_copies, send_prefix, ending.outer6)
+            )
         return m
 
     def _output(self, m, room, sends, final, ending):
@@ -444,10 +469,7 @@ class Encapsulator(wiring.Component):
                 self.o.payload.count.eq(Mux(final, ending.count, self._width // 8)),
                 bank.eq(ending.bank),
             ]
-        m.d.sync += [
-            self.done.eq(self.o.valid & self.o.ready & self.o.payload.last),
-            self.done_bank.eq(bank),
-        ]
+        m.d.sync += [self.done.eq(self.o.valid & self.o.ready & self.o.payload.last), self.done_bank.eq(bank)]
 
     def _merged(self, m, taken, prefix, between_copies, send_prefix, outer6):
         """The next output beat: prefix, or the bytes left over from the last beat in front of this one's."""
@@ -456,8 +478,8 @@ class Encapsulator(wiring.Component):
         copy = self.i.payload.data
         held = Signal(max(shift4, shift6))
         with m.If(taken):
-            m.d.sync += held.eq(Mux(outer6, copy[width - shift6:], copy[width - shift4:]))
-        front = Mux(between_copies, prefix[:len(held)], held)
-        behind4 = Cat(front[:shift4], copy[:width - shift4])
-        behind6 = Cat(front[:shift6], copy[:width - shift6])
+            m.d.sync += held.eq(Mux(outer6, copy[width - shift6 :], copy[width - shift4 :]))
+        front = Mux(between_copies, prefix[: len(held)], held)
+        behind4 = Cat(front[:shift4], copy[: width - shift4])
+        behind6 = Cat(front[:shift6], copy[: width - shift6])
         return Mux(send_prefix, prefix[:width], Mux(outer6, behind6, behind4))

@@ -111,8 +111,13 @@ def main(arguments=None):
     defaults = NicParameters()
     parser = argparse.ArgumentParser(prog="python -m hdl.export", description="Write the NIC as plain Verilog.")
     parser.add_argument("-o", "--output", required=True, metavar="DIRECTORY")
-    parser.add_argument("--width", type=int, action="append", metavar="BITS",
-                        help=f"data width; may be given again (default: {', '.join(map(str, WIDTHS))})")
+    parser.add_argument(
+        "--width",
+        type=int,
+        action="append",
+        metavar="BITS",
+        help=f"data width; may be given again (default: {', '.join(map(str, WIDTHS))})",
+    )
     for name in SETTINGS:
         option = f"--{name.replace('_', '-')}"
         default = getattr(defaults, name)

@@ -27,11 +27,12 @@ class Fifo(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.store = store = fifo.SyncFIFOBuffered(
-            width=Shape.cast(self._shape).width, depth=self._depth)
+        m.submodules.store = store = fifo.SyncFIFOBuffered(width=Shape.cast(self._shape).width, depth=self._depth)
         load = ~self.o.valid | self.o.ready
         m.d.comb += [
-            store.w_data.eq(self.i.payload), store.w_en.eq(self.i.valid), self.i.ready.eq(store.w_rdy),
+            store.w_data.eq(self.i.payload),
+            store.w_en.eq(self.i.valid),
+            self.i.ready.eq(store.w_rdy),
             store.r_en.eq(load),
         ]
         with m.If(load):

@@ -61,10 +61,12 @@ class FlowHash(wiring.Component):
             raise ValueError(f"the hash key must be {KEY_BYTES} bytes, not {key!r}")
         self._key = [key[bit // 8] >> (7 - bit % 8) & 1 for bit in range(8 * KEY_BYTES)]
         self._periodic = self._key[PERIOD:] == self._key[:-PERIOD]
-        super().__init__({
-            "i": In(stream.Signature(FlowKey, always_ready=True)),
-            "o": Out(stream.Signature(HASH_BITS, always_ready=True)),
-        })
+        super().__init__(
+            {
+                "i": In(stream.Signature(FlowKey, always_ready=True)),
+                "o": Out(stream.Signature(HASH_BITS, always_ready=True)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -73,10 +75,7 @@ class FlowHash(wiring.Component):
 
         valid = delay(m, self.i.valid, self.LATENCY - 1, "valid")
         protocol = delay(m, self.i.payload.protocol, self.LATENCY - 1, "protocol")
-        m.d.sync += [
-            self.o.valid.eq(valid),
-            self.o.payload.eq(toeplitz ^ protocol),
-        ]
+        m.d.sync += [self.o.valid.eq(valid), self.o.payload.eq(toeplitz ^ protocol)]
         return m
 
     def _elaborate_periodic(self, m):
@@ -89,13 +88,11 @@ class FlowHash(wiring.Component):
         folded = []
         for position in range(PERIOD):
             always = [*src[position:32:PERIOD], *dst[position:32:PERIOD], *ports[position::PERIOD]]
-            only_ipv6 = [*src[32 + position::PERIOD], *dst[32 + position::PERIOD]]
+            only_ipv6 = [*src[32 + position :: PERIOD], *dst[32 + position :: PERIOD]]
             folded.append(_parity(always) ^ (_parity(only_ipv6) & key.ipv6))
         folded = registered(m, Cat(folded), "folded")
 
-        rows = [
-            _parity([folded[bit] for bit in range(PERIOD) if self._key[bit + row]]) for row in range(PERIOD)
-        ]
+        rows = [_parity([folded[bit] for bit in range(PERIOD) if self._key[bit + row]]) for row in range(PERIOD)]
         half = registered(m, Cat(reversed(rows)), "half")
         return Cat(half, half)
 
@@ -109,7 +106,7 @@ class FlowHash(wiring.Component):
                 _parity([positions[bit] for bit in range(start, start + 4) if self._key[bit + row]])
                 for start in range(0, INPUT_BITS, 4)
             ]
-            partials = [_parity(groups[at:at + 16]) for at in range(0, len(groups), 16)]
+            partials = [_parity(groups[at : at + 16]) for at in range(0, len(groups), 16)]
             toeplitz.append(registered(m, Cat(partials), f"partials_{row}").xor())
         return Cat(reversed(toeplitz))
 
@@ -121,8 +118,7 @@ class FlowHash(wiring.Component):
         ipv6 = src + dst + ports
         ipv4 = src[:32] + dst[:32] + ports
         return ipv4[:32] + [
-            Mux(key.ipv6, long, ipv4[at] if at < len(ipv4) else 0)
-            for at, long in enumerate(ipv6) if at >= 32
+            Mux(key.ipv6, long, ipv4[at] if at < len(ipv4) else 0) for at, long in enumerate(ipv6) if at >= 32
         ]
 
 

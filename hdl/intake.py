@@ -52,20 +52,21 @@ class Intake(wiring.Component):
     def __init__(self, parameters, direction):
         self._parameters = parameters
         self._direction = direction
-        super().__init__({
-            "enable": In(1),
-            "i": In(packet_signature(parameters.width)),
-            "o": Out(stream.Signature(FrameSummary)),
-            "i_decided": In(1),
-            "i_decision": In(Decision),
-            "o_copy": Out(stream.Signature(CopyDescriptor)),
-            "o_copy_data": Out(packet_signature(parameters.width)),
-        })
+        super().__init__(
+            {
+                "enable": In(1),
+                "i": In(packet_signature(parameters.width)),
+                "o": Out(stream.Signature(FrameSummary)),
+                "i_decided": In(1),
+                "i_decision": In(Decision),
+                "o_copy": Out(stream.Signature(CopyDescriptor)),
+                "o_copy_data": Out(packet_signature(parameters.width)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.parser = parser = ParserBank(
-            self._parameters, egress=self._direction is DirectionCode.EGRESS)
+        m.submodules.parser = parser = ParserBank(self._parameters, egress=self._direction is DirectionCode.EGRESS)
         m.submodules.queue = queue = MirrorQueue(self._parameters)
         m.submodules.endings = endings = Fifo(_Ending, UNDECIDED_FRAMES)
 
@@ -109,7 +110,9 @@ class Intake(wiring.Component):
             self.o.valid.eq(both),
             self.o.p.headers.eq(parser.o.payload),
             self.o.p.direction.eq(self._direction),
-            self.o.p.length.eq(end.length), self.o.p.bad.eq(end.bad), self.o.p.drop.eq(end.drop),
+            self.o.p.length.eq(end.length),
+            self.o.p.bad.eq(end.bad),
+            self.o.p.drop.eq(end.drop),
             self.o.p.fits.eq(end.fits),
             parser.o.ready.eq(endings.o.valid & self.o.ready),
             endings.o.ready.eq(parser.o.valid & self.o.ready),

@@ -16,8 +16,18 @@ With ``lookup_clocks`` = N, a lane serves N chunks one after the other: chunk = 
 
 from dataclasses import dataclass
 
-__all__ = ["ADDRESS_BITS", "BOUNDS", "CLASS_BITS", "CLASS_HAS_PORTS", "CLASS_HAS_PROTOCOL", "CLASS_IPV6", "KEY_BITS",
-           "PORT_BITS", "PROTOCOL_BITS", "LookupLayout"]
+__all__ = [
+    "ADDRESS_BITS",
+    "BOUNDS",
+    "CLASS_BITS",
+    "CLASS_HAS_PORTS",
+    "CLASS_HAS_PROTOCOL",
+    "CLASS_IPV6",
+    "KEY_BITS",
+    "PORT_BITS",
+    "PROTOCOL_BITS",
+    "LookupLayout",
+]
 
 ADDRESS_BITS = 128
 PROTOCOL_BITS = 8

@@ -30,10 +30,10 @@ class FrameSummary(data.Struct):
 
     headers: Headers
     direction: DirectionCode
-    length: 16          # saturates
-    bad: 1              # flagged by the MAC
-    drop: 1             # flagged by a security group
-    fits: 1             # the whole frame is in the mirror queue
+    length: 16  # saturates
+    bad: 1  # flagged by the MAC
+    drop: 1  # flagged by a security group
+    fits: 1  # the whole frame is in the mirror queue
 
 
 class TableWrite(data.Struct):
@@ -61,15 +61,17 @@ class Matcher(wiring.Component):
     def __init__(self, parameters):
         self._parameters = parameters
         self._classifier = Classifier(parameters)
-        super().__init__({
-            "i_valid": In(1),
-            "i": In(FrameSummary),
-            "i_bank": In(1),
-            "write": In(TableWrite),
-            "o_valid": Out(1),
-            "o": Out(Judgement),
-            "o_source_port": Out(16),
-        })
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i": In(FrameSummary),
+                "i_bank": In(1),
+                "write": In(TableWrite),
+                "o_valid": Out(1),
+                "o": Out(Judgement),
+                "o_source_port": Out(16),
+            }
+        )
 
     @property
     def latency(self):
@@ -99,7 +101,9 @@ class Matcher(wiring.Component):
 
         # Whose frame, and is it one that rules may see?
         m.d.comb += [
-            owner.i_mac.eq(headers.mac), owner.i_group.eq(headers.group), owner.i_bank.eq(self.i_bank),
+            owner.i_mac.eq(headers.mac),
+            owner.i_group.eq(headers.group),
+            owner.i_bank.eq(self.i_bank),
             eligibility.i.eq(headers),
         ]
         for bank in range(2):
@@ -107,7 +111,7 @@ class Matcher(wiring.Component):
             for number in range(parameters.enis):
                 m.d.comb += owner.enis[bank][number].eq(general.enis[bank][number])
         bank = delay(m, self.i_bank, owner_at, "bank")
-        eni = owner.o_eni[:max(1, (parameters.enis - 1).bit_length())]
+        eni = owner.o_eni[: max(1, (parameters.enis - 1).bit_length())]
         entries = [Array(general.enis[b][n] for n in range(parameters.enis)) for b in range(2)]
         entry = [entries[b][eni] for b in range(2)]
         m.d.comb += [
@@ -118,10 +122,12 @@ class Matcher(wiring.Component):
         # Which rules hit?
         key = Signal(Key)
         m.d.comb += [
-            key.source.eq(headers.source), key.destination.eq(headers.destination),
+            key.source.eq(headers.source),
+            key.destination.eq(headers.destination),
             key.protocol.eq(headers.protocol),
             key.klass.eq(Cat(headers.kind == Kind.IPV6, headers.has_ports, headers.has_protocol)),
-            key.source_port.eq(headers.source_port), key.destination_port.eq(headers.destination_port),
+            key.source_port.eq(headers.source_port),
+            key.destination_port.eq(headers.destination_port),
         ]
         direction = delay(m, self.i.direction, owner_at, "direction")
         eni_bits = (parameters.enis - 1).bit_length()
@@ -134,8 +140,9 @@ class Matcher(wiring.Component):
 
         # Which session takes it? The session words are read late, beside the last stages of the classifier.
         read_at = hits_at - 2
-        session_address = Cat(delay(m, eni[:eni_bits], read_at - owner_at, "eni_read"),
-                              delay(m, bank, read_at - owner_at, "bank_read"))
+        session_address = Cat(
+            delay(m, eni[:eni_bits], read_at - owner_at, "eni_read"), delay(m, bank, read_at - owner_at, "bank_read")
+        )
         for number in range(parameters.sessions):
             word = self._session_memory(m, number, session_address)
             m.d.comb += choice.i_sessions[number].eq(word)
@@ -145,7 +152,8 @@ class Matcher(wiring.Component):
             choice.i_accepts.eq(classifier.o_accepts),
             choice.i_facts.eq(self._facts(m, owner, eligibility, bank, hits_at)),
             choice.i_terminal_reject.eq(
-                Mux(bank_late, general.flags[1].terminal_reject, general.flags[0].terminal_reject)),
+                Mux(bank_late, general.flags[1].terminal_reject, general.flags[0].terminal_reject)
+            ),
             self.o.eq(choice.o),
             self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid_out")),
         ]
@@ -155,7 +163,9 @@ class Matcher(wiring.Component):
         flow = flow_hash.i.p
         m.d.comb += [
             flow_hash.i.valid.eq(self.i_valid),
-            flow.src.eq(headers.source), flow.dst.eq(headers.destination), flow.ipv6.eq(headers.kind == Kind.IPV6),
+            flow.src.eq(headers.source),
+            flow.dst.eq(headers.destination),
+            flow.ipv6.eq(headers.kind == Kind.IPV6),
             flow.sport.eq(Mux(hashed, headers.source_port, headers.echo)),
             flow.dport.eq(Mux(hashed, headers.destination_port, headers.echo)),
             flow.protocol.eq(Mux(headers.has_protocol, headers.protocol, 0)),
@@ -163,8 +173,9 @@ class Matcher(wiring.Component):
         spread = delay(m, flow_hash.o.p[:16], self.latency - FlowHash.LATENCY - 1, "hash")
         bank_last = delay(m, bank_late, SessionChoice.LATENCY - 1, "bank_last")
         ports = [general.source_port[b] for b in range(2)]
-        m.d.sync += self.o_source_port.eq(Mux(bank_last, ports[1].base | (spread & ports[1].mask),
-                                              ports[0].base | (spread & ports[0].mask)))
+        m.d.sync += self.o_source_port.eq(
+            Mux(bank_last, ports[1].base | (spread & ports[1].mask), ports[0].base | (spread & ports[0].mask))
+        )
         return m
 
     def _session_memory(self, m, number, address):
@@ -172,13 +183,13 @@ class Matcher(wiring.Component):
         parameters = self._parameters
         eni_bits = (parameters.enis - 1).bit_length()
         size = SessionWord.as_shape().size
-        m.submodules[f"sessions_{number}"] = words = memory.Memory(
-            shape=unsigned(size), depth=2 << eni_bits, init=[])
+        m.submodules[f"sessions_{number}"] = words = memory.Memory(shape=unsigned(size), depth=2 << eni_bits, init=[])
         write_port, read_port = words.write_port(), words.read_port()
         m.d.comb += [
-            write_port.en.eq(self.write.enable & (self.write.table == Table.SESSIONS)
-                             & (self.write.index[:2] == number)),
-            write_port.addr.eq(Cat(self.write.index[2:2 + eni_bits], self.write.bank)),
+            write_port.en.eq(
+                self.write.enable & (self.write.table == Table.SESSIONS) & (self.write.index[:2] == number)
+            ),
+            write_port.addr.eq(Cat(self.write.index[2 : 2 + eni_bits], self.write.bank)),
             write_port.data.eq(self.write.data),
             read_port.addr.eq(address),
             read_port.en.eq(1),
@@ -191,13 +202,17 @@ class Matcher(wiring.Component):
         early = Signal(FrameFacts)
         malformed, kind_ip = Signal(), Signal()
         m.d.comb += kind_ip.eq((headers.kind == Kind.IPV4) | (headers.kind == Kind.IPV6))
-        m.d.comb += malformed.eq(headers.malformed | self.i.bad | (self.i.length < MIN_FRAME)
-                                 | (self.i.length > MAX_FRAME))
+        m.d.comb += malformed.eq(
+            headers.malformed | self.i.bad | (self.i.length < MIN_FRAME) | (self.i.length > MAX_FRAME)
+        )
         m.d.comb += [
-            early.length.eq(self.i.length), early.direction.eq(self.i.direction),
+            early.length.eq(self.i.length),
+            early.direction.eq(self.i.direction),
             early.malformed.eq(malformed),
             early.dropped.eq(self.i.drop & (self.i.direction == DirectionCode.INGRESS)),
-            early.fits.eq(self.i.fits), early.ip.eq(kind_ip), early.ipv6.eq(headers.kind == Kind.IPV6),
+            early.fits.eq(self.i.fits),
+            early.ip.eq(kind_ip),
+            early.ipv6.eq(headers.kind == Kind.IPV6),
         ]
         facts = Signal(FrameFacts)
         m.d.comb += [

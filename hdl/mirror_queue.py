@@ -31,16 +31,16 @@ class Decision(data.Struct):
     """The verdict as far as the queue is concerned."""
 
     mirror: 1
-    length: 14          # bytes of the copy
-    slot: 8             # outer header template
+    length: 14  # bytes of the copy
+    slot: 8  # outer header template
     source_port: 16
     outer_ipv6: 1
 
 
 class _ReadState(enum.Enum, shape=2):
     IDLE = 0
-    SUM = 1             # read once for the UDP checksum of an IPv6 outer packet
-    SETTLE = 2          # wait for the sum
+    SUM = 1  # read once for the UDP checksum of an IPv6 outer packet
+    SETTLE = 2  # wait for the sum
     SEND = 3
 
 
@@ -64,23 +64,24 @@ class MirrorQueue(wiring.Component):
     def __init__(self, parameters):
         self._parameters = parameters
         self.depth = parameters.queue_depth // parameters.beat_bytes
-        super().__init__({
-            "i_valid": In(1),
-            "i": In(beat_layout(parameters.width)),
-            "o_end": Out(1),
-            "o_fits": Out(1),
-            "i_decided": In(1),
-            "i_decision": In(Decision),
-            "o_copy": Out(stream.Signature(CopyDescriptor)),
-            "o": Out(packet_signature(parameters.width)),
-        })
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i": In(beat_layout(parameters.width)),
+                "o_end": Out(1),
+                "o_fits": Out(1),
+                "i_decided": In(1),
+                "i_decision": In(Decision),
+                "o_copy": Out(stream.Signature(CopyDescriptor)),
+                "o": Out(packet_signature(parameters.width)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
-        self._pointer = unsigned((self.depth - 1).bit_length() + 1)     # one bit more than an address: full or empty
-        m.submodules.ring = ring = memory.Memory(
-            shape=unsigned(self._parameters.width), depth=self.depth, init=[])
-        tail = Signal(self._pointer)            # everything before it is free
+        self._pointer = unsigned((self.depth - 1).bit_length() + 1)  # one bit more than an address: full or empty
+        m.submodules.ring = ring = memory.Memory(shape=unsigned(self._parameters.width), depth=self.depth, init=[])
+        tail = Signal(self._pointer)  # everything before it is free
         pending = self._write(m, ring, tail)
         copy_done = Signal()
         committed = self._decide(m, pending, tail, copy_done)
@@ -97,7 +98,7 @@ class MirrorQueue(wiring.Component):
         beat = registered(m, self.i, "beat")
         head, start = Signal(self._pointer), Signal(self._pointer)
         first, storing = Signal(init=1), Signal()
-        used = registered(m, (head - tail)[:len(head)], "used")
+        used = registered(m, (head - tail)[: len(head)], "used")
         full = registered(m, used >= self.depth - _FULL_MARGIN, "full")
         self._descriptor_free = Signal()
 
@@ -124,7 +125,7 @@ class MirrorQueue(wiring.Component):
             self.o_fits.eq(store),
         ]
         m.d.comb += [pending.i.valid.eq(pushed), pending.i.payload.eq(entry)]
-        self._kept = Signal()                   # a frame has taken a descriptor
+        self._kept = Signal()  # a frame has taken a descriptor
         m.d.comb += self._kept.eq(pushed & entry.kept)
         return pending
 
@@ -169,15 +170,14 @@ class MirrorQueue(wiring.Component):
         """Read the copies one after the other into a short FIFO in front of the encapsulator."""
         width, beat_bytes = self._parameters.width, self._parameters.beat_bytes
         byte_bits = (beat_bytes - 1).bit_length()
-        m.submodules.read_ahead = ahead = fifo.SyncFIFOBuffered(
-            width=beat_layout(width).size, depth=_READ_AHEAD)
+        m.submodules.read_ahead = ahead = fifo.SyncFIFOBuffered(width=beat_layout(width).size, depth=_READ_AHEAD)
         m.submodules.payload_sum = payload_sum = PayloadSum(width)
         port = ring.read_port()
 
         copy = committed.o.p
         state = Signal(_ReadState)
         start, address = Signal(self._pointer), Signal(self._pointer)
-        beats, left = Signal(14), Signal(14)    # beats of the copy; still to be read
+        beats, left = Signal(14), Signal(14)  # beats of the copy; still to be read
         end_count = Signal(range(beat_bytes + 1))
         descriptor = Signal(CopyDescriptor)
         offered = Signal()
@@ -195,9 +195,13 @@ class MirrorQueue(wiring.Component):
                 with m.If(committed.o.valid & ~offered):
                     m.d.comb += [committed.o.ready.eq(1), self._taken.eq(1), self._taken_start.eq(copy.start)]
                     m.d.sync += [
-                        start.eq(copy.start), address.eq(copy.start), beats.eq(beats_wanted), left.eq(beats_wanted),
+                        start.eq(copy.start),
+                        address.eq(copy.start),
+                        beats.eq(beats_wanted),
+                        left.eq(beats_wanted),
                         end_count.eq((wanted - 1)[:byte_bits] + 1),
-                        descriptor.slot.eq(copy.decision.slot), descriptor.length.eq(wanted),
+                        descriptor.slot.eq(copy.decision.slot),
+                        descriptor.length.eq(wanted),
                         descriptor.source_port.eq(copy.decision.source_port),
                         descriptor.outer6.eq(copy.decision.outer_ipv6),
                     ]
@@ -211,7 +215,10 @@ class MirrorQueue(wiring.Component):
                     m.d.sync += state.eq(_ReadState.SETTLE)
             with m.Case(_ReadState.SETTLE), m.If(payload_sum.done):
                 m.d.sync += [
-                    address.eq(start), left.eq(beats), state.eq(_ReadState.SEND), offered.eq(1),
+                    address.eq(start),
+                    left.eq(beats),
+                    state.eq(_ReadState.SEND),
+                    offered.eq(1),
                     descriptor.payload_sum.eq(payload_sum.sum),
                 ]
             with m.Case(_ReadState.SEND):
@@ -228,12 +235,19 @@ class MirrorQueue(wiring.Component):
         sum_arrives, send_arrives, last_arrives = delay(m, Cat(issue_sum, issue_send, last), 2, "arrives")
         count_arrives = Mux(last_arrives, delay(m, end_count, 2, "end_count_late"), beat_bytes)
         m.d.comb += [
-            payload_sum.data.eq(words), payload_sum.count.eq(count_arrives), payload_sum.last.eq(last_arrives),
+            payload_sum.data.eq(words),
+            payload_sum.count.eq(count_arrives),
+            payload_sum.last.eq(last_arrives),
             payload_sum.valid.eq(sum_arrives),
         ]
         beat = Signal(beat_layout(width))
         m.d.comb += [
-            beat.data.eq(words), beat.count.eq(count_arrives), beat.last.eq(last_arrives),
-            ahead.w_en.eq(send_arrives), ahead.w_data.eq(beat),
-            self.o.valid.eq(ahead.r_rdy), self.o.payload.eq(ahead.r_data), ahead.r_en.eq(self.o.ready),
+            beat.data.eq(words),
+            beat.count.eq(count_arrives),
+            beat.last.eq(last_arrives),
+            ahead.w_en.eq(send_arrives),
+            ahead.w_data.eq(beat),
+            self.o.valid.eq(ahead.r_rdy),
+            self.o.payload.eq(ahead.r_data),
+            ahead.r_en.eq(self.o.ready),
         ]

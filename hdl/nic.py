@@ -54,13 +54,15 @@ class MirrorNic(wiring.Component):
     def __init__(self, parameters):
         self.parameters = parameters
         packets = packet_signature(parameters.width)
-        super().__init__({
-            "i_net": In(packets),
-            "i_host": In(packets),
-            "o_mirror": Out(packets),
-            "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)),
-            "bus": In(RegisterBus()),
-        })
+        super().__init__(
+            {
+                "i_net": In(packets),
+                "i_host": In(packets),
+                "o_mirror": Out(packets),
+                "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)),
+                "bus": In(RegisterBus()),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -173,10 +175,7 @@ class MirrorNic(wiring.Component):
             decision.outer_ipv6.eq(judgement.outer_ipv6),
         ]
         for direction, intake in enumerate(intakes):
-            m.d.comb += [
-                intake.i_decided.eq(valid & (record.direction == direction)),
-                intake.i_decision.eq(decision),
-            ]
+            m.d.comb += [intake.i_decided.eq(valid & (record.direction == direction)), intake.i_decision.eq(decision)]
         m.d.comb += [
             banks.let_go.eq(valid & ~decision.mirror),
             banks.let_go_bank.eq(registered(m, judgement.bank, "let_go_bank")),
@@ -225,7 +224,7 @@ class MirrorNic(wiring.Component):
         m.d.comb += [
             matcher.write.eq(write),
             encapsulator.write_enable.eq(write.enable & (write.table == Table.OUTER)),
-            encapsulator.write_address.eq(Cat(write.index[:4 + slot_bits], write.bank)),
+            encapsulator.write_address.eq(Cat(write.index[: 4 + slot_bits], write.bank)),
             encapsulator.write_data.eq(write.data),
         ]
 

@@ -34,7 +34,7 @@ class EniEntry(data.Struct):
     mac: 48
     valid: 1
     has_resolver: 1
-    resolver: 32        # IPv4, first byte lowest
+    resolver: 32  # IPv4, first byte lowest
 
 
 class GeneralTable(wiring.Component):
@@ -46,21 +46,24 @@ class GeneralTable(wiring.Component):
 
     def __init__(self, parameters):
         self._enis = parameters.enis
-        super().__init__({
-            "write_enable": In(1),
-            "write_bank": In(1),
-            "write_index": In(24),
-            "write_data": In(32),
-            "flags": Out(GeneralFlags).array(2),
-            "source_port": Out(SourcePort).array(2),
-            "enis": Out(EniEntry).array(2, parameters.enis),
-        })
+        super().__init__(
+            {
+                "write_enable": In(1),
+                "write_bank": In(1),
+                "write_index": In(24),
+                "write_data": In(32),
+                "flags": Out(GeneralFlags).array(2),
+                "source_port": Out(SourcePort).array(2),
+                "enis": Out(EniEntry).array(2, parameters.enis),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         word = registered(m, self.write_data, "word")
-        high = data.View(EniHigh, word[:EniHigh.as_shape().size])
+        high = data.View(EniHigh, word[: EniHigh.as_shape().size])
         for bank in range(2):
+
             def written(index, bank=bank):
                 """The word for this index is at hand: decoded a clock ahead, the compare is wide."""
                 hit = self.write_enable & (self.write_bank == bank) & (self.write_index == index)
@@ -77,7 +80,8 @@ class GeneralTable(wiring.Component):
                     m.d.sync += entry.mac[:32].eq(word)
                 with m.If(written(base + 1)):
                     m.d.sync += [
-                        entry.mac[32:].eq(high.mac), entry.valid.eq(high.valid),
+                        entry.mac[32:].eq(high.mac),
+                        entry.valid.eq(high.valid),
                         entry.has_resolver.eq(high.has_resolver),
                     ]
                 with m.If(written(base + 2)):
@@ -96,15 +100,17 @@ class OwnerLookup(wiring.Component):
 
     def __init__(self, parameters):
         self._enis = parameters.enis
-        super().__init__({
-            "i_mac": In(48),
-            "i_group": In(1),
-            "i_bank": In(1),
-            "flags": In(GeneralFlags).array(2),
-            "enis": In(EniEntry).array(2, parameters.enis),
-            "o_owned": Out(1),
-            "o_eni": Out(range(max(2, parameters.enis))),
-        })
+        super().__init__(
+            {
+                "i_mac": In(48),
+                "i_group": In(1),
+                "i_bank": In(1),
+                "flags": In(GeneralFlags).array(2),
+                "enis": In(EniEntry).array(2, parameters.enis),
+                "o_owned": Out(1),
+                "o_eni": Out(range(max(2, parameters.enis))),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -119,13 +125,14 @@ class OwnerLookup(wiring.Component):
             pieces = Signal(48 // _PIECE, name=f"pieces_{number}")
             used = Signal(name=f"used_{number}")
             m.d.sync += [
-                pieces.eq(Cat(mac.word_select(i, _PIECE) == self.i_mac.word_select(i, _PIECE)
-                              for i in range(len(pieces)))),
+                pieces.eq(
+                    Cat(mac.word_select(i, _PIECE) == self.i_mac.word_select(i, _PIECE) for i in range(len(pieces)))
+                ),
                 used.eq(Mux(self.i_bank, self.enis[1][number].valid, self.enis[0][number].valid)),
             ]
             m.d.sync += equal[number].eq(pieces.all() & used)
         group = delay(m, self.i_group, 2, "group")
-        lowest = equal & ~(equal - 1)[:self._enis]
+        lowest = equal & ~(equal - 1)[: self._enis]
         number = reduce(or_, (Mux(lowest[n], n, 0) for n in range(self._enis)))
         m.d.sync += [
             self.o_owned.eq(Mux(group, 0, equal.any()) | delay(m, orphans, 1, "orphans_late")),

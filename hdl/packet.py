@@ -33,13 +33,7 @@ def beat_layout(width):
     drop    valid with ``last``: a security group or network ACL dropped the frame
     """
     check_width(width)
-    return data.StructLayout({
-        "data": width,
-        "count": range(width // 8 + 1),
-        "last": 1,
-        "bad": 1,
-        "drop": 1,
-    })
+    return data.StructLayout({"data": width, "count": range(width // 8 + 1), "last": 1, "bad": 1, "drop": 1})
 
 
 def packet_signature(width):

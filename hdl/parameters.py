@@ -50,7 +50,8 @@ class NicParameters:
         if self.queue_depth < 16384 or self.queue_depth & (self.queue_depth - 1):
             raise ValueError(
                 f"queue_depth must be a power of two of at least 16384 bytes (one {MAX_FRAME}-byte frame and "
-                f"room for the next), not {self.queue_depth!r}")
+                f"room for the next), not {self.queue_depth!r}"
+            )
         if self.lookup_clocks not in (1, 2, 4, 8):
             raise ValueError(f"lookup_clocks must be 1, 2, 4 or 8, not {self.lookup_clocks!r}")
         if not isinstance(self.hash_key, bytes) or len(self.hash_key) != 40:

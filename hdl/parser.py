@@ -48,10 +48,10 @@ class Headers(data.Struct):
     protocol and echo identifier are numbers.
     """
 
-    mac: 48            # the address that names the owner: destination (ingress) or source (egress)
-    group: 1           # the destination address is multicast or broadcast
+    mac: 48  # the address that names the owner: destination (ingress) or source (egress)
+    group: 1  # the destination address is multicast or broadcast
     kind: Kind
-    malformed: 1       # IP header wrong or cut off
+    malformed: 1  # IP header wrong or cut off
     source: 128
     destination: 128
     protocol: 8
@@ -60,34 +60,34 @@ class Headers(data.Struct):
     destination_port: 16
     has_ports: 1
     fragment: 1
-    echo: 16           # ICMP echo identifier, 0 where there is none
+    echo: 16  # ICMP echo identifier, 0 where there is none
 
 
 class Next(enum.Enum, shape=3):
     """What a protocol or next-header number means to the parser."""
 
     OTHER = 0
-    PORTS = 1          # TCP, UDP
+    PORTS = 1  # TCP, UDP
     ICMP = 2
     ICMPV6 = 3
-    EXTENSION = 4      # length in units of eight bytes
-    AH = 5             # length in units of four bytes
+    EXTENSION = 4  # length in units of eight bytes
+    AH = 5  # length in units of four bytes
     FRAGMENT = 6
 
 
 class State(enum.Enum, shape=4):
     """Position in the frame: what the next four bytes are."""
 
-    MAC_START = 0      # (two bytes before the frame,) destination 0-1
-    MAC_MIDDLE = 1     # destination 2-5
-    MAC_END = 2        # source 0-3
-    TYPE = 3           # source 4-5, or tag control information; ethertype
-    IPV4 = 4           # fixed header, five words
+    MAC_START = 0  # (two bytes before the frame,) destination 0-1
+    MAC_MIDDLE = 1  # destination 2-5
+    MAC_END = 2  # source 0-3
+    TYPE = 3  # source 4-5, or tag control information; ethertype
+    IPV4 = 4  # fixed header, five words
     OPTIONS = 5
-    IPV6 = 6           # fixed header, ten words
-    EXTENSION = 7      # first word of an extension header
-    SKIP = 8           # the rest of it
-    PORTS = 9          # first word of TCP, UDP, ICMP
+    IPV6 = 6  # fixed header, ten words
+    EXTENSION = 7  # first word of an extension header
+    SKIP = 8  # the rest of it
+    PORTS = 9  # first word of TCP, UDP, ICMP
     DONE = 10
 
 
@@ -169,33 +169,31 @@ class WordParser(wiring.Component):
             raise ValueError(f"extension_headers must be 1 to 15, not {extension_headers!r}")
         self._egress = bool(egress)
         self._extension_headers = extension_headers
-        super().__init__({
-            "i": In(stream.Signature(_word_layout())),
-            "o": Out(stream.Signature(Headers)),
-            "done": Out(1),
-        })
+        super().__init__(
+            {"i": In(stream.Signature(_word_layout())), "o": Out(stream.Signature(Headers)), "done": Out(1)}
+        )
 
     def elaborate(self, platform):
         m = Module()
         advance = Signal()
 
         # Stage 1: align by two bytes and classify everything that could be a type field.
-        half = Signal(16)                       # bytes 2-3 of the previous word
+        half = Signal(16)  # bytes 2-3 of the previous word
         view = Signal(32)
-        lookahead = Signal(16)                  # the two bytes behind the view
+        lookahead = Signal(16)  # the two bytes behind the view
         valid = Signal()
-        complete = Signal()                     # all four bytes of the view are in the frame
-        followed = Signal()                     # and the two behind it
+        complete = Signal()  # all four bytes of the view are in the frame
+        followed = Signal()  # and the two behind it
         last = Signal()
         aligned = Cat(half, self.i.p.data[:16])
         type_kind = Signal(Kind)
         type_is_tag = Signal()
-        first_kind = Signal(Next)               # byte 0 of the view as a next-header number
-        protocol_kind = Signal(Next)            # byte 1 (IPv4) ...
-        third_kind = Signal(Next)               # ... and byte 2 (IPv6)
-        sound_v4 = Signal()                     # byte 0 opens an IPv4 header: version 4, at least five words
+        first_kind = Signal(Next)  # byte 0 of the view as a next-header number
+        protocol_kind = Signal(Next)  # byte 1 (IPv4) ...
+        third_kind = Signal(Next)  # ... and byte 2 (IPv6)
+        sound_v4 = Signal()  # byte 0 opens an IPv4 header: version 4, at least five words
         sound_v6 = Signal()
-        echo_v4 = Signal()                      # byte 0 as an ICMP type
+        echo_v4 = Signal()  # byte 0 as an ICMP type
         echo_v6 = Signal()
         more_fragments = Signal()
         offset_v4 = Signal()
@@ -242,23 +240,25 @@ class WordParser(wiring.Component):
         # put away a clock later, by one flag per field.
         state = Signal(State)
         facts = Signal(Facts)
-        following = Signal(Next)                # what comes behind the header being read
+        following = Signal(Next)  # what comes behind the header being read
         tags = Signal(range(3))
-        word = Signal(range(10))                # word of the fixed IP header
-        options = Signal(4)                     # option words left
-        skip = Signal(10)                       # extension-header words left
+        word = Signal(range(10))  # word of the fixed IP header
+        options = Signal(4)  # option words left
+        skip = Signal(10)  # extension-header words left
         headers_read = Signal(range(16))
         past_bound = Signal()
-        fragment_behind = Signal()              # not a first fragment: no ports behind this header
-        finish = Signal()                       # the frame's last word has been taken
-        field = Signal(Fields)                  # what the bytes of the view are
+        fragment_behind = Signal()  # not a first fragment: no ports behind this header
+        finish = Signal()  # the frame's last word has been taken
+        field = Signal(Fields)  # what the bytes of the view are
 
         def behind(kind):
             """The state that reads what stands behind an IP or extension header."""
             payload = (kind == Next.PORTS) | Mux(facts.kind == Kind.IPV6, kind == Next.ICMPV6, kind == Next.ICMP)
-            return Mux(_is_extension(kind) & (facts.kind == Kind.IPV6),
-                       Mux(past_bound, State.DONE, State.EXTENSION),
-                       Mux(payload & ~fragment_behind, State.PORTS, State.DONE))
+            return Mux(
+                _is_extension(kind) & (facts.kind == Kind.IPV6),
+                Mux(past_bound, State.DONE, State.EXTENSION),
+                Mux(payload & ~fragment_behind, State.PORTS, State.DONE),
+            )
 
         step = Signal()
         m.d.comb += step.eq(valid & advance & complete)
@@ -267,7 +267,12 @@ class WordParser(wiring.Component):
         # What is passed on is cleared in the same clock, in which the next frame's first word may already come.
         with m.If(finish & advance):
             m.d.sync += [
-                facts.eq(0), tags.eq(0), word.eq(0), headers_read.eq(0), past_bound.eq(0), fragment_behind.eq(0),
+                facts.eq(0),
+                tags.eq(0),
+                word.eq(0),
+                headers_read.eq(0),
+                past_bound.eq(0),
+                fragment_behind.eq(0),
             ]
         with m.If(step), m.Switch(state):
             with m.Case(State.MAC_START):
@@ -351,7 +356,7 @@ class WordParser(wiring.Component):
                 with m.Elif(following == Next.AH):
                     m.d.sync += skip.eq(view[8:16] + 1)
                 with m.Else():
-                    m.d.sync += skip.eq(Cat(1, view[8:16]))    # 2 * (length + 1) words less the first
+                    m.d.sync += skip.eq(Cat(1, view[8:16]))  # 2 * (length + 1) words less the first
             with m.Case(State.SKIP):
                 m.d.sync += skip.eq(skip - 1)
                 with m.If(skip == 1):
@@ -464,20 +469,14 @@ class _Serializer(wiring.Component):
 
     def __init__(self, width):
         self._width = width
-        super().__init__({
-            "i": In(packet_signature(width)),
-            "o": Out(stream.Signature(_word_layout())),
-            "skip": In(1),
-        })
+        super().__init__({"i": In(packet_signature(width)), "o": Out(stream.Signature(_word_layout())), "skip": In(1)})
 
     def elaborate(self, platform):
         m = Module()
         layout = self.i.p.shape()
         buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.DEPTH)
         m.submodules.buffer = buffer
-        m.d.comb += [
-            buffer.w_data.eq(self.i.payload), buffer.w_en.eq(self.i.valid), self.i.ready.eq(buffer.w_rdy),
-        ]
+        m.d.comb += [buffer.w_data.eq(self.i.payload), buffer.w_en.eq(self.i.valid), self.i.ready.eq(buffer.w_rdy)]
         beat = data.View(layout, buffer.r_data)
         words = self._width // 32
         index = Signal(range(words))
@@ -536,8 +535,8 @@ class ParserBank(wiring.Component):
             feeders.append(feeder)
             parsers.append(parser)
 
-        dealt = Signal(range(self.lanes))       # the lane that takes the current frame
-        due = Signal(range(self.lanes))         # the lane whose answer comes next
+        dealt = Signal(range(self.lanes))  # the lane that takes the current frame
+        due = Signal(range(self.lanes))  # the lane whose answer comes next
         m.d.comb += self.i.ready.eq(Array(feeder.i.ready for feeder in feeders)[dealt])
         m.d.comb += self.o.valid.eq(Array(parser.o.valid for parser in parsers)[due])
         m.d.comb += self.o.payload.eq(Array(parser.o.payload.as_value() for parser in parsers)[due])

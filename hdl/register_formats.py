@@ -20,16 +20,29 @@ def render(format, registers=REGISTERS):
 
 
 def _markdown(registers):
-    lines = [f"# Registers: {registers.description}", "",
-             "32 bits each, byte addresses. Addresses not listed read as 0 and ignore writes.", "",
-             "| address | register | access | after reset | |", "|---|---|---|---|---|"]
+    lines = [
+        f"# Registers: {registers.description}",
+        "",
+        "32 bits each, byte addresses. Addresses not listed read as 0 and ignore writes.",
+        "",
+        "| address | register | access | after reset | |",
+        "|---|---|---|---|---|",
+    ]
     for register in registers:
-        lines.append(f"| `{register.address:#05x}` | [{register.name}](#{register.name.lower()}) | "
-                     f"{register.access.value} | {_reset(register, 10)} | {register.description} |")
+        lines.append(
+            f"| `{register.address:#05x}` | [{register.name}](#{register.name.lower()}) | "
+            f"{register.access.value} | {_reset(register, 10)} | {register.description} |"
+        )
     for register in registers:
-        lines += ["", f"## {register.name}", "",
-                  f"`{register.address:#05x}`, {_ACCESS_WORDS[register.access]}. {register.description}", "",
-                  "| bits | field | after reset | |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"## {register.name}",
+            "",
+            f"`{register.address:#05x}`, {_ACCESS_WORDS[register.access]}. {register.description}",
+            "",
+            "| bits | field | after reset | |",
+            "|---|---|---|---|",
+        ]
         for field in reversed(register.fields):
             values = "; ".join(f"{value} = {name}" for name, value in field.values.items())
             text = f"{field.description}: {values}" if values else field.description
@@ -48,44 +61,72 @@ def _bits(field):
 def _c(registers):
     prefix = registers.name.upper()
     guard = f"{prefix}_REGISTERS_H"
-    lines = [f"/* Registers of the {registers.description}: byte addresses, field shifts and masks. */",
-             f"#ifndef {guard}", f"#define {guard}"]
+    lines = [
+        f"/* Registers of the {registers.description}: byte addresses, field shifts and masks. */",
+        f"#ifndef {guard}",
+        f"#define {guard}",
+    ]
     for register in registers:
-        lines += ["", f"/* {register.description} ({_ACCESS_WORDS[register.access]}) */",
-                  f"#define {prefix}_{register.name} 0x{register.address:03x}u"]
+        lines += [
+            "",
+            f"/* {register.description} ({_ACCESS_WORDS[register.access]}) */",
+            f"#define {prefix}_{register.name} 0x{register.address:03x}u",
+        ]
         if register.reset is not None:
             lines.append(f"#define {prefix}_{register.name}_RESET 0x{register.reset:08x}u")
         for field in register.fields:
             name = f"{prefix}_{register.name}_{field.name.upper()}"
-            lines += [f"#define {name}_SHIFT {field.lsb}u  /* {field.description} */",
-                      f"#define {name}_MASK 0x{field.mask:08x}u"]
+            lines += [
+                f"#define {name}_SHIFT {field.lsb}u  /* {field.description} */",
+                f"#define {name}_MASK 0x{field.mask:08x}u",
+            ]
             lines += [f"#define {name}_{key.upper()} {value}u" for key, value in field.values.items()]
     return "\n".join([*lines, "", f"#endif /* {guard} */"]) + "\n"
 
 
 def _json(registers):
     def field_data(field):
-        return {"name": field.name, "lsb": field.lsb, "msb": field.msb, "reset": field.reset,
-                "description": field.description, "values": field.values}
+        return {
+            "name": field.name,
+            "lsb": field.lsb,
+            "msb": field.msb,
+            "reset": field.reset,
+            "description": field.description,
+            "values": field.values,
+        }
 
-    return json.dumps({
-        "name": registers.name,
-        "description": registers.description,
-        "registers": [{
-            "name": register.name,
-            "address": register.address,
-            "access": register.access.value,
-            "reset": register.reset,
-            "description": register.description,
-            "fields": [field_data(field) for field in register.fields],
-        } for register in registers],
-    }, indent=2) + "\n"
+    return (
+        json.dumps(
+            {
+                "name": registers.name,
+                "description": registers.description,
+                "registers": [
+                    {
+                        "name": register.name,
+                        "address": register.address,
+                        "access": register.access.value,
+                        "reset": register.reset,
+                        "description": register.description,
+                        "fields": [field_data(field) for field in register.fields],
+                    }
+                    for register in registers
+                ],
+            },
+            indent=2,
+        )
+        + "\n"
+    )
 
 
 def _rdl(registers):
-    lines = [f"addrmap {registers.name} {{", f'    name = "{_escape(registers.description)}";',
-             "    default regwidth = 32;", "    default accesswidth = 32;", "    addressing = regalign;",
-             "    littleendian;"]
+    lines = [
+        f"addrmap {registers.name} {{",
+        f'    name = "{_escape(registers.description)}";',
+        "    default regwidth = 32;",
+        "    default accesswidth = 32;",
+        "    addressing = regalign;",
+        "    littleendian;",
+    ]
     enums = [(register, field) for register in registers for field in register.fields if field.values]
     for register, field in enums:
         lines.append(f"    enum {_enum_name(register, field)} {{")
@@ -97,9 +138,12 @@ def _rdl(registers):
         for field in register.fields:
             reset = "" if field.reset is None else f" = {field.width}'h{field.reset:x}"
             encode = f" encode = {_enum_name(register, field)};" if field.values else ""
-            lines += ["        field {", f'            desc = "{_escape(field.description)}";',
-                      f"            {access}{encode}",
-                      f"        }} {field.name}[{field.msb}:{field.lsb}]{reset};"]
+            lines += [
+                "        field {",
+                f'            desc = "{_escape(field.description)}";',
+                f"            {access}{encode}",
+                f"        }} {field.name}[{field.msb}:{field.lsb}]{reset};",
+            ]
         lines.append(f"    }} {register.name} @ {register.address:#05x};")
     return "\n".join([*lines, "};"]) + "\n"
 

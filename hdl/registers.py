@@ -12,8 +12,17 @@ from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["ADDRESS_BITS", "REGISTERS", "VERSION", "Access", "Field", "Register", "RegisterBus",
-           "RegisterFile", "RegisterMap"]
+__all__ = [
+    "ADDRESS_BITS",
+    "REGISTERS",
+    "VERSION",
+    "Access",
+    "Field",
+    "Register",
+    "RegisterBus",
+    "RegisterFile",
+    "RegisterMap",
+]
 
 ADDRESS_BITS = 12
 """Byte address bits of the register bus."""
@@ -87,8 +96,9 @@ class Register:
         if not _REGISTER_NAME.fullmatch(name):
             raise ValueError(f"register name {name!r} must be upper-case letters, digits and underscores")
         if not 0 <= address < 1 << ADDRESS_BITS or address % WORD_BYTES:
-            raise ValueError(f"register {name}: address {address:#x} must be a multiple of {WORD_BYTES} "
-                             f"below {1 << ADDRESS_BITS:#x}")
+            raise ValueError(
+                f"register {name}: address {address:#x} must be a multiple of {WORD_BYTES} below {1 << ADDRESS_BITS:#x}"
+            )
         if not description:
             raise ValueError(f"register {name} needs a description")
         if not fields:
@@ -117,8 +127,7 @@ class Register:
     @property
     def layout(self):
         """The register as an Amaranth layout, 32 bits, each field at its place."""
-        return data.FlexibleLayout(WORD_BITS, {
-            field.name: data.Field(field.width, field.lsb) for field in self.fields})
+        return data.FlexibleLayout(WORD_BITS, {field.name: data.Field(field.width, field.lsb) for field in self.fields})
 
     def field(self, name):
         """The field of this name; ValueError names the choices."""
@@ -132,8 +141,7 @@ class Register:
         """The word that holds these field values; fields not named have their reset value, or 0."""
         for name in values:
             self.field(name)
-        return sum(field.check(values.get(field.name, field.reset or 0)) << field.lsb
-                   for field in self.fields)
+        return sum(field.check(values.get(field.name, field.reset or 0)) << field.lsb for field in self.fields)
 
     def unpack(self, word):
         """Field values of a word, {name: value}; bits outside all fields are ignored."""
@@ -153,8 +161,9 @@ class RegisterMap:
         taken = {}
         for register in sorted(registers, key=lambda register: register.address):
             if register.address in taken:
-                raise ValueError(f"registers {taken[register.address]} and {register.name} share address "
-                                 f"{register.address:#05x}")
+                raise ValueError(
+                    f"registers {taken[register.address]} and {register.name} share address {register.address:#05x}"
+                )
             if register.name in self._registers:
                 raise ValueError(f"two registers are named {register.name}")
             taken[register.address] = register.name
@@ -191,57 +200,117 @@ def _counter(name, address, description):
     return Register(name, address, RO, description, [Field("value", 31, 0, "part of the counter")])
 
 
-REGISTERS = RegisterMap("halfsilver", "Halfsilver mirror NIC", [
-    Register("ID", 0x000, RO, "Says that this is a Halfsilver core.", [
-        Field("value", 31, 0, "the letters HSM1", reset=0x48534D31),
-    ]),
-    Register("VERSION", 0x004, RO, "Version of the gateware.", [
-        Field("major", 23, 16, "changes when a driver has to change", reset=VERSION[0]),
-        Field("minor", 15, 8, "changes when something is added", reset=VERSION[1]),
-        Field("patch", 7, 0, "changes when something is repaired", reset=VERSION[2]),
-    ]),
-    Register("SHAPE", 0x008, RO, "What the core was built for.", [
-        Field("width", 10, 0, "data width in bits", reset=None),
-        Field("enis", 20, 16, "network interfaces (ENIs)", reset=None),
-        Field("sessions", 25, 24, "sessions per ENI", reset=None),
-    ]),
-    Register("RULES", 0x00C, RO, "Shape of the rule tables.", [
-        Field("rules", 3, 0, "rules per filter and direction", reset=None),
-        Field("extension_headers", 11, 8, "IPv6 extension headers the parser reads", reset=None),
-        Field("chunk_bits", 19, 16, "key bits per lookup", reset=None),
-        Field("lookup_clocks", 27, 24, "clock cycles per lookup", reset=None),
-    ]),
-    Register("QUEUE", 0x010, RO, "Copy buffer.", [
-        Field("depth", 31, 0, "bytes per direction", reset=None),
-    ]),
-    Register("STATUS", 0x014, RO, "State of the rule set.", [
-        Field("shadow_busy", 0, 0, "copies of the previous rule set still leave; table writes are refused"),
-        Field("active_bank", 1, 1, "bank that judges frames; the host writes the other one"),
-        Field("generation", 31, 16, "of the active rule set: 0 after reset, each commit adds 1, wraps"),
-    ]),
-    Register("COMMIT", 0x018, WO, "Swaps shadow and active tables between two frames; generation + 1.", [
-        Field("go", 0, 0, "write 1 to commit"),
-    ]),
-    Register("REFUSED_WRITES", 0x01C, RO, "Table writes refused because the shadow bank was in use.", [
-        Field("count", 15, 0, "refused writes since reset"),
-    ]),
-    Register("TABLE_ADDRESS", 0x020, RW, "Where the next TABLE_DATA goes; each write adds 1 to index.", [
-        Field("index", 23, 0, "word in the table"),
-        Field("table", 29, 28, "which table", values={"lookup": 0, "session": 1, "outer": 2, "general": 3}),
-    ], hardware_writable=True),
-    Register("TABLE_DATA", 0x024, WO, "Writes a word of the shadow bank at TABLE_ADDRESS.", [
-        Field("value", 31, 0, "the word"),
-    ]),
-    Register("COUNTER_ADDRESS", 0x030, RW, "A write shows that counter in the next four registers.", [
-        Field("index", 15, 0, "counter: direction*16 + verdict; or ENI*4 + session; or ((direction*ENIs + "
-                              "ENI)*4 + session)*16 + rule, with ENIs rounded up to a power of two"),
-        Field("group", 29, 28, "which counters", values={"verdict": 0, "session": 1, "rule": 2}),
-    ]),
-    _counter("COUNTER_FRAMES_LOW", 0x034, "Frames of the snapshot, bits 31 to 0."),
-    _counter("COUNTER_FRAMES_HIGH", 0x038, "Frames of the snapshot, bits 63 to 32."),
-    _counter("COUNTER_BYTES_LOW", 0x03C, "Bytes of the snapshot, bits 31 to 0."),
-    _counter("COUNTER_BYTES_HIGH", 0x040, "Bytes of the snapshot, bits 63 to 32."),
-])
+REGISTERS = RegisterMap(
+    "halfsilver",
+    "Halfsilver mirror NIC",
+    [
+        Register(
+            "ID",
+            0x000,
+            RO,
+            "Says that this is a Halfsilver core.",
+            [Field("value", 31, 0, "the letters HSM1", reset=0x48534D31)],
+        ),
+        Register(
+            "VERSION",
+            0x004,
+            RO,
+            "Version of the gateware.",
+            [
+                Field("major", 23, 16, "changes when a driver has to change", reset=VERSION[0]),
+                Field("minor", 15, 8, "changes when something is added", reset=VERSION[1]),
+                Field("patch", 7, 0, "changes when something is repaired", reset=VERSION[2]),
+            ],
+        ),
+        Register(
+            "SHAPE",
+            0x008,
+            RO,
+            "What the core was built for.",
+            [
+                Field("width", 10, 0, "data width in bits", reset=None),
+                Field("enis", 20, 16, "network interfaces (ENIs)", reset=None),
+                Field("sessions", 25, 24, "sessions per ENI", reset=None),
+            ],
+        ),
+        Register(
+            "RULES",
+            0x00C,
+            RO,
+            "Shape of the rule tables.",
+            [
+                Field("rules", 3, 0, "rules per filter and direction", reset=None),
+                Field("extension_headers", 11, 8, "IPv6 extension headers the parser reads", reset=None),
+                Field("chunk_bits", 19, 16, "key bits per lookup", reset=None),
+                Field("lookup_clocks", 27, 24, "clock cycles per lookup", reset=None),
+            ],
+        ),
+        Register("QUEUE", 0x010, RO, "Copy buffer.", [Field("depth", 31, 0, "bytes per direction", reset=None)]),
+        Register(
+            "STATUS",
+            0x014,
+            RO,
+            "State of the rule set.",
+            [
+                Field("shadow_busy", 0, 0, "copies of the previous rule set still leave; table writes are refused"),
+                Field("active_bank", 1, 1, "bank that judges frames; the host writes the other one"),
+                Field("generation", 31, 16, "of the active rule set: 0 after reset, each commit adds 1, wraps"),
+            ],
+        ),
+        Register(
+            "COMMIT",
+            0x018,
+            WO,
+            "Swaps shadow and active tables between two frames; generation + 1.",
+            [Field("go", 0, 0, "write 1 to commit")],
+        ),
+        Register(
+            "REFUSED_WRITES",
+            0x01C,
+            RO,
+            "Table writes refused because the shadow bank was in use.",
+            [Field("count", 15, 0, "refused writes since reset")],
+        ),
+        Register(
+            "TABLE_ADDRESS",
+            0x020,
+            RW,
+            "Where the next TABLE_DATA goes; each write adds 1 to index.",
+            [
+                Field("index", 23, 0, "word in the table"),
+                Field("table", 29, 28, "which table", values={"lookup": 0, "session": 1, "outer": 2, "general": 3}),
+            ],
+            hardware_writable=True,
+        ),
+        Register(
+            "TABLE_DATA",
+            0x024,
+            WO,
+            "Writes a word of the shadow bank at TABLE_ADDRESS.",
+            [Field("value", 31, 0, "the word")],
+        ),
+        Register(
+            "COUNTER_ADDRESS",
+            0x030,
+            RW,
+            "A write shows that counter in the next four registers.",
+            [
+                Field(
+                    "index",
+                    15,
+                    0,
+                    "counter: direction*16 + verdict; or ENI*4 + session; or ((direction*ENIs + "
+                    "ENI)*4 + session)*16 + rule, with ENIs rounded up to a power of two",
+                ),
+                Field("group", 29, 28, "which counters", values={"verdict": 0, "session": 1, "rule": 2}),
+            ],
+        ),
+        _counter("COUNTER_FRAMES_LOW", 0x034, "Frames of the snapshot, bits 31 to 0."),
+        _counter("COUNTER_FRAMES_HIGH", 0x038, "Frames of the snapshot, bits 63 to 32."),
+        _counter("COUNTER_BYTES_LOW", 0x03C, "Bytes of the snapshot, bits 31 to 0."),
+        _counter("COUNTER_BYTES_HIGH", 0x040, "Bytes of the snapshot, bits 63 to 32."),
+    ],
+)
 
 
 class RegisterBus(wiring.Signature):
@@ -253,14 +322,16 @@ class RegisterBus(wiring.Signature):
     """
 
     def __init__(self):
-        super().__init__({
-            "address": Out(ADDRESS_BITS),
-            "write": Out(1),
-            "write_data": Out(WORD_BITS),
-            "read": Out(1),
-            "read_data": In(WORD_BITS),
-            "read_valid": In(1),
-        })
+        super().__init__(
+            {
+                "address": Out(ADDRESS_BITS),
+                "write": Out(1),
+                "write_data": Out(WORD_BITS),
+                "read": Out(1),
+                "read_data": In(WORD_BITS),
+                "read_valid": In(1),
+            }
+        )
 
 
 class RegisterFile(wiring.Component):
@@ -339,7 +410,4 @@ class RegisterFile(wiring.Component):
             prefix = "r" if register.access is Access.RO else "w"
             value = getattr(self, f"{prefix}_{name}").as_value() & register.mask
             word = word | (value & selected.replicate(WORD_BITS))
-        m.d.sync += [
-            self.bus.read_data.eq(word),
-            self.bus.read_valid.eq(answer),
-        ]
+        m.d.sync += [self.bus.read_data.eq(word), self.bus.read_valid.eq(answer)]

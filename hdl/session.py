@@ -27,10 +27,10 @@ class FrameFacts(data.Struct):
 
     length: 16
     direction: DirectionCode
-    bank: 1             # the table bank that judges it
-    malformed: 1        # too short, too long, flagged by the MAC, or a broken IP header
-    dropped: 1          # by a security group, ingress only
-    fits: 1             # the whole frame is in the mirror queue
+    bank: 1  # the table bank that judges it
+    malformed: 1  # too short, too long, flagged by the MAC, or a broken IP header
+    dropped: 1  # by a security group, ingress only
+    fits: 1  # the whole frame is in the mirror queue
     owned: 1
     eni: 4
     service: ServiceCode
@@ -49,7 +49,7 @@ class Judgement(data.Struct):
     session: 8
     rule: 8
     length: 16
-    octets: 16          # copied, or would have been (congested), or the frame's length
+    octets: 16  # copied, or would have been (congested), or the frame's length
     mirrored: 1
     outer_ipv6: 1
 
@@ -66,14 +66,16 @@ class SessionChoice(wiring.Component):
     def __init__(self, parameters):
         self._sessions, self._rules = parameters.sessions, parameters.rules
         slots = parameters.rule_slots
-        super().__init__({
-            "i_hits": In(slots),
-            "i_accepts": In(slots),
-            "i_sessions": In(SessionWord).array(self._sessions),
-            "i_facts": In(FrameFacts),
-            "i_terminal_reject": In(1),
-            "o": Out(Judgement),
-        })
+        super().__init__(
+            {
+                "i_hits": In(slots),
+                "i_accepts": In(slots),
+                "i_sessions": In(SessionWord).array(self._sessions),
+                "i_facts": In(FrameFacts),
+                "i_terminal_reject": In(1),
+                "o": Out(Judgement),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -83,10 +85,10 @@ class SessionChoice(wiring.Component):
         # Clocks 1 and 2: the first matching rule of each session, its number and its action.
         accepts, rejects, numbers = [], [], []
         for s in sessions:
-            hits = self.i_hits[s * rules:(s + 1) * rules]
+            hits = self.i_hits[s * rules : (s + 1) * rules]
             first = Signal(rules, name=f"first_{s}")
             m.d.sync += first.eq(hits & ~(hits - 1)[:rules])
-            actions = delay(m, self.i_accepts[s * rules:(s + 1) * rules], 1, f"actions_{s}")
+            actions = delay(m, self.i_accepts[s * rules : (s + 1) * rules], 1, f"actions_{s}")
             accept, reject = Signal(name=f"accept_{s}"), Signal(name=f"reject_{s}")
             number = Signal(range(max(2, rules)), name=f"rule_{s}")
             m.d.sync += [
@@ -119,7 +121,7 @@ class SessionChoice(wiring.Component):
             claimed.eq(claim.any()),
             refused.eq(refuse.any()),
             any_session.eq(reduce(or_, (word.valid for word in words))),
-            named.eq(Mux(claim.any(), claim & ~(claim - 1)[:len(claim)], refuse & ~(refuse - 1)[:len(refuse)])),
+            named.eq(Mux(claim.any(), claim & ~(claim - 1)[: len(claim)], refuse & ~(refuse - 1)[: len(refuse)])),
         ]
 
         # Clock 4: what the named session says of this frame, and the verdict.
@@ -158,9 +160,11 @@ class SessionChoice(wiring.Component):
             m.d.sync += verdict.eq(VerdictCode.NOT_IP)
         with m.Elif(claimed):
             m.d.sync += [
-                verdict.eq(Mux(~up, VerdictCode.TARGET_DOWN,
-                               Mux(facts.fits, VerdictCode.MIRRORED, VerdictCode.CONGESTED))),
-                names_service.eq(is_dns), names_session.eq(1),
+                verdict.eq(
+                    Mux(~up, VerdictCode.TARGET_DOWN, Mux(facts.fits, VerdictCode.MIRRORED, VerdictCode.CONGESTED))
+                ),
+                names_service.eq(is_dns),
+                names_session.eq(1),
             ]
         with m.Elif(refused):
             m.d.sync += [verdict.eq(VerdictCode.REJECTED), names_session.eq(1)]

@@ -15,8 +15,10 @@ def put_to_sleep(m, name, block, busy, clocks):
     ``busy`` comes from registers. What the block does on its own, without ``busy``, must be over by then. The enable
     is taken over by the falling edge, so that the clock has no glitch.
     """
-    m.domains += [ClockDomain(name, local=True, reset_less=True),
-                  ClockDomain(f"{name}_fall", local=True, clk_edge="neg", reset_less=True)]
+    m.domains += [
+        ClockDomain(name, local=True, reset_less=True),
+        ClockDomain(f"{name}_fall", local=True, clk_edge="neg", reset_less=True),
+    ]
     left = Signal(range(clocks + 1), name=f"{name}_left")
     awake = Signal(name=f"{name}_awake")
     with m.If(busy):
@@ -24,8 +26,5 @@ def put_to_sleep(m, name, block, busy, clocks):
     with m.Elif(left != 0):
         m.d.sync += left.eq(left - 1)
     m.d[f"{name}_fall"] += awake.eq(busy | (left != 0))
-    m.d.comb += [
-        ClockSignal(f"{name}_fall").eq(ClockSignal()),
-        ClockSignal(name).eq(ClockSignal() & awake),
-    ]
+    m.d.comb += [ClockSignal(f"{name}_fall").eq(ClockSignal()), ClockSignal(name).eq(ClockSignal() & awake)]
     m.submodules[name] = DomainRenamer(name)(block)

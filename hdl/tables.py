@@ -6,8 +6,17 @@ bank, a commit swaps them.
 
 from amaranth.lib import data, enum
 
-__all__ = ["GENERAL_ENI_BASE", "GENERAL_ENI_STRIDE", "GENERAL_FLAGS", "GENERAL_SOURCE_PORT", "EniHigh", "GeneralFlags",
-           "SessionWord", "SourcePort", "Table"]
+__all__ = [
+    "GENERAL_ENI_BASE",
+    "GENERAL_ENI_STRIDE",
+    "GENERAL_FLAGS",
+    "GENERAL_SOURCE_PORT",
+    "EniHigh",
+    "GeneralFlags",
+    "SessionWord",
+    "SourcePort",
+    "Table",
+]
 
 
 class Table(enum.Enum, shape=2):
@@ -22,12 +31,12 @@ class Table(enum.Enum, shape=2):
 class SessionWord(data.Struct):
     """One session of one ENI; index ``eni * 4 + session``. All zero: no session."""
 
-    limit_ipv4: 14      # longest copy of an IPv4 frame, bytes (packet length, floor and MTU taken together)
-    limit_ipv6: 14      # longest copy of an IPv6 frame, bytes
+    limit_ipv4: 14  # longest copy of an IPv4 frame, bytes (packet length, floor and MTU taken together)
+    limit_ipv6: 14  # longest copy of an IPv6 frame, bytes
     valid: 1
-    up: 1               # the target can be addressed
-    amazon_dns: 1       # the filter has the network service
-    outer_ipv6: 1       # the copy is carried over IPv6
+    up: 1  # the target can be addressed
+    amazon_dns: 1  # the filter has the network service
+    outer_ipv6: 1  # the copy is carried over IPv6
 
 
 class GeneralFlags(data.Struct):

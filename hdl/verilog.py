@@ -52,8 +52,14 @@ def rtlil_to_verilog(text, *, strip_src=False):
         directory = Path(place)
         (directory / "top.il").write_text(text)
         try:
-            run = subprocess.run([sys.executable, "-c", _YOSYS, "-q", "-p", script], cwd=directory,
-                                 capture_output=True, text=True, timeout=TIMEOUT, check=False)
+            run = subprocess.run(
+                [sys.executable, "-c", _YOSYS, "-q", "-p", script],
+                cwd=directory,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             raise VerilogError(f"Yosys did not finish within {TIMEOUT} s") from None
         result = directory / "top.v"

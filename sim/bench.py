@@ -50,10 +50,10 @@ PREFIXES = {Direction.INGRESS: "s_axis_net", Direction.EGRESS: "s_axis_host"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; prints both speeds and their ratio. Exit code 0, or that of the error."""
     parser = argparse.ArgumentParser(prog="python -m sim.bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--frames", type=int, default=400, metavar="N",
-                        help="frames of the example to use (default: %(default)s)")
-    parser.add_argument("--width", type=int, default=64, metavar="BITS",
-                        help="data width (default: %(default)s)")
+    parser.add_argument(
+        "--frames", type=int, default=400, metavar="N", help="frames of the example to use (default: %(default)s)"
+    )
+    parser.add_argument("--width", type=int, default=64, metavar="BITS", help="data width (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         print(_report(_measure(options.frames, options.width)))
@@ -70,14 +70,10 @@ def _measure(count: int, width: int) -> dict[str, Any]:
     with open_capture(capture) as reader:
         frames = [choose.frame(captured) for captured in islice(reader, count)]
     parameters = NicParameters(width=width, enis=4)
-    writes = [*build_image(policy, Flags(), parameters),
-              (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))]
+    writes = [*build_image(policy, Flags(), parameters), (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))]
     print(f"{len(frames)} frames; building both simulations ...", file=sys.stderr)
     run, speed = _run_pump(parameters, writes, frames)
-    result = {
-        "width": width, "frames": len(frames), "bytes": sum(len(frame.data) for frame in frames),
-        "pump": speed,
-    }
+    result = {"width": width, "frames": len(frames), "bytes": sum(len(frame.data) for frame in frames), "pump": speed}
     print("hand-written cocotb, a minute or so ...", file=sys.stderr)
     for name, stock in (("cocotb", True), ("cocotb_lean", False)):
         runs = [_run_cocotb(parameters, writes, frames, stock) for _ in range(RUNS)]
@@ -90,8 +86,12 @@ def _measure(count: int, width: int) -> dict[str, Any]:
 
 
 def _speed(cycles: int, seconds: float, frames: int) -> dict[str, float]:
-    return {"cycles": cycles, "seconds": seconds, "cycles_per_second": cycles / seconds,
-            "frames_per_second": frames / seconds}
+    return {
+        "cycles": cycles,
+        "seconds": seconds,
+        "cycles_per_second": cycles / seconds,
+        "frames_per_second": frames / seconds,
+    }
 
 
 def _run_pump(
@@ -124,16 +124,32 @@ def _run_cocotb(
     place = BUILD / "bench"
     place.mkdir(parents=True, exist_ok=True)
     job, log = place / "job.pickle", place / "cocotb.log"
-    job.write_bytes(pickle.dumps({
-        "writes": writes, "verdicts": len(frames), "settle": 32,
-        "frames": {prefix: [frame.data for frame in frames if frame.direction is direction]
-                   for direction, prefix in PREFIXES.items()}}))
+    job.write_bytes(
+        pickle.dumps(
+            {
+                "writes": writes,
+                "verdicts": len(frames),
+                "settle": 32,
+                "frames": {
+                    prefix: [frame.data for frame in frames if frame.direction is direction]
+                    for direction, prefix in PREFIXES.items()
+                },
+            }
+        )
+    )
     result = job.with_suffix(".result")
     result.unlink(missing_ok=True)
     verilog = to_verilog(AxiNic(parameters), TOP)
-    code = simulate(build_model("bench", lambda: verilog, verilog, stock=stock), "sim.bench_cocotb", place, seed=1,
-                    results=place / "results.xml", log=log, timeout=COCOTB_SECONDS,
-                    environment={"HALFSILVER_BENCH": str(job)})
+    code = simulate(
+        build_model("bench", lambda: verilog, verilog, stock=stock),
+        "sim.bench_cocotb",
+        place,
+        seed=1,
+        results=place / "results.xml",
+        log=log,
+        timeout=COCOTB_SECONDS,
+        environment={"HALFSILVER_BENCH": str(job)},
+    )
     if code:
         raise HalfsilverError(f"the cocotb half ended with status {code} (log: {log})")
     if not result.exists():
@@ -147,13 +163,16 @@ def _report(measured: dict[str, Any]) -> str:
     path.write_text(json.dumps(measured, indent=2) + "\n")
     lines = [
         f"{measured['frames']} frames, {measured['bytes']:,} bytes, {measured['width']} bit, back to back",
-        f"{'':20}  {'cycles/s':>12}  {'frames/s':>12}  {'pump is':>10}"]
+        f"{'':20}  {'cycles/s':>12}  {'frames/s':>12}  {'pump is':>10}",
+    ]
     pump = measured["pump"]["cycles_per_second"]
     labels = {"pump": "native pump", "cocotb": "hand-written cocotb", "cocotb_lean": "  on our lean build"}
     for name, label in labels.items():
         speed = measured[name]
-        lines.append(f"{label:20}  {speed['cycles_per_second']:12,.0f}  {speed['frames_per_second']:12,.0f}"
-                     f"  {pump / speed['cycles_per_second']:9.0f}x")
+        lines.append(
+            f"{label:20}  {speed['cycles_per_second']:12,.0f}  {speed['frames_per_second']:12,.0f}"
+            f"  {pump / speed['cycles_per_second']:9.0f}x"
+        )
     met = "met" if pump >= TARGET * measured["cocotb"]["cycles_per_second"] else "MISSED"
     lines.append(f"target: the pump {TARGET}x hand-written cocotb: {met}; copies and verdicts equal; {path}")
     return "\n".join(lines)

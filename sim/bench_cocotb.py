@@ -41,10 +41,11 @@ async def write_registers(dut: Any, writes: list[tuple[int, int]]) -> None:
 async def send(dut: Any, prefix: str, frames: list[bytes], beat: int) -> None:
     """Frames back to back into one AXI-Stream port."""
     data, keep, valid, ready, last = (
-        getattr(dut, f"{prefix}_{name}") for name in ("tdata", "tkeep", "tvalid", "tready", "tlast"))
+        getattr(dut, f"{prefix}_{name}") for name in ("tdata", "tkeep", "tvalid", "tready", "tlast")
+    )
     for frame in frames:
         for offset in range(0, len(frame), beat):
-            part = frame[offset:offset + beat]
+            part = frame[offset : offset + beat]
             data.value = int.from_bytes(part, "little")
             keep.value = (1 << len(part)) - 1
             last.value = offset + beat >= len(frame)
@@ -95,8 +96,10 @@ async def batch(dut: Any) -> None:
     verdicts: list[bytes] = []
     watcher = cocotb.start_soon(collect(dut, copies, verdicts))
     start, cycle = time.process_time(), cocotb.utils.get_sim_time("ns")
-    senders = [cocotb.start_soon(send(dut, prefix, frames, len(dut.m_axis_net_tdata) // 8))
-               for prefix, frames in job["frames"].items()]
+    senders = [
+        cocotb.start_soon(send(dut, prefix, frames, len(dut.m_axis_net_tdata) // 8))
+        for prefix, frames in job["frames"].items()
+    ]
     for sender in senders:
         await sender
     while len(verdicts) < job["verdicts"] or len(copies) < sum(record[8] == 0 for record in verdicts):
@@ -104,5 +107,6 @@ async def batch(dut: Any) -> None:
     seconds = time.process_time() - start
     cycles = round((cocotb.utils.get_sim_time("ns") - cycle) / PERIOD)
     watcher.cancel()
-    path.with_suffix(".result").write_bytes(pickle.dumps(
-        {"seconds": seconds, "cycles": cycles, "copies": copies, "verdicts": verdicts}))
+    path.with_suffix(".result").write_bytes(
+        pickle.dumps({"seconds": seconds, "cycles": cycles, "copies": copies, "verdicts": verdicts})
+    )

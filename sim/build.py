@@ -27,8 +27,21 @@ from typing import Any
 
 from harness.errors import EnvironmentMissing, HalfsilverError
 
-__all__ = ["BUILD", "NIC_NAME", "Port", "build", "build_library", "build_nic", "compiler", "digest", "nic_verilog",
-           "ports_of", "to_verilog", "tool", "verilator_environment"]
+__all__ = [
+    "BUILD",
+    "NIC_NAME",
+    "Port",
+    "build",
+    "build_library",
+    "build_nic",
+    "compiler",
+    "digest",
+    "nic_verilog",
+    "ports_of",
+    "to_verilog",
+    "tool",
+    "verilator_environment",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -44,8 +57,7 @@ TIMEOUT = 900
 CXX_FLAGS = ("-O3", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-std=c++20")
 """Hidden symbols, none of them unique: two models in one process must not share anything."""
 
-VERILATOR_FLAGS = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing", "-Wno-fatal",
-                   "-Wno-lint")
+VERILATOR_FLAGS = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing", "-Wno-fatal", "-Wno-lint")
 """``unique``: what the design leaves undefined depends on the run's seed, so that relying on it shows."""
 
 
@@ -97,6 +109,7 @@ def nic_verilog(parameters: Any) -> tuple[str, list[Port]]:
 
     Cached by the text of the gateware's source files, because elaboration takes seconds.
     """
+
     def make(directory: Path) -> None:
         from sim.powered_up import PoweredUpNic
 
@@ -148,16 +161,38 @@ def build_library(verilog: str, top: str, ports: Sequence[Port], *, trace: bool 
     def link(directory: Path) -> None:
         (directory / "ports.h").write_text(header)
         objects = [str(PUMP), str(model / "libVmodel.a"), *map(str, sorted(runtime.glob("*.o")))]
-        _run([*_compile(trace), "-I.", f"-I{model}", *objects, "-shared", "-Wl,-Bsymbolic", "-pthread",
-              "-o", "model.so"], directory, "the C++ compiler")
+        _run(
+            [
+                *_compile(trace),
+                "-I.",
+                f"-I{model}",
+                *objects,
+                "-shared",
+                "-Wl,-Bsymbolic",
+                "-pthread",
+                "-o",
+                "model.so",
+            ],
+            directory,
+            "the C++ compiler",
+        )
 
     return _cached(f"library-{key}", link) / "model.so"
 
 
 def _compile(trace: bool) -> list[str]:
     include = _verilator_root() / "include"
-    return [compiler(), *_cxx_flags(), f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
-            "-DVL_TIME_CONTEXT", "-isystem", str(include), "-isystem", str(include / "vltstd")]
+    return [
+        compiler(),
+        *_cxx_flags(),
+        f"-DVM_TRACE={int(trace)}",
+        f"-DVM_TRACE_VCD={int(trace)}",
+        "-DVL_TIME_CONTEXT",
+        "-isystem",
+        str(include),
+        "-isystem",
+        str(include / "vltstd"),
+    ]
 
 
 def _runtime(trace: bool) -> Path:
@@ -178,11 +213,36 @@ def _verilate(directory: Path, verilog: str, top: str, flags: Sequence[str]) -> 
     (directory / "top.v").write_text(verilog)
     environment = verilator_environment()
     perl = tool("perl")
-    _run([perl, str(_verilator_root() / "bin" / "verilator"), "--cc", *flags, "--prefix", "Vmodel",
-          "--top-module", top, "--Mdir", ".", "top.v"], directory, "Verilator", environment)
-    make = [tool("make"), "-f", "Vmodel.mk", f"-j{min(4, os.cpu_count() or 1)}",
-            "OPT_FAST=-O3", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2", f"CXX={compiler()}",
-            f"USER_CPPFLAGS={' '.join(_cxx_flags()[1:])} -DVL_TIME_CONTEXT", "libVmodel.a"]
+    _run(
+        [
+            perl,
+            str(_verilator_root() / "bin" / "verilator"),
+            "--cc",
+            *flags,
+            "--prefix",
+            "Vmodel",
+            "--top-module",
+            top,
+            "--Mdir",
+            ".",
+            "top.v",
+        ],
+        directory,
+        "Verilator",
+        environment,
+    )
+    make = [
+        tool("make"),
+        "-f",
+        "Vmodel.mk",
+        f"-j{min(4, os.cpu_count() or 1)}",
+        "OPT_FAST=-O3",
+        "OPT_SLOW=-O1",
+        "OPT_GLOBAL=-O2",
+        f"CXX={compiler()}",
+        f"USER_CPPFLAGS={' '.join(_cxx_flags()[1:])} -DVL_TIME_CONTEXT",
+        "libVmodel.a",
+    ]
     _run(make, directory, "the C++ compiler", environment)
     for path in directory.iterdir():
         if path.suffix not in (".h", ".a", ".v"):
@@ -191,13 +251,13 @@ def _verilate(directory: Path, verilog: str, top: str, flags: Sequence[str]) -> 
 
 def _header(top: str, ports: Sequence[Port]) -> str:
     """The generated part of the wrapper: the port list as data, read by ``pump.cpp``."""
+
     def kind(port: Port) -> str:
         return "NARROW" if port.width <= 32 else "LONG" if port.width <= 64 else "WIDE"
 
     data_bits = next((port.width for port in ports if port.name == "m_axis_net_tdata"), None)
     if data_bits is None:
-        raise ValueError(
-            f"module {top} has no port m_axis_net_tdata; the pump needs the ports of hdl.export.AxiNic")
+        raise ValueError(f"module {top} has no port m_axis_net_tdata; the pump needs the ports of hdl.export.AxiNic")
     lines = [f'#define MODULE_NAME "{top}"', f"#define DATA_BITS {data_bits}"]
     for macro, is_input in (("INPUTS", True), ("OUTPUTS", False)):
         chosen = [port for port in ports if port.is_input is is_input]
@@ -231,15 +291,21 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _run(
-    command: Sequence[str], directory: Path, what: str, environment: dict[str, str] | None = None
-) -> None:
+def _run(command: Sequence[str], directory: Path, what: str, environment: dict[str, str] | None = None) -> None:
     """Run a tool in ``directory``; on failure keep its output as a log and say so in one line."""
     problem: str | None = None
     output = b""
     try:
-        done = subprocess.run(command, cwd=directory, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT, check=False)
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT,
+            check=False,
+        )
         output = done.stdout
         if done.returncode:
             lines = output.decode(errors="replace").splitlines()
@@ -269,8 +335,9 @@ def compiler() -> str:
     for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
         if name and (path := shutil.which(name)):
             return path
-    raise EnvironmentMissing("no C++ compiler found (c++, g++ or clang++, or the variable CXX); "
-                             "on Debian or Ubuntu: apt install g++")
+    raise EnvironmentMissing(
+        "no C++ compiler found (c++, g++ or clang++, or the variable CXX); on Debian or Ubuntu: apt install g++"
+    )
 
 
 @cache

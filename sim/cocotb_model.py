@@ -49,15 +49,30 @@ _STOCK = ("--public-flat-rw",)
 """What cocotb's own runner asks for: every signal can be read and written, the compiler's defaults."""
 
 _VERILATOR_FLAGS = (
-    "--cc", "--exe", "--vpi", "--prefix", "Vtop", "--x-assign", "unique",
-    "--x-initial", "unique", "--timescale", "1ns/1ps", "--no-timing", "-Wno-fatal", "-Wno-lint",
-    "-CFLAGS", "-fPIC -Dmain=simulation_main",
-    "-LDFLAGS", f"-shared -Wl,-rpath,{_LIBRARIES} -L{_LIBRARIES} -lcocotbvpi_verilator -ldl",
+    "--cc",
+    "--exe",
+    "--vpi",
+    "--prefix",
+    "Vtop",
+    "--x-assign",
+    "unique",
+    "--x-initial",
+    "unique",
+    "--timescale",
+    "1ns/1ps",
+    "--no-timing",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "-CFLAGS",
+    "-fPIC -Dmain=simulation_main",
+    "-LDFLAGS",
+    f"-shared -Wl,-rpath,{_LIBRARIES} -L{_LIBRARIES} -lcocotbvpi_verilator -ldl",
 )
 
 
-def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves: bool = False,
-                stock: bool = False) -> Path:
+def build_model(
+    name: str, verilog: Callable[[], str], source_key: str, *, waves: bool = False, stock: bool = False
+) -> Path:
     """The model of a Verilog text whose top is `TOP`.
 
     ``source_key`` stands for the text: while it stays the same, ``verilog`` is not called. ``waves``: can
@@ -90,8 +105,9 @@ def build_model(name: str, verilog: Callable[[], str], source_key: str, *, waves
     return model
 
 
-def _build(name: str, verilog: str, directory: Path, waves: bool, chosen: Sequence[str],
-           optimise: Sequence[str]) -> Path:
+def _build(
+    name: str, verilog: str, directory: Path, waves: bool, chosen: Sequence[str], optimise: Sequence[str]
+) -> Path:
     log = BUILD / f"{name}.build.log"
     environment = verilator_environment()
     verilator = Path(environment["VERILATOR_ROOT"]) / "bin" / "verilator"
@@ -99,10 +115,33 @@ def _build(name: str, verilog: str, directory: Path, waves: bool, chosen: Sequen
     (directory / "top.v").write_text(verilog)
     trace = ["--trace-vcd"] if waves else []
     commands = [
-        [tool("perl"), str(verilator), *_VERILATOR_FLAGS, *chosen, *trace, "--top-module", TOP,
-         "--Mdir", ".", "-o", "model.so", str(_MAIN), str(HOST), "top.v"],
-        [tool("make"), "-f", "Vtop.mk", f"-j{os.cpu_count() or 1}", f"VM_TRACE={int(waves)}",
-         f"PYTHON3={sys.executable}", f"CXX={cxx}", f"LINK={cxx}", *optimise],
+        [
+            tool("perl"),
+            str(verilator),
+            *_VERILATOR_FLAGS,
+            *chosen,
+            *trace,
+            "--top-module",
+            TOP,
+            "--Mdir",
+            ".",
+            "-o",
+            "model.so",
+            str(_MAIN),
+            str(HOST),
+            "top.v",
+        ],
+        [
+            tool("make"),
+            "-f",
+            "Vtop.mk",
+            f"-j{os.cpu_count() or 1}",
+            f"VM_TRACE={int(waves)}",
+            f"PYTHON3={sys.executable}",
+            f"CXX={cxx}",
+            f"LINK={cxx}",
+            *optimise,
+        ],
     ]
     for command in commands:
         code = run_process(command, directory, environment, log, TIMEOUT)
@@ -112,18 +151,34 @@ def _build(name: str, verilog: str, directory: Path, waves: bool, chosen: Sequen
     return directory / "model.so"
 
 
-def simulate(model: Path, modules: str, directory: Path, *, seed: int, results: Path, log: Path, timeout: float,
-             environment: Mapping[str, str], test_filter: str | None = None, waves: bool = False) -> int | None:
+def simulate(
+    model: Path,
+    modules: str,
+    directory: Path,
+    *,
+    seed: int,
+    results: Path,
+    log: Path,
+    timeout: float,
+    environment: Mapping[str, str],
+    test_filter: str | None = None,
+    waves: bool = False,
+) -> int | None:
     """Run cocotb test modules on a model, in ``directory``; returns the exit code, None after a timeout.
 
     ``waves`` writes ``dump.vcd`` there. Undefined bits get their values from the seed.
     """
     variables = os.environ | {
         "LD_PRELOAD": str(model),
-        "COCOTB_TOPLEVEL": TOP, "TOPLEVEL_LANG": "verilog", "COCOTB_TEST_MODULES": modules,
-        "COCOTB_RANDOM_SEED": str(seed), "COCOTB_RESULTS_FILE": str(results),
-        "COCOTB_TRUST_INERTIAL_WRITES": "1", "COCOTB_ANSI_OUTPUT": "0",
-        "GPI_USERS": cocotb_tools.config.pygpi_entry_point(), "PYGPI_PYTHON_BIN": sys.executable,
+        "COCOTB_TOPLEVEL": TOP,
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_TEST_MODULES": modules,
+        "COCOTB_RANDOM_SEED": str(seed),
+        "COCOTB_RESULTS_FILE": str(results),
+        "COCOTB_TRUST_INERTIAL_WRITES": "1",
+        "COCOTB_ANSI_OUTPUT": "0",
+        "GPI_USERS": cocotb_tools.config.pygpi_entry_point(),
+        "PYGPI_PYTHON_BIN": sys.executable,
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
         **environment,
     }
@@ -133,8 +188,9 @@ def simulate(model: Path, modules: str, directory: Path, *, seed: int, results: 
     return run_process(command + ["--trace"] * waves, directory, variables, log, timeout)
 
 
-def run_process(command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path,
-                timeout: float) -> int | None:
+def run_process(
+    command: Sequence[str], directory: Path, environment: Mapping[str, str], log: Path, timeout: float
+) -> int | None:
     """Run a program with its output in ``log``, in a session of its own that is ended after ``timeout`` seconds,
     or when this process is interrupted or terminated.
 
@@ -142,8 +198,15 @@ def run_process(command: Sequence[str], directory: Path, environment: Mapping[st
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output, _terminable():
-        process = subprocess.Popen(command, cwd=directory, env=dict(environment), stdin=subprocess.DEVNULL,
-                                   stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
             return process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -52,9 +52,11 @@ class Outcome:
         total = len(self.passed) + len(self.failed)
         lines = [f"{where}: {len(self.passed)} of {total} passed, {self.seconds:.0f} s, seed {self.seed}"]
         for test, message in self.failed.items():
-            lines += [f"  FAILED {test}: {message}",
-                      f"    repeat: python -m sim.cocotb_runner --test {self.bench}::{test} --width {self.width} "
-                      f"--seed {self.seed} --waves"]
+            lines += [
+                f"  FAILED {test}: {message}",
+                f"    repeat: python -m sim.cocotb_runner --test {self.bench}::{test} --width {self.width} "
+                f"--seed {self.seed} --waves",
+            ]
         if self.failed:
             lines.append(f"  log: {self.log}")
         if self.waves is not None:
@@ -89,17 +91,26 @@ def _simulate(bench: Bench, build: Build, place: Path, seed: int, test: str | No
         stale.unlink(missing_ok=True)
     start = time.monotonic()
     code = simulate(
-        model, bench.module, place, seed=seed, results=outcome.results, log=outcome.log, waves=waves,
-        timeout=bench.timeout, environment={BUILD_VARIABLE: json.dumps(dict(build.parameters))},
-        test_filter=None if test is None else rf"\.{re.escape(test)}$")
+        model,
+        bench.module,
+        place,
+        seed=seed,
+        results=outcome.results,
+        log=outcome.log,
+        waves=waves,
+        timeout=bench.timeout,
+        environment={BUILD_VARIABLE: json.dumps(dict(build.parameters))},
+        test_filter=None if test is None else rf"\.{re.escape(test)}$",
+    )
     outcome.seconds = time.monotonic() - start
     if waves and dump.exists():
         outcome.waves = dump
     if code is None:
         outcome.failed[test or "bench"] = f"did not finish within {bench.timeout:.0f} s"
     elif not outcome.results.exists():
-        raise HalfsilverError(f"bench {bench.name}: the simulator ended with code {code} without results "
-                              f"(log: {outcome.log})")
+        raise HalfsilverError(
+            f"bench {bench.name}: the simulator ended with code {code} without results (log: {outcome.log})"
+        )
     else:
         _read_results(outcome)
     return outcome
@@ -118,6 +129,7 @@ def _read_results(outcome: Outcome) -> None:
 
 def _model(build: Build, waves: bool) -> Path:
     """The model of a build; its Verilog is only made again when a source file of the gateware has changed."""
+
     def verilog() -> str:
         from hdl.parameters import NicParameters
 

@@ -85,8 +85,11 @@ def _lots(options: argparse.Namespace) -> list[Lot]:
     if not paths:
         raise UsageError(f"no capture {options.capture} in {CAPTURES}")
     builds = BUILDS if options.enis is None else (options.enis,)
-    lots = [Lot(path.name, enis, options.policies, options.full_rate)
-            for path in sorted(paths, key=lambda path: -path.stat().st_size) for enis in builds]
+    lots = [
+        Lot(path.name, enis, options.policies, options.full_rate)
+        for path in sorted(paths, key=lambda path: -path.stat().st_size)
+        for enis in builds
+    ]
     if options.all and not options.full_rate:
         lots += [replace(lot, full_rate=True, policies=-(-lot.policies // FULL_RATE_SHARE)) for lot in lots]
     return lots
@@ -134,14 +137,22 @@ def _report(outcomes: Sequence[Outcome], seed: int, seconds: float, expected: fr
     failed = [outcome for outcome in outcomes if outcome.failure]
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     answer: dict[str, Any] = {
-        "seed": seed, "seconds": round(seconds, 1), "agree": not failed, "never_seen": missing, **total,
-        "verdicts": dict(verdicts), "lots": [_as_json(outcome) for outcome in outcomes]}
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "agree": not failed,
+        "never_seen": missing,
+        **total,
+        "verdicts": dict(verdicts),
+        "lots": [_as_json(outcome) for outcome in outcomes],
+    }
     REPORT.write_text(json.dumps(answer, indent=2) + "\n")
 
     _print_table(outcomes)
-    print(f"\n{total['frames']:,} frames under {total['policies']:,} policies in {seconds:.0f} s "
-          f"({total['cycles']:,} clock cycles): {_share(total)} decided by {total['rules']:,} rules, "
-          f"{total['mirrored']:,} mirrored")
+    print(
+        f"\n{total['frames']:,} frames under {total['policies']:,} policies in {seconds:.0f} s "
+        f"({total['cycles']:,} clock cycles): {_share(total)} decided by {total['rules']:,} rules, "
+        f"{total['mirrored']:,} mirrored"
+    )
     print("verdicts: " + ", ".join(f"{name} {count:,}" for name, count in verdicts.most_common()))
     print(f"{total['below_quarter']} policies decide less than a quarter of their frames, but all that rules see")
     if missing:
@@ -177,8 +188,10 @@ def _print_table(outcomes: Sequence[Outcome]) -> None:
     for capture, group in groupby(sorted(outcomes, key=name), key=name):
         rows = list(group)
         sums = _sums(rows)
-        print(f"{capture:44.44} {sums['policies']:8,} {sums['frames']:9,} {_share(sums):>7} {sums['mirrored']:9,}  "
-              f"{'DIFFERS' if any(row.failure for row in rows) else 'agrees'}")
+        print(
+            f"{capture:44.44} {sums['policies']:8,} {sums['frames']:9,} {_share(sums):>7} {sums['mirrored']:9,}  "
+            f"{'DIFFERS' if any(row.failure for row in rows) else 'agrees'}"
+        )
 
 
 if __name__ == "__main__":

@@ -100,8 +100,12 @@ def run_lot(lot: Lot, seed: int, *, parameters: NicParameters | None = None) -> 
     name = f"{seed} {lot.capture} {lot.enis} {lot.full_rate}"
     stalls = random.Random(f"{name} stalls")
     gateware = VerilatorEngine(
-        parameters or NicParameters(enis=lot.enis), seed=seed, full_rate=lot.full_rate,
-        input_stalls=0.0 if lot.full_rate else stalls.choice(STALLS), output_stalls=stalls.choice(STALLS))
+        parameters or NicParameters(enis=lot.enis),
+        seed=seed,
+        full_rate=lot.full_rate,
+        input_stalls=0.0 if lot.full_rate else stalls.choice(STALLS),
+        output_stalls=stalls.choice(STALLS),
+    )
     golden = GoldenEngine()
     try:
         for number in range(lot.policies):
@@ -152,9 +156,7 @@ def _decided(policy: Policy, flags: Flags, frames: Sequence[Frame]) -> tuple[boo
     return decided * 4 >= len(frames), not any(record.verdict is Verdict.NO_MATCH for record in records)
 
 
-def _run_case(
-    golden: GoldenEngine, gateware: VerilatorEngine, case: Case, outcome: Outcome
-) -> Difference | str | None:
+def _run_case(golden: GoldenEngine, gateware: VerilatorEngine, case: Case, outcome: Outcome) -> Difference | str | None:
     """One policy on both engines: the first difference, or what the gateware's engine complained about."""
     generation = golden.configure(case.policy, case.flags)
     first = golden.process(case.frames)
@@ -162,9 +164,13 @@ def _run_case(
     outcome.below_quarter += not case.is_quarter
     outcome.frames += len(case.frames)
     outcome.decided += sum(record.rule is not None for record in first.verdicts)
-    outcome.rules += len({
-        (record.direction, record.eni, record.session, record.rule)
-        for record in first.verdicts if record.rule is not None})
+    outcome.rules += len(
+        {
+            (record.direction, record.eni, record.session, record.rule)
+            for record in first.verdicts
+            if record.rule is not None
+        }
+    )
     try:
         configured = gateware.configure(case.policy, case.flags)
         second = gateware.process(case.frames)
@@ -210,5 +216,7 @@ def _keep_failure(lot: Lot, seed: int, number: int, case: Case, trouble: Differe
 
 def _again(lot: Lot, seed: int) -> str:
     """The command that repeats a lot."""
-    return (f".venv/bin/python -m sim.farm --capture {lot.capture} --enis {lot.enis} --policies {lot.policies} "
-            f"--seed {seed}{' --full-rate' * lot.full_rate}")
+    return (
+        f".venv/bin/python -m sim.farm --capture {lot.capture} --enis {lot.enis} --policies {lot.policies} "
+        f"--seed {seed}{' --full-rate' * lot.full_rate}"
+    )

@@ -67,10 +67,14 @@ class Setting:
 
     def pair(self, *, full_rate: bool = False, output_stalls: float | None = None) -> Pair:
         """A fresh golden model and a fresh NIC."""
-        golden = GoldenEngine(extension_headers=self.parameters.extension_headers,
-                              toeplitz_key=self.parameters.hash_key)
-        return Pair(golden, VerilatorEngine(self.parameters, seed=self.seed, full_rate=full_rate,
-                                            output_stalls=output_stalls), full_rate)
+        golden = GoldenEngine(
+            extension_headers=self.parameters.extension_headers, toeplitz_key=self.parameters.hash_key
+        )
+        return Pair(
+            golden,
+            VerilatorEngine(self.parameters, seed=self.seed, full_rate=full_rate, output_stalls=output_stalls),
+            full_rate,
+        )
 
 
 class Pair:
@@ -122,7 +126,7 @@ def _edges(setting: Setting, chance: Random) -> None:
     pair.configure(open_policy(), Flags(tap=True))
     pair.check(edge_frames(chance))
     for frame in swap_frames(chance, 4, Direction.EGRESS):
-        even = Frame(frame.data[:len(frame.data) & ~1], Direction.EGRESS)
+        even = Frame(frame.data[: len(frame.data) & ~1], Direction.EGRESS)
         checksum = int.from_bytes(pair.copy_of(even)[_UDP_CHECKSUM], "big")
         all_ones = Frame(checksum_frame(even.data, checksum), Direction.EGRESS)
         assert pair.copy_of(all_ones)[_UDP_CHECKSUM] == b"\xff\xff"
@@ -155,7 +159,10 @@ def _swaps(setting: Setting, chance: Random) -> None:
 
 
 PHASES: dict[str, Callable[[Setting, Random], None]] = {
-    "rules": _rules, "edges": _edges, "swaps": _swaps, "overflow": _overflow,
+    "rules": _rules,
+    "edges": _edges,
+    "swaps": _swaps,
+    "overflow": _overflow,
 }
 
 

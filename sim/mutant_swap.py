@@ -61,7 +61,10 @@ def check_swaps(library: Path, parameters: NicParameters, chance: Random) -> Non
 
 
 def _check(
-    parameters: NicParameters, wires: _Wires, frames: dict[Direction, list[Frame]], generations: dict[int, Policy],
+    parameters: NicParameters,
+    wires: _Wires,
+    frames: dict[Direction, list[Frame]],
+    generations: dict[int, Policy],
     judged: dict[Direction, int],
 ) -> None:
     models = {}
@@ -89,8 +92,9 @@ def _check(
                 copies.append(trace.copy)
     if sorted(copies) != sorted(wires.copies):
         wrong = sum(copy not in copies for copy in wires.copies)
-        raise HalfsilverError(f"swap: {wrong} of {len(wires.copies)} copies are not those of their generation, "
-                              f"{len(copies)} expected")
+        raise HalfsilverError(
+            f"swap: {wrong} of {len(wires.copies)} copies are not those of their generation, {len(copies)} expected"
+        )
 
 
 class _Wires:
@@ -166,7 +170,7 @@ def _beats(frames: Sequence[Frame], beat_bytes: int) -> list[tuple[int, int, int
     beats = []
     for frame in frames:
         for start in range(0, len(frame.data), beat_bytes):
-            part = frame.data[start:start + beat_bytes]
+            part = frame.data[start : start + beat_bytes]
             last = start + beat_bytes >= len(frame.data)
             beats.append((int.from_bytes(part, "little"), (1 << len(part)) - 1, int(last)))
     return beats

@@ -16,8 +16,18 @@ from harness.engines import Frame
 from harness.policy import Address, Interface, Network, Outer, Policy, Rule, Session
 from harness.verdict import Direction
 
-__all__ = ["ENIS", "RULES", "SESSIONS", "checksum_frame", "draw_frames", "draw_policy", "edge_frames", "open_policy",
-           "overflow_frames", "swap_frames"]
+__all__ = [
+    "ENIS",
+    "RULES",
+    "SESSIONS",
+    "checksum_frame",
+    "draw_frames",
+    "draw_policy",
+    "edge_frames",
+    "open_policy",
+    "overflow_frames",
+    "swap_frames",
+]
 
 ENIS, SESSIONS, RULES = 2, 3, 3
 """Sizes of the drawn policies; the build has the same."""
@@ -32,8 +42,15 @@ EXTENSIONS = (0, 43, 60, 135)
 FRAGMENT, AH = 44, 51
 
 SERVICES = {
-    "169.254.169.254": 80, "169.254.169.123": 123, "169.254.169.250": 1688, "169.254.169.251": 1688,
-    "169.254.169.253": 53, "fd00:ec2::254": 80, "fd00:ec2::123": 123, "fd00:ec2::250": 1688, "fd00:ec2::253": 53,
+    "169.254.169.254": 80,
+    "169.254.169.123": 123,
+    "169.254.169.250": 1688,
+    "169.254.169.251": 1688,
+    "169.254.169.253": 53,
+    "fd00:ec2::254": 80,
+    "fd00:ec2::123": 123,
+    "fd00:ec2::250": 1688,
+    "fd00:ec2::253": 53,
     str(RESOLVER): 53,
 }
 """Addresses that rules do not see, each with a port of its service."""
@@ -59,11 +76,21 @@ def draw_policy(chance: Random) -> Policy:
 
 def _draw_session(chance: Random, hosts: Hosts, mac: bytes, number: int) -> Session:
     outer = None if chance.random() < 0.1 else _draw_outer(chance, mac)
-    ingress, egress = (
-        tuple(_draw_rule(chance, hosts, i) for i in range(chance.randint(1, RULES))) for _ in range(2))
+    ingress, egress = (tuple(_draw_rule(chance, hosts, i) for i in range(chance.randint(1, RULES))) for _ in range(2))
     length = chance.choice((None, None, 20, 45, 64, 65, 100))
-    return Session(f"tms-{number}", number, "tmf-0", "tmt-0", chance.getrandbits(24) | 1, length,
-                   chance.random() < 0.4, ingress, egress, outer, None if outer else "no MAC")
+    return Session(
+        f"tms-{number}",
+        number,
+        "tmf-0",
+        "tmt-0",
+        chance.getrandbits(24) | 1,
+        length,
+        chance.random() < 0.4,
+        ingress,
+        egress,
+        outer,
+        None if outer else "no MAC",
+    )
 
 
 def _draw_outer(chance: Random, mac: bytes) -> Outer:
@@ -109,8 +136,21 @@ def open_policy(mark: int = 0) -> Policy:
         first, second = ip_address(source), ip_address(destination)
         ingress, egress = (rules, ()) if number == 1 else ((), rules)
         vni = mark << 16 | 0x3450 + number
-        sessions.append(Session(f"tms-{number}", number, "tmf-0", "tmt-0", vni, None, False, ingress, egress,
-                                Outer(TARGET, MACS[0], first, second, None), None))
+        sessions.append(
+            Session(
+                f"tms-{number}",
+                number,
+                "tmf-0",
+                "tmt-0",
+                vni,
+                None,
+                False,
+                ingress,
+                egress,
+                Outer(TARGET, MACS[0], first, second, None),
+                None,
+            )
+        )
     return Policy((Interface("eni-0", MACS[0], None, tuple(sessions)), Interface("eni-1", MACS[1], None, ())))
 
 
@@ -123,8 +163,9 @@ def _draw_frame(chance: Random, policy: Policy) -> Frame:
     direction = chance.choice((Direction.INGRESS, Direction.EGRESS))
     eni = chance.randrange(ENIS)
     sessions = policy.interfaces[eni].sessions
-    rules = [rule for session in sessions
-             for rule in (session.ingress if direction is Direction.INGRESS else session.egress)]
+    rules = [
+        rule for session in sessions for rule in (session.ingress if direction is Direction.INGRESS else session.egress)
+    ]
     kind = chance.random()
     if kind < 0.05:
         ethertype = chance.choice((0x0806, 0x0800, 0x86DD, 0x8847, 0x0026))
@@ -137,17 +178,22 @@ def _draw_frame(chance: Random, policy: Policy) -> Frame:
         ethertype, packet = _packet(chance, IPv4Address(chance.getrandbits(32)), RESOLVER, UDP, (1, 2))
     data = _ethernet(chance, MACS[eni], direction, ethertype, packet)
     if chance.random() < 0.2:
-        data = data[:chance.randint(1, len(data))]
-    return Frame(data, direction, bad=chance.random() < 0.03,
-                 dropped=direction is Direction.INGRESS and chance.random() < 0.05)
+        data = data[: chance.randint(1, len(data))]
+    return Frame(
+        data, direction, bad=chance.random() < 0.03, dropped=direction is Direction.INGRESS and chance.random() < 0.05
+    )
 
 
 def _ethernet(chance: Random, mac: bytes, direction: Direction, ethertype: int, packet: bytes) -> bytes:
-    owner = chance.choice((mac,) * 12 + (
-        b"\xff" * 6, b"\x01\x00\x5e\x00\x00\x01", PEER, bytes([mac[0] ^ 2]) + mac[1:], mac[:5] + bytes([mac[5] ^ 1])))
+    owner = chance.choice(
+        (mac,) * 12
+        + (b"\xff" * 6, b"\x01\x00\x5e\x00\x00\x01", PEER, bytes([mac[0] ^ 2]) + mac[1:], mac[:5] + bytes([mac[5] ^ 1]))
+    )
     addresses = owner + PEER if direction is Direction.INGRESS else PEER + owner
-    tags = b"".join(chance.choice((b"\x81\x00", b"\x88\xa8")) + chance.randbytes(2)
-                    for _ in range(chance.choice((0, 0, 0, 0, 1, 2, 2, 3))))
+    tags = b"".join(
+        chance.choice((b"\x81\x00", b"\x88\xa8")) + chance.randbytes(2)
+        for _ in range(chance.choice((0, 0, 0, 0, 1, 2, 2, 3)))
+    )
     data = addresses + tags + ethertype.to_bytes(2, "big") + packet
     return data.ljust(60, b"\0") if chance.random() < 0.2 else data
 
@@ -192,8 +238,7 @@ def _service_packet(chance: Random) -> tuple[int, bytes]:
 
 
 def _packet(
-    chance: Random, source: Address, destination: Address, protocol: int,
-    ports: tuple[int, int],
+    chance: Random, source: Address, destination: Address, protocol: int, ports: tuple[int, int]
 ) -> tuple[int, bytes]:
     """Ethertype and IP packet."""
     body = _body(chance, protocol, ports)
@@ -204,9 +249,15 @@ def _packet(
     words = chance.choice((5, 5, 5, 6, 9, 15))
     fragment = chance.choice((0, 0, 0, 0x4000, 0x2000, 1, 0x00FF, 0x1F00, 0x2100, 0x0100))
     version = 0x40 if chance.random() < 0.98 else 0x50
-    head = (bytes([version | (words if chance.random() < 0.98 else 4)]) + chance.randbytes(5)
-            + fragment.to_bytes(2, "big") + bytes([64, protocol]) + chance.randbytes(2)
-            + source.packed + destination.packed)
+    head = (
+        bytes([version | (words if chance.random() < 0.98 else 4)])
+        + chance.randbytes(5)
+        + fragment.to_bytes(2, "big")
+        + bytes([64, protocol])
+        + chance.randbytes(2)
+        + source.packed
+        + destination.packed
+    )
     return 0x0800, head + chance.randbytes(4 * (words - 5)) + body
 
 
@@ -238,8 +289,9 @@ def edge_frames(chance: Random) -> list[Frame]:
     whole = _plain(chance, 80)
     lengths = [*range(1, 81), 1500, 1501, LONGEST - 1, LONGEST, LONGEST + 1, 65539]
     frames = [Frame((whole + bytes(length))[:length], Direction.INGRESS) for length in lengths]
-    frames += [Frame(_plain(chance, length, egress=True), Direction.EGRESS)
-               for length in (*range(60, 80), 1501, LONGEST)]
+    frames += [
+        Frame(_plain(chance, length, egress=True), Direction.EGRESS) for length in (*range(60, 80), 1501, LONGEST)
+    ]
     return frames
 
 

@@ -23,14 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_MISMATCH,
-    EXIT_OK,
-    EnvironmentMissing,
-    HalfsilverError,
-    UsageError,
-)
+from harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, EnvironmentMissing, HalfsilverError, UsageError
 from sim.build import BUILD, ROOT
 from sim.mutant_regression import PHASES
 from sim.mutants_list import FAULTS, Fault
@@ -98,8 +91,12 @@ def _run_all(faults: Sequence[Fault], jobs: int, seed: int) -> dict[str, Outcome
         for future in as_completed(pending):
             fault, outcome = pending[future], future.result()
             outcomes[fault.name] = outcome
-            print(f"[{len(outcomes)}/{len(faults)}] {fault.name}: {outcome.result} ({outcome.seconds:.0f} s) "
-                  f"{outcome.by}", file=sys.stderr, flush=True)
+            print(
+                f"[{len(outcomes)}/{len(faults)}] {fault.name}: {outcome.result} ({outcome.seconds:.0f} s) "
+                f"{outcome.by}",
+                file=sys.stderr,
+                flush=True,
+            )
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         runner.stop()
@@ -155,8 +152,15 @@ class _Runner:
         command = [sys.executable, "-m", "sim.mutant_regression", "--build", build, "--seed", str(self._seed)]
         environment = os.environ | {"PYTHONPATH": str(place), "CXX": str(self._compiler)}
         process = subprocess.Popen(
-            command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+            command,
+            cwd=place,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
         self._running.add(process)
         try:
             if self._stopped:
@@ -179,8 +183,14 @@ class _Runner:
 
     def _quick_compiler(self) -> Path:
         """The C++ compiler without optimisation: the runs are short, so most of the time is compilation."""
-        real = next((path for name in (os.environ.get("CXX"), "c++", "g++", "clang++")
-                     if name and (path := shutil.which(name))), None)
+        real = next(
+            (
+                path
+                for name in (os.environ.get("CXX"), "c++", "g++", "clang++")
+                if name and (path := shutil.which(name))
+            ),
+            None,
+        )
         if real is None:
             raise EnvironmentMissing("no C++ compiler found (c++, g++ or clang++, or the variable CXX)")
         script = PLACE / "c++"
@@ -231,9 +241,20 @@ def _report(faults: Sequence[Fault], outcomes: dict[str, Outcome], seed: int, pa
         print(f"{fault.name:{width}}  {fault.file:15}  {outcome.result:9}  {by:9}  {fault.breaks}")
     print(f"caught {caught} of {len(faults)} planted faults; seed {seed}")
     answer: dict[str, Any] = {
-        "planted": len(faults), "caught": caught, "seed": seed,
-        "faults": [{"name": fault.name, "file": f"hdl/{fault.file}", "breaks": fault.breaks, "build": fault.build,
-                    "result": outcomes[fault.name].result, "by": outcomes[fault.name].by} for fault in faults],
+        "planted": len(faults),
+        "caught": caught,
+        "seed": seed,
+        "faults": [
+            {
+                "name": fault.name,
+                "file": f"hdl/{fault.file}",
+                "breaks": fault.breaks,
+                "build": fault.build,
+                "result": outcomes[fault.name].result,
+                "by": outcomes[fault.name].by,
+            }
+            for fault in faults
+        ],
     }
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,20 +25,36 @@ class PumpError(HalfsilverError):
 
 
 class _Frame(ctypes.Structure):
-    _fields_ = (("offset", ctypes.c_uint64), ("length", ctypes.c_uint32), ("direction", ctypes.c_uint8),
-                ("bad", ctypes.c_uint8), ("drop", ctypes.c_uint8), ("padding", ctypes.c_uint8))
+    _fields_ = (
+        ("offset", ctypes.c_uint64),
+        ("length", ctypes.c_uint32),
+        ("direction", ctypes.c_uint8),
+        ("bad", ctypes.c_uint8),
+        ("drop", ctypes.c_uint8),
+        ("padding", ctypes.c_uint8),
+    )
 
 
 class _Options(ctypes.Structure):
-    _fields_ = (("seed", ctypes.c_uint64), ("limit_bytes", ctypes.c_uint64),
-                ("limit_frames", ctypes.c_uint32), ("input_idle", ctypes.c_uint32),
-                ("output_stall", ctypes.c_uint32), ("timeout", ctypes.c_uint32),
-                ("full_rate", ctypes.c_uint32), ("padding", ctypes.c_uint32))
+    _fields_ = (
+        ("seed", ctypes.c_uint64),
+        ("limit_bytes", ctypes.c_uint64),
+        ("limit_frames", ctypes.c_uint32),
+        ("input_idle", ctypes.c_uint32),
+        ("output_stall", ctypes.c_uint32),
+        ("timeout", ctypes.c_uint32),
+        ("full_rate", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32),
+    )
 
 
 class _Copy(ctypes.Structure):
-    _fields_ = (("offset", ctypes.c_uint64), ("cycle", ctypes.c_uint64), ("length", ctypes.c_uint32),
-                ("padding", ctypes.c_uint32))
+    _fields_ = (
+        ("offset", ctypes.c_uint64),
+        ("cycle", ctypes.c_uint64),
+        ("length", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32),
+    )
 
 
 class _Verdict(ctypes.Structure):
@@ -46,9 +62,14 @@ class _Verdict(ctypes.Structure):
 
 
 class _Result(ctypes.Structure):
-    _fields_ = (("bytes", ctypes.c_void_p), ("copies", ctypes.POINTER(_Copy)),
-                ("verdicts", ctypes.POINTER(_Verdict)), ("copy_count", ctypes.c_uint64),
-                ("verdict_count", ctypes.c_uint64), ("cycles", ctypes.c_uint64))
+    _fields_ = (
+        ("bytes", ctypes.c_void_p),
+        ("copies", ctypes.POINTER(_Copy)),
+        ("verdicts", ctypes.POINTER(_Verdict)),
+        ("copy_count", ctypes.c_uint64),
+        ("verdict_count", ctypes.c_uint64),
+        ("cycles", ctypes.c_uint64),
+    )
 
 
 class _Access(ctypes.Structure):
@@ -150,9 +171,7 @@ class Pump:
         self._check(self._native.pump_registers(self._model, accesses, ctypes.c_uint64(len(plan))))
         return [step.value for step in accesses if step.kind == _READ]
 
-    def run(
-        self, frames: Sequence[Frame], pacing: Pacing, progress: Callable[[int], None] | None = None
-    ) -> PumpRun:
+    def run(self, frames: Sequence[Frame], pacing: Pacing, progress: Callable[[int], None] | None = None) -> PumpRun:
         """Send a batch and wait until it is through.
 
         ``progress`` is called now and then with the number of frames judged. Errors: PumpError; UsageError for
@@ -163,14 +182,19 @@ class Pump:
         for index, frame in enumerate(frames):
             if not frame.data:
                 raise UsageError(f"frame {index + 1} of the batch has no bytes: no packet port can carry it")
-            table[index] = _Frame(
-                offset, len(frame.data), frame.direction, frame.bad, frame.dropped, 0)
+            table[index] = _Frame(offset, len(frame.data), frame.direction, frame.bad, frame.dropped, 0)
             offset += len(frame.data)
         data = b"".join([frame.data for frame in frames])
         options = _Options(
-            self._seed ^ (self._batches << 32), pacing.limit_bytes, pacing.limit_frames,
-            round(pacing.input_stalls * 65536), round(pacing.output_stalls * 65536), pacing.timeout,
-            pacing.full_rate, 0)
+            self._seed ^ (self._batches << 32),
+            pacing.limit_bytes,
+            pacing.limit_frames,
+            round(pacing.input_stalls * 65536),
+            round(pacing.output_stalls * 65536),
+            pacing.timeout,
+            pacing.full_rate,
+            0,
+        )
         self._batches += 1
         raised: list[BaseException] = []
 
@@ -184,17 +208,26 @@ class Pump:
 
         result = _Result()
         status = self._native.pump_run(
-            self._model, data, table, ctypes.c_uint64(len(frames)), ctypes.byref(options), _PROGRESS(report),
-            ctypes.byref(result))
+            self._model,
+            data,
+            table,
+            ctypes.c_uint64(len(frames)),
+            ctypes.byref(options),
+            _PROGRESS(report),
+            ctypes.byref(result),
+        )
         if raised:
             raise raised[0]
         self._check(status)
-        copies = result.copies[:result.copy_count]
-        verdicts = result.verdicts[:result.verdict_count]
+        copies = result.copies[: result.copy_count]
+        verdicts = result.verdicts[: result.verdict_count]
         run = PumpRun(
             [ctypes.string_at(result.bytes + copy.offset, copy.length) for copy in copies],
-            [copy.cycle for copy in copies], [bytes(verdict.record) for verdict in verdicts],
-            [verdict.cycle for verdict in verdicts], result.cycles)
+            [copy.cycle for copy in copies],
+            [bytes(verdict.record) for verdict in verdicts],
+            [verdict.cycle for verdict in verdicts],
+            result.cycles,
+        )
         self._native.pump_release(self._model)
         return run
 

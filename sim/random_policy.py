@@ -49,7 +49,8 @@ def observe(frames: Sequence[bytes]) -> Traffic:
     flows = tuple(each for each in headers if each.kind in (Kind.IPV4, Kind.IPV6))
     dns = {
         str(ip_address(address))
-        for each in flows if each.kind is Kind.IPV4 and each.ports and _DNS in each.ports
+        for each in flows
+        if each.kind is Kind.IPV4 and each.ports and _DNS in each.ports
         for address in (each.source, each.destination)
     }
     return Traffic(flows, tuple(sorted(dns)))
@@ -108,8 +109,17 @@ class _Account:
         self._counts: dict[str, int] = {}
         self._macs: set[str] = set()
         self._lists: dict[str, list[dict[str, Any]]] = {
-            name: [] for name in ("TrafficMirrorFilters", "TrafficMirrorSessions", "TrafficMirrorTargets",
-                                  "NetworkInterfaces", "LoadBalancers", "VpcEndpoints", "Vpcs")}
+            name: []
+            for name in (
+                "TrafficMirrorFilters",
+                "TrafficMirrorSessions",
+                "TrafficMirrorTargets",
+                "NetworkInterfaces",
+                "LoadBalancers",
+                "VpcEndpoints",
+                "Vpcs",
+            )
+        }
 
     def documents(self, enis: int) -> dict[str, Any]:
         rng = self._rng
@@ -185,18 +195,26 @@ class _Account:
             self._interface(families, mac=has_mac, Description=f"ELB {name}")
         else:
             node["GatewayLoadBalancerEndpointId"] = endpoint = self._new("vpce")
-            self._lists["VpcEndpoints"].append({
-                "VpcEndpointId": endpoint, "VpcEndpointType": "GatewayLoadBalancer",
-                "NetworkInterfaceIds": [self._interface(families, mac=has_mac)]})
+            self._lists["VpcEndpoints"].append(
+                {
+                    "VpcEndpointId": endpoint,
+                    "VpcEndpointType": "GatewayLoadBalancer",
+                    "NetworkInterfaceIds": [self._interface(families, mac=has_mac)],
+                }
+            )
         self._lists["TrafficMirrorTargets"].append(node)
         return target_id
 
     def _session(self, source: str, target: str, filter_id: str, number: int) -> None:
         rng = self._rng
         node: dict[str, Any] = {
-            "TrafficMirrorSessionId": self._new("tms"), "NetworkInterfaceId": source, "TrafficMirrorTargetId": target,
-            "TrafficMirrorFilterId": filter_id, "SessionNumber": number,
-            "VirtualNetworkId": rng.choice((1, 0xFFFFFF, rng.randint(1, 0xFFFFFF)))}
+            "TrafficMirrorSessionId": self._new("tms"),
+            "NetworkInterfaceId": source,
+            "TrafficMirrorTargetId": target,
+            "TrafficMirrorFilterId": filter_id,
+            "SessionNumber": number,
+            "VirtualNetworkId": rng.choice((1, 0xFFFFFF, rng.randint(1, 0xFFFFFF))),
+        }
         if rng.random() < 0.6:
             short = rng.choice(_PACKET_LENGTHS) if rng.random() < 0.7 else rng.randint(1, 1600)
             node["PacketLength"] = short if rng.random() < 0.9 else 8500
@@ -218,9 +236,13 @@ class _Account:
             for rule, number in zip(rules, numbers, strict=True):
                 rule["RuleNumber"] = number
             lists[f"{direction}FilterRules"] = rng.sample(rules, len(rules))
-        self._lists["TrafficMirrorFilters"].append({
-            "TrafficMirrorFilterId": filter_id, **lists,
-            "NetworkServices": ["amazon-dns"] if rng.random() < 0.4 else []})
+        self._lists["TrafficMirrorFilters"].append(
+            {
+                "TrafficMirrorFilterId": filter_id,
+                **lists,
+                "NetworkServices": ["amazon-dns"] if rng.random() < 0.4 else [],
+            }
+        )
         return filter_id
 
     def _everything(self, family: int) -> dict[str, Any]:
@@ -235,8 +257,10 @@ class _Account:
         """A rule that fits a frame of the traffic, or just misses it, or is random."""
         rng = self._rng
         flow = self._flow()
-        rule = self._action() | {"SourceCidrBlock": self._block(flow, flow.source),
-                                 "DestinationCidrBlock": self._block(flow, flow.destination)}
+        rule = self._action() | {
+            "SourceCidrBlock": self._block(flow, flow.source),
+            "DestinationCidrBlock": self._block(flow, flow.destination),
+        }
         chance = rng.random()
         protocol = flow.protocol
         if protocol is None or chance < 0.15:
@@ -258,8 +282,13 @@ class _Account:
             return rng.choice(self._traffic.flows)
         kind = rng.choice((Kind.IPV4, Kind.IPV6))
         bits = 32 if kind is Kind.IPV4 else 128
-        return Headers(kind, source=rng.getrandbits(bits), destination=rng.getrandbits(bits),
-                       protocol=rng.choice(_PROTOCOLS), ports=(rng.randrange(0x10000), rng.randrange(0x10000)))
+        return Headers(
+            kind,
+            source=rng.getrandbits(bits),
+            destination=rng.getrandbits(bits),
+            protocol=rng.choice(_PROTOCOLS),
+            ports=(rng.randrange(0x10000), rng.randrange(0x10000)),
+        )
 
     def _block(self, flow: Headers, address: int) -> str:
         """A network around an address; now and then one that misses it in its last bit."""

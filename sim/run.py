@@ -35,8 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--waves", action="store_true", help="write build/sim/waves.vcd (slow, large)")
     options = parser.parse_args(arguments)
     if options.pcap and not options.config:
-        print("error: --pcap needs --config, the policy that says what is mirrored (with make: PCAP= CONFIG=)",
-              file=sys.stderr)
+        print(
+            "error: --pcap needs --config, the policy that says what is mirrored (with make: PCAP= CONFIG=)",
+            file=sys.stderr,
+        )
         return EXIT_USAGE
     try:
         pcap = options.pcap or str(make_example())
@@ -47,10 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.waves:
         os.environ["HALFSILVER_WAVES"] = str(OUTPUT / "waves.vcd")
         print(f"waves: {_shown(OUTPUT / 'waves.vcd')}", file=sys.stderr)
-    return halfsilver([
-        "mirror", "--engine", "verilator", "-r", pcap, "-c", options.config or str(EXAMPLE / "mirror.json"),
-        "-w", _shown(OUTPUT / "mirrored.pcapng"), "--verdicts", _shown(OUTPUT / "verdicts.jsonl"),
-        "--seed", str(options.seed), *(["--full-rate"] if options.full_rate else [])])
+    return halfsilver(
+        [
+            "mirror",
+            "--engine",
+            "verilator",
+            "-r",
+            pcap,
+            "-c",
+            options.config or str(EXAMPLE / "mirror.json"),
+            "-w",
+            _shown(OUTPUT / "mirrored.pcapng"),
+            "--verdicts",
+            _shown(OUTPUT / "verdicts.jsonl"),
+            "--seed",
+            str(options.seed),
+            *(["--full-rate"] if options.full_rate else []),
+        ]
+    )
 
 
 def make_example() -> Path:
@@ -60,8 +76,13 @@ def make_example() -> Path:
     newest = max(path.stat().st_mtime_ns for path in (script, script.with_name("mirror.json")))
     if capture.exists() and capture.stat().st_mtime_ns > newest:
         return capture
-    done = subprocess.run([sys.executable, str(script), str(EXAMPLE)], capture_output=True, text=True,
-                          timeout=EXAMPLE_TIMEOUT, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script), str(EXAMPLE)],
+        capture_output=True,
+        text=True,
+        timeout=EXAMPLE_TIMEOUT,
+        check=False,
+    )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]
         raise HalfsilverError(f"{script} failed: {lines[-1]}")

@@ -46,7 +46,7 @@ def words(value: Any, seen: set[int]) -> set[str]:
         if not value.__module__.startswith("harness."):
             return set()
         tree = ast.parse(textwrap.dedent(inspect.getsource(value)))
-        for node in ast.walk(tree):     # what is read, not what types are called
+        for node in ast.walk(tree):  # what is read, not what types are called
             for name in ("annotation", "returns", "decorator_list"):
                 if hasattr(node, name):
                     setattr(node, name, [] if name == "decorator_list" else None)
@@ -116,13 +116,16 @@ def test_every_operation_is_on_the_page():
 
 
 def test_the_pages_own_references_lead_somewhere():
-    headings = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
-                for title in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)}
+    headings = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
+    }
     assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= headings
 
 
 def test_options_on_the_page_exist():
     from harness.cli import build_parser
+
     serve = build_parser()._subparsers._group_actions[0].choices["serve"]
     known = {option for action in serve._actions for option in action.option_strings}
     assert set(re.findall(r"`(?:halfsilver serve )?(--[a-z-]+)", PAGE)) <= known

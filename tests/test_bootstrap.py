@@ -29,8 +29,13 @@ def machine(tmp_path):
 
     def check(**environment: str) -> tuple[int, list[str]]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        done = subprocess.run([ROOT / "tools" / "bootstrap", "--check"], capture_output=True, text=True,
-                              timeout=60, env=inherited | {"PATH": str(programs)} | environment)
+        done = subprocess.run(
+            [ROOT / "tools" / "bootstrap", "--check"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=inherited | {"PATH": str(programs)} | environment,
+        )
         return done.returncode, done.stderr.splitlines()
 
     return programs, check
@@ -56,8 +61,10 @@ def test_an_unsupported_python_is_one_line_that_names_the_versions(machine, tmp_
     _, check = machine
     numbers = version.replace(".", ", ")
     other = tmp_path / "python"
-    other.write_text(f'#!/bin/sh\n[ "$1" = -V ] && {{ echo "Python {version}"; exit 0; }}\n'
-                     f'exec "{sys.executable}" -c "import sys; sys.version_info = ({numbers}); $2"\n')
+    other.write_text(
+        f'#!/bin/sh\n[ "$1" = -V ] && {{ echo "Python {version}"; exit 0; }}\n'
+        f'exec "{sys.executable}" -c "import sys; sys.version_info = ({numbers}); $2"\n'
+    )
     other.chmod(0o755)
     status, lines = check(PYTHON=str(other))
     assert status == 3

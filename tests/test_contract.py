@@ -6,17 +6,31 @@ from harness import verdict as host
 from hdl import verdict as gateware
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [
-    (host.Verdict, gateware.VerdictCode), (host.Service, gateware.ServiceCode),
-    (host.Direction, gateware.DirectionCode),
-])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (host.Verdict, gateware.VerdictCode),
+        (host.Service, gateware.ServiceCode),
+        (host.Direction, gateware.DirectionCode),
+    ],
+)
 def test_codes_agree(ours, theirs):
     assert {member.name: member.value for member in ours} == {member.name: member.value for member in theirs}
 
 
 def test_the_wire_form_is_the_gateware_layout():
-    values = {"sequence": 0x04030201, "length": 0x0605, "copied": 0x0807, "verdict": 0, "service": 6, "direction": 1,
-              "eni": 12, "session": 2, "rule": 9, "generation": 0x100F}
+    values = {
+        "sequence": 0x04030201,
+        "length": 0x0605,
+        "copied": 0x0807,
+        "verdict": 0,
+        "service": 6,
+        "direction": 1,
+        "eni": 12,
+        "session": 2,
+        "rule": 9,
+        "generation": 0x100F,
+    }
     wire = gateware.VerdictRecord.const(values).as_bits().to_bytes(16, "little")
     assert wire == bytes.fromhex("01020304 0506 0708 00 06 01 0c 02 09 0f10")
     record = host.VerdictRecord.from_bytes(wire)

@@ -16,8 +16,21 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
-FIXED_TARGETS = {"sim", "test", "lint", "cocotb", "verilog", "synth", "bench", "regs", "docs", "clean",
-                 "help", "sim-all", "mutants"}
+FIXED_TARGETS = {
+    "sim",
+    "test",
+    "lint",
+    "cocotb",
+    "verilog",
+    "synth",
+    "bench",
+    "regs",
+    "docs",
+    "clean",
+    "help",
+    "sim-all",
+    "mutants",
+}
 TIMEOUT = 60
 
 
@@ -44,8 +57,14 @@ def test_readme_names_only_make_targets_that_exist():
 
 def test_readme_names_only_subcommands_that_exist():
     """`counters`, `build` and `program` are named as not there yet, and must then not be there."""
-    usage = subprocess.run([sys.executable, "-m", "harness.cli", "--help"], cwd=ROOT, timeout=TIMEOUT,
-                           capture_output=True, text=True, check=True).stdout
+    usage = subprocess.run(
+        [sys.executable, "-m", "harness.cli", "--help"],
+        cwd=ROOT,
+        timeout=TIMEOUT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     present = set(re.findall(r"^    ([a-z]+)", usage, re.MULTILINE))
     promised, absent = README.split("## What is not there yet")
     named = set(re.findall(r"(?:`|\$ )halfsilver ([a-z]+)", promised))
@@ -55,8 +74,9 @@ def test_readme_names_only_subcommands_that_exist():
 
 def test_make_help_lists_all_targets():
     assert TARGETS == FIXED_TARGETS
-    shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, timeout=TIMEOUT, capture_output=True, text=True,
-                           check=True).stdout
+    shown = subprocess.run(
+        ["make", "-s", "help"], cwd=ROOT, timeout=TIMEOUT, capture_output=True, text=True, check=True
+    ).stdout
     assert set(re.findall(r"^  make ([a-z-]+) ", shown, re.MULTILINE)) == FIXED_TARGETS
 
 
@@ -91,8 +111,10 @@ def test_tables_are_up_to_date(docs):
 
 def test_synthesis_table_has_a_line_per_core_and_block(docs):
     build_docs, _ = docs
-    blocks = {"whole core": {"lut": 11311, "ff": 5550, "ebr": 9, "fmax": 158, "fmax_seeds": [160, 150.25, 158]},
-              "parser": {"lut": 311, "ff": 555, "ebr": 0, "fmax": 201.5, "fmax_seeds": [201.5]}}
+    blocks = {
+        "whole core": {"lut": 11311, "ff": 5550, "ebr": 9, "fmax": 158, "fmax_seeds": [160, 150.25, 158]},
+        "parser": {"lut": 311, "ff": 555, "ebr": 0, "fmax": 201.5, "fmax_seeds": [201.5]},
+    }
     results = {"64": {"name": "64-bit core", "part": "LFE5UM5G-85F-8", "clock": 156.25, "blocks": blocks}}
     lines = build_docs.synthesis_table(results).splitlines()
     assert lines[2:] == [
@@ -154,12 +176,15 @@ def test_a_session_that_fails_says_why(docs, session, monkeypatch):
 
 def test_ids_port_and_folder_of_the_session_are_the_same_on_every_run(session):
     plain = session._Plain(Path("/tmp/x1"), "http://127.0.0.1:40123 serves")
-    printed = ("tms-0123456789abcdef0 tmf-0123456789abcdef0 tms-0123456789abcdef1 tms-0123456789abcdef0\n"
-               "eni-0a1b2c3d4e5f60010 http://127.0.0.1:40123/ /tmp/x1/state  \n")
+    printed = (
+        "tms-0123456789abcdef0 tmf-0123456789abcdef0 tms-0123456789abcdef1 tms-0123456789abcdef0\n"
+        "eni-0a1b2c3d4e5f60010 http://127.0.0.1:40123/ /tmp/x1/state  \n"
+    )
     assert plain.console(iter([("do it", printed)])) == (
         "```console\n$ do it\n"
         "tms-00000000000000001 tmf-00000000000000001 tms-00000000000000002 tms-00000000000000001\n"
-        "eni-0a1b2c3d4e5f60010 http://127.0.0.1:4510/ /home/you/halfsilver/state\n```\n")
+        "eni-0a1b2c3d4e5f60010 http://127.0.0.1:4510/ /home/you/halfsilver/state\n```\n"
+    )
 
 
 def test_a_command_of_the_session_that_goes_wrong_ends_it(session, tmp_path):

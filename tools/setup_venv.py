@@ -88,8 +88,9 @@ def fetch_pip() -> bytes:
     links = re.findall(r'href="([^"]+)"', listing)
     matching = [link for link in links if link.split("#")[0].endswith("/" + PIP_WHEEL)]
     if not matching:
-        raise SetupError(f"{page} does not offer {PIP_WHEEL}; set PIP_INDEX_URL to an index that does, "
-                         "or install python3-venv")
+        raise SetupError(
+            f"{page} does not offer {PIP_WHEEL}; set PIP_INDEX_URL to an index that does, or install python3-venv"
+        )
     wheel = fetch(urllib.parse.urljoin(page, matching[0].split("#")[0]))
     if hashlib.sha256(wheel).hexdigest() != PIP_SHA256:
         raise SetupError(f"{PIP_WHEEL} from {page} has the wrong SHA-256; it is not used")
@@ -111,8 +112,9 @@ def fetch(url: str) -> bytes:
             say("      no usable CA certificates here; relying on the wheel's SHA-256")
             return read(url, ssl._create_unverified_context())
     except OSError as error:
-        raise SetupError(f"cannot fetch {url}: {error}; is the network reachable, "
-                         "or is PIP_INDEX_URL needed?") from None
+        raise SetupError(
+            f"cannot fetch {url}: {error}; is the network reachable, or is PIP_INDEX_URL needed?"
+        ) from None
 
 
 def read(url: str, context: ssl.SSLContext) -> bytes:
@@ -125,10 +127,21 @@ def install_packages() -> None:
     total = sum(line[0].isalnum() for line in CONSTRAINTS.read_text().splitlines() if line)
     total += len(re.findall(r'^ +"[^"]+==', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
     say(f"[3/3] installing {total} pinned packages (about 200 MB the first time)")
-    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar",
-               "off", "--constraint", CONSTRAINTS, "--editable", f"{ROOT}[test,lint]"]
-    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           errors="replace")
+    command = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "--constraint",
+        CONSTRAINTS,
+        "--editable",
+        f"{ROOT}[test,lint]",
+    ]
+    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     assert pip.stdout is not None
     transcript = []
     packages: set[str] = set()
@@ -142,8 +155,9 @@ def install_packages() -> None:
             say("      unpacking")
     if pip.wait() != 0:
         sys.stderr.writelines(transcript[-15:])
-        raise SetupError("pip could not install the pinned packages (its last lines are above); "
-                         "is the package index reachable?")
+        raise SetupError(
+            "pip could not install the pinned packages (its last lines are above); is the package index reachable?"
+        )
 
 
 def main() -> int:

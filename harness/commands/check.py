@@ -14,9 +14,7 @@ __all__ = ["add", "run"]
 
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
-        "check",
-        help="check a policy",
-        description="List all errors and warnings of a policy; exit code 1 on errors.",
+        "check", help="check a policy", description="List all errors and warnings of a policy; exit code 1 on errors."
     )
     parser.add_argument("config", metavar="MIRROR.JSON", help="policy, as `aws ec2 describe-*` prints it")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")

@@ -70,11 +70,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="capture to read, pcap or pcapng, Ethernet; - is standard input",
     )
     parser.add_argument(
-        "-c",
-        dest="config",
-        metavar="MIRROR.JSON",
-        required=True,
-        help="policy, as `aws ec2 describe-*` prints it",
+        "-c", dest="config", metavar="MIRROR.JSON", required=True, help="policy, as `aws ec2 describe-*` prints it"
     )
     parser.add_argument(
         "--engine",
@@ -87,28 +83,17 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--direction",
         choices=("ingress", "egress", "auto"),
         default="auto",
-        help="direction of the frames; auto: egress if an interface sent it, else ingress "
-        "(default: %(default)s)",
+        help="direction of the frames; auto: egress if an interface sent it, else ingress (default: %(default)s)",
     )
     parser.add_argument(
-        "--eni",
-        metavar="ENI",
-        help="the interface that gets multicast and, with --tap, frames of no interface",
+        "--eni", metavar="ENI", help="the interface that gets multicast and, with --tap, frames of no interface"
+    )
+    parser.add_argument("--tap", action="store_true", help="give frames of no interface to the first interface")
+    parser.add_argument(
+        "--terminal-reject", action="store_true", help="a reject ends the search; without it the next session is tried"
     )
     parser.add_argument(
-        "--tap", action="store_true", help="give frames of no interface to the first interface"
-    )
-    parser.add_argument(
-        "--terminal-reject",
-        action="store_true",
-        help="a reject ends the search; without it the next session is tried",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=DEFAULT_SEED,
-        metavar="N",
-        help="seed of the simulation (default: %(default)s)",
+        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the simulation (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
 
@@ -145,8 +130,7 @@ def make_engine(name: str, seed: int = DEFAULT_SEED, full_rate: bool = False) ->
         from harness.engines.verilator import VerilatorEngine
     except ModuleNotFoundError as error:
         raise EnvironmentMissing(
-            f"--engine verilator needs {error.name}, which is not installed; "
-            "`halfsilver doctor` lists what is missing"
+            f"--engine verilator needs {error.name}, which is not installed; `halfsilver doctor` lists what is missing"
         ) from None
     engine: Engine = VerilatorEngine(seed=seed, full_rate=full_rate)
     return engine

@@ -85,9 +85,7 @@ def _compare(
     if left.data != right.data:
         return _compare_bytes(packet, left.data, right.data)
     if left.original_length != right.original_length:
-        return _Difference(
-            packet, "length on the wire", str(left.original_length), str(right.original_length)
-        )
+        return _Difference(packet, "length on the wire", str(left.original_length), str(right.original_length))
     if left.timestamp != right.timestamp and not ignore_timestamps:
         return _Difference(packet, "timestamp", _seconds(left.timestamp), _seconds(right.timestamp))
     return None

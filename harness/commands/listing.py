@@ -34,8 +34,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     engines = {
-        name: [module for module in _ENGINE_NEEDS[name] if importlib.util.find_spec(module) is None]
-        for name in ENGINES
+        name: [module for module in _ENGINE_NEEDS[name] if importlib.util.find_spec(module) is None] for name in ENGINES
     }
     captures = _captures()
     boards = sorted(module.name for module in pkgutil.iter_modules([str(ROOT / "boards")]))
@@ -80,8 +79,5 @@ def _captures() -> list[Path]:
     if os.environ.get(CAPTURES_VARIABLE):
         folders.append(Path(os.environ[CAPTURES_VARIABLE]))
     return [
-        Path(os.path.relpath(path))
-        for folder in folders
-        for path in sorted(folder.rglob("*.pcap*"))
-        if path.is_file()
+        Path(os.path.relpath(path)) for folder in folders for path in sorted(folder.rglob("*.pcap*")) if path.is_file()
     ]

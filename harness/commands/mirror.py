@@ -45,14 +45,11 @@ def add(subparsers: Subparsers) -> None:
         metavar="FILE",
         help="write the copies to this pcapng, each with its verdict as comment; - is standard output",
     )
-    parser.add_argument(
-        "--verdicts", metavar="FILE", help="write one JSON object per frame; - is standard output"
-    )
+    parser.add_argument("--verdicts", metavar="FILE", help="write one JSON object per frame; - is standard output")
     parser.add_argument(
         "--full-rate",
         action="store_true",
-        help="with --engine verilator: offer frames back to back on both ports, so that copies may "
-        "meet congestion",
+        help="with --engine verilator: offer frames back to back on both ports, so that copies may meet congestion",
     )
     parser.set_defaults(run=run)
 
@@ -91,9 +88,7 @@ def _check(arguments: argparse.Namespace) -> None:
         if taken
     ]
     if len(to_stdout) > 1:
-        raise UsageError(
-            f"{' and '.join(to_stdout)} would mix on standard output; give one of them a file name"
-        )
+        raise UsageError(f"{' and '.join(to_stdout)} would mix on standard output; give one of them a file name")
     inputs = {"-r": arguments.read, "-c": arguments.config}
     refuse_overwriting_input("-w", arguments.write, inputs)
     refuse_overwriting_input("--verdicts", arguments.verdicts, inputs)
@@ -131,11 +126,7 @@ class _Outputs:
 
 
 def _judge_all(
-    arguments: argparse.Namespace,
-    policy: Policy,
-    reader: CaptureReader,
-    outputs: _Outputs,
-    summary: RunSummary,
+    arguments: argparse.Namespace, policy: Policy, reader: CaptureReader, outputs: _Outputs, summary: RunSummary
 ) -> None:
     """Offer every frame to the engine and, if that is not the golden model, to the golden model too."""
     flags = flags_of(arguments)
@@ -151,10 +142,7 @@ def _judge_all(
                     []
                     if golden is None
                     else compare(
-                        golden.process(frames),
-                        result,
-                        first_frame=summary.frames + 1,
-                        congestion=arguments.full_rate,
+                        golden.process(frames), result, first_frame=summary.frames + 1, congestion=arguments.full_rate
                     )
                 )
                 summary.add([frame.direction for frame in frames], result, differences)

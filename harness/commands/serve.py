@@ -36,40 +36,50 @@ def add(subparsers: Subparsers) -> None:
         "done. What has been answered is never lost, whatever ends the server.",
     )
     parser.add_argument(
-        "--bench", metavar="BENCH.JSON",
+        "--bench",
+        metavar="BENCH.JSON",
         help="network interfaces, instances, load balancers and accounts that there are, as AWS's describe commands "
         "print them, and which interfaces the NIC carries; without it, the --state file must have them",
     )
     parser.add_argument(
-        "--state", metavar="DIR|MIRROR.JSON", action="append", default=[],
+        "--state",
+        metavar="DIR|MIRROR.JSON",
+        action="append",
+        default=[],
         help="a directory for the database and the access keys, made if it is not there (default: "
         f"{DEFAULT_STATE}); or a file *.json that has the policy as `halfsilver mirror -c` takes it: loaded at the "
         "start if somebody has changed it, and written after every change. May be given twice, once for each; without "
         "a directory, the file's is beside it, FILE.state",
     )
     parser.add_argument(
-        "--database", metavar="URL",
+        "--database",
+        metavar="URL",
         help="keep the state in PostgreSQL instead, postgresql://user@host/database; several servers may share it",
     )
     parser.add_argument(
-        "--engine", choices=ENGINES, default="golden",
+        "--engine",
+        choices=ENGINES,
+        default="golden",
         help="what mirrors: the model in Python, or the gateware under Verilator (default: %(default)s)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 is any free one (default: %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="0 is any free one (default: %(default)s)")
-    parser.add_argument(
-        "--tls-certificate", metavar="PEM", help="serve HTTPS, needed for other addresses than loopback")
+        "--tls-certificate", metavar="PEM", help="serve HTTPS, needed for other addresses than loopback"
+    )
     parser.add_argument("--tls-key", metavar="PEM", help="the certificate's private key")
     parser.add_argument(
-        "--insecure", action="store_true",
+        "--insecure",
+        action="store_true",
         help="take requests without looking at their signatures, as the first account's administrator; only on "
         "loopback",
     )
+    parser.add_argument("--region", help="the server's (default: the one that the bench file names, else us-east-1)")
     parser.add_argument(
-        "--region", help="the server's (default: the one that the bench file names, else us-east-1)")
-    parser.add_argument(
-        "--quota", metavar="NAME=N", action="append", default=[],
+        "--quota",
+        metavar="NAME=N",
+        action="append",
+        default=[],
         help=f"change a quota; may be repeated. Names: {', '.join(_QUOTAS)}",
     )
     parser.add_argument("--json", action="store_true", help="when ready, print one line of JSON with the address")
@@ -83,8 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.port <= 65535:
         raise UsageError(f"--port {arguments.port}: must be 0 to 65535")
     if arguments.database is not None and not arguments.database.startswith("postgresql://"):
-        raise UsageError("--database: must be a URL such as postgresql://user@host/database; without it, the state is "
-                         "in a file of the state directory")
+        raise UsageError(
+            "--database: must be a URL such as postgresql://user@host/database; without it, the state is "
+            "in a file of the state directory"
+        )
     if mirror is not None and arguments.database is not None:
         raise UsageError(f"--state {mirror} is one server's, and a --database may have several; give only one of them")
     try:
@@ -92,14 +104,25 @@ def run(arguments: argparse.Namespace) -> int:
         from harness.control.server import Listen
     except ModuleNotFoundError as error:
         raise EnvironmentMissing(
-            f"serve needs {error.name}, which is not installed; install the project's dependencies") from None
+            f"serve needs {error.name}, which is not installed; install the project's dependencies"
+        ) from None
     logging.basicConfig(format="halfsilver: %(message)s", level=logging.WARNING)
     options = serving.Options(
         open_engine=lambda: make_engine(arguments.engine),
-        listen=Listen(arguments.host, arguments.port, _path(arguments.tls_certificate), _path(arguments.tls_key),
-                      arguments.insecure),
-        state=directory, bench=_path(arguments.bench), mirror=mirror, database=arguments.database,
-        region=arguments.region, quotas=quotas)
+        listen=Listen(
+            arguments.host,
+            arguments.port,
+            _path(arguments.tls_certificate),
+            _path(arguments.tls_key),
+            arguments.insecure,
+        ),
+        state=directory,
+        bench=_path(arguments.bench),
+        mirror=mirror,
+        database=arguments.database,
+        region=arguments.region,
+        quotas=quotas,
+    )
     serving.run(options, lambda ready: _announce(ready, arguments.json))
     return EXIT_OK
 
@@ -113,14 +136,27 @@ def _announce(ready: Ready, as_json: bool) -> None:
     if ready.trouble is not None:
         say(f"warning: the engine does not do what is stored: {ready.trouble}")
     say("For AWS clients:")
-    for name, value in (("AWS_ENDPOINT_URL", ready.url), ("AWS_SHARED_CREDENTIALS_FILE", ready.credentials.resolve()),
-                        ("AWS_DEFAULT_REGION", ready.region)):
+    for name, value in (
+        ("AWS_ENDPOINT_URL", ready.url),
+        ("AWS_SHARED_CREDENTIALS_FILE", ready.credentials.resolve()),
+        ("AWS_DEFAULT_REGION", ready.region),
+    ):
         say(f"  export {name}={shlex.quote(str(value))}")
     if len(ready.accounts) > 1:
         say(f"{ready.accounts[0]} is the profile default; AWS_PROFILE={ready.accounts[1]} is another account")
     if as_json:
-        print(json.dumps({"url": ready.url, "region": ready.region, "credentials": str(ready.credentials.resolve()),
-                          "accounts": ready.accounts, "pid": os.getpid()}), flush=True)
+        print(
+            json.dumps(
+                {
+                    "url": ready.url,
+                    "region": ready.region,
+                    "credentials": str(ready.credentials.resolve()),
+                    "accounts": ready.accounts,
+                    "pid": os.getpid(),
+                }
+            ),
+            flush=True,
+        )
 
 
 def _quotas(options: list[str]) -> Quotas:

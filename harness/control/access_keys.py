@@ -33,7 +33,9 @@ from harness.errors import UsageError
 __all__ = ["ADMINISTRATOR_POLICY", "AccessKey", "KeyStore", "anonymous", "create_user", "write_credentials"]
 
 ADMINISTRATOR_POLICY: Mapping[str, Any] = {
-    "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+}
 """AWS's managed policy of that name."""
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -129,23 +131,30 @@ def anonymous(account: str, partition: str = "aws") -> Caller:
     return Caller(account, f"arn:{partition}:iam::{account}:root", account, "anonymous")
 
 
-def create_user(path: Path, account: str, name: str, *, policy: Mapping[str, Any] = ADMINISTRATOR_POLICY,
-                partition: str = "aws") -> AccessKey:
+def create_user(
+    path: Path, account: str, name: str, *, policy: Mapping[str, Any] = ADMINISTRATOR_POLICY, partition: str = "aws"
+) -> AccessKey:
     """Add a user with a new random key and one policy to the file, which is made when it is not there.
 
     Raises UsageError when the user exists already, or for a bad name, account or policy; the file is then as before.
     """
     key_id = "AKIA" + _random_letters(16)
     secret = base64.b64encode(secrets.token_bytes(30)).decode()
-    user = {"Account": account, "UserName": name, "UserId": "AIDA" + _random_letters(17),
-            "AccessKeys": [{"AccessKeyId": key_id, "SecretAccessKey": secret, "Status": "Active"}],
-            "Policies": [{"PolicyName": "initial", "PolicyDocument": dict(policy)}]}
+    user = {
+        "Account": account,
+        "UserName": name,
+        "UserId": "AIDA" + _random_letters(17),
+        "AccessKeys": [{"AccessKeyId": key_id, "SecretAccessKey": secret, "Status": "Active"}],
+        "Policies": [{"PolicyName": "initial", "PolicyDocument": dict(policy)}],
+    }
     caller = _caller(user, partition, f"user {name}")
     _policies(user, f"user {name}")
     with locked_folder(path.parent):
         document = _parse(read_private(path), path) if path.exists() else {"Users": []}
-        if any(isinstance(each, dict) and (each.get("Account"), each.get("UserName")) == (account, name)
-               for each in document["Users"]):
+        if any(
+            isinstance(each, dict) and (each.get("Account"), each.get("UserName")) == (account, name)
+            for each in document["Users"]
+        ):
             raise UsageError(f"{path}: account {account} already has a user {name}")
         document["Users"].append(user)
         write_private(path, (json.dumps(document, indent=2) + "\n").encode())
@@ -178,8 +187,15 @@ def _stamp(path: Path) -> tuple[int, ...]:
         status = os.stat(path)
     except OSError:
         return ()
-    return (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_mode,
-            status.st_uid)
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_size,
+        status.st_mode,
+        status.st_uid,
+    )
 
 
 # Reading the file. No message shows a value that could be a secret.
@@ -255,5 +271,7 @@ def _policies(user: Mapping[str, Any], where: str) -> Policies:
         name = _text(members, "PolicyName", _NAME, "1 to 64 letters, digits and _+=,.@-", here)
         identity.append(load_policy(members.get("PolicyDocument"), f"{here} ({name})"))
     boundary = user.get("PermissionsBoundary")
-    return Policies(tuple(identity),
-                    load_policy(boundary, f"{where}.PermissionsBoundary") if "PermissionsBoundary" in user else None)
+    return Policies(
+        tuple(identity),
+        load_policy(boundary, f"{where}.PermissionsBoundary") if "PermissionsBoundary" in user else None,
+    )

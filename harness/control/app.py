@@ -86,8 +86,12 @@ class App:
             host = (request.header("host") or "").lower()
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
             if request.header("origin") is not None or not (name in _LOCAL_HOSTS or name.endswith(".localhost")):
-                raise ApiError("AuthFailure", "Without signatures, only programs on this machine are served, at "
-                               "the address of localhost; web pages are not.", 403)
+                raise ApiError(
+                    "AuthFailure",
+                    "Without signatures, only programs on this machine are served, at "
+                    "the address of localhost; web pages are not.",
+                    403,
+                )
 
     async def _body(self, request: Request, receive: Receive) -> bytes | None:
         """The whole body; None when the client has gone."""

@@ -12,12 +12,16 @@ from harness.control.errors import ApiError
 
 __all__ = ["AuthenticationErrors", "errors_of"]
 
-NO_MATCH = ("The request signature we calculated does not match the signature you provided. Check your AWS Secret "
-            "Access Key and signing method. Consult the service documentation for details.")
+NO_MATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details."
+)
 NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
 UNKNOWN_TOKEN = "The security token included in the request is invalid."
-NO_SESSIONS = ("The security token included in the request is invalid: this server issues none. Use the access key of "
-               "a user, without a session token.")
+NO_SESSIONS = (
+    "The security token included in the request is invalid: this server issues none. Use the access key of "
+    "a user, without a session token."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,30 @@ def _error(code: tuple[str, int], message: str) -> ApiError:
 
 
 _EC2 = AuthenticationErrors(
-    missing_code=("MissingAuthenticationToken", 403), incomplete_code=("IncompleteSignature", 400),
-    expired_code=("RequestExpired", 400), unknown_code=("AuthFailure", 401), mismatch_code=("AuthFailure", 401),
-    token_code=("InvalidClientTokenId", 403), unknown_message=NOT_VALIDATED, mismatch_message=NOT_VALIDATED,
-    expired_message="Request has expired.")
+    missing_code=("MissingAuthenticationToken", 403),
+    incomplete_code=("IncompleteSignature", 400),
+    expired_code=("RequestExpired", 400),
+    unknown_code=("AuthFailure", 401),
+    mismatch_code=("AuthFailure", 401),
+    token_code=("InvalidClientTokenId", 403),
+    unknown_message=NOT_VALIDATED,
+    mismatch_message=NOT_VALIDATED,
+    expired_message="Request has expired.",
+)
 _QUERY = AuthenticationErrors(
-    missing_code=("MissingAuthenticationToken", 403), incomplete_code=("IncompleteSignature", 400),
-    expired_code=("SignatureDoesNotMatch", 403), unknown_code=("InvalidClientTokenId", 403),
-    mismatch_code=("SignatureDoesNotMatch", 403), token_code=("InvalidClientTokenId", 403))
+    missing_code=("MissingAuthenticationToken", 403),
+    incomplete_code=("IncompleteSignature", 400),
+    expired_code=("SignatureDoesNotMatch", 403),
+    unknown_code=("InvalidClientTokenId", 403),
+    mismatch_code=("SignatureDoesNotMatch", 403),
+    token_code=("InvalidClientTokenId", 403),
+)
 _REST_JSON = AuthenticationErrors(
-    missing_code=("MissingAuthenticationTokenException", 403), incomplete_code=("IncompleteSignatureException", 403),
-    expired_code=("InvalidSignatureException", 403), unknown_code=("UnrecognizedClientException", 403),
-    mismatch_code=("InvalidSignatureException", 403), token_code=("UnrecognizedClientException", 403))
+    missing_code=("MissingAuthenticationTokenException", 403),
+    incomplete_code=("IncompleteSignatureException", 403),
+    expired_code=("InvalidSignatureException", 403),
+    unknown_code=("UnrecognizedClientException", 403),
+    mismatch_code=("InvalidSignatureException", 403),
+    token_code=("UnrecognizedClientException", 403),
+)
 _FAMILIES = {"ec2": _EC2, "ram": _REST_JSON}

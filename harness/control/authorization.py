@@ -72,16 +72,22 @@ RESOURCES: Mapping[tuple[str, str], tuple[Given | New, ...]] = {
     ("ec2", "CreateTrafficMirrorFilter"): (New("filter"),),
     ("ec2", "CreateTrafficMirrorFilterRule"): (_FILTER, New("rule")),
     ("ec2", "CreateTrafficMirrorSession"): (Given("interface", "NetworkInterfaceId"), _FILTER, New("session"), _TARGET),
-    ("ec2", "CreateTrafficMirrorTarget"): (New("target"), Given("interface", "NetworkInterfaceId", optional=True),
-                                           Given("endpoint", "GatewayLoadBalancerEndpointId", optional=True)),
+    ("ec2", "CreateTrafficMirrorTarget"): (
+        New("target"),
+        Given("interface", "NetworkInterfaceId", optional=True),
+        Given("endpoint", "GatewayLoadBalancerEndpointId", optional=True),
+    ),
     ("ec2", "DeleteTrafficMirrorFilter"): (_FILTER,),
     ("ec2", "DeleteTrafficMirrorFilterRule"): (_FILTER_OF_RULE, _RULE),
     ("ec2", "DeleteTrafficMirrorSession"): (_SESSION,),
     ("ec2", "DeleteTrafficMirrorTarget"): (_TARGET,),
     ("ec2", "ModifyTrafficMirrorFilterNetworkServices"): (_FILTER,),
     ("ec2", "ModifyTrafficMirrorFilterRule"): (_FILTER_OF_RULE, _RULE),
-    ("ec2", "ModifyTrafficMirrorSession"): (_SESSION, Given("filter", "TrafficMirrorFilterId", optional=True),
-                                            Given("target", "TrafficMirrorTargetId", optional=True)),
+    ("ec2", "ModifyTrafficMirrorSession"): (
+        _SESSION,
+        Given("filter", "TrafficMirrorFilterId", optional=True),
+        Given("target", "TrafficMirrorTargetId", optional=True),
+    ),
     ("ec2", "CreateTags"): (Given("", "Resources"),),
     ("ec2", "DeleteTags"): (Given("", "Resources"),),
     ("ram", "CreateResourceShare"): (New("resource-share"),),
@@ -97,8 +103,17 @@ RESOURCES: Mapping[tuple[str, str], tuple[Given | New, ...]] = {
 """By service and operation. An operation that is not here has no resources."""
 
 _TYPES = {**RESOURCE_TYPES, "resource-share": "resource-share", "share-invitation": "resource-share-invitation"}
-_PREFIXES = {"tmf": "filter", "tmfr": "rule", "tms": "session", "tmt": "target", "eni": "interface", "vpc": "vpc",
-             "subnet": "subnet", "i": "instance", "vpce": "endpoint"}
+_PREFIXES = {
+    "tmf": "filter",
+    "tmfr": "rule",
+    "tms": "session",
+    "tmt": "target",
+    "eni": "interface",
+    "vpc": "vpc",
+    "subnet": "subnet",
+    "i": "instance",
+    "vpce": "endpoint",
+}
 """The kind that an id is of, for one that nobody has."""
 
 _TAGGING = ("CreateTags", "DeleteTags", "TagResource", "UntagResource")
@@ -139,15 +154,18 @@ def _checks(transaction: Transaction, call: Call, settings: Settings) -> Iterato
             record = records.get(name)
             if need.owner:
                 if record is None:
-                    continue    # there is no such rule, so no filter either; the operation will say so
+                    continue  # there is no such rule, so no filter either; the operation will say so
                 name, record = record.parent, transaction.get(need.owner, record.parent)
             kind = need.owner or need.kind or _kind(name, record)
             if record is not None and record.kind != kind:
                 record = None
             account = call.caller.account if record is None else record.account
             own = {} if record is None else authorization_keys.of_record(transaction, call, settings, record)
-            yield Check(action, _arn(settings, call, kind, account, name),
-                        {**authorization_keys.of_account(account), **asked, **own})
+            yield Check(
+                action,
+                _arn(settings, call, kind, account, name),
+                {**authorization_keys.of_account(account), **asked, **own},
+            )
 
 
 def _checks_of_new(need: New, action: str, call: Call, settings: Settings, tags: Values) -> Iterator[Check]:
@@ -192,8 +210,10 @@ def _arn(settings: Settings, call: Call, kind: str, account: str, identifier: st
 
 def _refusal(call: Call, check: Check, decision: Decision) -> ApiError:
     place = "" if check.resource == "*" else f" on resource: {check.resource}"
-    message = (f"User: {call.caller.arn} is not authorized to perform: {check.action}{place} "
-               f"{decision.value.format(check.action)}")
+    message = (
+        f"User: {call.caller.arn} is not authorized to perform: {check.action}{place} "
+        f"{decision.value.format(check.action)}"
+    )
     if call.service == "ec2":
         message = f"You are not authorized to perform this operation. {message}"
     return ApiError(_REFUSALS.get(call.service, "AccessDenied"), message, 403)

@@ -66,8 +66,9 @@ def of_attributes(call: Call) -> Values:
     if not call.operation.startswith("Modify"):
         return {}
     named = call.operation.removeprefix("Modify").removesuffix("NetworkServices") + "Id"
-    attributes = {name: value for name, value in call.parameters.items()
-                  if name not in (named, "DryRun") and value is not None}
+    attributes = {
+        name: value for name, value in call.parameters.items() if name not in (named, "DryRun") and value is not None
+    }
     if not attributes:
         return {}
     known: dict[str, tuple[str, ...]] = {"ec2:attribute": tuple(attributes)}
@@ -80,8 +81,10 @@ def of_attributes(call: Call) -> Values:
 
 def of_record(transaction: Transaction, call: Call, settings: Settings, record: Record) -> Values:
     """What is known of a resource: its tags, the place of an interface, how a share may be used."""
-    known = {**_by_name("aws:resourcetag/", record.tags.items()),
-             **_by_name(f"{call.service}:resourcetag/", record.tags.items())}
+    known = {
+        **_by_name("aws:resourcetag/", record.tags.items()),
+        **_by_name(f"{call.service}:resourcetag/", record.tags.items()),
+    }
     if record.kind == "interface":
         known.update(_of_interface(transaction, settings, record))
     if record.kind == "resource-share":
@@ -99,8 +102,11 @@ def _of_interface(transaction: Transaction, settings: Settings, record: Record) 
     known = {"ec2:networkinterfaceid": (record.id,)}
     if record.document.get("AvailabilityZone"):
         known["ec2:availabilityzone"] = (record.document["AvailabilityZone"],)
-    places = {kind: record.document[member] for kind, member in (("vpc", "VpcId"), ("subnet", "SubnetId"))
-              if record.document.get(member)}
+    places = {
+        kind: record.document[member]
+        for kind, member in (("vpc", "VpcId"), ("subnet", "SubnetId"))
+        if record.document.get(member)
+    }
     owners = {place.id: place.account for place in transaction.find(tuple(places), identifiers=[*places.values()])}
     for kind, identifier in places.items():
         account = owners.get(identifier, record.account)

@@ -79,8 +79,9 @@ def synchronize(transaction: Transaction, bench: Bench, settings: Settings) -> i
     UsageError when the file is of another region than the server.
     """
     if bench.region not in (None, settings.region):
-        raise UsageError(f"the bench is of region {bench.region} and the server of {settings.region}; "
-                         "give both the same")
+        raise UsageError(
+            f"the bench is of region {bench.region} and the server of {settings.region}; give both the same"
+        )
     changed = 0
     for kind in KINDS:
         wanted = {record.id: record for record in bench.records if record.kind == kind}

@@ -161,8 +161,9 @@ def _device_index(interface: Record) -> int:
 def _derive_vpc(known: dict[str, Record], record: Record) -> None:
     vpc_id = record.document.get("VpcId")
     if vpc_id is not None and vpc_id not in known:
-        known[vpc_id] = Record("vpc", vpc_id, record.account,
-                               {"VpcId": vpc_id, "OwnerId": record.account, "State": "available"})
+        known[vpc_id] = Record(
+            "vpc", vpc_id, record.account, {"VpcId": vpc_id, "OwnerId": record.account, "State": "available"}
+        )
 
 
 def _derive_zones(known: dict[str, Record], record: Record) -> None:
@@ -176,6 +177,13 @@ def _derive_zones(known: dict[str, Record], record: Record) -> None:
         region = region_of(name or "")
         if name is None or name in known or region is None:
             continue
-        document = {"ZoneName": name, "RegionName": region, "State": "available", "ZoneType": "availability-zone",
-                    "OptInStatus": "opt-in-not-required", "GroupName": region, "NetworkBorderGroup": region}
+        document = {
+            "ZoneName": name,
+            "RegionName": region,
+            "State": "available",
+            "ZoneType": "availability-zone",
+            "OptInStatus": "opt-in-not-required",
+            "GroupName": region,
+            "NetworkBorderGroup": region,
+        }
         known[name] = Record("zone", name, "", document | ({"ZoneId": zone_id} if zone_id else {}))

@@ -86,8 +86,13 @@ class _Reader:
             if name in root.values:
                 root.error(name, "is no part of a bench; filters, targets and sessions are made by clients")
         if not root.items("NetworkInterfaces"):
-            root.problems.append(Problem("error", "the file", "has no NetworkInterfaces; put what "
-                                         "`aws ec2 describe-network-interfaces` prints into it"))
+            root.problems.append(
+                Problem(
+                    "error",
+                    "the file",
+                    "has no NetworkInterfaces; put what `aws ec2 describe-network-interfaces` prints into it",
+                )
+            )
         for node in root.children("Accounts"):
             self._read_account(node)
         for name, kind in _LISTS.items():
@@ -191,8 +196,11 @@ class _Reader:
             return self._account(place, "OwnerId")
         owners = {record.account for record in self.records.values() if record.kind == "account"}
         if kind.kind == "instance":
-            owners = {each.account for each in self.records.values() if each.kind == "interface"
-                      and each.document.get("Attachment", {}).get("InstanceId") == identifier} or owners
+            owners = {
+                each.account
+                for each in self.records.values()
+                if each.kind == "interface" and each.document.get("Attachment", {}).get("InstanceId") == identifier
+            } or owners
         if len(owners) == 1:
             return owners.pop()
         node.error("OwnerId", "is missing; it must be the twelve digits of the account that it belongs to")
@@ -213,8 +221,9 @@ class _Reader:
             chosen = [each for place, item in listed for each in self._carried(nic, place, item, interfaces)]
         chosen = list(dict.fromkeys(chosen))
         if len(chosen) > MAX_INTERFACES:
-            self.root.error("Nic", f"would carry {len(chosen)} interfaces; name at most {MAX_INTERFACES} in "
-                                   "NetworkInterfaceIds")
+            self.root.error(
+                "Nic", f"would carry {len(chosen)} interfaces; name at most {MAX_INTERFACES} in NetworkInterfaceIds"
+            )
         for index, identifier in enumerate(chosen):
             interfaces[identifier].note["nic"] = index
         self.nic = tuple(chosen)
@@ -247,6 +256,11 @@ class _Reader:
         regions = {record.id.split(":")[3] for record in self.records.values() if record.kind == "load-balancer"}
         regions |= {region_of(record.id) or "" for record in self.records.values() if record.kind == "zone"}
         if len(regions) > 1:
-            self.root.problems.append(Problem("error", "the file", f"has zones and load balancers of "
-                                              f"{', '.join(sorted(regions))}; a bench is of one region"))
+            self.root.problems.append(
+                Problem(
+                    "error",
+                    "the file",
+                    f"has zones and load balancers of {', '.join(sorted(regions))}; a bench is of one region",
+                )
+            )
         self.region = min(regions, default=None)

@@ -42,10 +42,19 @@ class Control:
     only too large for it is no error: ``status`` shows it, and the API is there to change it.
     """
 
-    def __init__(self, store: Store, bench: Bench, settings: Settings, data_plane: DataPlane,
-                 policies: Callable[[Caller], Policies], *, shared: bool = False,
-                 restore: Callable[[Transaction], None] | None = None, committed: Callable[[], None] | None = None,
-                 poll: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bench: Bench,
+        settings: Settings,
+        data_plane: DataPlane,
+        policies: Callable[[Caller], Policies],
+        *,
+        shared: bool = False,
+        restore: Callable[[Transaction], None] | None = None,
+        committed: Callable[[], None] | None = None,
+        poll: float = POLL_SECONDS,
+    ) -> None:
         self.settings = settings
         self.policies = policies
         self._store = store

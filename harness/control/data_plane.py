@@ -194,5 +194,6 @@ def _refusal(error: HalfsilverError | OSError) -> ApiError:
     """What a client is told when the engine did not take its change."""
     if isinstance(error, CapacityExceeded) and error.resource in _LIMITS:
         return ApiError(_LIMITS[error.resource], f"The mirror engine cannot take the change: {error}.")
-    return ApiError("ServiceUnavailable",
-                    f"The mirror engine cannot take the change, nothing was changed: {error}.", 503)
+    return ApiError(
+        "ServiceUnavailable", f"The mirror engine cannot take the change, nothing was changed: {error}.", 503
+    )

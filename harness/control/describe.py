@@ -60,13 +60,17 @@ class Listing:
     id_filter: str | None = None
 
 
-def describe(context: Context, parameters: Parameters, listing: Listing, *,
-             parent: str | None = None) -> dict[str, Any]:
+def describe(
+    context: Context, parameters: Parameters, listing: Listing, *, parent: str | None = None
+) -> dict[str, Any]:
     """One page of the records that the caller sees and that fit the filters; of one parent where it is given."""
     filters = Filters(parameters.get("Filters", ()), listing.filters)
     if parameters.get(listing.ids):
-        records = [record for record in _explicit(context, parameters, listing)
-                   if parent in (None, record.parent) and filters.match(context, record)]
+        records = [
+            record
+            for record in _explicit(context, parameters, listing)
+            if parent in (None, record.parent) and filters.match(context, record)
+        ]
         return {listing.result: listing.render(context, records)}
     size = page_size(parameters)
     identifiers = filters.exact(listing.id_filter) if listing.id_filter else None
@@ -196,27 +200,34 @@ def _explicit(context: Context, parameters: Parameters, listing: Listing) -> lis
     """The records of the ids in the request, each once."""
     for name in ("MaxResults", "NextToken"):
         if parameters.get(name) is not None:
-            raise ApiError("InvalidParameterCombination",
-                           f"The parameter {listing.ids} cannot be used with the parameter {name}")
+            raise ApiError(
+                "InvalidParameterCombination", f"The parameter {listing.ids} cannot be used with the parameter {name}"
+            )
     wanted = list(dict.fromkeys(parameters[listing.ids]))
-    found = {record.id: record for record in context.transaction.find(listing.kind, identifiers=wanted)
-             if _sees(context, listing, record)}
+    found = {
+        record.id: record
+        for record in context.transaction.find(listing.kind, identifiers=wanted)
+        if _sees(context, listing, record)
+    }
     missing = [identifier for identifier in wanted if identifier not in found]
     if missing:
         several = len(missing) > 1
         shown = ", ".join(identifier[:64] for identifier in missing[:10])
-        raise ApiError(listing.not_found, f"The {listing.noun} ID{'s' * several} '{shown}' "
-                                          f"do{'es' * (not several)} not exist")
+        raise ApiError(
+            listing.not_found, f"The {listing.noun} ID{'s' * several} '{shown}' do{'es' * (not several)} not exist"
+        )
     return list(found.values())
 
 
-def _walk(context: Context, listing: Listing, parent: str | None, identifiers: Sequence[str] | None,
-          after: int) -> Iterator[Record]:
+def _walk(
+    context: Context, listing: Listing, parent: str | None, identifiers: Sequence[str] | None, after: int
+) -> Iterator[Record]:
     """The records that the caller sees behind a serial, in batches."""
     account = context.caller.account if listing.visible is None else None
     while True:
-        batch = context.transaction.find(listing.kind, account=account, parent=parent, identifiers=identifiers,
-                                         after=after, limit=_BATCH)
+        batch = context.transaction.find(
+            listing.kind, account=account, parent=parent, identifiers=identifiers, after=after, limit=_BATCH
+        )
         yield from (record for record in batch if _sees(context, listing, record))
         if len(batch) < _BATCH:
             return
@@ -247,8 +258,11 @@ def decode_token(context: Context, parameters: Parameters, *types: type) -> list
         position = json.loads(written) if digest == _digest(context, parameters, written) else None
     except (ValueError, RecursionError):
         raise refusal from None
-    if not isinstance(position, list) or [type(each) for each in position] != list(types) or any(
-            isinstance(each, int) and not 0 <= each < 1 << 63 for each in position):
+    if (
+        not isinstance(position, list)
+        or [type(each) for each in position] != list(types)
+        or any(isinstance(each, int) and not 0 <= each < 1 << 63 for each in position)
+    ):
         raise refusal
     return position
 

@@ -69,10 +69,13 @@ class _Needed:
         self.balancers = self._named("load-balancer", _values(self.targets, "NetworkLoadBalancerArn"))
         self.endpoints = self._named("endpoint", _values(self.targets, "GatewayLoadBalancerEndpointId"))
         own = {each.id: each for each in self._named("interface", carried)}
-        behind = self._named("interface", [
-            *_values(self.targets, "NetworkInterfaceId"),
-            *(eni_id for endpoint in self.endpoints for eni_id in endpoint.document.get("NetworkInterfaceIds", ())),
-        ])
+        behind = self._named(
+            "interface",
+            [
+                *_values(self.targets, "NetworkInterfaceId"),
+                *(eni_id for endpoint in self.endpoints for eni_id in endpoint.document.get("NetworkInterfaceIds", ())),
+            ],
+        )
         doors = [*behind, *(each for balancer in self.balancers for each in self._doors(balancer))]
         own_first = [own[eni_id] for eni_id in carried if eni_id in own] + doors
         self.interfaces = list({each.id: each for each in own_first}.values())

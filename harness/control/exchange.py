@@ -63,8 +63,13 @@ class Exchange:
     routes        other paths by their names
     """
 
-    def __init__(self, services: Services, authenticate: Authenticate, control: Executor,
-                 routes: Mapping[str, Route] | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        authenticate: Authenticate,
+        control: Executor,
+        routes: Mapping[str, Route] | None = None,
+    ) -> None:
         self._services = services
         self._authenticate = authenticate
         self._control = control
@@ -81,8 +86,16 @@ class Exchange:
             operation, found = service.identify(request)
             caller = self._authenticate(request)
             parameters = operation.read(found)
-            call = Call(service.name, operation.name, parameters, caller, request_id, peer.address, datetime.now(UTC),
-                        peer.secure)
+            call = Call(
+                service.name,
+                operation.name,
+                parameters,
+                caller,
+                request_id,
+                peer.address,
+                datetime.now(UTC),
+                peer.secure,
+            )
             return operation.write(self._control.execute(call), request_id)
         except ApiError as error:
             return service.refuse(error, request_id)
@@ -112,5 +125,12 @@ def _log(error: Exception, request: Request, request_id: str) -> None:
         if secret:
             message = message.replace(secret, "...")
     message = _SECRET.sub(r"\1...", message)[:_LONGEST]
-    _LOG.error("internal error, request %s, %s %s\n%s%s: %s", request_id, request.method, request.path[:100], frames,
-               type(error).__name__, message)
+    _LOG.error(
+        "internal error, request %s, %s %s\n%s%s: %s",
+        request_id,
+        request.method,
+        request.path[:100],
+        frames,
+        type(error).__name__,
+        message,
+    )

@@ -56,11 +56,15 @@ def frames_route(control: Control) -> Route:
         except HalfsilverError as error:
             raise ApiError("ServiceUnavailable", f"No frame was judged: {error}.", 503) from error
         verdicts = Counter(str(record.verdict) for record in judged.result.verdicts)
-        return Response(200, _write(captured, judged), (
-            ("content-type", _MEDIA_TYPE),
-            ("x-halfsilver-verdicts", " ".join(f"{name}={count}" for name, count in sorted(verdicts.items()))),
-            ("x-halfsilver-generation", str(judged.generation)),
-        ))
+        return Response(
+            200,
+            _write(captured, judged),
+            (
+                ("content-type", _MEDIA_TYPE),
+                ("x-halfsilver-verdicts", " ".join(f"{name}={count}" for name, count in sorted(verdicts.items()))),
+                ("x-halfsilver-generation", str(judged.generation)),
+            ),
+        )
 
     return Route(("POST",), answer)
 
@@ -97,8 +101,9 @@ def _read_capture(body: bytes) -> list[CapturedFrame]:
     return captured
 
 
-def _direct(captured: Sequence[CapturedFrame], direction: str, interfaces: Sequence[Interface],
-            eni_id: str | None) -> list[Frame]:
+def _direct(
+    captured: Sequence[CapturedFrame], direction: str, interfaces: Sequence[Interface], eni_id: str | None
+) -> list[Frame]:
     """The frames with their directions; ApiError if one is not ``eni_id``'s."""
     own = [each.mac for each in interfaces if eni_id in (None, each.eni_id)]
     if eni_id is not None and not own:
@@ -124,8 +129,12 @@ def _permit(control: Control, caller: Caller, nic: NicPolicy, frames: Sequence[F
             raise ApiError("UnauthorizedOperation", f"{eni_id} belongs to another account, so do its frames.", 403)
     for resource in [settings.arn("ec2", caller.account, f"network-interface/{eni_id}") for eni_id in found] or ["*"]:
         if not policies.decide(ACTION, resource, {}).allowed:
-            raise ApiError("UnauthorizedOperation", "You are not authorized to perform this operation. "
-                           f"{caller.arn} is not authorized to perform: {ACTION} on resource: {resource}", 403)
+            raise ApiError(
+                "UnauthorizedOperation",
+                "You are not authorized to perform this operation. "
+                f"{caller.arn} is not authorized to perform: {ACTION} on resource: {resource}",
+                403,
+            )
 
 
 def _interface_of(frame: Frame, interfaces: Sequence[Interface]) -> Interface | None:

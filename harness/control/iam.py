@@ -55,9 +55,11 @@ class Statement:
 
     def applies(self, action: str, parts: Sequence[str], context: RequestContext) -> bool:
         """``action`` in lower case, ``parts`` of the resource's ARN."""
-        return (any(pattern.matches(action, context) for pattern in self.actions) != self.not_actions
-                and any(pattern.matches(parts, context) for pattern in self.resources) != self.not_resources
-                and self.condition.holds(context))
+        return (
+            any(pattern.matches(action, context) for pattern in self.actions) != self.not_actions
+            and any(pattern.matches(parts, context) for pattern in self.resources) != self.not_resources
+            and self.condition.holds(context)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +112,21 @@ def load_policy(document: object, where: str) -> Policy:
     if not isinstance(statements, list) or not statements:
         raise PolicyError(f"{where}: Statement must be a statement or a list of at least one")
     _unique_sids(statements, where)
-    return Policy(tuple(_statement(statement, version == VERSIONS[0], f"{where}: Statement[{index}]")
-                        for index, statement in enumerate(statements)))
+    return Policy(
+        tuple(
+            _statement(statement, version == VERSIONS[0], f"{where}: Statement[{index}]")
+            for index, statement in enumerate(statements)
+        )
+    )
 
 
 def _statement(document: object, variables: bool, where: str) -> Statement:
     for principal in ("Principal", "NotPrincipal"):
         if isinstance(document, dict) and principal in document:
             raise PolicyError(f"{where}.{principal}: the policy of a user is about that user and names no principal")
-    members = _members(document, where, {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource",
-                                         "Condition"})
+    members = _members(
+        document, where, {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+    )
     if members.get("Effect") not in ("Allow", "Deny"):
         raise PolicyError(f"{where}.Effect: must be Allow or Deny")
     if not isinstance(members.get("Sid", ""), str) or not _SID.fullmatch(members.get("Sid", "")):
@@ -130,11 +137,13 @@ def _statement(document: object, variables: bool, where: str) -> Statement:
         allow=members["Effect"] == "Allow",
         actions=tuple(_action(text, f"{where}.{actions_key}") for text in actions),
         not_actions=actions_key == "NotAction",
-        resources=tuple(ArnPattern(text, variables=variables, spanning=True, where=f"{where}.{resources_key}")
-                        for text in resources),
+        resources=tuple(
+            ArnPattern(text, variables=variables, spanning=True, where=f"{where}.{resources_key}") for text in resources
+        ),
         not_resources=resources_key == "NotResource",
         condition=load_condition(members["Condition"], variables, f"{where}.Condition")
-        if members.get("Condition", {}) != {} else Condition(),
+        if members.get("Condition", {}) != {}
+        else Condition(),
     )
 
 
@@ -171,11 +180,17 @@ def _unique_sids(statements: Iterable[object], where: str) -> None:
 
 def _action(text: str, where: str) -> Pattern:
     if not _ACTION.fullmatch(text):
-        raise PolicyError(f"{where}: {text!r} is not an action; an action is written service:Name, with * and ? in "
-                          "the name, or *")
+        raise PolicyError(
+            f"{where}: {text!r} is not an action; an action is written service:Name, with * and ? in the name, or *"
+        )
     return Pattern(text.lower(), wildcards=True, variables=False, where=where)
 
 
-ADMINISTRATOR = Policies((load_policy(
-    {"Version": VERSIONS[0], "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}, "administrator"),))
+ADMINISTRATOR = Policies(
+    (
+        load_policy(
+            {"Version": VERSIONS[0], "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}, "administrator"
+        ),
+    )
+)
 """Everything is allowed."""

@@ -156,8 +156,9 @@ def _lower(context: RequestContext) -> RequestContext:
     return {key: tuple(value.lower() for value in values) for key, values in context.items()}
 
 
-def _compared(compare: Callable[[Any, Any], bool], read: Callable[[str], Any], what: str,
-              text: str, variables: bool, where: str) -> Test:
+def _compared(
+    compare: Callable[[Any, Any], bool], read: Callable[[str], Any], what: str, text: str, variables: bool, where: str
+) -> Test:
     """An operator on values that are read first. Policy variables have no place in it."""
     try:
         expected = read(text)
@@ -224,21 +225,34 @@ def _address(text: str, variables: bool, where: str) -> Test:
 
 def _family(prefix: str, read: Callable[[str], Any], what: str) -> dict[str, tuple[Builder, bool]]:
     """The six comparisons of numbers or dates."""
-    comparisons = {"Equals": operator.eq, "LessThan": operator.lt, "LessThanEquals": operator.le,
-                   "GreaterThan": operator.gt, "GreaterThanEquals": operator.ge}
+    comparisons = {
+        "Equals": operator.eq,
+        "LessThan": operator.lt,
+        "LessThanEquals": operator.le,
+        "GreaterThan": operator.gt,
+        "GreaterThanEquals": operator.ge,
+    }
     family: dict[str, tuple[Builder, bool]] = {
-        prefix + name: (partial(_compared, compare, read, what), False) for name, compare in comparisons.items()}
+        prefix + name: (partial(_compared, compare, read, what), False) for name, compare in comparisons.items()
+    }
     return family | {prefix + "NotEquals": (family[prefix + "Equals"][0], True)}
 
 
 _OPERATORS: dict[str, tuple[Builder, bool]] = {
-    "StringEquals": (_string, False), "StringNotEquals": (_string, True),
-    "StringEqualsIgnoreCase": (_string_any_case, False), "StringNotEqualsIgnoreCase": (_string_any_case, True),
-    "StringLike": (_string_like, False), "StringNotLike": (_string_like, True),
+    "StringEquals": (_string, False),
+    "StringNotEquals": (_string, True),
+    "StringEqualsIgnoreCase": (_string_any_case, False),
+    "StringNotEqualsIgnoreCase": (_string_any_case, True),
+    "StringLike": (_string_like, False),
+    "StringNotLike": (_string_like, True),
     **_family("Numeric", _number, "a number"),
     **_family("Date", _date, "a date such as 2026-11-20T12:00:00Z"),
     "Bool": (partial(_compared, operator.eq, _boolean, "true or false"), False),
-    "IpAddress": (_address, False), "NotIpAddress": (_address, True),
-    "ArnEquals": (_arn, False), "ArnNotEquals": (_arn, True), "ArnLike": (_arn, False), "ArnNotLike": (_arn, True),
+    "IpAddress": (_address, False),
+    "NotIpAddress": (_address, True),
+    "ArnEquals": (_arn, False),
+    "ArnNotEquals": (_arn, True),
+    "ArnLike": (_arn, False),
+    "ArnNotLike": (_arn, True),
 }
 """Operator -> how a value of the policy is read, and whether the outcome is turned round."""

@@ -160,8 +160,10 @@ def _check_arn(text: str, tokens: Tokens, spanning: bool, where: str) -> None:
     counted = not any(isinstance(token, Variable) for token in tokens)
     whole = len(parts) == ARN_PARTS or (spanning and any(part[-1:] == (Wildcard.ANY,) for part in parts))
     if parts[0] != tuple("arn") and (spanning or counted) or counted and not whole:
-        raise PolicyError(f"{where}: {text!r} is not an ARN (arn:partition:service:region:account:resource)"
-                          + (" or *" if spanning else ""))
+        raise PolicyError(
+            f"{where}: {text!r} is not an ARN (arn:partition:service:region:account:resource)"
+            + (" or *" if spanning else "")
+        )
     if len(parts) == ARN_PARTS and not all(isinstance(token, str) for token in parts[2]):
         raise PolicyError(f"{where}: {text!r}: the service of an ARN must be written out")
 
@@ -186,5 +188,6 @@ def _parts_match(pattern: Sequence[Resolved], parts: Sequence[str], spanning: bo
         return matches(parts[0]) is not None and _parts_match(rest, parts[1:], spanning)
     # The part may take as many parts as leave one for each that follows in the pattern.
     counts = range(1, len(parts) - len(rest) + 1) if rest else (len(parts),)
-    return any(matches(":".join(parts[:count])) is not None and _parts_match(rest, parts[count:], spanning)
-               for count in counts)
+    return any(
+        matches(":".join(parts[:count])) is not None and _parts_match(rest, parts[count:], spanning) for count in counts
+    )

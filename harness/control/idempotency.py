@@ -56,8 +56,11 @@ def remember(transaction: Transaction, call: Call, result: dict[str, Any]) -> No
     former = transaction.get("token", identifier)
     if former is not None:
         transaction.delete(former)
-    document = {"Parameters": _digest(call), "Result": json.dumps(result, default=_to_json),
-                "Time": call.now.isoformat()}
+    document = {
+        "Parameters": _digest(call),
+        "Result": json.dumps(result, default=_to_json),
+        "Time": call.now.isoformat(),
+    }
     transaction.insert(Record("token", identifier, call.caller.account, document))
 
 

@@ -11,7 +11,6 @@ MANY_SOURCES = 100
 """Sources per interface target on the types that take more than the others."""
 
 
-
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 

@@ -18,8 +18,15 @@ from harness.control.errors import ApiError
 from harness.control.operations import Context, Parameters, Record, operation
 from harness.control.tag_rules import tag_list
 
-__all__ = ["describe_instances", "describe_network_interfaces", "describe_prefix_lists", "describe_subnets",
-           "describe_vpc_attribute", "describe_vpc_endpoints", "describe_vpcs"]
+__all__ = [
+    "describe_instances",
+    "describe_network_interfaces",
+    "describe_prefix_lists",
+    "describe_subnets",
+    "describe_vpc_attribute",
+    "describe_vpc_endpoints",
+    "describe_vpcs",
+]
 
 _DIGITS = re.compile("[0-9A-Za-z]{1,64}")
 """Behind the prefix of an id; those in AWS's documents end in EXAMPLE."""
@@ -181,8 +188,9 @@ def describe_subnets(context: Context, parameters: Parameters) -> dict[str, Any]
     return _describe_shared(context, parameters, _SUBNETS, _Form("subnet", "InvalidSubnetID.Malformed"), "SubnetId")
 
 
-def _describe_shared(context: Context, parameters: Parameters, listing: Listing, form: _Form,
-                     name: str) -> dict[str, Any]:
+def _describe_shared(
+    context: Context, parameters: Parameters, listing: Listing, form: _Form, name: str
+) -> dict[str, Any]:
     _check_ids(parameters, listing, form)
     shared = _of_others(context, name)
 
@@ -230,8 +238,9 @@ _INSTANCES = Listing(
         "instance-type": member("InstanceType"),
         "ip-address": member("PublicIpAddress"),
         "key-name": member("KeyName"),
-        "network-interface.addresses.private-ip-address":
-            member("NetworkInterfaces.PrivateIpAddresses.PrivateIpAddress"),
+        "network-interface.addresses.private-ip-address": member(
+            "NetworkInterfaces.PrivateIpAddresses.PrivateIpAddress"
+        ),
         "network-interface.mac-address": member("NetworkInterfaces.MacAddress"),
         "network-interface.network-interface-id": member("NetworkInterfaces.NetworkInterfaceId"),
         "network-interface.subnet-id": member("NetworkInterfaces.SubnetId"),

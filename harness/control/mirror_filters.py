@@ -24,8 +24,12 @@ def create_filter(context: Context, parameters: Parameters) -> dict[str, Any]:
     document = {"NetworkServices": [], **description(parameters)}
     tags = read_tag_specifications(context, parameters, "filter")
     account = context.caller.account
-    check_quota("TrafficMirrorFilterLimitExceeded", "Filters per account",
-                context.transaction.count("filter", account=account), context.settings.quotas.filters)
+    check_quota(
+        "TrafficMirrorFilterLimitExceeded",
+        "Filters per account",
+        context.transaction.count("filter", account=account),
+        context.settings.quotas.filters,
+    )
     record = Record("filter", identifiers.new(context, "tmf"), account, document, tags)
     document["TrafficMirrorFilterId"] = record.id
     context.transaction.insert(record)
@@ -51,8 +55,10 @@ def modify_network_services(context: Context, parameters: Parameters) -> dict[st
     add = _services(parameters, "AddNetworkServices")
     remove = _services(parameters, "RemoveNetworkServices")
     if add & remove:
-        raise ApiError("InvalidParameterCombination",
-                       f"The network service {AMAZON_DNS} cannot be added and removed in one request")
+        raise ApiError(
+            "InvalidParameterCombination",
+            f"The network service {AMAZON_DNS} cannot be added and removed in one request",
+        )
     record.document["NetworkServices"] = sorted((set(record.document["NetworkServices"]) | add) - remove)
     context.transaction.update(record)
     return {"TrafficMirrorFilter": _render(context, [record])[0]}
@@ -79,8 +85,12 @@ def _render(context: Context, filters: Sequence[Record]) -> list[dict[str, Any]]
     for rule in rules:
         lists.setdefault((rule["TrafficMirrorFilterId"], rule["TrafficDirection"]), []).append(rule)
     return [
-        {**each.document, "IngressFilterRules": lists.get((each.id, "ingress"), []),
-         "EgressFilterRules": lists.get((each.id, "egress"), []), "Tags": tag_list(context, each)}
+        {
+            **each.document,
+            "IngressFilterRules": lists.get((each.id, "ingress"), []),
+            "EgressFilterRules": lists.get((each.id, "egress"), []),
+            "Tags": tag_list(context, each),
+        }
         for each in filters
     ]
 

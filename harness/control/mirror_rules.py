@@ -21,8 +21,12 @@ __all__ = ["create_rule", "delete_rule", "describe_rules", "modify_rule", "rende
 
 _REQUIRED = ("TrafficDirection", "RuleNumber", "RuleAction", "DestinationCidrBlock", "SourceCidrBlock")
 _OPTIONAL = ("Protocol", "DestinationPortRange", "SourcePortRange")
-_REMOVABLE = {"destination-port-range": "DestinationPortRange", "source-port-range": "SourcePortRange",
-              "protocol": "Protocol", "description": "Description"}
+_REMOVABLE = {
+    "destination-port-range": "DestinationPortRange",
+    "source-port-range": "SourcePortRange",
+    "protocol": "Protocol",
+    "description": "Description",
+}
 
 
 @operation("ec2", "CreateTrafficMirrorFilterRule", mirrors=True)
@@ -34,10 +38,15 @@ def create_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
     _check(document)
     tags = read_tag_specifications(context, parameters, "rule")
     parent = find_owned(context, parameters, "TrafficMirrorFilterId", "filter")
-    check_quota("TrafficMirrorFilterRuleLimitExceeded", "Rules per filter",
-                context.transaction.count("rule", parent=parent.id), context.settings.quotas.rules_per_filter)
-    record = Record("rule", document["TrafficMirrorFilterRuleId"], parent.account, document, tags, parent.id,
-                    slot(document))
+    check_quota(
+        "TrafficMirrorFilterRuleLimitExceeded",
+        "Rules per filter",
+        context.transaction.count("rule", parent=parent.id),
+        context.settings.quotas.rules_per_filter,
+    )
+    record = Record(
+        "rule", document["TrafficMirrorFilterRuleId"], parent.account, document, tags, parent.id, slot(document)
+    )
     try:
         context.transaction.insert(record)
     except SlotTaken as taken:
@@ -96,17 +105,21 @@ def _check(document: dict[str, Any]) -> None:
         del document["Protocol"]
     ranges = [name for name in ("DestinationPortRange", "SourcePortRange") if name in document]
     if ranges and document.get("Protocol") not in PORT_PROTOCOLS:
-        raise ApiError("InvalidParameterCombination",
-                       f"The parameter {ranges[0]} can only be used with the protocols 6 (TCP) and 17 (UDP)")
+        raise ApiError(
+            "InvalidParameterCombination",
+            f"The parameter {ranges[0]} can only be used with the protocols 6 (TCP) and 17 (UDP)",
+        )
     problems: list[Problem] = []
     read_rule(Node(document, problems), document["TrafficMirrorFilterId"], document["TrafficDirection"], {}, {})
     refuse(problems)
 
 
 def _number_taken(document: dict[str, Any], taken: SlotTaken) -> ApiError:
-    return ApiError("TrafficMirrorFilterRuleAlreadyExists",
-                    f"Rule number {document['RuleNumber']} is already being used by {taken.holder} for "
-                    f"{document['TrafficDirection']} traffic of {document['TrafficMirrorFilterId']}")
+    return ApiError(
+        "TrafficMirrorFilterRuleAlreadyExists",
+        f"Rule number {document['RuleNumber']} is already being used by {taken.holder} for "
+        f"{document['TrafficDirection']} traffic of {document['TrafficMirrorFilterId']}",
+    )
 
 
 _LISTING = Listing(

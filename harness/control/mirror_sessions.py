@@ -53,10 +53,15 @@ def create_session(context: Context, parameters: Parameters) -> dict[str, Any]:
     find_owned(context, parameters, "TrafficMirrorFilterId", "filter")
     find_source(context, source_id)
     quotas, count = context.settings.quotas, context.transaction.count
-    check_quota("TrafficMirrorSessionLimitExceeded", "Sessions per account", count("session", account=account),
-                quotas.sessions)
-    check_quota("TrafficMirrorSessionsPerInterfaceLimitExceeded", "Sessions per interface",
-                count("session", parent=source_id), quotas.sessions_per_interface)
+    check_quota(
+        "TrafficMirrorSessionLimitExceeded", "Sessions per account", count("session", account=account), quotas.sessions
+    )
+    check_quota(
+        "TrafficMirrorSessionsPerInterfaceLimitExceeded",
+        "Sessions per interface",
+        count("session", parent=source_id),
+        quotas.sessions_per_interface,
+    )
     check_sources(context, target, source_id)
     try:
         context.transaction.insert(session)
@@ -161,8 +166,10 @@ def _unused_network(context: Context) -> int:
 
 
 def _number_taken(session: Record, taken: SlotTaken) -> ApiError:
-    return ApiError("InvalidParameterValue",
-                    f"Session number {session.slot} is already being used by {taken.holder} on {session.parent}")
+    return ApiError(
+        "InvalidParameterValue",
+        f"Session number {session.slot} is already being used by {taken.holder} on {session.parent}",
+    )
 
 
 def _render(context: Context, sessions: Sequence[Record]) -> list[dict[str, Any]]:

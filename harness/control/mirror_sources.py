@@ -19,8 +19,9 @@ def find_source(context: Context, identifier: str) -> Record:
     """The interface of a new session: the caller's or in its subnet, of a supported kind, and no target."""
     interface = context.transaction.get("interface", identifier)
     if interface is None or not sharing.may_mirror(context, interface):
-        raise ApiError("InvalidNetworkInterfaceID.NotFound",
-                       f"The networkInterface ID '{brief(identifier)}' does not exist")
+        raise ApiError(
+            "InvalidNetworkInterfaceID.NotFound", f"The networkInterface ID '{brief(identifier)}' does not exist"
+        )
     why = _why_unsupported(context, interface)
     if why is not None:
         raise ApiError("NetworkInterfaceNotSupported", f"{identifier} {why}")

@@ -28,8 +28,10 @@ def create_target(context: Context, parameters: Parameters) -> dict[str, Any]:
     if not present:
         raise ApiError("MissingParameter", f"The request must contain one of the parameters {', '.join(DESTINATIONS)}")
     if len(present) > 1:
-        raise ApiError("InvalidParameterCombination",
-                       f"The parameters {' and '.join(present)} cannot be used together; a target has one destination")
+        raise ApiError(
+            "InvalidParameterCombination",
+            f"The parameters {' and '.join(present)} cannot be used together; a target has one destination",
+        )
     name = present[0]
     account = context.caller.account
     document = {name: parameters[name], "Type": DESTINATIONS[name], "OwnerId": account, **description(parameters)}
@@ -37,15 +39,20 @@ def create_target(context: Context, parameters: Parameters) -> dict[str, Any]:
     check_resource(context, document, account)
     if name == "NetworkInterfaceId":
         _check_is_no_source(context, document[name])
-    check_quota("TrafficMirrorTargetLimitExceeded", "Targets per account",
-                context.transaction.count("target", account=account), context.settings.quotas.targets)
+    check_quota(
+        "TrafficMirrorTargetLimitExceeded",
+        "Targets per account",
+        context.transaction.count("target", account=account),
+        context.settings.quotas.targets,
+    )
     record = Record("target", identifiers.new(context, "tmt"), account, document, tags, slot=target_slot(document))
     document["TrafficMirrorTargetId"] = record.id
     try:
         context.transaction.insert(record)
     except SlotTaken as taken:
-        raise ApiError("NlbInUseByTrafficMirrorTargetException",
-                       f"{document[name]} is already in use by target {taken.holder}") from None
+        raise ApiError(
+            "NlbInUseByTrafficMirrorTargetException", f"{document[name]} is already in use by target {taken.holder}"
+        ) from None
     return {"TrafficMirrorTarget": _render(context, [record])[0], **client_token(parameters)}
 
 
@@ -53,8 +60,9 @@ def create_target(context: Context, parameters: Parameters) -> dict[str, Any]:
 def delete_target(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Not while a session of its owner uses it; sessions of other accounts become inactive."""
     record = find_owned(context, parameters, "TrafficMirrorTargetId", "target")
-    users = context.transaction.find("session", account=record.account, where=("TrafficMirrorTargetId", record.id),
-                                     limit=1)
+    users = context.transaction.find(
+        "session", account=record.account, where=("TrafficMirrorTargetId", record.id), limit=1
+    )
     if users:
         raise ApiError("TrafficMirrorTargetInUse", f"Cannot delete {record.id}. Target is in use by {users[0].id}")
     sharing.end_target(context, record)
@@ -86,8 +94,9 @@ def check_resource(context: Context, target: Parameters, account: str) -> None:
         arn = target["NetworkLoadBalancerArn"]
         balancer = context.transaction.get("load-balancer", arn)
         if balancer is None or balancer.account != account:
-            raise ApiError("NetworkLoadBalancerNotFoundException",
-                           f"The Network Load Balancer '{brief(arn)}' does not exist")
+            raise ApiError(
+                "NetworkLoadBalancerNotFoundException", f"The Network Load Balancer '{brief(arn)}' does not exist"
+            )
         if balancer.document.get("Type", "network") != "network" or ":loadbalancer/net/" not in arn:
             raise invalid("NetworkLoadBalancerArn", arn, "It must be a load balancer of type network.")
     else:
@@ -108,8 +117,10 @@ def target_slot(document: Parameters) -> str:
 def _check_is_no_source(context: Context, identifier: str) -> None:
     sessions = context.transaction.find("session", parent=identifier, limit=1)
     if sessions:
-        raise ApiError("InvalidParameterValue",
-                       f"{identifier} is in use by session {sessions[0].id} as a source and cannot be a target")
+        raise ApiError(
+            "InvalidParameterValue",
+            f"{identifier} is in use by session {sessions[0].id} as a source and cannot be a target",
+        )
 
 
 def _render(context: Context, targets: Sequence[Record]) -> list[dict[str, Any]]:

@@ -60,9 +60,11 @@ def _check_capacity(documents: Mapping[str, Any]) -> None:
         rules = len(each["IngressFilterRules"]) + len(each["EgressFilterRules"])
         if rules > MAX_RULES:
             raise CapacityExceeded(
-                f"{each['TrafficMirrorFilterId']} has {rules} rules, a NIC takes {MAX_RULES} per filter", "rules")
+                f"{each['TrafficMirrorFilterId']} has {rules} rules, a NIC takes {MAX_RULES} per filter", "rules"
+            )
     sources = [each["NetworkInterfaceId"] for each in documents["TrafficMirrorSessions"]]
     for eni_id in sources:
         if sources.count(eni_id) > MAX_SESSIONS:
-            raise CapacityExceeded(f"{eni_id} has {sources.count(eni_id)} sessions, a NIC takes {MAX_SESSIONS} "
-                                   "per interface", "sessions")
+            raise CapacityExceeded(
+                f"{eni_id} has {sources.count(eni_id)} sessions, a NIC takes {MAX_SESSIONS} per interface", "sessions"
+            )

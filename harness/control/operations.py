@@ -15,8 +15,19 @@ from typing import Any, Protocol
 
 from harness.control.quotas import Quotas
 
-__all__ = ["Call", "Caller", "Context", "Handler", "OPERATIONS", "Operation", "Parameters", "Record", "Settings",
-           "Transaction", "operation"]
+__all__ = [
+    "Call",
+    "Caller",
+    "Context",
+    "Handler",
+    "OPERATIONS",
+    "Operation",
+    "Parameters",
+    "Record",
+    "Settings",
+    "Transaction",
+    "operation",
+]
 
 Parameters = Mapping[str, Any]
 
@@ -92,16 +103,30 @@ class Transaction(Protocol):
 
     def get(self, kind: str, identifier: str) -> Record | None: ...
 
-    def find(self, kind: str | Collection[str], *, account: str | None = None,
-             parent: str | Collection[str] | None = None, identifiers: Sequence[str] | None = None,
-             where: tuple[str, object] | None = None, after: int = 0, limit: int | None = None) -> list[Record]:
+    def find(
+        self,
+        kind: str | Collection[str],
+        *,
+        account: str | None = None,
+        parent: str | Collection[str] | None = None,
+        identifiers: Sequence[str] | None = None,
+        where: tuple[str, object] | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Record]:
         """Records in order of creation, of one account (all: None), some parents, some ids, behind a serial.
 
         ``where`` is a member of the document and its value, such as ("TrafficMirrorTargetId", "tmt-...").
         """
 
-    def count(self, kind: str, *, account: str | None = None, parent: str | None = None,
-              where: tuple[str, object] | None = None) -> int: ...
+    def count(
+        self,
+        kind: str,
+        *,
+        account: str | None = None,
+        parent: str | None = None,
+        where: tuple[str, object] | None = None,
+    ) -> int: ...
 
     def insert(self, record: Record) -> None:
         """``store.SlotTaken`` and ``store.IdTaken`` say that there is such a record; clients get an ApiError."""

@@ -29,8 +29,9 @@ class Paging:
     largest: int
     code: str
 
-    def cut(self, context: Context, parameters: Parameters,
-            records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
+    def cut(
+        self, context: Context, parameters: Parameters, records: Sequence[Record]
+    ) -> tuple[list[Record], dict[str, str]]:
         """The page that a request asks for of ``records``, which are in order of creation, and the result's token.
 
         The token is a dictionary with the member ``next_token``, empty behind the last page.
@@ -43,6 +44,6 @@ class Paging:
             except ApiError:
                 raise ApiError(self.code, f"The specified {self.token} is not valid for this request.") from None
         rest = [record for record in records if record.serial > behind]
-        page = rest[:min(parameters.get(self.size, self.largest), self.largest)]
+        page = rest[: min(parameters.get(self.size, self.largest), self.largest)]
         more = len(page) < len(rest)
         return page, {self.next_token: encode_token(context, asked, page[-1].serial)} if more else {}

@@ -19,7 +19,7 @@ MAX_DESCRIPTION = 255
 def brief(value: object) -> str:
     """A value as an error repeats it: only its beginning if it is long."""
     text = str(value)
-    return text if len(text) <= _BRIEF else text[:_BRIEF - 3] + "..."
+    return text if len(text) <= _BRIEF else text[: _BRIEF - 3] + "..."
 
 
 def invalid(name: str, value: object, why: str) -> ApiError:
@@ -44,8 +44,9 @@ def description(parameters: Parameters) -> dict[str, str]:
     """The member ``Description`` of a document: an empty text is none."""
     text: str = parameters.get("Description") or ""
     if len(text) > MAX_DESCRIPTION or not is_text(text):
-        raise invalid("Description", text, f"It can have at most {MAX_DESCRIPTION} characters, and no control "
-                                           "characters.")
+        raise invalid(
+            "Description", text, f"It can have at most {MAX_DESCRIPTION} characters, and no control characters."
+        )
     return {"Description": text} if text else {}
 
 
@@ -59,13 +60,19 @@ def remove_fields(parameters: Parameters, fields: Mapping[str, str]) -> set[str]
         if word not in fields:
             raise invalid("RemoveFields", word, f"It must be {' or '.join(fields)}.")
         if parameters.get(fields[word]) is not None:
-            raise ApiError("InvalidParameterCombination",
-                           f"The field {word} cannot be removed and {fields[word]} be set in one request")
+            raise ApiError(
+                "InvalidParameterCombination",
+                f"The field {word} cannot be removed and {fields[word]} be set in one request",
+            )
         members.add(fields[word])
     return members
 
 
 def is_text(text: str) -> bool:
     """Whether XML 1.0 can carry it: no control characters but tab and line ends, no halves of characters."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r"
-                   or ord(character) & 0xFFFE == 0xFFFE for character in text)
+    return not any(
+        unicodedata.category(character) in ("Cc", "Cs")
+        and character not in "\t\n\r"
+        or ord(character) & 0xFFFE == 0xFFFE
+        for character in text
+    )

@@ -33,11 +33,14 @@ def _check_private(status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"{path}: holds secrets and must be a plain file")
     if status.st_uid != os.geteuid():
-        raise UsageError(f"{path}: belongs to user {status.st_uid}, but this is user {os.geteuid()}: "
-                         "only the owner of a file of secrets may use it")
+        raise UsageError(
+            f"{path}: belongs to user {status.st_uid}, but this is user {os.geteuid()}: "
+            "only the owner of a file of secrets may use it"
+        )
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}): "
-                         f"chmod 600 {path}")
+        raise UsageError(
+            f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}): chmod 600 {path}"
+        )
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -47,7 +50,7 @@ def write_private(path: Path, content: bytes) -> None:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, 0o600)    # whatever the umask took away
+                os.fchmod(descriptor, 0o600)  # whatever the umask took away
                 file.write(content)
                 file.flush()
                 os.fsync(descriptor)

@@ -22,8 +22,15 @@ from harness.control.ram_shares import (
     unknown_share,
 )
 
-__all__ = ["associate_resource_share", "create_resource_share", "delete_resource_share", "disassociate_resource_share",
-           "tag_resource", "untag_resource", "update_resource_share"]
+__all__ = [
+    "associate_resource_share",
+    "create_resource_share",
+    "delete_resource_share",
+    "disassociate_resource_share",
+    "tag_resource",
+    "untag_resource",
+    "update_resource_share",
+]
 
 _SHOWN_DELETED = timedelta(hours=2)
 """How long a share that was deleted is still shown (RAM user guide)."""
@@ -38,9 +45,16 @@ def create_resource_share(context: Context, parameters: Parameters) -> dict[str,
     _forget_deleted(context)
     account, now = context.caller.account, context.call.now.isoformat()
     arn = new_arn(context, account, "resource-share")
-    document = {"resourceShareArn": arn, "name": _name(parameters["name"]), "owningAccountId": account,
-                "allowExternalPrincipals": parameters.get("allowExternalPrincipals", True), "status": "ACTIVE",
-                "creationTime": now, "lastUpdatedTime": now, "featureSet": "STANDARD"}
+    document = {
+        "resourceShareArn": arn,
+        "name": _name(parameters["name"]),
+        "owningAccountId": account,
+        "allowExternalPrincipals": parameters.get("allowExternalPrincipals", True),
+        "status": "ACTIVE",
+        "creationTime": now,
+        "lastUpdatedTime": now,
+        "featureSet": "STANDARD",
+    }
     share = Record("resource-share", arn, account, document, _tags(context, {}, parameters.get("tags", ())))
     context.transaction.insert(share)
     associate(context, share, parameters.get("resourceArns") or (), parameters.get("principals") or ())
@@ -57,10 +71,13 @@ def update_resource_share(context: Context, parameters: Parameters) -> dict[str,
     _name(members.get("name", share.document["name"]))
     associations = context.transaction.find("share-association", parent=share.id)
     if members.get("allowExternalPrincipals") is False and any(
-            each.document.get("external") and each.document["status"] in ("ASSOCIATED", "ASSOCIATING")
-            for each in associations):
-        raise ApiError("OperationNotPermittedException", "The resource share has principals outside your organization. "
-                                                         "Disassociate them first.")
+        each.document.get("external") and each.document["status"] in ("ASSOCIATED", "ASSOCIATING")
+        for each in associations
+    ):
+        raise ApiError(
+            "OperationNotPermittedException",
+            "The resource share has principals outside your organization. Disassociate them first.",
+        )
     touch(context, share, **members)
     return {"resourceShare": render_share(context, share)}
 
@@ -83,17 +100,21 @@ def disassociate_resource_share(context: Context, parameters: Parameters) -> dic
     arn = parameters["resourceShareArn"]
     leaves = not resources and principals == [context.caller.account]
     share = _left_share(context, arn) if leaves else own_share(context, arn)
-    there = {each.document["associatedEntity"]: each for each in context.transaction.find("share-association",
-                                                                                          parent=share.id)
-             if each.document["status"] in ("ASSOCIATED", "ASSOCIATING")}
+    there = {
+        each.document["associatedEntity"]: each
+        for each in context.transaction.find("share-association", parent=share.id)
+        if each.document["status"] in ("ASSOCIATED", "ASSOCIATING")
+    }
     unknown = [entity for entity in (*resources, *principals) if entity not in there]
     if unknown:
-        raise ApiError("UnknownResourceException",
-                       f"{unknown[0][:256]} is not associated with ResourceShare {share.id}.")
+        raise ApiError(
+            "UnknownResourceException", f"{unknown[0][:256]} is not associated with ResourceShare {share.id}."
+        )
     associations = [there[entity] for entity in dict.fromkeys((*resources, *principals))]
     if leaves and not associations[0].document["external"]:
-        raise ApiError("OperationNotPermittedException",
-                       "An account cannot leave a resource share of its organization.")
+        raise ApiError(
+            "OperationNotPermittedException", "An account cannot leave a resource share of its organization."
+        )
     disassociate(context, share, associations)
     return {"resourceShareAssociations": render_associations(context, associations)}
 
@@ -136,8 +157,10 @@ def _check_unsupported(parameters: Parameters) -> None:
         raise ApiError("InvalidParameterException", "Sources are only for principals that are AWS services.")
     for arn in parameters.get("permissionArns") or ():
         if _DEFAULT_PERMISSION not in arn:
-            raise ApiError("InvalidParameterException", f"Permission {arn[:256]} does not fit the resource types: they "
-                                                        "have a default permission only.")
+            raise ApiError(
+                "InvalidParameterException",
+                f"Permission {arn[:256]} does not fit the resource types: they have a default permission only.",
+            )
 
 
 def _check_not_empty(resources: list[str], principals: list[str]) -> None:
@@ -160,7 +183,7 @@ def _tagged_share(context: Context, parameters: Parameters) -> Record:
         raise ApiError("InvalidParameterException", "Specify the ARN of a resource share.")
     share = context.transaction.get("resource-share", arn)
     if share is not None and share.account != context.caller.account:
-        raise unknown_share(arn)    # the model has no other error for these operations
+        raise unknown_share(arn)  # the model has no other error for these operations
     return own_share(context, arn)
 
 
@@ -170,8 +193,11 @@ def _tags(context: Context, present: dict[str, str], added: Any) -> dict[str, st
     for tag in added:
         key = tag.get("key") or ""
         if not 1 <= len(key) <= 128 or len(tag.get("value") or "") > 256 or key.lower().startswith("aws:"):
-            raise ApiError("InvalidParameterException", "A tag has a key of 1 to 128 characters that does not begin "
-                                                        "with aws:, and a value of at most 256 characters.")
+            raise ApiError(
+                "InvalidParameterException",
+                "A tag has a key of 1 to 128 characters that does not begin "
+                "with aws:, and a value of at most 256 characters.",
+            )
         tags[key] = tag.get("value") or ""
     if len(tags) > limit:
         raise ApiError("TagLimitExceededException", f"A resource share can have at most {limit} tags.")

@@ -63,16 +63,21 @@ def _answer(context: Context, parameters: Parameters, answer: str, association_s
 
 def _invitation(context: Context, arn: str) -> Record:
     if not _ARN.fullmatch(arn):
-        raise ApiError("MalformedArnException", f"The specified resource share invitation ARN {arn[:256]} is not "
-                                                "valid. Verify the ARN and try again.")
+        raise ApiError(
+            "MalformedArnException",
+            f"The specified resource share invitation ARN {arn[:256]} is not valid. Verify the ARN and try again.",
+        )
     invitation = context.transaction.get("share-invitation", arn)
     if invitation is None or invitation.account != context.caller.account:
-        raise ApiError("ResourceShareInvitationArnNotFoundException",
-                       f"ResourceShareInvitation {arn} could not be found.")
+        raise ApiError(
+            "ResourceShareInvitationArnNotFoundException", f"ResourceShareInvitation {arn} could not be found."
+        )
     return invitation
 
 
 def _render(context: Context, invitations: Sequence[Record]) -> list[dict[str, Any]]:
     names = share_names(context, invitations)
-    return [{**each.document, "resourceShareName": names[each.parent], "status": invitation_status(context, each)}
-            for each in invitations]
+    return [
+        {**each.document, "resourceShareName": names[each.parent], "status": invitation_status(context, each)}
+        for each in invitations
+    ]

@@ -11,9 +11,18 @@ from harness.control.operations import Context, Parameters, Record, operation
 from harness.control.pages import Paging
 from harness.control.ram_shares import RESOURCE_TYPE, check_share_arn, unknown_share
 
-__all__ = ["PAGING", "get_resource_share_associations", "get_resource_shares", "list_principals",
-           "list_resource_share_permissions", "list_resource_types", "list_resources", "render_associations",
-           "render_share", "share_names"]
+__all__ = [
+    "PAGING",
+    "get_resource_share_associations",
+    "get_resource_shares",
+    "list_principals",
+    "list_resource_share_permissions",
+    "list_resource_types",
+    "list_resources",
+    "render_associations",
+    "render_share",
+    "share_names",
+]
 
 PAGING = Paging("maxResults", "nextToken", "nextToken", 500, "InvalidNextTokenException")
 
@@ -27,8 +36,13 @@ def get_resource_shares(context: Context, parameters: Parameters) -> dict[str, A
             shares = [share for share in shares if share.document[name] == parameters[parameter]]
     for each in parameters.get("tagFilters") or ():
         key, values = each.get("tagKey"), each.get("tagValues")
-        shares = [share for share in shares if share.account == context.caller.account and key in share.tags
-                  and (not values or share.tags[key] in values)]
+        shares = [
+            share
+            for share in shares
+            if share.account == context.caller.account
+            and key in share.tags
+            and (not values or share.tags[key] in values)
+        ]
     page, token = PAGING.cut(context, parameters, shares)
     return {"resourceShares": [render_share(context, share) for share in page], **token}
 
@@ -42,10 +56,14 @@ def get_resource_share_associations(context: Context, parameters: Parameters) ->
         raise ApiError("InvalidParameterException", f"{wrong} cannot be specified with association type {kind}.")
     entity = parameters.get("resourceArn") or parameters.get("principal")
     shares = {share.id for share in _shares(context, {**parameters, "resourceOwner": "SELF"})}
-    found = [each for each in context.transaction.find("share-association", account=context.caller.account)
-             if each.parent in shares and each.document["associationType"] == kind
-             and entity in (None, each.document["associatedEntity"])
-             and parameters.get("associationStatus") in (None, each.document["status"])]
+    found = [
+        each
+        for each in context.transaction.find("share-association", account=context.caller.account)
+        if each.parent in shares
+        and each.document["associationType"] == kind
+        and entity in (None, each.document["associatedEntity"])
+        and parameters.get("associationStatus") in (None, each.document["status"])
+    ]
     page, token = PAGING.cut(context, parameters, found)
     return {"resourceShareAssociations": render_associations(context, page), **token}
 
@@ -59,11 +77,21 @@ def list_resources(context: Context, parameters: Parameters) -> dict[str, Any]:
         shares = [share for share in shares if _has(context, share, "PRINCIPAL", parameters["principal"])]
     found = _associations(context, shares, "RESOURCE", parameters.get("resourceArns"))
     page, token = PAGING.cut(context, parameters, found)
-    return {"resources": [{
-        "arn": each.document["associatedEntity"], "type": RESOURCE_TYPE, "resourceShareArn": each.parent,
-        "status": "AVAILABLE", "creationTime": each.document["creationTime"],
-        "lastUpdatedTime": each.document["lastUpdatedTime"], "resourceRegionScope": "REGIONAL",
-    } for each in page], **token}
+    return {
+        "resources": [
+            {
+                "arn": each.document["associatedEntity"],
+                "type": RESOURCE_TYPE,
+                "resourceShareArn": each.parent,
+                "status": "AVAILABLE",
+                "creationTime": each.document["creationTime"],
+                "lastUpdatedTime": each.document["lastUpdatedTime"],
+                "resourceRegionScope": "REGIONAL",
+            }
+            for each in page
+        ],
+        **token,
+    }
 
 
 @operation("ram", "ListPrincipals")
@@ -79,20 +107,35 @@ def list_principals(context: Context, parameters: Parameters) -> dict[str, Any]:
         found = [(each.document["associatedEntity"], each.parent, each, each.document["external"]) for each in page]
     else:
         page, token = PAGING.cut(context, parameters, [each for each in shares if not wanted or each.account in wanted])
-        found = [(share.account, share.id, share, not sharing.same_organisation(
-            context.transaction, share.account, context.caller.account)) for share in page]
-    return {"principals": [{
-        "id": principal, "resourceShareArn": arn, "creationTime": record.document["creationTime"],
-        "lastUpdatedTime": record.document["lastUpdatedTime"], "external": external,
-    } for principal, arn, record, external in found], **token}
+        found = [
+            (
+                share.account,
+                share.id,
+                share,
+                not sharing.same_organisation(context.transaction, share.account, context.caller.account),
+            )
+            for share in page
+        ]
+    return {
+        "principals": [
+            {
+                "id": principal,
+                "resourceShareArn": arn,
+                "creationTime": record.document["creationTime"],
+                "lastUpdatedTime": record.document["lastUpdatedTime"],
+                "external": external,
+            }
+            for principal, arn, record, external in found
+        ],
+        **token,
+    }
 
 
 @operation("ram", "ListResourceTypes")
 def list_resource_types(context: Context, parameters: Parameters) -> dict[str, Any]:
     if parameters.get("resourceRegionScope") == "GLOBAL":
         return {"resourceTypes": []}
-    return {"resourceTypes": [
-        {"resourceType": RESOURCE_TYPE, "serviceName": "ec2", "resourceRegionScope": "REGIONAL"}]}
+    return {"resourceTypes": [{"resourceType": RESOURCE_TYPE, "serviceName": "ec2", "resourceRegionScope": "REGIONAL"}]}
 
 
 @operation("ram", "ListResourceSharePermissions")
@@ -108,8 +151,10 @@ def list_resource_share_permissions(context: Context, parameters: Parameters) ->
 def render_share(context: Context, share: Record) -> dict[str, Any]:
     """Its tags are its owner's to see."""
     own = share.account == context.caller.account
-    return {**share.document, **({"tags": [{"key": key, "value": value} for key, value in share.tags.items()]}
-                                 if own else {})}
+    return {
+        **share.document,
+        **({"tags": [{"key": key, "value": value} for key, value in share.tags.items()]} if own else {}),
+    }
 
 
 def render_associations(context: Context, associations: Sequence[Record]) -> list[dict[str, Any]]:
@@ -141,16 +186,23 @@ def _shares(context: Context, parameters: Parameters) -> list[Record]:
     return [share for share in shares if share.id in wanted]
 
 
-def _associations(context: Context, shares: Sequence[Record], kind: str,
-                  entities: Sequence[str] | None) -> list[Record]:
+def _associations(
+    context: Context, shares: Sequence[Record], kind: str, entities: Sequence[str] | None
+) -> list[Record]:
     """What is bound to shares, in order of creation; only some entities where they are given."""
     names = {share.id for share in shares}
     owners = {share.account for share in shares}
-    return sorted((
-        each for owner in owners for each in context.transaction.find("share-association", account=owner)
-        if each.parent in names and sharing.is_live(each, kind)
-        and (not entities or each.document["associatedEntity"] in entities)
-    ), key=lambda each: each.serial)
+    return sorted(
+        (
+            each
+            for owner in owners
+            for each in context.transaction.find("share-association", account=owner)
+            if each.parent in names
+            and sharing.is_live(each, kind)
+            and (not entities or each.document["associatedEntity"] in entities)
+        ),
+        key=lambda each: each.serial,
+    )
 
 
 def _has(context: Context, share: Record, kind: str, entity: str) -> bool:

@@ -16,8 +16,19 @@ from harness.control import sharing
 from harness.control.errors import ApiError
 from harness.control.operations import Context, Record
 
-__all__ = ["INVITATION_LIFE", "RESOURCE_TYPE", "associate", "check_share_arn", "disassociate", "invitation_status",
-           "new_arn", "own_share", "shared_target", "touch", "unknown_share"]
+__all__ = [
+    "INVITATION_LIFE",
+    "RESOURCE_TYPE",
+    "associate",
+    "check_share_arn",
+    "disassociate",
+    "invitation_status",
+    "new_arn",
+    "own_share",
+    "shared_target",
+    "touch",
+    "unknown_share",
+]
 
 RESOURCE_TYPE = "ec2:TrafficMirrorTarget"
 INVITATION_LIFE = timedelta(days=7)
@@ -25,8 +36,9 @@ INVITATION_LIFE = timedelta(days=7)
 
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SHARE_ARN = re.compile(rf"arn:[a-z-]+:ram:[a-z0-9-]+:[0-9]{{12}}:resource-share/{_UUID}")
-_RESOURCE_ARN = re.compile(r"arn:[a-z-]+:(?P<service>[a-z0-9-]+):[a-z0-9-]*:[0-9]{12}:(?P<type>[a-z-]+)/(?P<id>[\w-]+)",
-                           re.ASCII)
+_RESOURCE_ARN = re.compile(
+    r"arn:[a-z-]+:(?P<service>[a-z0-9-]+):[a-z0-9-]*:[0-9]{12}:(?P<type>[a-z-]+)/(?P<id>[\w-]+)", re.ASCII
+)
 _ORGANISATION_ARN = re.compile(r"arn:[a-z-]+:organizations::[0-9]{12}:organization/(o-[0-9a-z]{10,32})")
 _NOT_PERMITTED = "OperationNotPermittedException"
 
@@ -48,8 +60,10 @@ def touch(context: Context, record: Record, **members: object) -> None:
 
 def check_share_arn(arn: str) -> None:
     if not _SHARE_ARN.fullmatch(arn):
-        raise ApiError("MalformedArnException",
-                       f"The specified resource share ARN {arn[:256]} is not valid. Verify the ARN and try again.")
+        raise ApiError(
+            "MalformedArnException",
+            f"The specified resource share ARN {arn[:256]} is not valid. Verify the ARN and try again.",
+        )
 
 
 def unknown_share(arn: str) -> ApiError:
@@ -60,8 +74,11 @@ def own_share(context: Context, arn: str) -> Record:
     """The caller's share of this ARN, to be changed. A share that was deleted is gone."""
     check_share_arn(arn)
     share = context.transaction.get("resource-share", arn)
-    if share is not None and share.account != context.caller.account and share in sharing.shares_with(
-            context.transaction, context.caller.account):
+    if (
+        share is not None
+        and share.account != context.caller.account
+        and share in sharing.shares_with(context.transaction, context.caller.account)
+    ):
         raise ApiError(_NOT_PERMITTED, f"Only the owner of resource share {arn} can change it.")
     if share is None or share.account != context.caller.account or share.document["status"] != "ACTIVE":
         raise unknown_share(arn)
@@ -75,13 +92,18 @@ def shared_target(context: Context, arn: str) -> Record:
     """The caller's target of this ARN; other resources cannot be shared here."""
     match = _RESOURCE_ARN.fullmatch(arn)
     if match is None:
-        raise ApiError("MalformedArnException",
-                       f"The specified resource ARN {arn[:256]} is not valid. Verify the ARN and try again.")
+        raise ApiError(
+            "MalformedArnException",
+            f"The specified resource ARN {arn[:256]} is not valid. Verify the ARN and try again.",
+        )
     if (match["service"], match["type"]) != ("ec2", "traffic-mirror-target"):
         raise ApiError("MalformedArnException", f"You cannot share the selected resource type: {arn[:256]}")
     target = context.transaction.get("target", match["id"])
-    if target is None or target.account != context.caller.account or sharing.target_arn(
-            context.settings, target) != arn:
+    if (
+        target is None
+        or target.account != context.caller.account
+        or sharing.target_arn(context.settings, target) != arn
+    ):
         raise ApiError("UnknownResourceException", f"Resource {arn[:256]} could not be found.")
     return target
 
@@ -95,9 +117,12 @@ def associate(context: Context, share: Record, resources: Sequence[str], princip
     for principal in dict.fromkeys(principals):
         external = _is_external(context, share, principal)
         if external and not share.document["allowExternalPrincipals"]:
-            raise ApiError(_NOT_PERMITTED, "The resource you are attempting to share can only be shared within your "
-                           "AWS Organization. This error may also occur if you have not enabled sharing with your AWS "
-                           "organization, or that onboarding process is still in progress.")
+            raise ApiError(
+                _NOT_PERMITTED,
+                "The resource you are attempting to share can only be shared within your "
+                "AWS Organization. This error may also occur if you have not enabled sharing with your AWS "
+                "organization, or that onboarding process is still in progress.",
+            )
         bound.append(_bind(context, share, "PRINCIPAL", principal, external=external))
     return bound
 
@@ -110,11 +135,14 @@ def _is_external(context: Context, share: Record, principal: str) -> bool:
             raise ApiError("UnknownResourceException", f"Organization {organisation.group(1)} could not be found.")
         return False
     if not re.fullmatch("[0-9]{12}", principal):
-        raise ApiError("InvalidParameterException",
-                       f"Principal ID {principal[:256]} is malformed. Verify the ID and try again.")
+        raise ApiError(
+            "InvalidParameterException", f"Principal ID {principal[:256]} is malformed. Verify the ID and try again."
+        )
     if principal == share.account:
-        raise ApiError("InvalidParameterException", f"Account {principal} owns the resource share and cannot be one of "
-                                                    "its principals.")
+        raise ApiError(
+            "InvalidParameterException",
+            f"Account {principal} owns the resource share and cannot be one of its principals.",
+        )
     return not sharing.same_organisation(context.transaction, share.account, principal)
 
 
@@ -123,8 +151,13 @@ def _bind(context: Context, share: Record, kind: str, entity: str, *, external: 
     identifier = f"{share.id}/{kind.lower()}/{entity}"
     record = context.transaction.get("share-association", identifier)
     if record is None:
-        document = {"resourceShareArn": share.id, "associatedEntity": entity, "associationType": kind,
-                    "creationTime": now, "status": ""}
+        document = {
+            "resourceShareArn": share.id,
+            "associatedEntity": entity,
+            "associationType": kind,
+            "creationTime": now,
+            "status": "",
+        }
         record = Record("share-association", identifier, share.account, document, parent=share.id)
         context.transaction.insert(record)
     if record.document["status"] == "ASSOCIATED" or _pending(context, share, entity):
@@ -149,9 +182,11 @@ def disassociate(context: Context, share: Record, associations: Sequence[Record]
 
 def _targets(context: Context, share: Record) -> list[Record]:
     """The targets that a share has."""
-    resources = [each.document["associatedEntity"] for each in context.transaction.find("share-association",
-                                                                                        parent=share.id)
-                 if sharing.is_live(each, "RESOURCE")]
+    resources = [
+        each.document["associatedEntity"]
+        for each in context.transaction.find("share-association", parent=share.id)
+        if sharing.is_live(each, "RESOURCE")
+    ]
     return context.transaction.find("target", identifiers=[arn.rpartition("/")[2] for arn in resources])
 
 
@@ -160,8 +195,14 @@ def _targets(context: Context, share: Record) -> list[Record]:
 
 def _invite(context: Context, share: Record, account: str) -> None:
     arn = new_arn(context, share.account, "resource-share-invitation")
-    document = {"resourceShareInvitationArn": arn, "resourceShareArn": share.id, "senderAccountId": share.account,
-                "receiverAccountId": account, "invitationTimestamp": context.call.now.isoformat(), "status": "PENDING"}
+    document = {
+        "resourceShareInvitationArn": arn,
+        "resourceShareArn": share.id,
+        "senderAccountId": share.account,
+        "receiverAccountId": account,
+        "invitationTimestamp": context.call.now.isoformat(),
+        "status": "PENDING",
+    }
     context.transaction.insert(Record("share-invitation", arn, account, document, parent=share.id))
 
 

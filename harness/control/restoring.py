@@ -27,19 +27,45 @@ from harness.policy_types import NLB_PACKET_LENGTH, Limits, Problem
 __all__ = ["restore"]
 
 _KINDS = ("filter", "rule", "target", "session")
-_RESOURCES = {"NetworkInterfaceId": "interface", "NetworkLoadBalancerArn": "load-balancer",
-              "GatewayLoadBalancerEndpointId": "endpoint"}
+_RESOURCES = {
+    "NetworkInterfaceId": "interface",
+    "NetworkLoadBalancerArn": "load-balancer",
+    "GatewayLoadBalancerEndpointId": "endpoint",
+}
 """Where a target leads, each with the kind of record that it is."""
 _FILTER = ("TrafficMirrorFilterId", "Description")
-_RULE = ("TrafficMirrorFilterRuleId", "RuleNumber", "RuleAction", "Protocol", "SourceCidrBlock", "DestinationCidrBlock",
-         "SourcePortRange", "DestinationPortRange", "Description")
+_RULE = (
+    "TrafficMirrorFilterRuleId",
+    "RuleNumber",
+    "RuleAction",
+    "Protocol",
+    "SourceCidrBlock",
+    "DestinationCidrBlock",
+    "SourcePortRange",
+    "DestinationPortRange",
+    "Description",
+)
 _TARGET = ("TrafficMirrorTargetId", "Description", *DESTINATIONS)
-_SESSION = ("TrafficMirrorSessionId", "TrafficMirrorTargetId", "TrafficMirrorFilterId", "NetworkInterfaceId",
-            "SessionNumber", "VirtualNetworkId", "PacketLength", "Description")
+_SESSION = (
+    "TrafficMirrorSessionId",
+    "TrafficMirrorTargetId",
+    "TrafficMirrorFilterId",
+    "NetworkInterfaceId",
+    "SessionNumber",
+    "VirtualNetworkId",
+    "PacketLength",
+    "Description",
+)
 
 
-def restore(transaction: Transaction, documents: Mapping[str, Any], settings: Settings, *, account: str | None = None,
-            where: str = "mirror.json") -> dict[str, int]:
+def restore(
+    transaction: Transaction,
+    documents: Mapping[str, Any],
+    settings: Settings,
+    *,
+    account: str | None = None,
+    where: str = "mirror.json",
+) -> dict[str, int]:
     """Put the filters, targets and sessions of the documents into the store, and the tags of known interfaces.
 
     ``account`` owns what does not say who does. Returns how many objects of each kind there are now. PolicyError has
@@ -63,8 +89,9 @@ def _services(node: Node) -> list[str]:
 class _Restorer:
     """Documents that are a policy without errors, on their way into the store."""
 
-    def __init__(self, transaction: Transaction, documents: Mapping[str, Any], account: str | None,
-                 most_tags: int) -> None:
+    def __init__(
+        self, transaction: Transaction, documents: Mapping[str, Any], account: str | None, most_tags: int
+    ) -> None:
         self.problems: list[Problem] = []
         self._transaction = transaction
         self._root = Node(documents, self.problems)
@@ -103,22 +130,46 @@ class _Restorer:
         for name in ("SourcePortRange", "DestinationPortRange"):
             if name in document:
                 document[name] = {key: document[name][key] for key in ("FromPort", "ToPort")}
-        self._transaction.insert(Record("rule", document["TrafficMirrorFilterRuleId"], parent.account, document,
-                                        self._tags(node), parent.id, rule_slot(document)))
+        self._transaction.insert(
+            Record(
+                "rule",
+                document["TrafficMirrorFilterRuleId"],
+                parent.account,
+                document,
+                self._tags(node),
+                parent.id,
+                rule_slot(document),
+            )
+        )
 
     def _target(self, node: Node) -> None:
         document, account = self._document(node, _TARGET), self._owner(node)
         name, resource_kind = next(each for each in _RESOURCES.items() if each[0] in document)
         self._belongs(node, name, resource_kind, document[name], account)
         document |= {"Type": DESTINATIONS[name], "OwnerId": account}
-        self._transaction.insert(Record("target", document["TrafficMirrorTargetId"], account, document,
-                                        self._tags(node), slot=target_slot(document)))
+        self._transaction.insert(
+            Record(
+                "target",
+                document["TrafficMirrorTargetId"],
+                account,
+                document,
+                self._tags(node),
+                slot=target_slot(document),
+            )
+        )
 
     def _session(self, node: Node) -> None:
         account = self._owner(node)
         document = self._document(node, _SESSION) | {"OwnerId": account}
-        record = Record("session", document["TrafficMirrorSessionId"], account, document, self._tags(node),
-                        document["NetworkInterfaceId"], str(document["SessionNumber"]))
+        record = Record(
+            "session",
+            document["TrafficMirrorSessionId"],
+            account,
+            document,
+            self._tags(node),
+            document["NetworkInterfaceId"],
+            str(document["SessionNumber"]),
+        )
         self._belongs(node, "TrafficMirrorFilterId", "filter", document["TrafficMirrorFilterId"], account)
         document.setdefault("VirtualNetworkId", self._networks[record.id])
         target = self._transaction.get("target", document["TrafficMirrorTargetId"])
@@ -152,7 +203,8 @@ class _Restorer:
         found = self._transaction.get(kind, identifier)
         if account and found is not None and found.account not in (account, ""):
             node.error(
-                name, f"{identifier} belongs to {found.account} and this to {account}; it must be of the same account")
+                name, f"{identifier} belongs to {found.account} and this to {account}; it must be of the same account"
+            )
 
     def _tags(self, node: Node, name: str = "Tags", present: int = 0) -> dict[str, str]:
         """As they are, those that only AWS can make included, which no quota counts; ``present`` were there before."""

@@ -71,12 +71,27 @@ def serve(app: App, listen: Listen, *, listening: Callable[[str], None], reload:
             app.close()
 
 
-async def _serve(app: App, listen: Listen, listener: socket.socket, context: ssl.SSLContext | None,
-                 listening: Callable[[str], None], reload: Callable[[], None]) -> None:
+async def _serve(
+    app: App,
+    listen: Listen,
+    listener: socket.socket,
+    context: ssl.SSLContext | None,
+    listening: Callable[[str], None],
+    reload: Callable[[], None],
+) -> None:
     config = uvicorn.Config(
-        app, http=_Protocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
-        proxy_headers=False, limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=HEAD_SECONDS,
-        timeout_graceful_shutdown=STOP_SECONDS, h11_max_incomplete_event_size=MAX_HEAD,
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=HEAD_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD,
         ssl_context_factory=None if context is None else lambda _config, _default: context,
     )
     server = _Server(config, lambda: listening(_url(listener, secure=context is not None)))
@@ -158,13 +173,16 @@ def _permitted(listen: Listen) -> tuple[socket.AddressFamily, Any]:
         raise UsageError(f"cannot listen on {listen.host}: {error.strerror}; give an address of this machine") from None
     local = all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
     if listen.insecure and not local:
-        raise UsageError(f"{listen.host} is not a loopback address: without signatures only loopback is served, "
-                         "e.g. 127.0.0.1")
+        raise UsageError(
+            f"{listen.host} is not a loopback address: without signatures only loopback is served, e.g. 127.0.0.1"
+        )
     if (listen.certificate is None) != (listen.key is None):
         raise UsageError("TLS needs a certificate file and a key file, both PEM")
     if not local and listen.certificate is None:
-        raise UsageError(f"{listen.host} is not a loopback address: it is served over TLS only, "
-                         "give a certificate file and a key file")
+        raise UsageError(
+            f"{listen.host} is not a loopback address: it is served over TLS only, "
+            "give a certificate file and a key file"
+        )
     return found[0][0], found[0][4]
 
 
@@ -194,9 +212,11 @@ def _load_certificate(context: ssl.SSLContext, listen: Listen) -> None:
         # An encrypted key would make OpenSSL ask for a password at the terminal; an empty one makes it fail.
         context.load_cert_chain(listen.certificate, listen.key, password="")
     except (OSError, ValueError) as error:
-        raise UsageError(f"certificate {listen.certificate}, key {listen.key}: "
-                         f"{error.strerror if isinstance(error, OSError) and error.strerror else error}; "
-                         "give two PEM files that belong together, the key without a password") from None
+        raise UsageError(
+            f"certificate {listen.certificate}, key {listen.key}: "
+            f"{error.strerror if isinstance(error, OSError) and error.strerror else error}; "
+            "give two PEM files that belong together, the key without a password"
+        ) from None
 
 
 def _url(listener: socket.socket, *, secure: bool) -> str:

@@ -108,20 +108,39 @@ class _Server:
         self._bench = bench
         self._restored: str | None = None
         keys = directory.add_users(bench.accounts, self._settings.partition)
-        self._control = stack.enter_context(closing(Control(
-            self._store, bench, self._settings, self._plane, _permit_all if options.listen.insecure else keys.policies,
-            shared=options.database is not None, committed=self._write_mirror,
-            restore=None if edited is None else lambda transaction: self._restore(transaction, edited))))
+        self._control = stack.enter_context(
+            closing(
+                Control(
+                    self._store,
+                    bench,
+                    self._settings,
+                    self._plane,
+                    _permit_all if options.listen.insecure else keys.policies,
+                    shared=options.database is not None,
+                    committed=self._write_mirror,
+                    restore=None if edited is None else lambda transaction: self._restore(transaction, edited),
+                )
+            )
+        )
         services = load(OPERATIONS)
         beside = {**routes(self._control), FRAMES_PATH: frames_route(self._control)}
-        self.app = App(Exchange(services, self._authenticator(services, keys), self._control, beside),
-                       local_only=options.listen.insecure)
+        self.app = App(
+            Exchange(services, self._authenticator(services, keys), self._control, beside),
+            local_only=options.listen.insecure,
+        )
 
     def ready(self, url: str) -> Ready:
         state = self._plane.state
-        return Ready(url, self._settings.region, self._directory.credentials, self._bench.accounts,
-                     state.identity.detail if state.identity else "none", self._bench.warnings, state.trouble,
-                     self._restored)
+        return Ready(
+            url,
+            self._settings.region,
+            self._directory.credentials,
+            self._bench.accounts,
+            state.identity.detail if state.identity else "none",
+            self._bench.warnings,
+            state.trouble,
+            self._restored,
+        )
 
     def reload(self) -> None:
         """Read the bench file again. HalfsilverError, and then the server goes on with the one before."""
@@ -139,8 +158,9 @@ class _Server:
         self._directory.add_users(bench.accounts, self._settings.partition)
 
     def _restore(self, transaction: Transaction, edited: Any) -> None:
-        counts = restore(transaction, edited, self._settings, account=self._bench.accounts[0],
-                         where=str(self._options.mirror))
+        counts = restore(
+            transaction, edited, self._settings, account=self._bench.accounts[0], where=str(self._options.mirror)
+        )
         what = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
         self._restored = f"{self._options.mirror} was edited and is the stored policy now: {what}"
 
@@ -168,8 +188,10 @@ def _read_bench(options: Options) -> tuple[dict[str, Any], Bench]:
     """The bench file, as it is and as it is understood; that part of the mirror file if there is no other."""
     path = options.bench or options.mirror
     if path is None or not (options.bench or path.exists()):
-        raise UsageError("there is no inventory: name a bench file with --bench (what AWS's describe commands print "
-                         "of network interfaces and what they belong to)")
+        raise UsageError(
+            "there is no inventory: name a bench file with --bench (what AWS's describe commands print "
+            "of network interfaces and what they belong to)"
+        )
     documents = read_documents(path)
     if options.bench is None and isinstance(documents, Mapping):
         documents = {name: value for name, value in documents.items() if not name.startswith("TrafficMirror")}

@@ -16,9 +16,22 @@ from collections.abc import Iterable
 
 from harness.control.operations import Context, Record, Settings, Transaction
 
-__all__ = ["end_target", "is_live", "is_principal", "may_mirror", "may_use_target", "organisation",
-           "same_organisation", "sees_session", "sessions_on", "shared_targets", "shares_with", "stop",
-           "stop_unshared", "target_arn"]
+__all__ = [
+    "end_target",
+    "is_live",
+    "is_principal",
+    "may_mirror",
+    "may_use_target",
+    "organisation",
+    "same_organisation",
+    "sees_session",
+    "sessions_on",
+    "shared_targets",
+    "shares_with",
+    "stop",
+    "stop_unshared",
+    "target_arn",
+]
 
 
 def target_arn(settings: Settings, target: Record) -> str:
@@ -154,6 +167,7 @@ def _may_use(transaction: Transaction, settings: Settings, account: str, target:
     return any(
         is_live(association, "PRINCIPAL")
         and is_principal(transaction, account, association.document["associatedEntity"])
-        for resource in there if is_live(resource, "RESOURCE")
+        for resource in there
+        if is_live(resource, "RESOURCE")
         for association in transaction.find("share-association", parent=resource.parent)
     )

@@ -39,8 +39,14 @@ GLOBAL_REGIONS = {"sts": "us-east-1"}
 
 _STAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _HEADER_FIELDS = ("Credential", "SignedHeaders", "Signature")
-_QUERY_FIELDS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders",
-                 "X-Amz-Signature")
+_QUERY_FIELDS = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+)
 
 Headers = Mapping[str, list[str]]
 """Lower-case name -> its values, in the order in which they came."""
@@ -127,14 +133,16 @@ def _claim_of_header(authorization: str, query: Pairs, headers: Headers, errors:
     for item in rest.split(","):
         name, equals, value = item.strip().partition("=")
         if not equals or name not in _HEADER_FIELDS or name in fields:
-            raise errors.incomplete(f"The Authorization header must have {', '.join(_HEADER_FIELDS)}, each once, and "
-                                    "nothing else.")
+            raise errors.incomplete(
+                f"The Authorization header must have {', '.join(_HEADER_FIELDS)}, each once, and nothing else."
+            )
         fields[name] = value
     missing = [name for name in _HEADER_FIELDS if not fields.get(name)]
     if missing:
         raise errors.incomplete(f"The Authorization header requires a {missing[0]!r} parameter.")
-    return _checked_claim(fields["Credential"], fields["SignedHeaders"], fields["Signature"],
-                          _stamp(headers, errors), None, query, errors)
+    return _checked_claim(
+        fields["Credential"], fields["SignedHeaders"], fields["Signature"], _stamp(headers, errors), None, query, errors
+    )
 
 
 def _claim_of_query(pairs: Pairs, errors: AuthenticationErrors) -> Claim:
@@ -152,22 +160,44 @@ def _claim_of_query(pairs: Pairs, errors: AuthenticationErrors) -> Claim:
     valid = fields["X-Amz-Expires"]
     if not re.fullmatch("[0-9]{1,6}", valid) or not 1 <= int(valid) <= LONGEST_VALIDITY:
         raise errors.incomplete(f"X-Amz-Expires must be 1 to {LONGEST_VALIDITY} seconds (a week).")
-    return _checked_claim(fields["X-Amz-Credential"], fields["X-Amz-SignedHeaders"], fields["X-Amz-Signature"],
-                          fields["X-Amz-Date"], int(valid),
-                          [pair for pair in pairs if pair[0] != "X-Amz-Signature"], errors)
+    return _checked_claim(
+        fields["X-Amz-Credential"],
+        fields["X-Amz-SignedHeaders"],
+        fields["X-Amz-Signature"],
+        fields["X-Amz-Date"],
+        int(valid),
+        [pair for pair in pairs if pair[0] != "X-Amz-Signature"],
+        errors,
+    )
 
 
-def _checked_claim(credential: str, signed: str, signature: str, stamp: str, valid: int | None, query: Pairs,
-                   errors: AuthenticationErrors) -> Claim:
+def _checked_claim(
+    credential: str,
+    signed: str,
+    signature: str,
+    stamp: str,
+    valid: int | None,
+    query: Pairs,
+    errors: AuthenticationErrors,
+) -> Claim:
     parts = credential.split("/")
     if len(parts) != 5 or not all(parts):
-        raise errors.incomplete("Credential must have exactly 5 slash-delimited elements, "
-                                "e.g. keyid/date/region/service/term.")
+        raise errors.incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."
+        )
     names = tuple(signed.split(";"))
     if names != tuple(sorted(set(names))) or signed != signed.lower():
         raise errors.incomplete("SignedHeaders must be lower-case names in order, each once, divided by semicolons.")
-    return Claim(parts[0], (parts[1], parts[2], parts[3], parts[4]), names, signature, stamp,
-                 _moment(stamp, errors), valid, query)
+    return Claim(
+        parts[0],
+        (parts[1], parts[2], parts[3], parts[4]),
+        names,
+        signature,
+        stamp,
+        _moment(stamp, errors),
+        valid,
+        query,
+    )
 
 
 def _stamp(headers: Headers, errors: AuthenticationErrors) -> str:
@@ -180,7 +210,7 @@ def _stamp(headers: Headers, errors: AuthenticationErrors) -> str:
         try:
             return parsedate_to_datetime(value).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         except (ValueError, OverflowError):
-            pass    # not HTTP's form either: refused with the other stamps that cannot be read
+            pass  # not HTTP's form either: refused with the other stamps that cannot be read
     return value
 
 
@@ -214,14 +244,19 @@ def _check_scope(claim: Claim, service: str, region: str, errors: Authentication
 def _check_time(claim: Claim, now: datetime, errors: AuthenticationErrors) -> None:
     age = now - claim.signed_at
     if age < -CLOCK_SKEW:
-        raise errors.expired(f"Signature not yet current: {claim.stamp} is still later than "
-                             f"{_written(now + CLOCK_SKEW)} ({_written(now)} + 15 min.)")
+        raise errors.expired(
+            f"Signature not yet current: {claim.stamp} is still later than "
+            f"{_written(now + CLOCK_SKEW)} ({_written(now)} + 15 min.)"
+        )
     if claim.valid is None and age > CLOCK_SKEW:
-        raise errors.expired(f"Signature expired: {claim.stamp} is now earlier than "
-                             f"{_written(now - CLOCK_SKEW)} ({_written(now)} - 15 min.)")
+        raise errors.expired(
+            f"Signature expired: {claim.stamp} is now earlier than "
+            f"{_written(now - CLOCK_SKEW)} ({_written(now)} - 15 min.)"
+        )
     if claim.valid is not None and age > timedelta(seconds=claim.valid):
-        raise errors.expired(f"Signature expired: {claim.stamp} was good for {claim.valid} seconds; it is now "
-                             f"{_written(now)}")
+        raise errors.expired(
+            f"Signature expired: {claim.stamp} was good for {claim.valid} seconds; it is now {_written(now)}"
+        )
 
 
 def _written(moment: datetime) -> str:
@@ -250,8 +285,10 @@ def _pairs(query_string: str) -> Pairs:
     if not query_string:
         return []
     raw = query_string.encode("latin-1", "replace").replace(b"+", b" ")
-    return [(quote(unquote_to_bytes(name), safe=""), quote(unquote_to_bytes(value), safe=""))
-            for name, _, value in (pair.partition(b"=") for pair in raw.split(b"&") if pair)]
+    return [
+        (quote(unquote_to_bytes(name), safe=""), quote(unquote_to_bytes(value), safe=""))
+        for name, _, value in (pair.partition(b"=") for pair in raw.split(b"&") if pair)
+    ]
 
 
 def _canonical_path(path: str) -> str:
@@ -269,8 +306,11 @@ def _canonical_path(path: str) -> str:
 
 
 def _canonical_request(request: Request, headers: Headers, claim: Claim, body_hash: str) -> bytes:
-    lines = [request.method, _canonical_path(request.path),
-             "&".join(f"{name}={value}" for name, value in sorted(claim.query))]
+    lines = [
+        request.method,
+        _canonical_path(request.path),
+        "&".join(f"{name}={value}" for name, value in sorted(claim.query)),
+    ]
     for name in claim.signed:
         # Only ASCII white space is trimmed: a byte above 127 belongs to a character of which nothing is known here.
         values = (b" ".join(value.encode("latin-1", "replace").split()) for value in headers[name])

@@ -37,11 +37,15 @@ class StateDirectory:
         except OSError as error:
             raise UsageError(f"{path}: cannot be used as the state directory: {error.strerror}") from None
         if status.st_uid != os.geteuid():
-            raise UsageError(f"{path}: belongs to user {status.st_uid}, but this is user {os.geteuid()}; "
-                             "name another directory with --state")
+            raise UsageError(
+                f"{path}: belongs to user {status.st_uid}, but this is user {os.geteuid()}; "
+                "name another directory with --state"
+            )
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise UsageError(f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}) "
-                             f"and it holds secrets: chmod 700 {path}")
+            raise UsageError(
+                f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}) "
+                f"and it holds secrets: chmod 700 {path}"
+            )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -55,8 +59,10 @@ class StateDirectory:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 process = file.read().strip() or "unknown"
-                raise UsageError(f"{self.path}: is in use by another server (process {process}); "
-                                 "stop that one, or name another directory with --state") from None
+                raise UsageError(
+                    f"{self.path}: is in use by another server (process {process}); "
+                    "stop that one, or name another directory with --state"
+                ) from None
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
@@ -80,6 +86,6 @@ class StateDirectory:
         for account in accounts:
             if account not in known:
                 key = create_user(self.keys, account, ADMINISTRATOR, partition=partition)
-                for profile in (("default", account) if not known and account == accounts[0] else (account,)):
+                for profile in ("default", account) if not known and account == accounts[0] else (account,):
                     write_credentials(self.credentials, profile, key)
         return KeyStore(self.keys, partition=partition)

@@ -11,8 +11,23 @@ from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from harness.control.tables import link, links_table, meta, records
 
-__all__ = ["ADD_LINKS", "ADD_NUMBERS", "ADD_RECORD", "ADVANCE", "CHANGE_RECORD", "DROP_LINKS", "DROP_RECORD", "HOLDER",
-           "LOCK", "NUMBER", "OF_ID", "asked", "counting", "finding", "one_or_several"]
+__all__ = [
+    "ADD_LINKS",
+    "ADD_NUMBERS",
+    "ADD_RECORD",
+    "ADVANCE",
+    "CHANGE_RECORD",
+    "DROP_LINKS",
+    "DROP_RECORD",
+    "HOLDER",
+    "LOCK",
+    "NUMBER",
+    "OF_ID",
+    "asked",
+    "counting",
+    "finding",
+    "one_or_several",
+]
 
 _MENTIONS = select(links_table.c.serial).where(links_table.c.name == bindparam("link"))
 _CONDITIONS = {
@@ -28,13 +43,18 @@ _CONDITIONS = {
 }
 """By the name of the parameter that each has."""
 
-_COLUMNS = [records.c[name] for name in ("kind", "id", "account", "document", "tags", "parent", "slot", "note",
-                                         "serial")]
+_COLUMNS = [
+    records.c[name] for name in ("kind", "id", "account", "document", "tags", "parent", "slot", "note", "serial")
+]
 """In the order of ``Record``."""
 
 
-def asked(kind: str | Collection[str], account: str | None, parent: str | Collection[str] | None,
-          where: tuple[str, object] | None) -> dict[str, Any]:
+def asked(
+    kind: str | Collection[str],
+    account: str | None,
+    parent: str | Collection[str] | None,
+    where: tuple[str, object] | None,
+) -> dict[str, Any]:
     """The parameters of a search, which name its conditions; see ``Transaction.find``."""
     found = one_or_several("kind", [kind] if isinstance(kind, str) else list(kind))
     if account is not None:
@@ -66,8 +86,9 @@ def counting(names: tuple[str, ...]) -> Select[Any]:
 
 
 OF_ID = select(records.c.serial).where(records.c.id == bindparam("id"))
-HOLDER = select(records.c.id).where(*(records.c[name] == bindparam(name) for name in ("kind", "parent", "slot")),
-                                    records.c.id != bindparam("id"))
+HOLDER = select(records.c.id).where(
+    *(records.c[name] == bindparam(name) for name in ("kind", "parent", "slot")), records.c.id != bindparam("id")
+)
 """Another record with this slot."""
 
 ADD_RECORD = insert(records).returning(records.c.serial)

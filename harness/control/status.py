@@ -23,9 +23,11 @@ def describe_engine(state: EngineState, account: str | None = None) -> dict[str,
     identity, nic = state.identity, state.nic
     working = "running" if state.trouble is None else "behind"
     engine = {
-        "name": identity.name if identity else None, "detail": identity.detail if identity else None,
+        "name": identity.name if identity else None,
+        "detail": identity.detail if identity else None,
         "parameters": identity.parameters if identity else {},
-        "state": working if identity else "down", "reason": state.trouble,
+        "state": working if identity else "down",
+        "reason": state.trouble,
     }
     interfaces = []
     for index, interface in enumerate(nic.policy.interfaces if nic else ()):
@@ -39,13 +41,25 @@ def describe_engine(state: EngineState, account: str | None = None) -> dict[str,
 def _describe_interface(nic: NicPolicy, index: int, interface: Interface, account: str | None) -> dict[str, Any]:
     owner = nic.owners[interface.eni_id]
     seen = [each for each in interface.sessions if account in (None, owner, nic.owners[each.session_id])]
-    return {"index": index, "id": interface.eni_id, "owner": owner, "mac": interface.mac.hex(":"),
-            "sessions": [_describe_session(nic, each) for each in seen]}
+    return {
+        "index": index,
+        "id": interface.eni_id,
+        "owner": owner,
+        "mac": interface.mac.hex(":"),
+        "sessions": [_describe_session(nic, each) for each in seen],
+    }
 
 
 def _describe_session(nic: NicPolicy, session: Session) -> dict[str, Any]:
     working = "active" if session.outer is not None else "down"
     state = "stopped" if session.session_id in nic.stopped else working
-    return {"id": session.session_id, "owner": nic.owners[session.session_id], "number": session.number,
-            "target": session.target_id, "filter": session.filter_id, "vni": session.vni, "state": state,
-            "reason": session.down_reason}
+    return {
+        "id": session.session_id,
+        "owner": nic.owners[session.session_id],
+        "number": session.number,
+        "target": session.target_id,
+        "filter": session.filter_id,
+        "vni": session.vni,
+        "state": state,
+        "reason": session.down_reason,
+    }

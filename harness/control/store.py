@@ -68,9 +68,17 @@ class Transaction:
         found = self.find(kind, identifiers=[identifier])
         return found[0] if found else None
 
-    def find(self, kind: str | Collection[str], *, account: str | None = None,
-             parent: str | Collection[str] | None = None, identifiers: Sequence[str] | None = None,
-             where: tuple[str, object] | None = None, after: int = 0, limit: int | None = None) -> list[Record]:
+    def find(
+        self,
+        kind: str | Collection[str],
+        *,
+        account: str | None = None,
+        parent: str | Collection[str] | None = None,
+        identifiers: Sequence[str] | None = None,
+        where: tuple[str, object] | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Record]:
         """Records of one kind or several, in order of creation.
 
         account, parent  only those of this account, of this parent or one of these (at most a thousand)
@@ -88,12 +96,21 @@ class Transaction:
             return self._fetch(asked)
         # No record has an id with other characters, and databases refuse some of them.
         known = sorted({each for each in identifiers if each.isascii() and each.isprintable()})
-        found = [record for start in range(0, len(known), _CHUNK)
-                 for record in self._fetch(asked | statements.one_or_several("id", known[start:start + _CHUNK]))]
+        found = [
+            record
+            for start in range(0, len(known), _CHUNK)
+            for record in self._fetch(asked | statements.one_or_several("id", known[start : start + _CHUNK]))
+        ]
         return sorted(found, key=lambda record: record.serial)[:limit]
 
-    def count(self, kind: str, *, account: str | None = None, parent: str | None = None,
-              where: tuple[str, object] | None = None) -> int:
+    def count(
+        self,
+        kind: str,
+        *,
+        account: str | None = None,
+        parent: str | None = None,
+        where: tuple[str, object] | None = None,
+    ) -> int:
         asked = statements.asked(kind, account, parent, where)
         return int(self._connection.execute(statements.counting(tuple(asked)), asked).scalar_one())
 
@@ -143,8 +160,9 @@ class Transaction:
 
     def _check_writable(self) -> None:
         if not self._writable:
-            raise RuntimeError("a transaction that was begun for reading cannot write; register the operation "
-                               "with writes=True")
+            raise RuntimeError(
+                "a transaction that was begun for reading cannot write; register the operation with writes=True"
+            )
 
     def _check_slot(self, record: Record) -> None:
         if not record.slot:
@@ -201,8 +219,9 @@ class Store:
                     _wait_for_writers(connection, fresh)
                 yield Transaction(connection, write)
         except SQLAlchemyError as error:
-            raise StoreError(f"the state in {self.name} cannot be {'written' if write else 'read'}: "
-                             f"{_reason(error)}") from error
+            raise StoreError(
+                f"the state in {self.name} cannot be {'written' if write else 'read'}: {_reason(error)}"
+            ) from error
 
     def close(self) -> None:
         self._engine.dispose()
@@ -213,17 +232,20 @@ class Store:
         if meta.name in names:
             version = connection.execute(statements.NUMBER, {"name": _SCHEMA}).scalar()
             if version != SCHEMA_VERSION:
-                raise StoreError(f"the state in {self.name} has version {version} of the tables and this program knows "
-                                 f"version {SCHEMA_VERSION}; use the version of the program that wrote it")
+                raise StoreError(
+                    f"the state in {self.name} has version {version} of the tables and this program knows "
+                    f"version {SCHEMA_VERSION}; use the version of the program that wrote it"
+                )
             return
         foreign = [name for name in names if not name.startswith(_INTERNAL)]
         if foreign and self._engine.dialect.name == "sqlite":
-            raise StoreError(f"{self.name} is the database of another program (it has a table {foreign[0]}); "
-                             "name a file of its own for the state")
+            raise StoreError(
+                f"{self.name} is the database of another program (it has a table {foreign[0]}); "
+                "name a file of its own for the state"
+            )
         metadata.create_all(connection)
         numbers = {_SCHEMA: SCHEMA_VERSION, _GENERATION: 0}
-        connection.execute(statements.ADD_NUMBERS,
-                           [{"name": name, "value": value} for name, value in numbers.items()])
+        connection.execute(statements.ADD_NUMBERS, [{"name": name, "value": value} for name, value in numbers.items()])
 
 
 def _parse(url: str) -> sqlalchemy.URL:
@@ -234,8 +256,10 @@ def _parse(url: str) -> sqlalchemy.URL:
     except SQLAlchemyError:
         parsed = None
     if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise UsageError("the state must be a file name or a URL such as postgresql://user@host/database, not "
-                         f"{url.partition('://')[0]}://...")
+        raise UsageError(
+            "the state must be a file name or a URL such as postgresql://user@host/database, not "
+            f"{url.partition('://')[0]}://..."
+        )
     return parsed.set(drivername="sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg")
 
 
@@ -250,7 +274,8 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
     if url.drivername == "sqlite":
         in_memory: dict[str, Any] = {"poolclass": StaticPool} if url.database in _IN_MEMORY else {}
         engine = sqlalchemy.create_engine(
-            url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **in_memory)
+            url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **in_memory
+        )
         event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, timeout))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -259,8 +284,9 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
         arguments = {"connect_timeout": max(2, int(timeout)), "options": options}
         return sqlalchemy.create_engine(url, connect_args=arguments, pool_pre_ping=True)
     except ImportError:
-        raise EnvironmentMissing("PostgreSQL needs psycopg, which is not installed; pip install 'psycopg[binary]'"
-                                 ) from None
+        raise EnvironmentMissing(
+            "PostgreSQL needs psycopg, which is not installed; pip install 'psycopg[binary]'"
+        ) from None
 
 
 def _set_up_sqlite(connection: Any, timeout: float) -> None:
@@ -294,8 +320,14 @@ def _wait_for_writers(connection: Connection, fresh: bool) -> None:
 
 
 def _values(record: Record) -> dict[str, Any]:
-    return {"account": record.account, "parent": record.parent, "slot": record.slot, "document": record.document,
-            "tags": record.tags, "note": record.note}
+    return {
+        "account": record.account,
+        "parent": record.parent,
+        "slot": record.slot,
+        "document": record.document,
+        "tags": record.tags,
+        "note": record.note,
+    }
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -25,13 +25,12 @@ _serial = BigInteger().with_variant(Integer(), "sqlite")
 metadata = MetaData()
 
 meta = Table(
-    "halfsilver_meta", metadata,
-    Column("name", String, primary_key=True),
-    Column("value", BigInteger, nullable=False),
+    "halfsilver_meta", metadata, Column("name", String, primary_key=True), Column("value", BigInteger, nullable=False)
 )
 
 records = Table(
-    "halfsilver_records", metadata,
+    "halfsilver_records",
+    metadata,
     Column("serial", _serial, primary_key=True),
     Column("kind", String, nullable=False),
     Column("id", String, nullable=False, unique=True),
@@ -46,11 +45,19 @@ records = Table(
 Index("halfsilver_records_by_account", records.c.kind, records.c.account, records.c.serial)
 Index("halfsilver_records_by_parent", records.c.kind, records.c.parent, records.c.serial)
 _taken = records.c.slot != ""
-Index("halfsilver_records_slot", records.c.kind, records.c.parent, records.c.slot, unique=True,
-      sqlite_where=_taken, postgresql_where=_taken)
+Index(
+    "halfsilver_records_slot",
+    records.c.kind,
+    records.c.parent,
+    records.c.slot,
+    unique=True,
+    sqlite_where=_taken,
+    postgresql_where=_taken,
+)
 
 links_table = Table(
-    "halfsilver_links", metadata,
+    "halfsilver_links",
+    metadata,
     Column("serial", _serial, primary_key=True, autoincrement=False),
     Column("name", String, primary_key=True),
 )

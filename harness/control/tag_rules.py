@@ -12,8 +12,15 @@ from harness.policy_network import read_interface, read_tags
 from harness.policy_node import Node
 from harness.policy_types import Problem
 
-__all__ = ["RESERVED", "RESOURCE_TYPES", "check_tags", "own_tags", "read_tag_list", "read_tag_specifications",
-           "tag_list"]
+__all__ = [
+    "RESERVED",
+    "RESOURCE_TYPES",
+    "check_tags",
+    "own_tags",
+    "read_tag_list",
+    "read_tag_specifications",
+    "tag_list",
+]
 
 RESOURCE_TYPES = {
     "filter": "traffic-mirror-filter",
@@ -71,13 +78,15 @@ def read_tag_specifications(context: Context, parameters: Parameters, kind: str)
         if not stated:
             raise ApiError("InvalidParameterValue", "Tag specification resource type must have a value")
         if stated != RESOURCE_TYPES[kind]:
-            raise ApiError("InvalidParameterValue",
-                           f"'{brief(stated)}' is not a valid taggable resource type for this operation.")
+            raise ApiError(
+                "InvalidParameterValue", f"'{brief(stated)}' is not a valid taggable resource type for this operation."
+            )
         if not each.get("Tags"):
             raise ApiError("InvalidParameterValue", "Tag specification must have at least one tag")
     if len(specifications) > 1:
-        raise ApiError("InvalidParameterValue",
-                       "The same resource type may not be specified more than once in tag specifications")
+        raise ApiError(
+            "InvalidParameterValue", "The same resource type may not be specified more than once in tag specifications"
+        )
     tags = read_tag_list(tag for each in specifications for tag in each["Tags"])
     check_tags(context, kind, tags)
     return tags

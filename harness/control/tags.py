@@ -28,8 +28,15 @@ _NOT_FOUND = {
 }
 """Error code and noun for an id of each prefix."""
 _BATCH = 200
-_FILTERS = {name: member(path) for name, path in (
-    ("key", "Key"), ("resource-id", "ResourceId"), ("resource-type", "ResourceType"), ("value", "Value"))}
+_FILTERS = {
+    name: member(path)
+    for name, path in (
+        ("key", "Key"),
+        ("resource-id", "ResourceId"),
+        ("resource-type", "ResourceType"),
+        ("value", "Value"),
+    )
+}
 
 
 @operation("ec2", "CreateTags", mirrors=True)
@@ -81,8 +88,11 @@ def _resources(context: Context, parameters: Parameters) -> list[Record]:
     names = list(dict.fromkeys(required(parameters, "Resources")))
     if len(names) > MAX_RESOURCES:
         raise invalid("Resources", len(names), f"At most {MAX_RESOURCES} resources can be named in one request.")
-    found = {record.id: record for record in context.transaction.find(tuple(RESOURCE_TYPES), identifiers=names)
-             if record.account == context.caller.account}
+    found = {
+        record.id: record
+        for record in context.transaction.find(tuple(RESOURCE_TYPES), identifiers=names)
+        if record.account == context.caller.account
+    }
     for name in names:
         if name not in found:
             prefix = name.rpartition("-")[0]
@@ -97,13 +107,18 @@ def _walk(context: Context, resources: list[str] | None, after: tuple[int, str])
     """Each tag behind a serial and key, as a record of its own: its document is what DescribeTags prints."""
     serial = max(after[0] - 1, 0)
     while True:
-        batch = context.transaction.find(tuple(RESOURCE_TYPES), account=context.caller.account, identifiers=resources,
-                                         after=serial, limit=_BATCH)
+        batch = context.transaction.find(
+            tuple(RESOURCE_TYPES), account=context.caller.account, identifiers=resources, after=serial, limit=_BATCH
+        )
         for record in batch:
             for key, value in sorted(record.tags.items()):
                 if (record.serial, key) > after:
-                    document = {"Key": key, "ResourceId": record.id, "Value": value,
-                                "ResourceType": RESOURCE_TYPES[record.kind]}
+                    document = {
+                        "Key": key,
+                        "ResourceId": record.id,
+                        "Value": value,
+                        "ResourceType": RESOURCE_TYPES[record.kind],
+                    }
                     yield Record("tag", record.id, record.account, document, {key: value}, serial=record.serial)
         if len(batch) < _BATCH:
             return

@@ -28,9 +28,7 @@ class GoldenEngine:
     the generation is 0. ``close`` has nothing to release.
     """
 
-    def __init__(
-        self, *, extension_headers: int = EXTENSION_HEADERS, toeplitz_key: bytes = SYMMETRIC_KEY
-    ) -> None:
+    def __init__(self, *, extension_headers: int = EXTENSION_HEADERS, toeplitz_key: bytes = SYMMETRIC_KEY) -> None:
         self._extension_headers = extension_headers
         self._toeplitz_key = toeplitz_key
         self._generation = 0

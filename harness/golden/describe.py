@@ -18,9 +18,7 @@ _PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}  # IANA
 
 def describe(trace: Trace) -> list[str]:
     """The whole judgement, one line per step; lines of a session's rules are indented."""
-    lines = [
-        f"frame: {trace.record.direction}, {len(trace.frame.data)} bytes, {describe_fields(trace.headers)}"
-    ]
+    lines = [f"frame: {trace.record.direction}, {len(trace.frame.data)} bytes, {describe_fields(trace.headers)}"]
     if trace.ownership is not None and trace.interface is None:
         lines.append(f"interface: none, {trace.ownership.value}")
     if trace.interface is not None and trace.ownership is not None:
@@ -41,8 +39,7 @@ def describe_fields(headers: Headers) -> str:
         return f"{vlan}ARP"
     protocol = "no protocol" if headers.protocol is None else _protocol(headers.protocol)
     ports = (
-        f"no ports ({headers.no_ports})" if headers.ports is None
-        else f"ports {headers.ports[0]} > {headers.ports[1]}"
+        f"no ports ({headers.no_ports})" if headers.ports is None else f"ports {headers.ports[0]} > {headers.ports[1]}"
     )
     fragment = ", fragment" if headers.fragment else ""
     source, destination = _address(headers, headers.source), _address(headers, headers.destination)
@@ -123,7 +120,7 @@ def _copy(trace: Trace, session: Session) -> str:
         Limit.FRAME: "the whole frame",
         Limit.PACKET_LENGTH: f"cut to the session's packet length {session.packet_length}",
         Limit.FLOOR: f"packet length {session.packet_length} is under the floor of "
-                     f"{FLOOR.get(trace.headers.kind)} for {trace.headers.kind.value}",
+        f"{FLOOR.get(trace.headers.kind)} for {trace.headers.kind.value}",
         Limit.MTU: f"cut to the {session.outer.mtu_limit} bytes that the target's MTU leaves",
     }
     return (

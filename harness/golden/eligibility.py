@@ -14,8 +14,7 @@ _TCP, _UDP = 6, 17
 
 def _addresses(*texts: str) -> frozenset[tuple[Kind, int]]:
     return frozenset(
-        (Kind.IPV6, int(IPv6Address(text))) if ":" in text else (Kind.IPV4, int(IPv4Address(text)))
-        for text in texts
+        (Kind.IPV6, int(IPv6Address(text))) if ":" in text else (Kind.IPV4, int(IPv4Address(text))) for text in texts
     )
 
 

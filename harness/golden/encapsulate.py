@@ -49,10 +49,20 @@ def _ipv4_header(outer: Outer, payload_length: int) -> bytes:
 
     def header(checksum: int) -> bytes:
         version_ihl, tos, identification, flags = 0x45, 0, 0, 0
-        return struct.pack(
-            "!BBHHHBBH", version_ihl, tos, _IPV4_HEADER + payload_length, identification, flags,
-            _HOP_LIMIT, _UDP, checksum,
-        ) + addresses
+        return (
+            struct.pack(
+                "!BBHHHBBH",
+                version_ihl,
+                tos,
+                _IPV4_HEADER + payload_length,
+                identification,
+                flags,
+                _HOP_LIMIT,
+                _UDP,
+                checksum,
+            )
+            + addresses
+        )
 
     return header(internet_checksum(header(0)))
 

@@ -26,9 +26,7 @@ class Toeplitz:
         key_bits = len(key) * 8
         number = int.from_bytes(key, "big")
         # windows[i]: the 32 bits of the key that begin at its bit i, counted from the left.
-        self._windows = [
-            number >> (key_bits - _WINDOW_BITS - i) & 0xFFFFFFFF for i in range(_LONGEST_INPUT * 8)
-        ]
+        self._windows = [number >> (key_bits - _WINDOW_BITS - i) & 0xFFFFFFFF for i in range(_LONGEST_INPUT * 8)]
 
     def hash(self, data: bytes) -> int:
         """XOR of the key's windows at those bit positions where ``data`` has a 1."""
@@ -53,7 +51,9 @@ def flow_hash(toeplitz: Toeplitz, headers: Headers) -> int:
             ports = (headers.echo, headers.echo)
     size = _ADDRESS_BYTES[headers.kind]
     data = (
-        headers.source.to_bytes(size, "big") + headers.destination.to_bytes(size, "big")
-        + ports[0].to_bytes(2, "big") + ports[1].to_bytes(2, "big")
+        headers.source.to_bytes(size, "big")
+        + headers.destination.to_bytes(size, "big")
+        + ports[0].to_bytes(2, "big")
+        + ports[1].to_bytes(2, "big")
     )
     return toeplitz.hash(data) ^ (headers.protocol or 0)

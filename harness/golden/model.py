@@ -67,9 +67,7 @@ class Model:
         self._extension_headers = extension_headers
         self._toeplitz = Toeplitz(toeplitz_key)
         self._by_mac = {interface.mac: index for index, interface in enumerate(self._interfaces)}
-        self._sessions = [
-            [SessionTest(session) for session in interface.sessions] for interface in self._interfaces
-        ]
+        self._sessions = [[SessionTest(session) for session in interface.sessions] for interface in self._interfaces]
 
     def judge(self, frame: Frame, sequence: int = 0) -> Trace:
         """The verdict on one frame, why, and the copy; ``sequence`` goes into the record as it is."""
@@ -113,17 +111,14 @@ class Model:
         return trace
 
     def _claimed(
-        self, frame: Frame, headers: Headers, sequence: int, service: Service, eni: int, index: int,
-        rule: int | None,
+        self, frame: Frame, headers: Headers, sequence: int, service: Service, eni: int, index: int, rule: int | None
     ) -> Trace:
         """The session takes the frame: a copy leaves, unless the session's target is down."""
         session = self._interfaces[eni].sessions[index]
         if session.outer is None:
             return self._trace(frame, headers, sequence, Verdict.TARGET_DOWN, service, eni, index, rule)
         cut = copy_length(len(frame.data), headers.kind, session.packet_length, session.outer.mtu_limit)
-        trace = self._trace(
-            frame, headers, sequence, Verdict.MIRRORED, service, eni, index, rule, cut.copied
-        )
+        trace = self._trace(frame, headers, sequence, Verdict.MIRRORED, service, eni, index, rule, cut.copied)
         trace.cut = cut
         trace.hash = flow_hash(self._toeplitz, headers)
         trace.source_port = self._flags.source_port_base | (trace.hash & self._flags.source_port_mask)
@@ -131,13 +126,27 @@ class Model:
         return trace
 
     def _trace(
-        self, frame: Frame, headers: Headers, sequence: int, verdict: Verdict,
-        service: Service = Service.NONE, eni: int | None = None, session: int | None = None,
-        rule: int | None = None, copied: int = 0,
+        self,
+        frame: Frame,
+        headers: Headers,
+        sequence: int,
+        verdict: Verdict,
+        service: Service = Service.NONE,
+        eni: int | None = None,
+        session: int | None = None,
+        rule: int | None = None,
+        copied: int = 0,
     ) -> Trace:
         record = VerdictRecord(
-            sequence=sequence, direction=frame.direction, verdict=verdict,
-            length=min(len(frame.data), _LONGEST_RECORDED), service=service, eni=eni, session=session,
-            rule=rule, copied=copied, generation=self._generation,
+            sequence=sequence,
+            direction=frame.direction,
+            verdict=verdict,
+            length=min(len(frame.data), _LONGEST_RECORDED),
+            service=service,
+            eni=eni,
+            session=session,
+            rule=rule,
+            copied=copied,
+            generation=self._generation,
         )
         return Trace(frame, headers, record)

@@ -20,9 +20,7 @@ class Ownership(enum.Enum):
     NONE = "no interface has the frame's MAC"
 
 
-def owner_of(
-    frame: bytes, direction: Direction, macs: Mapping[bytes, int], tap: bool
-) -> tuple[int | None, Ownership]:
+def owner_of(frame: bytes, direction: Direction, macs: Mapping[bytes, int], tap: bool) -> tuple[int | None, Ownership]:
     """Index of the interface (``macs`` gives it by MAC) and the reason.
 
     Where there is no interface 0, its part falls to none. ``frame`` has at least both addresses.

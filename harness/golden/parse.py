@@ -118,8 +118,16 @@ def _parse_ipv4(frame: bytes, start: int, vlan: tuple[int, ...]) -> Headers:
     fragment = more_fragments or offset != 0
     echo = _echo(frame, start + ihl * 4, protocol) if protocol == _ICMP and not fragment else None
     return Headers(
-        Kind.IPV4, "", vlan, _number(frame, start + 12, 4), _number(frame, start + 16, 4),
-        protocol, fragment, ports, no_ports, echo,
+        Kind.IPV4,
+        "",
+        vlan,
+        _number(frame, start + 12, 4),
+        _number(frame, start + 16, 4),
+        protocol,
+        fragment,
+        ports,
+        no_ports,
+        echo,
     )
 
 
@@ -162,14 +170,10 @@ def _parse_ipv6(frame: bytes, start: int, vlan: tuple[int, ...], bound: int) -> 
 
     ports, no_ports = _ports(frame, position, protocol, later_fragment)
     echo = _echo(frame, position, protocol) if protocol == _ICMPV6 and not fragment else None
-    return Headers(
-        Kind.IPV6, "", vlan, source, destination, protocol, fragment, ports, no_ports, echo,
-    )
+    return Headers(Kind.IPV6, "", vlan, source, destination, protocol, fragment, ports, no_ports, echo)
 
 
-def _ports(
-    frame: bytes, start: int, protocol: int, later_fragment: bool
-) -> tuple[tuple[int, int] | None, str]:
+def _ports(frame: bytes, start: int, protocol: int, later_fragment: bool) -> tuple[tuple[int, int] | None, str]:
     """(source port, destination port), or None and why there are none; the header begins at ``start``."""
     if protocol not in (_TCP, _UDP):
         return None, "neither TCP nor UDP"

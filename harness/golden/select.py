@@ -35,9 +35,7 @@ class RuleTest:
         self.accept = rule.accept
         self.kind = Kind.IPV4 if rule.source.version == 4 else Kind.IPV6
         self.source, self.source_mask = int(rule.source.network_address), int(rule.source.netmask)
-        self.destination, self.destination_mask = (
-            int(rule.destination.network_address), int(rule.destination.netmask),
-        )
+        self.destination, self.destination_mask = (int(rule.destination.network_address), int(rule.destination.netmask))
         self.protocol = rule.protocol
         self.source_ports = rule.source_ports
         self.destination_ports = rule.destination_ports
@@ -58,9 +56,7 @@ class RuleTest:
             return Mismatch.NO_PORTS
         if self.source_ports and not self.source_ports[0] <= headers.ports[0] <= self.source_ports[1]:
             return Mismatch.SOURCE_PORT
-        if self.destination_ports and not (
-            self.destination_ports[0] <= headers.ports[1] <= self.destination_ports[1]
-        ):
+        if self.destination_ports and not (self.destination_ports[0] <= headers.ports[1] <= self.destination_ports[1]):
             return Mismatch.DESTINATION_PORT
         return None
 
@@ -97,9 +93,7 @@ class Choice(NamedTuple):
     walk: list[SessionWalk]
 
 
-def choose(
-    sessions: Sequence[SessionTest], headers: Headers, direction: Direction, terminal_reject: bool
-) -> Choice:
+def choose(sessions: Sequence[SessionTest], headers: Headers, direction: Direction, terminal_reject: bool) -> Choice:
     """Try the sessions in order, in each its rules in order; a session's first matching rule decides."""
     rejected: tuple[int | None, int | None] = (None, None)
     walk: list[SessionWalk] = []

@@ -78,11 +78,21 @@ class Paging:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; prints a table. Exit code 0, or that of the error."""
     parser = argparse.ArgumentParser(prog="python -m harness.load.bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--requests", type=int, default=1500, metavar="N",
-                        help="Describes of each round (default: %(default)s); changes are a fifth of them")
+    parser.add_argument(
+        "--requests",
+        type=int,
+        default=1500,
+        metavar="N",
+        help="Describes of each round (default: %(default)s); changes are a fifth of them",
+    )
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default: %(default)s")
-    parser.add_argument("--sessions", type=int, default=10_000, metavar="N",
-                        help="sessions that are described in pages (default: %(default)s)")
+    parser.add_argument(
+        "--sessions",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="sessions that are described in pages (default: %(default)s)",
+    )
     parser.add_argument("-o", "--output", type=Path, default=RESULT, metavar="FILE", help="default: %(default)s")
     options = parser.parse_args(arguments)
     folder: Path = options.output.parent
@@ -126,9 +136,17 @@ class _Kinds:
         self._changes = changes
         self._filter = self._make("filter", "CreateTrafficMirrorFilter")
         for number, protocol in enumerate((6, 17), 1):
-            self._make("filterRule", "CreateTrafficMirrorFilterRule", TrafficMirrorFilterId=self._filter,
-                       TrafficDirection="ingress", RuleNumber=number, RuleAction="accept", Protocol=protocol,
-                       SourceCidrBlock="0.0.0.0/0", DestinationCidrBlock="0.0.0.0/0")
+            self._make(
+                "filterRule",
+                "CreateTrafficMirrorFilterRule",
+                TrafficMirrorFilterId=self._filter,
+                TrafficDirection="ingress",
+                RuleNumber=number,
+                RuleAction="accept",
+                Protocol=protocol,
+                SourceCidrBlock="0.0.0.0/0",
+                DestinationCidrBlock="0.0.0.0/0",
+            )
         self._target = self._make("target", "CreateTrafficMirrorTarget", NetworkLoadBalancerArn=BALANCER)
 
     def measure(self, requests: int, connections: int) -> Iterator[Row]:
@@ -137,9 +155,16 @@ class _Kinds:
         describe = ask("DescribeTrafficMirrorFilters", TrafficMirrorFilterId_1=self._filter)
         yield _run(self._beside, NOTHING, [describe] * requests, connections)[0]
         yield _run(self._server, DESCRIBE, [describe] * requests, connections)[0]
-        create = [ask("CreateTrafficMirrorSession", NetworkInterfaceId=interface_id(number), SessionNumber=1,
-                      TrafficMirrorFilterId=self._filter, TrafficMirrorTargetId=self._target)
-                  for number in range(self._changes)]
+        create = [
+            ask(
+                "CreateTrafficMirrorSession",
+                NetworkInterfaceId=interface_id(number),
+                SessionNumber=1,
+                TrafficMirrorFilterId=self._filter,
+                TrafficMirrorTargetId=self._target,
+            )
+            for number in range(self._changes)
+        ]
         row, bodies = _run(self._server, "Create of a session", create, connections)
         yield row
         sessions = [_id("session", body) for body in bodies]
@@ -159,8 +184,15 @@ def _run(server: Server, what: str, requests: Sequence[bytes], connections: int)
     processor = processor_seconds(server.process) - before
     count = len(requests)
     waits = sorted(run.waits)
-    row = Row(what, connections, count, count / run.seconds, statistics.median(waits) * 1e3,
-              waits[(count * 99) // 100] * 1e3, processor / count * 1e6)
+    row = Row(
+        what,
+        connections,
+        count,
+        count / run.seconds,
+        statistics.median(waits) * 1e3,
+        waits[(count * 99) // 100] * 1e3,
+        processor / count * 1e6,
+    )
     return row, run.bodies
 
 
@@ -189,8 +221,9 @@ def _measure_paging(folder: Path, sessions: int) -> Paging:
     if found != sessions:
         raise HalfsilverError(f"the pages have {found} sessions, not {sessions}")
     seconds = [each for each, _ in pages]
-    return Paging(sessions, len(pages), max(len(body) for _, body in pages), loading, sum(seconds), max(seconds),
-                  before, peak)
+    return Paging(
+        sessions, len(pages), max(len(body) for _, body in pages), loading, sum(seconds), max(seconds), before, peak
+    )
 
 
 def _pages(server: Server) -> Iterator[tuple[float, bytes]]:
@@ -208,10 +241,15 @@ def _pages(server: Server) -> Iterator[tuple[float, bytes]]:
 
 def _report(rows: Sequence[Row], paging: Paging) -> str:
     base = min(row.processor for row in rows if row.what == NOTHING)
-    lines = [f"{'requests of one kind':28}  {'connections':>11}  {'per second':>10}  {'half in':>9}  {'99 % in':>9}  "
-             f"{'processor':>10}  {'x nothing':>9}"]
-    lines += [f"{row.what:28}  {row.connections:11}  {row.per_second:10,.0f}  {row.middle:6.2f} ms  "
-              f"{row.slow:6.2f} ms  {row.processor:7.0f} us  {row.processor / base:9.1f}" for row in rows]
+    lines = [
+        f"{'requests of one kind':28}  {'connections':>11}  {'per second':>10}  {'half in':>9}  {'99 % in':>9}  "
+        f"{'processor':>10}  {'x nothing':>9}"
+    ]
+    lines += [
+        f"{row.what:28}  {row.connections:11}  {row.per_second:10,.0f}  {row.middle:6.2f} ms  "
+        f"{row.slow:6.2f} ms  {row.processor:7.0f} us  {row.processor / base:9.1f}"
+        for row in rows
+    ]
     core = 1e6 / min(row.processor for row in rows if row.what == DESCRIBE)
     grown = paging.peak - paging.before
     bound = "within" if grown <= PAGING_BYTES else "OVER"

@@ -52,8 +52,12 @@ class Client:
         """A request of EC2 as it goes over the wire, signed now; parameters have their names on the wire."""
         named = {name.replace("_", "."): str(value) for name, value in parameters.items()}
         body = urlencode({"Action": operation, "Version": VERSION, **named})
-        request = AWSRequest("POST", "http://{}:{}/".format(*self._address), data=body.encode(), headers={
-            "Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+        request = AWSRequest(
+            "POST",
+            "http://{}:{}/".format(*self._address),
+            data=body.encode(),
+            headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
+        )
         if self._credentials is not None:
             SigV4Auth(self._credentials, "ec2", self._region).add_auth(request)
         headers = {"Host": "{}:{}".format(*self._address), **dict(request.headers), "Content-Length": len(body)}
@@ -143,7 +147,7 @@ class Memory:
 
     def __init__(self, process: int) -> None:
         self._status = Path(f"/proc/{process}/status")
-        self._status.with_name("clear_refs").write_text("5")    # the peak is now what there is
+        self._status.with_name("clear_refs").write_text("5")  # the peak is now what there is
 
     def now(self) -> int:
         return self._read("VmRSS:")

@@ -30,17 +30,31 @@ def write_bench(path: Path, interfaces: int) -> None:
 def write_policy(path: Path, sessions: int) -> None:
     """A policy of one filter, one target and so many sessions, with the bench of ``write_bench`` that it needs."""
     filter_id, target_id = "tmf-0b000000000000001", "tmt-0b000000000000001"
-    rule = {"TrafficMirrorFilterRuleId": "tmfr-0b000000000000001", "RuleNumber": 100, "RuleAction": "accept",
-            "SourceCidrBlock": "0.0.0.0/0", "DestinationCidrBlock": "0.0.0.0/0"}
+    rule = {
+        "TrafficMirrorFilterRuleId": "tmfr-0b000000000000001",
+        "RuleNumber": 100,
+        "RuleAction": "accept",
+        "SourceCidrBlock": "0.0.0.0/0",
+        "DestinationCidrBlock": "0.0.0.0/0",
+    }
     owned = {"OwnerId": _ACCOUNT}
     objects = (
         [{"TrafficMirrorFilterId": filter_id, "IngressFilterRules": [rule], **owned}],
         [{"TrafficMirrorTargetId": target_id, "NetworkLoadBalancerArn": BALANCER, **owned}],
-        [{"TrafficMirrorSessionId": f"tms-0b{number:015x}", "TrafficMirrorTargetId": target_id,
-          "TrafficMirrorFilterId": filter_id, "NetworkInterfaceId": interface_id(number // SESSIONS_EACH),
-          "SessionNumber": number % SESSIONS_EACH + 1, "VirtualNetworkId": number + 1,
-          "Description": f"session {number + 1}", "Tags": [{"Key": "Name", "Value": f"tap {number + 1}"}], **owned}
-         for number in range(sessions)],
+        [
+            {
+                "TrafficMirrorSessionId": f"tms-0b{number:015x}",
+                "TrafficMirrorTargetId": target_id,
+                "TrafficMirrorFilterId": filter_id,
+                "NetworkInterfaceId": interface_id(number // SESSIONS_EACH),
+                "SessionNumber": number % SESSIONS_EACH + 1,
+                "VirtualNetworkId": number + 1,
+                "Description": f"session {number + 1}",
+                "Tags": [{"Key": "Name", "Value": f"tap {number + 1}"}],
+                **owned,
+            }
+            for number in range(sessions)
+        ],
     )
     path.write_text(json.dumps({**_bench(-(-sessions // SESSIONS_EACH)), **dict(zip(_NAMES, objects, strict=True))}))
 
@@ -53,7 +67,15 @@ def _bench(interfaces: int) -> dict[str, Any]:
 
 def _interface(number: int) -> dict[str, Any]:
     low = number.to_bytes(3, "big")
-    return {"NetworkInterfaceId": interface_id(number), "Description": f"interface {number + 1}", "OwnerId": _ACCOUNT,
-            "InterfaceType": "interface", "MacAddress": f"0a:b0:01:{low.hex(':')}", "Status": "in-use",
-            "PrivateIpAddress": f"10.{16 + low[0]}.{low[1]}.{low[2]}", "VpcId": _VPC, "SubnetId": _SUBNET,
-            "AvailabilityZone": "us-east-1b"}
+    return {
+        "NetworkInterfaceId": interface_id(number),
+        "Description": f"interface {number + 1}",
+        "OwnerId": _ACCOUNT,
+        "InterfaceType": "interface",
+        "MacAddress": f"0a:b0:01:{low.hex(':')}",
+        "Status": "in-use",
+        "PrivateIpAddress": f"10.{16 + low[0]}.{low[1]}.{low[2]}",
+        "VpcId": _VPC,
+        "SubnetId": _SUBNET,
+        "AvailabilityZone": "us-east-1b",
+    }

@@ -57,8 +57,12 @@ def empty(log: Path) -> Iterator[Server]:
 @contextmanager
 def _running(command: Sequence[str], log: Path) -> Iterator[tuple[int, str]]:
     """A process and the first line that it prints."""
-    with log.open("wb") as errors, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                                    stderr=errors, text=True) as process:
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             line = process.stdout.readline().strip()

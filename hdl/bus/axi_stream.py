@@ -16,14 +16,16 @@ class AxiStreamSignature(wiring.Signature):
     """AXI4-Stream of packets, seen from the transmitter. ``tuser``, with ``tlast``: 1 is a bad frame."""
 
     def __init__(self, width):
-        super().__init__({
-            "tdata": Out(width),
-            "tkeep": Out(width // 8),
-            "tvalid": Out(1),
-            "tready": In(1),
-            "tlast": Out(1),
-            "tuser": Out(1),
-        })
+        super().__init__(
+            {
+                "tdata": Out(width),
+                "tkeep": Out(width // 8),
+                "tvalid": Out(1),
+                "tready": In(1),
+                "tlast": Out(1),
+                "tuser": Out(1),
+            }
+        )
 
 
 class FromAxiStream(wiring.Component):
@@ -35,20 +37,18 @@ class FromAxiStream(wiring.Component):
 
     def __init__(self, width):
         self.width = width
-        super().__init__({
-            "axi": In(AxiStreamSignature(width)),
-            "drop": In(1),
-            "o": Out(packet_signature(width)),
-        })
+        super().__init__({"axi": In(AxiStreamSignature(width)), "drop": In(1), "o": Out(packet_signature(width))})
 
     def elaborate(self, platform):
         m = Module()
         axi, beat = self.axi, self.o.payload
         octets = self.width // 8
-        present = [axi.tkeep[1:place + 1].all() for place in range(octets)]
+        present = [axi.tkeep[1 : place + 1].all() for place in range(octets)]
         ends = [present[place] & ~following for place, following in enumerate([*present[1:], 0])]
-        count = [Cat(ends[place] for place in range(octets) if (place + 1) >> bit & 1).any()
-                 for bit in range(octets.bit_length())]
+        count = [
+            Cat(ends[place] for place in range(octets) if (place + 1) >> bit & 1).any()
+            for bit in range(octets.bit_length())
+        ]
         m.d.comb += [
             beat.data.eq(axi.tdata),
             beat.count.eq(Mux(axi.tlast, Cat(count), octets)),
@@ -66,10 +66,7 @@ class ToAxiStream(wiring.Component):
 
     def __init__(self, width):
         self.width = width
-        super().__init__({
-            "i": In(packet_signature(width)),
-            "axi": Out(AxiStreamSignature(width)),
-        })
+        super().__init__({"i": In(packet_signature(width)), "axi": Out(AxiStreamSignature(width))})
 
     def elaborate(self, platform):
         m = Module()

@@ -57,8 +57,14 @@ def _build(block: str, width: int, **options: Any) -> Build:
 _CORE_8, _CORE_64, _CORE_512 = (_build("export.AxiNic", width) for width in (8, 64, 512))
 
 BENCHES = (
-    Bench("parser", (_build("parser.ParserBank", 8, egress=False), _build("parser.ParserBank", 64, egress=True),
-                     _build("parser.ParserBank", 512, egress=False))),
+    Bench(
+        "parser",
+        (
+            _build("parser.ParserBank", 8, egress=False),
+            _build("parser.ParserBank", 64, egress=True),
+            _build("parser.ParserBank", 512, egress=False),
+        ),
+    ),
     Bench("mirror_queue", tuple(_build("mirror_queue.MirrorQueue", width) for width in (8, 64, 512))),
     Bench("encapsulator", (_build("encapsulator.Encapsulator", 64),)),
     Bench("registers", (_CORE_8,)),

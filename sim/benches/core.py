@@ -72,7 +72,7 @@ async def too_short_and_too_long(dut: Any) -> None:
     await bench.load(everything(ENIS))
     lengths = [*range(1, 20), 9215, 9216, 9217, 9218, 60, 61, *([16385, 20000, 60] if WIDTH > 8 else [])]
     if WIDTH == 512:
-        lengths += [65535, 65536, 70000, 60]   # the record's length saturates
+        lengths += [65535, 65536, 70000, 60]  # the record's length saturates
     for direction in Direction:
         bench.send(frame_of_length(length, direction) for length in lengths)
     await bench.drain()
@@ -84,8 +84,10 @@ async def drop_mark(dut: Any) -> None:
     """Frames that the security group dropped are not mirrored; the mark counts with the last beat only."""
     bench = await start(dut)
     await bench.load(everything(ENIS))
-    bench.send(replace(frame_of_length(random.randint(20, 120), Direction.INGRESS), dropped=random.random() < 0.5)
-               for _ in range(80))
+    bench.send(
+        replace(frame_of_length(random.randint(20, 120), Direction.INGRESS), dropped=random.random() < 0.5)
+        for _ in range(80)
+    )
     await bench.drain()
     dropped = sum(record.verdict is Verdict.DROPPED for record in bench.records)
     assert 10 < dropped < 70, f"{dropped} of 80 frames dropped"

@@ -21,9 +21,27 @@ from cocotb.triggers import FallingEdge, ReadOnly
 from harness.engines import Frame
 from hdl.packet import beat_layout
 
-__all__ = ["Access", "AxiLiteMaster", "AxiStreamSink", "AxiStreamSource", "Beat", "FrameSink", "FrameSource",
-           "OKAY", "Pace", "PacketSink", "PacketSource", "Port", "SLVERR", "Signals", "Testbench", "always",
-           "bursts", "never", "now_and_then"]
+__all__ = [
+    "Access",
+    "AxiLiteMaster",
+    "AxiStreamSink",
+    "AxiStreamSource",
+    "Beat",
+    "FrameSink",
+    "FrameSource",
+    "OKAY",
+    "Pace",
+    "PacketSink",
+    "PacketSource",
+    "Port",
+    "SLVERR",
+    "Signals",
+    "Testbench",
+    "always",
+    "bursts",
+    "never",
+    "now_and_then",
+]
 
 PERIOD_NS = 10
 
@@ -56,6 +74,7 @@ def bursts(longest: int) -> Pace:
             going, left = not going, random.randint(1, longest)
         left -= 1
         return going
+
     return pace
 
 
@@ -191,7 +210,7 @@ class FrameSource(ABC):
         if not self._beats and self._frames and self.gate(self._frames[0]):
             frame = self._frames.popleft()
             starts = range(0, len(frame.data), self._octets)
-            self._beats.extend(Beat(frame.data[start:start + self._octets], None) for start in starts)
+            self._beats.extend(Beat(frame.data[start : start + self._octets], None) for start in starts)
             self._beats[-1].ends = frame
         if self._beats and self.pace():
             self._beat = self._beats.popleft()
@@ -377,6 +396,7 @@ class PacketSink(FrameSink):
         def field(name: str) -> int:
             place = self._layout[name]
             return int(bits >> place.offset & (1 << place.width) - 1)
+
         return field("data"), field("count"), field("last")
 
     def _set_ready(self, ready: bool) -> None:
@@ -406,9 +426,13 @@ class AxiLiteMaster:
     """
 
     def __init__(self, dut: Any, prefix: str = "s_axil") -> None:
-        channels = {"aw": ("addr", "valid", "ready"), "w": ("data", "strb", "valid", "ready"),
-                    "b": ("resp", "valid", "ready"), "ar": ("addr", "valid", "ready"),
-                    "r": ("data", "resp", "valid", "ready")}
+        channels = {
+            "aw": ("addr", "valid", "ready"),
+            "w": ("data", "strb", "valid", "ready"),
+            "b": ("resp", "valid", "ready"),
+            "ar": ("addr", "valid", "ready"),
+            "r": ("data", "resp", "valid", "ready"),
+        }
         names = {c + name: f"{prefix}_{c}{name}" for c, signals in channels.items() for name in signals}
         self._signals = Signals(dut, awprot=f"{prefix}_awprot", arprot=f"{prefix}_arprot", **names)
         self._queue: deque[Access] = deque()

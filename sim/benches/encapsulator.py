@@ -85,9 +85,12 @@ class TemplatePort:
 
 def _template(policy: Policy, bank: int) -> list[tuple[int, int]]:
     """Writes of a policy's outer headers into one bank."""
-    return [(bank * SLOTS * TEMPLATE_WORDS + start + place, word)
-            for table, start, words in table_words(policy, Flags(), PARAMETERS) if table == Table.OUTER.value
-            for place, word in enumerate(words)]
+    return [
+        (bank * SLOTS * TEMPLATE_WORDS + start + place, word)
+        for table, start, words in table_words(policy, Flags(), PARAMETERS)
+        if table == Table.OUTER.value
+        for place, word in enumerate(words)
+    ]
 
 
 def _job(policies: tuple[Policy, ...], length: int) -> Job:
@@ -96,8 +99,13 @@ def _job(policies: tuple[Policy, ...], length: int) -> Job:
     assert session.outer is not None
     data, port = random.randbytes(length), random.getrandbits(16)
     outer6 = session.outer.source.version == 6
-    fields = {"slot": bank * SLOTS + eni * 4, "length": length, "source_port": port, "outer6": int(outer6),
-              "payload_sum": internet_checksum(data) ^ 0xFFFF if outer6 else random.getrandbits(16)}
+    fields = {
+        "slot": bank * SLOTS + eni * 4,
+        "length": length,
+        "source_port": port,
+        "outer6": int(outer6),
+        "payload_sum": internet_checksum(data) ^ 0xFFFF if outer6 else random.getrandbits(16),
+    }
     layout = CopyDescriptor.as_shape()
     bits = sum(value << layout[name].offset for name, value in fields.items())
     return Job(bits, bank, data, encapsulate(session.outer, session.vni, port, data))
@@ -118,8 +126,11 @@ async def copies(dut: Any) -> None:
     await testbench.until(lambda: not templates.writes, "the templates")
     await testbench.step(2)
 
-    patterns = ((always, always, always), (now_and_then(0.3), always, now_and_then(0.5)),
-                (always, bursts(20), bursts(20)))
+    patterns = (
+        (always, always, always),
+        (now_and_then(0.3), always, now_and_then(0.5)),
+        (always, bursts(20), bursts(20)),
+    )
     for descriptors.pace, source.pace, sink.pace in patterns:
         lengths = [*range(14, 200), 512, 1500, 9216]
         random.shuffle(lengths)

@@ -12,8 +12,19 @@ from ipaddress import IPv4Address, IPv6Address
 from harness.engines import Frame
 from harness.verdict import Direction
 
-__all__ = ["ENI_MACS", "HOSTS_IPV4", "HOSTS_IPV6", "LENGTHS", "PORTS", "any_frame", "frame_of_length", "ipv4", "ipv6",
-           "tcp6_frame", "udp"]
+__all__ = [
+    "ENI_MACS",
+    "HOSTS_IPV4",
+    "HOSTS_IPV6",
+    "LENGTHS",
+    "PORTS",
+    "any_frame",
+    "frame_of_length",
+    "ipv4",
+    "ipv6",
+    "tcp6_frame",
+    "udp",
+]
 
 LENGTHS = (*range(14, 201), 512, 1500, 9216)
 """The sizes of the matrix: every length around headers and beats, and the usual large ones."""
@@ -22,10 +33,12 @@ ENI_MACS = tuple(bytes((2, 0, 0, 0, 0, 0x10 + number)) for number in range(16))
 PEER_MAC = bytes.fromhex("020000000099")
 GROUP_MACS = (b"\xff" * 6, bytes.fromhex("01005e000001"), bytes.fromhex("333300000001"))
 
-HOSTS_IPV4 = tuple(IPv4Address(text) for text in (
-    "10.0.0.1", "10.0.0.2", "10.0.1.1", "10.1.2.3", "192.168.7.9", "203.0.113.77"))
-HOSTS_IPV6 = tuple(IPv6Address(text) for text in (
-    "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "fd00::1234", "fe80::1"))
+HOSTS_IPV4 = tuple(
+    IPv4Address(text) for text in ("10.0.0.1", "10.0.0.2", "10.0.1.1", "10.1.2.3", "192.168.7.9", "203.0.113.77")
+)
+HOSTS_IPV6 = tuple(
+    IPv6Address(text) for text in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "fd00::1234", "fe80::1")
+)
 SERVICES_IPV4 = tuple(IPv4Address(f"169.254.169.{last}") for last in (254, 123, 250, 251, 253))
 SERVICES_IPV6 = tuple(IPv6Address(f"fd00:ec2::{last}") for last in ("254", "123", "250", "253"))
 PORTS = (53, 67, 68, 80, 123, 443, 546, 547, 1024, 1688, 8080, 65535)
@@ -50,16 +63,18 @@ def any_frame(direction: Direction, *, enis: int = 1, longest: int = 400) -> Fra
     data = _macs(direction, enis) + _tags() + ethertype.to_bytes(2, "big") + packet
     data += random.randbytes(random.choice((0, 0, 1, 7, 46, random.randrange(longest))))
     if random.random() < 0.3:
-        data = data[:random.randint(1, len(data))]
+        data = data[: random.randint(1, len(data))]
     return Frame(data[:longest], direction, bad=random.random() < 0.03, dropped=random.random() < 0.05)
 
 
 def frame_of_length(length: int, direction: Direction, *, eni: int = 0) -> Frame:
     """A UDP packet cut or filled to exactly this length, with a payload like no other."""
-    ethertype, packet = random.choice((
-        (b"\x08\x00", ipv4(HOSTS_IPV4[0], HOSTS_IPV4[3], 17, udp(4000, 80))),
-        (b"\x86\xdd", ipv6(HOSTS_IPV6[0], HOSTS_IPV6[2], 17, udp(4000, 80))),
-    ))
+    ethertype, packet = random.choice(
+        (
+            (b"\x08\x00", ipv4(HOSTS_IPV4[0], HOSTS_IPV4[3], 17, udp(4000, 80))),
+            (b"\x86\xdd", ipv6(HOSTS_IPV6[0], HOSTS_IPV6[2], 17, udp(4000, 80))),
+        )
+    )
     data = _addressed(direction, ENI_MACS[eni]) + ethertype + packet
     return Frame((data + random.randbytes(max(0, length - len(data))))[:length], direction)
 
@@ -76,19 +91,41 @@ def udp(source: int, destination: int) -> bytes:
     return source.to_bytes(2, "big") + destination.to_bytes(2, "big") + random.randbytes(4)
 
 
-def ipv4(source: IPv4Address, destination: IPv4Address, protocol: int, payload: bytes, *, options: bytes = b"",
-         fragment: int = 0, version_ihl: int | None = None) -> bytes:
+def ipv4(
+    source: IPv4Address,
+    destination: IPv4Address,
+    protocol: int,
+    payload: bytes,
+    *,
+    options: bytes = b"",
+    fragment: int = 0,
+    version_ihl: int | None = None,
+) -> bytes:
     """An IPv4 packet; ``fragment`` is the word of flags and offset."""
     first = 0x45 + len(options) // 4 if version_ihl is None else version_ihl
-    return (bytes((first, 0)) + random.randbytes(4) + fragment.to_bytes(2, "big") + bytes((64, protocol))
-            + random.randbytes(2) + source.packed + destination.packed + options + payload)
+    return (
+        bytes((first, 0))
+        + random.randbytes(4)
+        + fragment.to_bytes(2, "big")
+        + bytes((64, protocol))
+        + random.randbytes(2)
+        + source.packed
+        + destination.packed
+        + options
+        + payload
+    )
 
 
-def ipv6(source: IPv6Address, destination: IPv6Address, next_header: int, payload: bytes, *,
-         version: int = 6) -> bytes:
+def ipv6(source: IPv6Address, destination: IPv6Address, next_header: int, payload: bytes, *, version: int = 6) -> bytes:
     """An IPv6 packet with a random flow label and a length that means nothing."""
-    return (bytes((version << 4, 0)) + random.randbytes(4) + bytes((next_header, 64)) + source.packed
-            + destination.packed + payload)
+    return (
+        bytes((version << 4, 0))
+        + random.randbytes(4)
+        + bytes((next_header, 64))
+        + source.packed
+        + destination.packed
+        + payload
+    )
 
 
 def _addressed(direction: Direction, eni_mac: bytes) -> bytes:
@@ -119,8 +156,9 @@ def _any_ipv4() -> bytes:
     fragment = random.choice((0, 0, 0, 0, 0x4000, 0x2000, 0x0001, 0x1FFF, 0x2100))
     version_ihl = random.choice((0x44, 0x65, 0x05, 0x40)) if random.random() < 0.05 else None
     options = random.randbytes(4 * random.choice((0, 0, 0, 1, 2, 10)))
-    return ipv4(source, destination, protocol, _upper(protocol), options=options, fragment=fragment,
-                version_ihl=version_ihl)
+    return ipv4(
+        source, destination, protocol, _upper(protocol), options=options, fragment=fragment, version_ihl=version_ihl
+    )
 
 
 def _any_ipv6() -> bytes:

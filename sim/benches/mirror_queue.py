@@ -40,8 +40,12 @@ class Copy:
 
     def descriptor(self) -> dict[str, int]:
         """The descriptor's fields that mean something."""
-        fields = {"slot": self.slot, "length": len(self.data), "source_port": self.source_port,
-                  "outer6": int(self.outer6)}
+        fields = {
+            "slot": self.slot,
+            "length": len(self.data),
+            "source_port": self.source_port,
+            "outer6": int(self.outer6),
+        }
         if self.outer6:
             fields["payload_sum"] = internet_checksum(self.data) ^ 0xFFFF
         return fields
@@ -75,7 +79,7 @@ class QueuePort:
         """Queue frames; they go without a pause unless ``pace`` says so."""
         for frame in frames:
             for start in range(0, len(frame.data), OCTETS):
-                part = frame.data[start:start + OCTETS]
+                part = frame.data[start : start + OCTETS]
                 ends = frame if start + OCTETS >= len(frame.data) else None
                 bits = pack_beat(WIDTH, int.from_bytes(part.ljust(OCTETS, b"\xa5"), "little"), len(part), ends)
                 self._beats.append((bits, ends))
@@ -109,11 +113,15 @@ class QueuePort:
             return
         _, frame, fits = self._undecided.popleft()
         mirror = fits and not frame.bad and len(frame.data) >= SHORTEST_COPY and random.random() < self.share
-        length = len(frame.data) if self.whole else random.randint(min(SHORTEST_COPY, len(frame.data)),
-                                                                   len(frame.data))
+        length = len(frame.data) if self.whole else random.randint(min(SHORTEST_COPY, len(frame.data)), len(frame.data))
         copy = Copy(frame.data[:length], random.getrandbits(8), random.getrandbits(16), random.random() < self.outer6)
-        fields = {"mirror": int(mirror), "length": length, "slot": copy.slot, "source_port": copy.source_port,
-                  "outer_ipv6": int(copy.outer6)}
+        fields = {
+            "mirror": int(mirror),
+            "length": length,
+            "slot": copy.slot,
+            "source_port": copy.source_port,
+            "outer_ipv6": int(copy.outer6),
+        }
         layout = Decision.as_shape()
         self._signals.put("i_decision", sum(value << layout[name].offset for name, value in fields.items()))
         if mirror:
@@ -213,8 +221,12 @@ def frame(length: int, bad: bool = False) -> Frame:
     return Frame(random.randbytes(length), Direction.INGRESS, bad=bad)
 
 
-PACES = ((always, always), (now_and_then(0.7), now_and_then(0.5)), (bursts(20), bursts(30)),
-         (always, now_and_then(0.9)))
+PACES = (
+    (always, always),
+    (now_and_then(0.7), now_and_then(0.5)),
+    (bursts(20), bursts(30)),
+    (always, now_and_then(0.9)),
+)
 
 
 @cocotb.test()

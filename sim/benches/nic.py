@@ -38,7 +38,11 @@ PARAMETERS = parameters_of_build()
 WIDTH = PARAMETERS.width
 
 PACES: tuple[tuple[Pace, Pace], ...] = (
-    (always, always), (now_and_then(0.6), always), (always, now_and_then(0.7)), (bursts(25), bursts(25)))
+    (always, always),
+    (now_and_then(0.6), always),
+    (always, now_and_then(0.7)),
+    (bursts(25), bursts(25)),
+)
 """(inputs, output) patterns of pauses."""
 
 _SMALLEST_CHARGE = 64
@@ -85,12 +89,15 @@ class NicBench:
     """
 
     def __init__(self, dut: Any) -> None:
-        self.sources = {Direction.INGRESS: AxiStreamSource(dut, "s_axis_net", "s_axis_net_drop"),
-                        Direction.EGRESS: AxiStreamSource(dut, "s_axis_host")}
+        self.sources = {
+            Direction.INGRESS: AxiStreamSource(dut, "s_axis_net", "s_axis_net_drop"),
+            Direction.EGRESS: AxiStreamSource(dut, "s_axis_host"),
+        }
         self.sink = AxiStreamSink(dut, "m_axis_net")
         self.registers = AxiLiteMaster(dut)
         self.testbench = Testbench(
-            dut, *self.sources.values(), VerdictMonitor(dut, self._judge), self.sink, self.registers)
+            dut, *self.sources.values(), VerdictMonitor(dut, self._judge), self.sink, self.registers
+        )
         for source in self.sources.values():
             source.gate, source.sent = self._gate, self._sent
         self.sink.received = self._compare_copy
@@ -130,8 +137,11 @@ class NicBench:
     @property
     def drained(self) -> bool:
         """All frames are offered and judged, all copies are out."""
-        return (all(source.idle for source in self.sources.values()) and not any(self._offered.values())
-                and not any(self._copies.values()))
+        return (
+            all(source.idle for source in self.sources.values())
+            and not any(self._offered.values())
+            and not any(self._copies.values())
+        )
 
     async def drain(self, limit: int = 400_000) -> None:
         """Wait until everything is through, and see that nothing more comes."""
@@ -227,8 +237,7 @@ class NicBench:
     async def commit(self, policy: Policy, flags: Flags = Flags()) -> None:  # noqa: B008 (frozen)
         """Commit what was staged: frames are judged by it from now on, and their records say so."""
         self.generation += 1
-        self._models[self.generation] = Model(
-            policy.interfaces, flags, self.generation, PARAMETERS.extension_headers)
+        self._models[self.generation] = Model(policy.interfaces, flags, self.generation, PARAMETERS.extension_headers)
         await self.access(self.write("COMMIT", go=1))
         assert (await self.read("STATUS"))["generation"] == self.generation
         assert (await self.read("REFUSED_WRITES"))["count"] == 0
@@ -243,16 +252,22 @@ class NicBench:
             accesses += [self.registers.read(REGISTERS.address(f"COUNTER_{part}")) for part in parts]
         values = iter(await self.access(*accesses))
         groups: tuple[dict[Any, Tally], ...] = (
-            dict(self.counters.verdicts), dict(self.counters.sessions), dict(self.counters.rules))
+            dict(self.counters.verdicts),
+            dict(self.counters.sessions),
+            dict(self.counters.rules),
+        )
         for group, _, key in plan:
             frames = next(values) | next(values) << 32
             octets = next(values) | next(values) << 32
             tally = groups[group].pop(key, Tally())
             assert (frames, octets) == (tally.frames, tally.octets), (
-                f"counter {key} of group {group}: {frames} frames, {octets} bytes, not {tally}")
+                f"counter {key} of group {group}: {frames} frames, {octets} bytes, not {tally}"
+            )
         assert not any(groups), f"counted, but there is no counter: {groups}"
-        offered = {direction: sum(tally.frames for (place, _), tally in self.counters.verdicts.items()
-                                  if place is direction) for direction in Direction}
+        offered = {
+            direction: sum(tally.frames for (place, _), tally in self.counters.verdicts.items() if place is direction)
+            for direction in Direction
+        }
         assert offered == self._sequence, f"offered {self._sequence}, verdicts {offered}"
 
 

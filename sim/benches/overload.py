@@ -32,8 +32,7 @@ async def output_stalled(dut: Any) -> None:
         bench.sink.pace = never
         for direction in Direction:
             bench.send(frame_of_length(length, direction) for _ in range(each))
-        await bench.testbench.until(
-            lambda: len(bench.records) == already + 2 * each, "verdicts", 60_000)  # noqa: B023 (awaited here)
+        await bench.testbench.until(lambda: len(bench.records) == already + 2 * each, "verdicts", 60_000)  # noqa: B023 (awaited here)
         counts = Counter((record.direction, record.verdict) for record in bench.records[already:])
         for direction in Direction:
             mirrored, congested = counts[direction, Verdict.MIRRORED], counts[direction, Verdict.CONGESTED]
@@ -60,8 +59,10 @@ async def slow_output(dut: Any) -> None:
     for pace in (now_and_then(0.2), bursts(300)):
         bench.sink.pace = pace
         for direction in Direction:
-            bench.send(frame_of_length(random.choice((60, 64, 65, 300, 700)), direction)
-                       for _ in range(100 if WIDTH > 8 else 25))
+            bench.send(
+                frame_of_length(random.choice((60, 64, 65, 300, 700)), direction)
+                for _ in range(100 if WIDTH > 8 else 25)
+            )
             bench.send(any_frame(direction, enis=ENIS) for _ in range(60 if WIDTH > 8 else 20))
         await bench.drain()
     await bench.check_counters()
@@ -103,4 +104,5 @@ async def _until_in_frame(bench: NicBench) -> None:
     for direction in Direction:
         bench.send([frame_of_length(1000, direction)])
     await bench.testbench.until(
-        lambda: any(source.in_frame for source in bench.sources.values()), "the middle of a frame")
+        lambda: any(source.in_frame for source in bench.sources.values()), "the middle of a frame"
+    )

@@ -83,9 +83,12 @@ def expected_headers(data: bytes) -> dict[str, int]:
         return int.from_bytes(address.to_bytes(octets, "big"), "little")
 
     fields |= {
-        "source": wire_order(headers.source), "destination": wire_order(headers.destination),
-        "has_protocol": int(headers.protocol is not None), "has_ports": int(headers.ports is not None),
-        "fragment": int(headers.fragment), "echo": headers.echo or 0,
+        "source": wire_order(headers.source),
+        "destination": wire_order(headers.destination),
+        "has_protocol": int(headers.protocol is not None),
+        "has_ports": int(headers.ports is not None),
+        "fragment": int(headers.fragment),
+        "echo": headers.echo or 0,
     }
     if headers.protocol is not None:
         fields["protocol"] = headers.protocol
@@ -116,8 +119,12 @@ async def start(dut: Any) -> Bench:
     return bench
 
 
-PACES = (("no pauses", always, always), ("idle", now_and_then(0.5), always), ("slow reader", always, now_and_then(0.1)),
-         ("bursts", bursts(12), bursts(40)))
+PACES = (
+    ("no pauses", always, always),
+    ("idle", now_and_then(0.5), always),
+    ("slow reader", always, now_and_then(0.1)),
+    ("bursts", bursts(12), bursts(40)),
+)
 
 
 @cocotb.test()

@@ -22,8 +22,11 @@ async def identity(dut: Any) -> None:
     assert tuple((await bench.read("VERSION")).values()) == VERSION[::-1]
     assert await bench.read("SHAPE") == {"width": WIDTH, "enis": PARAMETERS.enis, "sessions": PARAMETERS.sessions}
     assert await bench.read("RULES") == {
-        "rules": PARAMETERS.rules, "extension_headers": PARAMETERS.extension_headers,
-        "chunk_bits": PARAMETERS.chunk_bits, "lookup_clocks": PARAMETERS.lookup_clocks}
+        "rules": PARAMETERS.rules,
+        "extension_headers": PARAMETERS.extension_headers,
+        "chunk_bits": PARAMETERS.chunk_bits,
+        "lookup_clocks": PARAMETERS.lookup_clocks,
+    }
     assert await bench.read("QUEUE") == {"depth": PARAMETERS.queue_depth}
     assert await bench.read("STATUS") == {"shadow_busy": 0, "active_bank": 0, "generation": 0}
     assert await bench.read("REFUSED_WRITES") == {"count": 0}

@@ -30,8 +30,9 @@ async def _line_rate(dut: Any, frames: dict[Direction, list[Frame]]) -> None:
     for batch in frames.values():
         bench.send(batch)
     begin = bench.testbench.clock
-    await bench.testbench.until(lambda: all(source.idle for source in bench.sources.values()), "the inputs",
-                                2 * max(beats.values()))
+    await bench.testbench.until(
+        lambda: all(source.idle for source in bench.sources.values()), "the inputs", 2 * max(beats.values())
+    )
     clocks = bench.testbench.clock - begin
     for direction, source in bench.sources.items():
         assert source.stalled == 0, f"{direction}: {source.stalled} clocks in which tready was low"
@@ -39,7 +40,8 @@ async def _line_rate(dut: Any, frames: dict[Direction, list[Frame]]) -> None:
     assert clocks == max(beats.values()), f"{clocks} clocks for {max(beats.values())} beats"
     await bench.drain()
     assert Counter(record.direction for record in bench.records) == {
-        direction: len(batch) for direction, batch in frames.items()}
+        direction: len(batch) for direction, batch in frames.items()
+    }
     assert {record.verdict for record in bench.records} <= {Verdict.MIRRORED, Verdict.CONGESTED}
     await bench.check_counters()
 
@@ -47,8 +49,9 @@ async def _line_rate(dut: Any, frames: dict[Direction, list[Frame]]) -> None:
 @cocotb.test()
 async def shortest_frames(dut: Any) -> None:
     """60 bytes, the shortest Ethernet frame without its FCS."""
-    await _line_rate(dut, {direction: [frame_of_length(60, direction) for _ in range(FRAMES)]
-                           for direction in Direction})
+    await _line_rate(
+        dut, {direction: [frame_of_length(60, direction) for _ in range(FRAMES)] for direction in Direction}
+    )
 
 
 @cocotb.test()
@@ -60,7 +63,10 @@ async def ipv6_tcp(dut: Any) -> None:
 @cocotb.test()
 async def mixed_lengths(dut: Any) -> None:
     """60 to 90 bytes in one direction, 74 in the other: the two inputs drift past each other."""
-    await _line_rate(dut, {
-        Direction.INGRESS: [frame_of_length(60 + number % 31, Direction.INGRESS) for number in range(FRAMES // 2)],
-        Direction.EGRESS: [tcp6_frame(Direction.EGRESS) for _ in range(FRAMES // 2)],
-    })
+    await _line_rate(
+        dut,
+        {
+            Direction.INGRESS: [frame_of_length(60 + number % 31, Direction.INGRESS) for number in range(FRAMES // 2)],
+            Direction.EGRESS: [tcp6_frame(Direction.EGRESS) for _ in range(FRAMES // 2)],
+        },
+    )

@@ -33,8 +33,12 @@ A_FILTER, A_RULE = arn(f"traffic-mirror-filter/{FILTER}"), arn(f"traffic-mirror-
 A_SESSION, A_TARGET = arn(f"traffic-mirror-session/{SESSION}"), arn(f"traffic-mirror-target/{TARGET}")
 AN_ENI, A_SHARED = arn(f"network-interface/{ENI}"), arn(f"traffic-mirror-target/{SHARED}", OTHER_ACCOUNT)
 NEW_SESSION = arn("traffic-mirror-session/*")
-CREATE_SESSION = {"NetworkInterfaceId": ENI, "TrafficMirrorTargetId": TARGET, "TrafficMirrorFilterId": FILTER,
-                  "SessionNumber": 1}
+CREATE_SESSION = {
+    "NetworkInterfaceId": ENI,
+    "TrafficMirrorTargetId": TARGET,
+    "TrafficMirrorFilterId": FILTER,
+    "SessionNumber": 1,
+}
 
 
 TAGS = {"TagSpecifications": [{"ResourceType": "x", "Tags": [{"Key": "Team", "Value": "red"}]}]}
@@ -45,13 +49,21 @@ def small_account() -> Iterator[Transaction]:
     store = Store("sqlite://")
     with store.begin(write=True) as opened:
         for record in (
-            Record("vpc", "vpc-1", OTHER_ACCOUNT, {}), Record("subnet", "subnet-1", OTHER_ACCOUNT, {}),
-            Record("interface", ENI, ACCOUNT, {"VpcId": "vpc-1", "SubnetId": "subnet-1",
-                                               "AvailabilityZone": "eu-central-1a"}, {"team": "red"}),
+            Record("vpc", "vpc-1", OTHER_ACCOUNT, {}),
+            Record("subnet", "subnet-1", OTHER_ACCOUNT, {}),
+            Record(
+                "interface",
+                ENI,
+                ACCOUNT,
+                {"VpcId": "vpc-1", "SubnetId": "subnet-1", "AvailabilityZone": "eu-central-1a"},
+                {"team": "red"},
+            ),
             Record("filter", FILTER, ACCOUNT, {}, {"Team": "red", "env": "test"}),
             Record("rule", RULE, ACCOUNT, {}, {"Team": "rule"}, parent=FILTER, slot="ingress/100"),
-            Record("target", TARGET, ACCOUNT, {}, {"Team": "blue"}), Record("endpoint", ENDPOINT, ACCOUNT, {}),
-            Record("target", SHARED, OTHER_ACCOUNT, {}), Record("session", SESSION, ACCOUNT, {}, {"Team": "red"}),
+            Record("target", TARGET, ACCOUNT, {}, {"Team": "blue"}),
+            Record("endpoint", ENDPOINT, ACCOUNT, {}),
+            Record("target", SHARED, OTHER_ACCOUNT, {}),
+            Record("session", SESSION, ACCOUNT, {}, {"Team": "red"}),
             Record("resource-share", SHARE, ACCOUNT, {"name": "mine", "allowExternalPrincipals": False}, {"k": "v"}),
             Record("resource-share", OTHERS_SHARE, OTHER_ACCOUNT, {"name": "theirs"}),
             Record("share-invitation", INVITATION, ACCOUNT, {}, parent=OTHERS_SHARE),

@@ -95,9 +95,13 @@ class Lab:
 
     def _new_client(self, service: str, account: str) -> Any:
         client = _session().client(
-            service, region_name="us-east-1", endpoint_url="http://127.0.0.1:1", aws_access_key_id=f"AKIA{account}",
+            service,
+            region_name="us-east-1",
+            endpoint_url="http://127.0.0.1:1",
+            aws_access_key_id=f"AKIA{account}",
             aws_secret_access_key="secret",
-            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
+            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+        )
         client.meta.events.register("before-send", self._send)
         return client
 
@@ -118,7 +122,8 @@ class Lab:
         headers = tuple((name.lower(), text(value)) for name, value in request.headers.items())
         answer = self._exchange.answer(
             Request(request.method, path, query, headers, body.encode() if isinstance(body, str) else body),
-            Peer("127.0.0.1", False))
+            Peer("127.0.0.1", False),
+        )
         assert answer.status != 500, answer.body
         return AWSResponse(request.url, answer.status, dict(answer.headers), _Raw(answer.body))
 

@@ -29,35 +29,86 @@ def mac(eni_id: str) -> str:
 
 def interface(eni_id: str, account: str = OWNER, **fields: Any) -> Record:
     last = int(eni_id[-2:], 16)
-    return Record("interface", eni_id, account, {
-        "NetworkInterfaceId": eni_id, "OwnerId": account, "MacAddress": mac(eni_id), "VpcId": "vpc-00000000000000001",
-        "PrivateIpAddress": f"10.0.0.{last}", "Description": "", **fields})
+    return Record(
+        "interface",
+        eni_id,
+        account,
+        {
+            "NetworkInterfaceId": eni_id,
+            "OwnerId": account,
+            "MacAddress": mac(eni_id),
+            "VpcId": "vpc-00000000000000001",
+            "PrivateIpAddress": f"10.0.0.{last}",
+            "Description": "",
+            **fields,
+        },
+    )
 
 
 def rule(number: int, direction: str = "ingress", port: int = 80, filter_id: str = FILTER, **fields: Any) -> Record:
     """Accepts TCP to one port from anywhere."""
     identifier = f"tmfr-{int(filter_id[4:], 16) * 0x1000 + number * 2 + (direction == 'egress'):017x}"
-    return Record("rule", identifier, OWNER, {
-        "TrafficMirrorFilterRuleId": identifier, "TrafficMirrorFilterId": filter_id, "TrafficDirection": direction,
-        "RuleNumber": number, "RuleAction": "accept", "Protocol": 6, "SourceCidrBlock": "0.0.0.0/0",
-        "DestinationCidrBlock": "0.0.0.0/0", "DestinationPortRange": {"FromPort": port, "ToPort": port}, **fields,
-    }, parent=filter_id, slot=f"{direction}/{number}")
+    return Record(
+        "rule",
+        identifier,
+        OWNER,
+        {
+            "TrafficMirrorFilterRuleId": identifier,
+            "TrafficMirrorFilterId": filter_id,
+            "TrafficDirection": direction,
+            "RuleNumber": number,
+            "RuleAction": "accept",
+            "Protocol": 6,
+            "SourceCidrBlock": "0.0.0.0/0",
+            "DestinationCidrBlock": "0.0.0.0/0",
+            "DestinationPortRange": {"FromPort": port, "ToPort": port},
+            **fields,
+        },
+        parent=filter_id,
+        slot=f"{direction}/{number}",
+    )
 
 
-def session(number: int = 1, eni_id: str = SOURCE, *, identifier: str = SESSION, target_id: str = TARGET,
-            filter_id: str = FILTER, vni: int = 5, account: str = OWNER, note: dict[str, Any] | None = None) -> Record:
-    return Record("session", identifier, account, {
-        "TrafficMirrorSessionId": identifier, "TrafficMirrorTargetId": target_id, "TrafficMirrorFilterId": filter_id,
-        "NetworkInterfaceId": eni_id, "OwnerId": account, "SessionNumber": number, "VirtualNetworkId": vni,
-    }, parent=eni_id, slot=str(number), note=note or {})
+def session(
+    number: int = 1,
+    eni_id: str = SOURCE,
+    *,
+    identifier: str = SESSION,
+    target_id: str = TARGET,
+    filter_id: str = FILTER,
+    vni: int = 5,
+    account: str = OWNER,
+    note: dict[str, Any] | None = None,
+) -> Record:
+    return Record(
+        "session",
+        identifier,
+        account,
+        {
+            "TrafficMirrorSessionId": identifier,
+            "TrafficMirrorTargetId": target_id,
+            "TrafficMirrorFilterId": filter_id,
+            "NetworkInterfaceId": eni_id,
+            "OwnerId": account,
+            "SessionNumber": number,
+            "VirtualNetworkId": vni,
+        },
+        parent=eni_id,
+        slot=str(number),
+        note=note or {},
+    )
 
 
 def target(identifier: str = TARGET, **destination: str) -> Record:
     where = destination or {"NetworkInterfaceId": COLLECTOR}
-    kind = {"NetworkInterfaceId": "network-interface", "NetworkLoadBalancerArn": "network-load-balancer",
-            "GatewayLoadBalancerEndpointId": "gateway-load-balancer-endpoint"}[next(iter(where))]
-    return Record("target", identifier, OWNER,
-                  {"TrafficMirrorTargetId": identifier, "OwnerId": OWNER, "Type": kind, **where})
+    kind = {
+        "NetworkInterfaceId": "network-interface",
+        "NetworkLoadBalancerArn": "network-load-balancer",
+        "GatewayLoadBalancerEndpointId": "gateway-load-balancer-endpoint",
+    }[next(iter(where))]
+    return Record(
+        "target", identifier, OWNER, {"TrafficMirrorTargetId": identifier, "OwnerId": OWNER, "Type": kind, **where}
+    )
 
 
 def mirror_filter(identifier: str = FILTER) -> Record:
@@ -73,8 +124,15 @@ def fill(store: Store, *more: Record) -> None:
 
 def request(port: int = 80, eni_id: str = SOURCE, payload: bytes = b"x" * 60) -> Frame:
     """A TCP segment that the network brings to an interface."""
-    return Frame(bytes(Ether(src="0a:00:00:00:00:99", dst=mac(eni_id)) / IP(src="10.9.9.9", dst="10.0.0.1")
-                       / TCP(sport=1234, dport=port) / Raw(payload)), Direction.INGRESS)
+    return Frame(
+        bytes(
+            Ether(src="0a:00:00:00:00:99", dst=mac(eni_id))
+            / IP(src="10.9.9.9", dst="10.0.0.1")
+            / TCP(sport=1234, dport=port)
+            / Raw(payload)
+        ),
+        Direction.INGRESS,
+    )
 
 
 class Refusing:

@@ -50,20 +50,37 @@ class Desk(Lab):
         return self.call("CreateTrafficMirrorFilter", **parameters)["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
 
     def rule(self, filter_id: str, number: int = 100, direction: str = "ingress", **parameters: Any) -> str:
-        result = self.call("CreateTrafficMirrorFilterRule", **{
-            "TrafficMirrorFilterId": filter_id, "RuleNumber": number, "TrafficDirection": direction,
-            "RuleAction": "accept", **ANYWHERE, **parameters})
+        result = self.call(
+            "CreateTrafficMirrorFilterRule",
+            **{
+                "TrafficMirrorFilterId": filter_id,
+                "RuleNumber": number,
+                "TrafficDirection": direction,
+                "RuleAction": "accept",
+                **ANYWHERE,
+                **parameters,
+            },
+        )
         return result["TrafficMirrorFilterRule"]["TrafficMirrorFilterRuleId"]
 
     def target(self, eni_id: str = COLLECTOR, **parameters: Any) -> str:
-        where = {} if {"NetworkLoadBalancerArn", "GatewayLoadBalancerEndpointId"} & set(parameters) else {
-            "NetworkInterfaceId": eni_id}
+        where = (
+            {}
+            if {"NetworkLoadBalancerArn", "GatewayLoadBalancerEndpointId"} & set(parameters)
+            else {"NetworkInterfaceId": eni_id}
+        )
         result = self.call("CreateTrafficMirrorTarget", **where, **parameters)
         return result["TrafficMirrorTarget"]["TrafficMirrorTargetId"]
 
     def session(self, filter_id: str, target_id: str, number: int = 1, eni_id: str = WEB, **parameters: Any) -> str:
-        result = self.call("CreateTrafficMirrorSession", NetworkInterfaceId=eni_id, TrafficMirrorTargetId=target_id,
-                           TrafficMirrorFilterId=filter_id, SessionNumber=number, **parameters)
+        result = self.call(
+            "CreateTrafficMirrorSession",
+            NetworkInterfaceId=eni_id,
+            TrafficMirrorTargetId=target_id,
+            TrafficMirrorFilterId=filter_id,
+            SessionNumber=number,
+            **parameters,
+        )
         return result["TrafficMirrorSession"]["TrafficMirrorSessionId"]
 
     def describe(self, what: str, **parameters: Any) -> list[Any]:
@@ -86,16 +103,26 @@ def refusal(code: str, message: str = "", status: int = 400) -> Iterator[None]:
 
 def crowd(count: int) -> list[str]:
     """Ids of ``count`` interfaces that ``crowded`` has beside the example's."""
-    return [f"eni-{0xc0000 + index:017x}" for index in range(count)]
+    return [f"eni-{0xC0000 + index:017x}" for index in range(count)]
 
 
 def crowded(count: int, **fields: Any) -> dict[str, Any]:
     """The example bench with more interfaces of its first account, not on the NIC."""
     documents = example()
     documents["NetworkInterfaces"] += [
-        {"NetworkInterfaceId": eni_id, "OwnerId": OWNER, "InterfaceType": "interface", "Status": "in-use",
-         "MacAddress": f"0a:cc:00:{index >> 16:02x}:{index >> 8 & 255:02x}:{index & 255:02x}",
-         "PrivateIpAddress": f"10.0.{128 + (index >> 8)}.{index & 255}", "VpcId": "vpc-0a1b2c3d4e5f60001",
-         "SubnetId": "subnet-0a1b2c3d4e5f60001", "Description": "", "TagSet": [], **fields}
-        for index, eni_id in enumerate(crowd(count))]
+        {
+            "NetworkInterfaceId": eni_id,
+            "OwnerId": OWNER,
+            "InterfaceType": "interface",
+            "Status": "in-use",
+            "MacAddress": f"0a:cc:00:{index >> 16:02x}:{index >> 8 & 255:02x}:{index & 255:02x}",
+            "PrivateIpAddress": f"10.0.{128 + (index >> 8)}.{index & 255}",
+            "VpcId": "vpc-0a1b2c3d4e5f60001",
+            "SubnetId": "subnet-0a1b2c3d4e5f60001",
+            "Description": "",
+            "TagSet": [],
+            **fields,
+        }
+        for index, eni_id in enumerate(crowd(count))
+    ]
     return documents

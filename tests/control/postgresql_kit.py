@@ -36,8 +36,9 @@ needs_postgresql = pytest.mark.skipif(_why_not() is not None, reason=str(_why_no
 
 def _run(*arguments: str) -> None:
     before = ["runuser", "-u", USER, "--"] if os.geteuid() == 0 else []
-    done = subprocess.run([*before, *arguments], capture_output=True, text=True, timeout=60, cwd="/",
-                          stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [*before, *arguments], capture_output=True, text=True, timeout=60, cwd="/", stdin=subprocess.DEVNULL
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

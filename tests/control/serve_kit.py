@@ -97,8 +97,12 @@ def capture(frames: Sequence[Packet]) -> bytes:
 
 def to_web(port: int, eni_id: str = WEB, payload: bytes = b"x" * 60) -> Packet:
     """A TCP segment that the network brings to an interface."""
-    return (Ether(src="0a:00:00:00:00:99", dst=MACS[eni_id]) / IP(src="10.9.9.9", dst="10.0.1.10")
-            / TCP(sport=1234, dport=port) / Raw(payload))
+    return (
+        Ether(src="0a:00:00:00:00:99", dst=MACS[eni_id])
+        / IP(src="10.9.9.9", dst="10.0.1.10")
+        / TCP(sport=1234, dport=port)
+        / Raw(payload)
+    )
 
 
 def vnis(copies: Sequence[Packet]) -> list[int]:
@@ -108,16 +112,22 @@ def vnis(copies: Sequence[Packet]) -> list[int]:
 class Server:
     """``halfsilver serve`` in a process; ends with the block. ``lines`` has what it said on stderr."""
 
-    def __init__(self, state: Path, *options: str, bench: Path | None = BENCH, environment: dict[str, str] | None = None
-                 ) -> None:
+    def __init__(
+        self, state: Path, *options: str, bench: Path | None = BENCH, environment: dict[str, str] | None = None
+    ) -> None:
         self.state = state
         arguments = [str(HALFSILVER), "serve", "--state", str(state), "--port", "0", "--json", *options]
         if bench is not None:
             arguments += ["--bench", str(bench)]
         self.log = state.with_suffix(".log")
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
-                                            env={**os.environ, **(environment or {})})
+            self.process = subprocess.Popen(
+                arguments,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **(environment or {})},
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -129,8 +139,9 @@ class Server:
     def __enter__(self) -> Server:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-                 ) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.end(signal.SIGKILL if error is not None else signal.SIGTERM)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -147,8 +158,14 @@ def make_filter(client: Any, *ports: int, direction: str = "ingress") -> str:
     identifier: str = client.create_traffic_mirror_filter()["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
     for number, port in enumerate(ports, 1):
         client.create_traffic_mirror_filter_rule(
-            TrafficMirrorFilterId=identifier, TrafficDirection=direction, RuleNumber=number, RuleAction="accept",
-            Protocol=6, DestinationPortRange={"FromPort": port, "ToPort": port}, **ANYWHERE)
+            TrafficMirrorFilterId=identifier,
+            TrafficDirection=direction,
+            RuleNumber=number,
+            RuleAction="accept",
+            Protocol=6,
+            DestinationPortRange={"FromPort": port, "ToPort": port},
+            **ANYWHERE,
+        )
     return identifier
 
 
@@ -158,10 +175,15 @@ def make_target(client: Any, eni_id: str = COLLECTOR) -> str:
     return identifier
 
 
-def make_session(client: Any, filter_id: str, target_id: str, *, number: int = 1, eni_id: str = WEB, **members: Any
-                 ) -> str:
+def make_session(
+    client: Any, filter_id: str, target_id: str, *, number: int = 1, eni_id: str = WEB, **members: Any
+) -> str:
     made = client.create_traffic_mirror_session(
-        NetworkInterfaceId=eni_id, TrafficMirrorFilterId=filter_id, TrafficMirrorTargetId=target_id,
-        SessionNumber=number, **members)
+        NetworkInterfaceId=eni_id,
+        TrafficMirrorFilterId=filter_id,
+        TrafficMirrorTargetId=target_id,
+        SessionNumber=number,
+        **members,
+    )
     identifier: str = made["TrafficMirrorSession"]["TrafficMirrorSessionId"]
     return identifier

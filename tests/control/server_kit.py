@@ -33,8 +33,10 @@ class Cloud:
         profiles = configparser.ConfigParser()
         profiles.read(server.served.credentials)
         for account in (OWNER, SECURITY, PARTNER):
-            self.keys[account, ADMIN] = (profiles[account]["aws_access_key_id"],
-                                         profiles[account]["aws_secret_access_key"])
+            self.keys[account, ADMIN] = (
+                profiles[account]["aws_access_key_id"],
+                profiles[account]["aws_secret_access_key"],
+            )
         self.session = boto3.session.Session(region_name=REGION)
         self._clients: dict[tuple[str, str, str], Any] = {}
 
@@ -45,18 +47,33 @@ class Cloud:
             self._clients[name] = self.new_client(*name)
         return self._clients[name]
 
-    def new_client(self, service: str = "ec2", account: str = OWNER, user: str = ADMIN, *, key: Key | None = None,
-                   region: str = REGION, **options: Any) -> Any:
+    def new_client(
+        self,
+        service: str = "ec2",
+        account: str = OWNER,
+        user: str = ADMIN,
+        *,
+        key: Key | None = None,
+        region: str = REGION,
+        **options: Any,
+    ) -> Any:
         """Another client; ``options`` are those of botocore's Config. It says what happened and does not try again."""
         key_id, secret = key or self.keys[account, user]
-        return self.session.client(service, region_name=region, endpoint_url=self.url, aws_access_key_id=key_id,
-                                   aws_secret_access_key=secret, config=Config(**{**_ONCE, **options}))
+        return self.session.client(
+            service,
+            region_name=region,
+            endpoint_url=self.url,
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+            config=Config(**{**_ONCE, **options}),
+        )
 
     def resource(self, account: str = OWNER) -> Any:
         """boto3's own objects for EC2."""
         key_id, secret = self.keys[account, ADMIN]
-        return self.session.resource("ec2", endpoint_url=self.url, aws_access_key_id=key_id,
-                                     aws_secret_access_key=secret, config=Config(**_ONCE))
+        return self.session.resource(
+            "ec2", endpoint_url=self.url, aws_access_key_id=key_id, aws_secret_access_key=secret, config=Config(**_ONCE)
+        )
 
     def add_user(self, name: str, *statements: Mapping[str, Any], account: str = OWNER) -> None:
         """A user who may do what the statements say."""
@@ -67,9 +84,16 @@ class Cloud:
     def environment(self, account: str = OWNER) -> dict[str, str]:
         """What somebody has in the shell who works with an account, and nothing else of AWS."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
-        return {**kept, "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION, "AWS_PROFILE": account,
-                "AWS_SHARED_CREDENTIALS_FILE": str(self.server.served.credentials), "AWS_PAGER": "",
-                "AWS_CONFIG_FILE": str(self.server.state / "no-such-config"), "AWS_EC2_METADATA_DISABLED": "true"}
+        return {
+            **kept,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_PROFILE": account,
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.server.served.credentials),
+            "AWS_PAGER": "",
+            "AWS_CONFIG_FILE": str(self.server.state / "no-such-config"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
 
     def everything(self) -> dict[str, list[Any]]:
         """What each account has, as its own clients see it."""
@@ -80,8 +104,9 @@ class Cloud:
                 ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"],
                 ec2.describe_traffic_mirror_targets()["TrafficMirrorTargets"],
                 ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"],
-                self.client("ram", account).get_resource_shares(
-                    resourceOwner="SELF", resourceShareStatus="ACTIVE")["resourceShares"],
+                self.client("ram", account).get_resource_shares(resourceOwner="SELF", resourceShareStatus="ACTIVE")[
+                    "resourceShares"
+                ],
             ]
         return found
 
@@ -94,15 +119,18 @@ class Cloud:
             for session in sessions:
                 if session["OwnerId"] == account:
                     self.client(account=account).delete_traffic_mirror_session(
-                        TrafficMirrorSessionId=session["TrafficMirrorSessionId"])
+                        TrafficMirrorSessionId=session["TrafficMirrorSessionId"]
+                    )
         for account, (filters, targets, _, _) in found.items():
             for each in filters:
                 self.client(account=account).delete_traffic_mirror_filter(
-                    TrafficMirrorFilterId=each["TrafficMirrorFilterId"])
+                    TrafficMirrorFilterId=each["TrafficMirrorFilterId"]
+                )
             for target in targets:
                 if target["OwnerId"] == account:
                     self.client(account=account).delete_traffic_mirror_target(
-                        TrafficMirrorTargetId=target["TrafficMirrorTargetId"])
+                        TrafficMirrorTargetId=target["TrafficMirrorTargetId"]
+                    )
         assert not any(any(lists) for lists in self.everything().values())
 
 
@@ -120,15 +148,24 @@ def running(state: Path, *options: str, bench: Path | None = None) -> Iterator[C
 
 def ids(objects: Iterable[Mapping[str, Any]]) -> list[str]:
     """The ids of described objects of one kind."""
-    names = ("TrafficMirrorSessionId", "TrafficMirrorFilterRuleId", "TrafficMirrorFilterId", "TrafficMirrorTargetId",
-             "NetworkInterfaceId")
+    names = (
+        "TrafficMirrorSessionId",
+        "TrafficMirrorFilterRuleId",
+        "TrafficMirrorFilterId",
+        "TrafficMirrorTargetId",
+        "NetworkInterfaceId",
+    )
     return [next(each[name] for name in names if name in each) for each in objects]
 
 
 def tags(kind: str, **pairs: str) -> list[dict[str, Any]]:
     """TagSpecifications of a ``traffic-mirror-...``."""
-    return [{"ResourceType": f"traffic-mirror-{kind}", "Tags": [{"Key": key, "Value": value}
-                                                                 for key, value in pairs.items()]}]
+    return [
+        {
+            "ResourceType": f"traffic-mirror-{kind}",
+            "Tags": [{"Key": key, "Value": value} for key, value in pairs.items()],
+        }
+    ]
 
 
 def error_of(call: Any, **parameters: Any) -> tuple[str, int, str]:

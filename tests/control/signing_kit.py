@@ -26,13 +26,24 @@ ENDPOINT = "http://127.0.0.1:8080"
 ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
-def user(name: str = "ann", *, account: str = ACCOUNT, key_id: str = KEY_ID, secret: str = SECRET,
-         policies: Sequence[Any] = (ALLOW_ALL,), **members: Any) -> dict[str, Any]:
+def user(
+    name: str = "ann",
+    *,
+    account: str = ACCOUNT,
+    key_id: str = KEY_ID,
+    secret: str = SECRET,
+    policies: Sequence[Any] = (ALLOW_ALL,),
+    **members: Any,
+) -> dict[str, Any]:
     """A user as the key store's file has it."""
-    return {"Account": account, "UserName": name, "UserId": f"AIDA{name.upper()}",
-            "AccessKeys": [{"AccessKeyId": key_id, "SecretAccessKey": secret}],
-            "Policies": [{"PolicyName": f"p{index}", "PolicyDocument": policy}
-                         for index, policy in enumerate(policies)], **members}
+    return {
+        "Account": account,
+        "UserName": name,
+        "UserId": f"AIDA{name.upper()}",
+        "AccessKeys": [{"AccessKeyId": key_id, "SecretAccessKey": secret}],
+        "Policies": [{"PolicyName": f"p{index}", "PolicyDocument": policy} for index, policy in enumerate(policies)],
+        **members,
+    }
 
 
 def write_users(path: Path, *users: Any) -> Path:
@@ -50,13 +61,16 @@ def key_store(folder: Path, *users: Any) -> KeyStore:
 def as_received(prepared: AWSPreparedRequest) -> Request:
     """What a server sees of a request that botocore is about to send."""
     url = urlsplit(prepared.url)
-    headers = [(name.lower(), value.decode("latin-1") if isinstance(value, bytes) else str(value))
-               for name, value in prepared.headers.items()]
+    headers = [
+        (name.lower(), value.decode("latin-1") if isinstance(value, bytes) else str(value))
+        for name, value in prepared.headers.items()
+    ]
     if not any(name == "host" for name, _ in headers):
-        headers.append(("host", url.netloc))    # http.client adds it
+        headers.append(("host", url.netloc))  # http.client adds it
     body = prepared.body or b""
-    return Request(prepared.method, url.path or "/", url.query, tuple(headers),
-                   body.encode() if isinstance(body, str) else body)
+    return Request(
+        prepared.method, url.path or "/", url.query, tuple(headers), body.encode() if isinstance(body, str) else body
+    )
 
 
 class Sent(Exception):
@@ -67,12 +81,19 @@ class Sent(Exception):
         self.request = as_received(prepared)
 
 
-def boto3_request(service: str, call: Callable[[Any], object], *, region: str = REGION, secret: str = SECRET,
-                  token: str | None = None) -> Request:
+def boto3_request(
+    service: str, call: Callable[[Any], object], *, region: str = REGION, secret: str = SECRET, token: str | None = None
+) -> Request:
     """The request that boto3 would send for a call of a client's method, signed now."""
-    client = boto3.client(service, region_name=region, endpoint_url=ENDPOINT, aws_access_key_id=KEY_ID,
-                          aws_secret_access_key=secret, aws_session_token=token,
-                          config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False))
+    client = boto3.client(
+        service,
+        region_name=region,
+        endpoint_url=ENDPOINT,
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False),
+    )
 
     def stop(request: AWSPreparedRequest, **_: Any) -> None:
         raise Sent(request)
@@ -85,14 +106,26 @@ def boto3_request(service: str, call: Callable[[Any], object], *, region: str = 
     raise AssertionError("boto3 sent nothing")
 
 
-def signed(service: str = "ec2", method: str = "POST", url: str = f"{ENDPOINT}/", *, body: bytes = b"Action=X",
-           headers: dict[str, str] | None = None, region: str = REGION, valid: int | None = None,
-           key_id: str = KEY_ID, secret: str = SECRET) -> Request:
+def signed(
+    service: str = "ec2",
+    method: str = "POST",
+    url: str = f"{ENDPOINT}/",
+    *,
+    body: bytes = b"Action=X",
+    headers: dict[str, str] | None = None,
+    region: str = REGION,
+    valid: int | None = None,
+    key_id: str = KEY_ID,
+    secret: str = SECRET,
+) -> Request:
     """A request signed now by botocore; presigned for ``valid`` seconds if that is given."""
     request = AWSRequest(method, url, headers or {}, body)
     credentials = Credentials(key_id, secret)
-    signer = SigV4Auth(credentials, service, region) if valid is None else \
-        SigV4QueryAuth(credentials, service, region, expires=valid)
+    signer = (
+        SigV4Auth(credentials, service, region)
+        if valid is None
+        else SigV4QueryAuth(credentials, service, region, expires=valid)
+    )
     signer.add_auth(request)
     return as_received(request.prepare())
 
@@ -106,5 +139,6 @@ def with_header(request: Request, name: str, value: str | None) -> Request:
 def stamp_of(request: Request) -> datetime:
     """When it was signed."""
     text = request.header("x-amz-date") or next(
-        part.partition("=")[2] for part in request.query_string.split("&") if part.startswith("X-Amz-Date="))
+        part.partition("=")[2] for part in request.query_string.split("&") if part.startswith("X-Amz-Date=")
+    )
     return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
 """A process of its own that writes to a store, for tests of several writers and of sudden ends.
 
-    store_writer.py race URL ENI...   make session 1 on each interface; prints "ENI won" or "ENI CODE: message"
-    store_writer.py pairs URL         insert two records per transaction, for ever; prints their number after a commit
+store_writer.py race URL ENI...   make session 1 on each interface; prints "ENI won" or "ENI CODE: message"
+store_writer.py pairs URL         insert two records per transaction, for ever; prints their number after a commit
 """
 
 from __future__ import annotations
@@ -25,9 +25,20 @@ def race(store, interfaces):
     sys.stdin.readline()
     operation = OPERATIONS["ec2", "CreateTrafficMirrorSession"]
     for eni_id in interfaces:
-        call = Call("ec2", "CreateTrafficMirrorSession", {
-            "NetworkInterfaceId": eni_id, "TrafficMirrorTargetId": target, "TrafficMirrorFilterId": mirror_filter,
-            "SessionNumber": 1}, Caller(ACCOUNT, "arn", "id", "ann"), "request", "127.0.0.1", datetime.now(UTC))
+        call = Call(
+            "ec2",
+            "CreateTrafficMirrorSession",
+            {
+                "NetworkInterfaceId": eni_id,
+                "TrafficMirrorTargetId": target,
+                "TrafficMirrorFilterId": mirror_filter,
+                "SessionNumber": 1,
+            },
+            Caller(ACCOUNT, "arn", "id", "ann"),
+            "request",
+            "127.0.0.1",
+            datetime.now(UTC),
+        )
         try:
             with store.begin(write=True) as transaction:
                 operation.handler(Context(transaction, call, Settings(), random.SystemRandom()), call.parameters)

@@ -17,8 +17,13 @@ CONFIGURATIONS = Path(__file__).with_name("terraform")
 NO_CHANGE, CHANGES = 0, 2
 """Exit codes of ``plan -detailed-exitcode``; 1 is an error."""
 _REGISTRY = "registry.terraform.io/hashicorp/aws"
-_FOLDERS = ("~/.terraform.d/plugins", "~/.local/share/terraform/plugins", "/usr/local/share/terraform/plugins",
-            "/usr/share/terraform/plugins", "/opt/*")
+_FOLDERS = (
+    "~/.terraform.d/plugins",
+    "~/.local/share/terraform/plugins",
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+    "/opt/*",
+)
 """Where a mirror of the registry may be, as ``terraform providers mirror`` makes it: Terraform's own places, and one
 below /opt. ``TF_PLUGIN_CACHE_DIR`` goes before them."""
 
@@ -39,10 +44,12 @@ def initialise(folder: Path) -> None:
     """``terraform init`` in a folder."""
     plugins, version = find_provider()
     (folder / "terraform.rc").write_text(
-        f'provider_installation {{\n  filesystem_mirror {{ path = "{plugins}" }}\n}}\n')
+        f'provider_installation {{\n  filesystem_mirror {{ path = "{plugins}" }}\n}}\n'
+    )
     (folder / "versions.tf").write_text(
         f'terraform {{\n  required_providers {{\n    aws = {{ source = "hashicorp/aws", version = "{version}" }}\n'
-        "  }\n}\n")
+        "  }\n}\n"
+    )
     made = Workspace(folder, dict(os.environ)).run("init")
     assert made.returncode == 0, made.stderr
 
@@ -52,12 +59,23 @@ class Workspace:
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
-        self._environment = {**environment, "TF_CLI_CONFIG_FILE": str(folder / "terraform.rc"), "TF_IN_AUTOMATION": "1",
-                             "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color"}
+        self._environment = {
+            **environment,
+            "TF_CLI_CONFIG_FILE": str(folder / "terraform.rc"),
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+            "TF_CLI_ARGS": "-no-color",
+        }
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["terraform", command, "-input=false", *arguments], cwd=self.folder, text=True,
-                              env=self._environment, capture_output=True, timeout=180)
+        return subprocess.run(
+            ["terraform", command, "-input=false", *arguments],
+            cwd=self.folder,
+            text=True,
+            env=self._environment,
+            capture_output=True,
+            timeout=180,
+        )
 
     def apply(self, configuration: str, **variables: str) -> str:
         """Make it as ``terraform/<configuration>.tf`` says; the line that tells what was done."""

@@ -78,22 +78,33 @@ def change(path: Path, **members: object) -> Path:
     return write_users(path, {**user(), **members})
 
 
-@pytest.mark.parametrize(("members", "where"), [
-    ({"Account": "1"}, "Users[0].Account"), ({"Account": 123456789012}, "Users[0].Account"),
-    ({"UserName": "a b"}, "Users[0].UserName"), ({"UserName": ""}, "Users[0].UserName"),
-    ({"UserId": None}, "Users[0].UserId"), ({"AccessKeys": {}}, "Users[0].AccessKeys"),
-    ({"AccessKeys": [{"AccessKeyId": "short", "SecretAccessKey": SECRET}]}, "Users[0].AccessKeys[0].AccessKeyId"),
-    ({"AccessKeys": [{"AccessKeyId": KEY_ID, "SecretAccessKey": "x"}]}, "Users[0].AccessKeys[0].SecretAccessKey"),
-    ({"AccessKeys": [{"AccessKeyId": KEY_ID, "SecretAccessKey": [SECRET]}]}, "AccessKeys[0].SecretAccessKey"),
-    ({"AccessKeys": [{"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Status": "on"}]}, "AccessKeys[0].Status"),
-    ({"AccessKeys": [{"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET}] * 2}, f"access key {KEY_ID} is there twice"),
-    ({"AccessKeys": [SECRET]}, "Users[0].AccessKeys[0]: must be a JSON object"),
-    ({"Policies": [ALLOW_ALL]}, "Users[0].Policies[0]: may have the members"),
-    ({"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "allow"}}}]},
-     "Users[0].Policies[0] (p): Statement.Effect"),
-    ({"PermissionsBoundary": None}, "Users[0].PermissionsBoundary"),
-    ({"PermissionBoundary": ALLOW_ALL}, "Users[0]: may have the members"),
-])
+@pytest.mark.parametrize(
+    ("members", "where"),
+    [
+        ({"Account": "1"}, "Users[0].Account"),
+        ({"Account": 123456789012}, "Users[0].Account"),
+        ({"UserName": "a b"}, "Users[0].UserName"),
+        ({"UserName": ""}, "Users[0].UserName"),
+        ({"UserId": None}, "Users[0].UserId"),
+        ({"AccessKeys": {}}, "Users[0].AccessKeys"),
+        ({"AccessKeys": [{"AccessKeyId": "short", "SecretAccessKey": SECRET}]}, "Users[0].AccessKeys[0].AccessKeyId"),
+        ({"AccessKeys": [{"AccessKeyId": KEY_ID, "SecretAccessKey": "x"}]}, "Users[0].AccessKeys[0].SecretAccessKey"),
+        ({"AccessKeys": [{"AccessKeyId": KEY_ID, "SecretAccessKey": [SECRET]}]}, "AccessKeys[0].SecretAccessKey"),
+        ({"AccessKeys": [{"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Status": "on"}]}, "AccessKeys[0].Status"),
+        (
+            {"AccessKeys": [{"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET}] * 2},
+            f"access key {KEY_ID} is there twice",
+        ),
+        ({"AccessKeys": [SECRET]}, "Users[0].AccessKeys[0]: must be a JSON object"),
+        ({"Policies": [ALLOW_ALL]}, "Users[0].Policies[0]: may have the members"),
+        (
+            {"Policies": [{"PolicyName": "p", "PolicyDocument": {"Statement": {"Effect": "allow"}}}]},
+            "Users[0].Policies[0] (p): Statement.Effect",
+        ),
+        ({"PermissionsBoundary": None}, "Users[0].PermissionsBoundary"),
+        ({"PermissionBoundary": ALLOW_ALL}, "Users[0]: may have the members"),
+    ],
+)
 def test_malformed_users_are_refused_with_the_place(members: dict[str, object], where: str, tmp_path: Path) -> None:
     assert where in refused(change(tmp_path / "keys.json", **members))
 
@@ -101,8 +112,19 @@ def test_malformed_users_are_refused_with_the_place(members: dict[str, object], 
 def test_malformed_files(tmp_path: Path) -> None:
     path = write_users(tmp_path / "keys.json", user())
     whole = path.read_text()
-    for text in ("", "[]", "{}", '{"Users": {}}', whole[:-1], whole + "x", '{"Users": [], "users": []}', "[" * 100_000,
-                 '{"Users": [], "Users": []}', whole.replace('"Account"', '"UserName": "eve", "Account"', 1), "\xff"):
+    for text in (
+        "",
+        "[]",
+        "{}",
+        '{"Users": {}}',
+        whole[:-1],
+        whole + "x",
+        '{"Users": [], "users": []}',
+        "[" * 100_000,
+        '{"Users": [], "Users": []}',
+        whole.replace('"Account"', '"UserName": "eve", "Account"', 1),
+        "\xff",
+    ):
         path.write_text(text, encoding="latin-1")
         refused(path)
     assert "twice" in refused(write_users(path, user(), user(**SECOND)))
@@ -119,14 +141,22 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert not keys.policies(ann.caller).decide("ec2:X", "*", {}).allowed
     write_users(tmp_path / "keys.json", user("bob", **SECOND))
     assert keys.find(KEY_ID) is None and keys.find(SECOND["key_id"]) is not None
-    assert not keys.policies(ann.caller).decide("ec2:X", "*", {}).allowed    # a user who is gone may do nothing
+    assert not keys.policies(ann.caller).decide("ec2:X", "*", {}).allowed  # a user who is gone may do nothing
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda path: path.chmod(0o644), lambda path: path.unlink(), lambda path: path.write_text("{"),
-    lambda path: write_users(path, {**user(), "Account": "1"})], ids=["open", "gone", "no JSON", "malformed"])
-def test_while_a_changed_file_cannot_be_used_nobody_is_let_in(spoil: object, tmp_path: Path,
-                                                              capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.chmod(0o644),
+        lambda path: path.unlink(),
+        lambda path: path.write_text("{"),
+        lambda path: write_users(path, {**user(), "Account": "1"}),
+    ],
+    ids=["open", "gone", "no JSON", "malformed"],
+)
+def test_while_a_changed_file_cannot_be_used_nobody_is_let_in(
+    spoil: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     keys = key_store(tmp_path, user())
     spoil(tmp_path / "keys.json")
     for _ in range(3):
@@ -191,8 +221,12 @@ def test_what_cannot_be_created_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     create_user(path, ACCOUNT, "admin")
     before = path.read_bytes()
-    for account, name, policy in ((ACCOUNT, "admin", ALLOW_ALL), ("12", "x", ALLOW_ALL), (ACCOUNT, "a/b", ALLOW_ALL),
-                                  (ACCOUNT, "x", {"Statement": []})):
+    for account, name, policy in (
+        (ACCOUNT, "admin", ALLOW_ALL),
+        ("12", "x", ALLOW_ALL),
+        (ACCOUNT, "a/b", ALLOW_ALL),
+        (ACCOUNT, "x", {"Statement": []}),
+    ):
         with pytest.raises(UsageError):
             create_user(path, account, name, policy=policy)
     assert path.read_bytes() == before
@@ -204,10 +238,13 @@ def test_what_cannot_be_created_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_users_created_at_once_are_all_there(tmp_path: Path) -> None:
-    script = ("import sys; from pathlib import Path; from harness.control.access_keys import create_user\n"
-              "for n in range(5): create_user(Path(sys.argv[1]), '123456789012', sys.argv[2] + str(n))")
-    processes = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "keys.json"), name])
-                 for name in ("a", "b")]
+    script = (
+        "import sys; from pathlib import Path; from harness.control.access_keys import create_user\n"
+        "for n in range(5): create_user(Path(sys.argv[1]), '123456789012', sys.argv[2] + str(n))"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "keys.json"), name]) for name in ("a", "b")
+    ]
     assert [process.wait(60) for process in processes] == [0, 0]
     names = {each["UserName"] for each in json.loads((tmp_path / "keys.json").read_text())["Users"]}
     assert names == {f"{letter}{number}" for letter in "ab" for number in range(5)}

@@ -54,8 +54,10 @@ def transaction() -> Iterator[Transaction]:
 
 CASES = {
     "CreateTrafficMirrorFilter": ({}, [arn("traffic-mirror-filter/*")]),
-    "CreateTrafficMirrorFilterRule": ({"TrafficMirrorFilterId": FILTER},
-                                      [A_FILTER, arn("traffic-mirror-filter-rule/*")]),
+    "CreateTrafficMirrorFilterRule": (
+        {"TrafficMirrorFilterId": FILTER},
+        [A_FILTER, arn("traffic-mirror-filter-rule/*")],
+    ),
     "CreateTrafficMirrorSession": (CREATE_SESSION, [AN_ENI, A_FILTER, NEW_SESSION, A_TARGET]),
     "CreateTrafficMirrorTarget": ({"NetworkInterfaceId": ENI}, [arn("traffic-mirror-target/*"), AN_ENI]),
     "DeleteTrafficMirrorFilter": ({"TrafficMirrorFilterId": FILTER}, [A_FILTER]),
@@ -64,24 +66,40 @@ CASES = {
     "DeleteTrafficMirrorTarget": ({"TrafficMirrorTargetId": TARGET}, [A_TARGET]),
     "ModifyTrafficMirrorFilterNetworkServices": ({"TrafficMirrorFilterId": FILTER}, [A_FILTER]),
     "ModifyTrafficMirrorFilterRule": ({"TrafficMirrorFilterRuleId": RULE, "RuleNumber": 2}, [A_FILTER, A_RULE]),
-    "ModifyTrafficMirrorSession": ({"TrafficMirrorSessionId": SESSION, "TrafficMirrorTargetId": SHARED,
-                                    "TrafficMirrorFilterId": FILTER}, [A_SESSION, A_FILTER, A_SHARED]),
-    "CreateTags": ({"Resources": [FILTER, ENI, "vpc-1", "i-0"], "Tags": [{"Key": "a", "Value": "b"}]},
-                   [A_FILTER, AN_ENI, arn("vpc/vpc-1", OTHER_ACCOUNT), arn("instance/i-0")]),
+    "ModifyTrafficMirrorSession": (
+        {"TrafficMirrorSessionId": SESSION, "TrafficMirrorTargetId": SHARED, "TrafficMirrorFilterId": FILTER},
+        [A_SESSION, A_FILTER, A_SHARED],
+    ),
+    "CreateTags": (
+        {"Resources": [FILTER, ENI, "vpc-1", "i-0"], "Tags": [{"Key": "a", "Value": "b"}]},
+        [A_FILTER, AN_ENI, arn("vpc/vpc-1", OTHER_ACCOUNT), arn("instance/i-0")],
+    ),
     "DeleteTags": ({"Resources": [SESSION]}, [A_SESSION]),
 }
 RAM_CASES = {
     "CreateResourceShare": ({}, [f"arn:aws:ram:{REGION}:{ACCOUNT}:resource-share/*"]),
-    **{name: ({"resourceShareArn": SHARE}, [SHARE]) for name in (
-        "AssociateResourceShare", "DisassociateResourceShare", "DeleteResourceShare", "UpdateResourceShare",
-        "TagResource", "UntagResource")},
-    **{name: ({"resourceShareInvitationArn": INVITATION}, [INVITATION]) for name in (
-        "AcceptResourceShareInvitation", "RejectResourceShareInvitation")},
+    **{
+        name: ({"resourceShareArn": SHARE}, [SHARE])
+        for name in (
+            "AssociateResourceShare",
+            "DisassociateResourceShare",
+            "DeleteResourceShare",
+            "UpdateResourceShare",
+            "TagResource",
+            "UntagResource",
+        )
+    },
+    **{
+        name: ({"resourceShareInvitationArn": INVITATION}, [INVITATION])
+        for name in ("AcceptResourceShareInvitation", "RejectResourceShareInvitation")
+    },
 }
 
 
-@pytest.mark.parametrize(("service", "name"), [*zip(["ec2"] * len(CASES), CASES, strict=True),
-                                               *zip(["ram"] * len(RAM_CASES), RAM_CASES, strict=True)])
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [*zip(["ec2"] * len(CASES), CASES, strict=True), *zip(["ram"] * len(RAM_CASES), RAM_CASES, strict=True)],
+)
 def test_every_resource_of_an_operation_must_be_allowed(service: str, name: str, transaction: Transaction) -> None:
     parameters, resources = (CASES if service == "ec2" else RAM_CASES)[name]
     asked, action = call(name, parameters, service), f"{service}:{name}"
@@ -102,8 +120,9 @@ def test_the_operations_that_change_something_are_those_with_resources() -> None
 
 
 @pytest.mark.parametrize(("service", "prefix"), [("ec2", "ec2"), ("elbv2", "elasticloadbalancing"), ("ram", "ram")])
-def test_operations_that_only_look_are_allowed_on_everything_or_not_at_all(service: str, prefix: str,
-                                                                          transaction: Transaction) -> None:
+def test_operations_that_only_look_are_allowed_on_everything_or_not_at_all(
+    service: str, prefix: str, transaction: Transaction
+) -> None:
     looking = [name for (of, name), operation in OPERATIONS.items() if of == service and not operation.writes]
     assert looking
     for name in looking:
@@ -125,8 +144,11 @@ def test_optional_resources_are_checked_only_when_they_are_given(transaction: Tr
     assert permitted(transaction, balancer, allow("ec2:CreateTrafficMirrorTarget", arn("traffic-mirror-target/*")))
     endpoint = call("CreateTrafficMirrorTarget", {"GatewayLoadBalancerEndpointId": ENDPOINT})
     assert not permitted(transaction, endpoint, allow("ec2:CreateTrafficMirrorTarget", arn("traffic-mirror-target/*")))
-    assert permitted(transaction, endpoint, allow("ec2:CreateTrafficMirrorTarget",
-                                                  [arn("traffic-mirror-target/*"), arn(f"vpc-endpoint/{ENDPOINT}")]))
+    assert permitted(
+        transaction,
+        endpoint,
+        allow("ec2:CreateTrafficMirrorTarget", [arn("traffic-mirror-target/*"), arn(f"vpc-endpoint/{ENDPOINT}")]),
+    )
 
 
 def test_a_resource_that_does_not_exist_is_one_of_the_callers_account(transaction: Transaction) -> None:
@@ -167,10 +189,20 @@ def test_a_name_that_is_no_id_is_refused_before_it_is_matched(transaction: Trans
 
 def guide_policy() -> Any:
     """The policy that the Traffic Mirroring guide prints."""
-    return {"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": "ec2:CreateTrafficMirrorSession",
-        "Resource": ["arn:aws:ec2:*:*:traffic-mirror-target/tmt-12345645678", "arn:aws:ec2:*:*:traffic-mirror-filter/*",
-                     "arn:aws:ec2:*:*:network-interface/*"]}]}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": "ec2:CreateTrafficMirrorSession",
+                "Resource": [
+                    "arn:aws:ec2:*:*:traffic-mirror-target/tmt-12345645678",
+                    "arn:aws:ec2:*:*:traffic-mirror-filter/*",
+                    "arn:aws:ec2:*:*:network-interface/*",
+                ],
+            }
+        ],
+    }
 
 
 def test_the_guides_example_lacks_the_session_itself(transaction: Transaction) -> None:
@@ -198,12 +230,14 @@ def test_the_sentence_of_ec2(transaction: Transaction) -> None:
         "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ann is not authorized "
         "to perform: ec2:CreateTrafficMirrorSession on resource: "
         "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/tmf-1 because no identity-based policy allows the "
-        "ec2:CreateTrafficMirrorSession action")
+        "ec2:CreateTrafficMirrorSession action"
+    )
     describe = refusal(transaction, call("DescribeTrafficMirrorFilters"))
     assert describe.message == (
         "You are not authorized to perform this operation. User: arn:aws:iam::123456789012:user/ann is not authorized "
         "to perform: ec2:DescribeTrafficMirrorFilters because no identity-based policy allows the "
-        "ec2:DescribeTrafficMirrorFilters action")
+        "ec2:DescribeTrafficMirrorFilters action"
+    )
     denied = refusal(transaction, create, allow("*"), {"Effect": "Deny", "Action": "*", "Resource": NEW_SESSION})
     assert denied.message.endswith(f"on resource: {NEW_SESSION} with an explicit deny in an identity-based policy")
 
@@ -216,21 +250,32 @@ def test_the_sentence_of_a_boundary(transaction: Transaction) -> None:
     authorize(transaction, call("DescribeTags"), SETTINGS, Policies((everything,), looking))
 
 
-@pytest.mark.parametrize(("service", "operation", "code"), [
-    ("ram", "GetResourceShares", "AccessDeniedException"), ("elbv2", "DescribeListeners", "AccessDenied")])
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [("ram", "GetResourceShares", "AccessDeniedException"), ("elbv2", "DescribeListeners", "AccessDenied")],
+)
 def test_the_sentence_of_other_services(service: str, operation: str, code: str, transaction: Transaction) -> None:
     refused = refusal(transaction, call(operation, service=service))
     action = f"{'elasticloadbalancing' if service == 'elbv2' else service}:{operation}"
     assert (refused.code, refused.status) == (code, 403)
-    assert refused.message == (f"User: arn:aws:iam::123456789012:user/ann is not authorized to perform: {action} "
-                               f"because no identity-based policy allows the {action} action")
+    assert refused.message == (
+        f"User: arn:aws:iam::123456789012:user/ann is not authorized to perform: {action} "
+        f"because no identity-based policy allows the {action} action"
+    )
 
 
 def test_policies_of_the_key_store_reach_the_decision(tmp_path: Path, transaction: Transaction) -> None:
-    keys = key_store(tmp_path, user(policies=[{"Version": "2012-10-17", "Statement": allow("ec2:*")}],
-                                    PermissionsBoundary={"Version": "2012-10-17", "Statement": allow("*:*", A_FILTER)}))
-    delete = {name: call(f"DeleteTrafficMirror{name}", {f"TrafficMirror{name}Id": identifier})
-              for name, identifier in (("Filter", FILTER), ("Target", TARGET))}
+    keys = key_store(
+        tmp_path,
+        user(
+            policies=[{"Version": "2012-10-17", "Statement": allow("ec2:*")}],
+            PermissionsBoundary={"Version": "2012-10-17", "Statement": allow("*:*", A_FILTER)},
+        ),
+    )
+    delete = {
+        name: call(f"DeleteTrafficMirror{name}", {f"TrafficMirror{name}Id": identifier})
+        for name, identifier in (("Filter", FILTER), ("Target", TARGET))
+    }
     authorize(transaction, delete["Filter"], SETTINGS, keys.policies(ANN))
     with pytest.raises(ApiError, match="no permissions boundary allows"):
         authorize(transaction, delete["Target"], SETTINGS, keys.policies(ANN))

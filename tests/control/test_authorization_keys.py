@@ -92,9 +92,12 @@ def test_tags_that_differ_in_case_only_are_all_looked_at(transaction: Transactio
 def test_the_place_of_an_interface(transaction: Transaction) -> None:
     create = call("CreateTrafficMirrorSession", CREATE_SESSION)
     rest = allow("*", arn("traffic-mirror-*"))
-    for key, value in (("ec2:Vpc", arn("vpc/vpc-1", OTHER_ACCOUNT)),
-                       ("ec2:Subnet", arn("subnet/subnet-1", OTHER_ACCOUNT)),
-                       ("ec2:AvailabilityZone", "eu-central-1a"), ("ec2:NetworkInterfaceID", ENI)):
+    for key, value in (
+        ("ec2:Vpc", arn("vpc/vpc-1", OTHER_ACCOUNT)),
+        ("ec2:Subnet", arn("subnet/subnet-1", OTHER_ACCOUNT)),
+        ("ec2:AvailabilityZone", "eu-central-1a"),
+        ("ec2:NetworkInterfaceID", ENI),
+    ):
         here = allow("*", arn("network-interface/*"), StringEquals={key: value})
         there = allow("*", arn("network-interface/*"), StringEquals={key: "x"})
         assert permitted(transaction, create, rest, here) and not permitted(transaction, create, rest, there)
@@ -110,8 +113,12 @@ def test_tags_of_the_request(transaction: Transaction) -> None:
     # They are of the new session, not of what it refers to.
     create = call("CreateTrafficMirrorSession", {**CREATE_SESSION, **TAGS})
     assert not permitted(transaction, create, allow("ec2:*", "*", **red))
-    assert permitted(transaction, create, allow("ec2:*", NEW_SESSION, **red),
-                     allow("ec2:*", [AN_ENI, A_FILTER, A_TARGET], Null={"aws:RequestTag/Team": "true"}))
+    assert permitted(
+        transaction,
+        create,
+        allow("ec2:*", NEW_SESSION, **red),
+        allow("ec2:*", [AN_ENI, A_FILTER, A_TARGET], Null={"aws:RequestTag/Team": "true"}),
+    )
 
 
 def test_tags_at_the_creation_need_create_tags(transaction: Transaction) -> None:
@@ -120,8 +127,13 @@ def test_tags_at_the_creation_need_create_tags(transaction: Transaction) -> None
     refused = refusal(transaction, tagged, create)
     assert f"perform: ec2:CreateTags on resource: {arn('traffic-mirror-filter/*')} because" in refused.message
     assert permitted(transaction, call("CreateTrafficMirrorFilter"), create)
-    assert permitted(transaction, call("CreateTrafficMirrorFilter", {"TagSpecifications": [
-        {"ResourceType": "traffic-mirror-filter", "Tags": []}]}), create)
+    assert permitted(
+        transaction,
+        call(
+            "CreateTrafficMirrorFilter", {"TagSpecifications": [{"ResourceType": "traffic-mirror-filter", "Tags": []}]}
+        ),
+        create,
+    )
     at_creation = allow("ec2:CreateTags", StringEquals={"ec2:CreateAction": "CreateTrafficMirrorFilter"})
     assert permitted(transaction, tagged, create, at_creation)
     other = allow("ec2:CreateTags", StringEquals={"ec2:CreateAction": "CreateTrafficMirrorTarget"})
@@ -140,23 +152,40 @@ def test_tagging_sees_old_and_new_tags(transaction: Transaction) -> None:
 
 
 def test_what_a_modification_sets(transaction: Transaction) -> None:
-    asked = call("ModifyTrafficMirrorSession", {"TrafficMirrorSessionId": SESSION, "PacketLength": 100, "DryRun": True,
-                                                "RemoveFields": ["description"]})
+    asked = call(
+        "ModifyTrafficMirrorSession",
+        {"TrafficMirrorSessionId": SESSION, "PacketLength": 100, "DryRun": True, "RemoveFields": ["description"]},
+    )
     holds = seen(transaction, asked)
     assert holds("ForAllValues:StringEquals", "ec2:Attribute", ["PacketLength", "RemoveFields"])
     assert not holds("ForAllValues:StringEquals", "ec2:Attribute", ["PacketLength"])
     assert holds("NumericLessThan", "ec2:Attribute/PacketLength", "101")
     assert holds("ForAnyValue:StringEquals", "ec2:Attribute/RemoveFields", "description")
     assert holds("Null", "ec2:Attribute/TrafficMirrorSessionId", "true")
-    holds = seen(transaction, call("ModifyTrafficMirrorFilterRule", {
-            "TrafficMirrorFilterRuleId": RULE, "SourcePortRange": {"FromPort": 1, "ToPort": 2}}))
+    holds = seen(
+        transaction,
+        call(
+            "ModifyTrafficMirrorFilterRule",
+            {"TrafficMirrorFilterRuleId": RULE, "SourcePortRange": {"FromPort": 1, "ToPort": 2}},
+        ),
+    )
     assert holds("ForAnyValue:StringEquals", "ec2:Attribute", "SourcePortRange")
 
 
 def test_keys_of_resource_shares(transaction: Transaction) -> None:
-    holds = seen(transaction, call("CreateResourceShare", {
-            "name": "n", "principals": [OTHER_ACCOUNT], "resourceArns": [A_TARGET],
-            "tags": [{"key": "k", "value": "v"}]}, "ram"))
+    holds = seen(
+        transaction,
+        call(
+            "CreateResourceShare",
+            {
+                "name": "n",
+                "principals": [OTHER_ACCOUNT],
+                "resourceArns": [A_TARGET],
+                "tags": [{"key": "k", "value": "v"}],
+            },
+            "ram",
+        ),
+    )
     assert holds("StringEquals", "ram:RequestedResourceType", "ec2:TrafficMirrorTarget")
     assert holds("ForAllValues:StringEquals", "ram:Principal", OTHER_ACCOUNT)
     assert holds("ForAnyValue:ArnEquals", "ram:ResourceArn", A_TARGET)
@@ -167,8 +196,7 @@ def test_keys_of_resource_shares(transaction: Transaction) -> None:
     assert holds("StringEquals", "aws:ResourceTag/k", "v")
     assert holds("Bool", "ram:AllowsExternalPrincipals", "false")
     assert holds("Null", "ram:RequestedAllowsExternalPrincipals", "true")
-    holds = seen(transaction, call("AcceptResourceShareInvitation", {"resourceShareInvitationArn": INVITATION},
-                                "ram"))
+    holds = seen(transaction, call("AcceptResourceShareInvitation", {"resourceShareInvitationArn": INVITATION}, "ram"))
     assert holds("StringEquals", "ram:ShareOwnerAccountId", OTHER_ACCOUNT)
     assert holds("StringEquals", "ram:ResourceShareName", "theirs")
     holds = seen(transaction, call("UntagResource", {"resourceArn": SHARE, "tagKeys": ["k"]}, "ram"))

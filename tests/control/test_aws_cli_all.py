@@ -46,8 +46,9 @@ class Cli:
     def __init__(self) -> None:
         self.answered: set[tuple[str, str]] = set()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self._process = subprocess.Popen([sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         text=True, env=environment)
+        self._process = subprocess.Popen(
+            [sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
 
     def run(self, environment: dict[str, str], arguments: list[str]) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of a command."""
@@ -78,15 +79,17 @@ class CommandLine:
 
     def __init__(self, cli: Cli, cloud: Cloud, account: str = OWNER, settings: Path | None = None) -> None:
         self._cli = cli
-        self._environment = {name: value for name, value in cloud.environment(account).items()
-                             if name.startswith("AWS_")}
+        self._environment = {
+            name: value for name, value in cloud.environment(account).items() if name.startswith("AWS_")
+        }
         if settings is not None:
             self._environment["AWS_CONFIG_FILE"] = str(settings)
 
     def run(self, service: str, method: str, parameters: dict[str, Any]) -> tuple[int, str, str]:
         """The command that goes with a method of boto3."""
-        return self._cli.run(self._environment, [
-            service, method.replace("_", "-"), "--cli-input-json", json.dumps(parameters)])
+        return self._cli.run(
+            self._environment, [service, method.replace("_", "-"), "--cli-input-json", json.dumps(parameters)]
+        )
 
 
 class Commands:
@@ -100,6 +103,7 @@ class Commands:
             code, out, err = self._aws.run(self._service, method, parameters)
             assert (code, err) == (0, ""), (method, err)
             return json.loads(out) if out else None
+
         return call
 
 
@@ -147,8 +151,15 @@ def unchecked(cli: Cli, running_cloud: Cloud, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize(("code", "operation", "parameters", "words"), REFUSALS, ids=REFUSAL_IDS)
-def test_refusals(world: World, usual: CommandLine, unchecked: CommandLine, code: str, operation: str,
-                  parameters: dict[str, Any], words: str) -> None:
+def test_refusals(
+    world: World,
+    usual: CommandLine,
+    unchecked: CommandLine,
+    code: str,
+    operation: str,
+    parameters: dict[str, Any],
+    words: str,
+) -> None:
     """The line is the one of the CLI's guide, with the code and message that boto3 gets."""
     asked = world.fill(parameters)
     ended, out, err = usual.run("ec2", operation, asked)

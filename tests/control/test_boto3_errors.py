@@ -25,20 +25,23 @@ def test_refusals(world: World, code: str, operation: str, parameters: dict[str,
     assert world.fill(words) in message
 
 
-@pytest.mark.parametrize(("change", "code", "status"), [
-    ({"Action": None}, "MissingAction", 400),
-    ({"Action": "DescribeEverything"}, "InvalidAction", 400),
-    ({"Version": "2016-11-14"}, "NoSuchVersion", 400),
-    ({"Version": None}, "MissingParameter", 400),
-    ({"Colour": "blue"}, "UnknownParameter", 400),
-    ({"RegionName": "us-east-1"}, "MalformedQueryString", 400),
-    ({"RegionName.one": "us-east-1"}, "UnknownParameter", 400),
-    ({"RegionName.1.Name": "us-east-1"}, "MalformedQueryString", 400),
-    ({"DryRun": "perhaps"}, "InvalidParameterValue", 400),
-    ({"DryRun.1": "true"}, "MalformedQueryString", 400),
-    ({f"RegionName.{number}": "us-east-1" for number in range(1, 2100)}, "MalformedQueryString", 400),
-    ({"RegionName.1": "x" * (1 << 20)}, "RequestEntityTooLarge", 413),
-])
+@pytest.mark.parametrize(
+    ("change", "code", "status"),
+    [
+        ({"Action": None}, "MissingAction", 400),
+        ({"Action": "DescribeEverything"}, "InvalidAction", 400),
+        ({"Version": "2016-11-14"}, "NoSuchVersion", 400),
+        ({"Version": None}, "MissingParameter", 400),
+        ({"Colour": "blue"}, "UnknownParameter", 400),
+        ({"RegionName": "us-east-1"}, "MalformedQueryString", 400),
+        ({"RegionName.one": "us-east-1"}, "UnknownParameter", 400),
+        ({"RegionName.1.Name": "us-east-1"}, "MalformedQueryString", 400),
+        ({"DryRun": "perhaps"}, "InvalidParameterValue", 400),
+        ({"DryRun.1": "true"}, "MalformedQueryString", 400),
+        ({f"RegionName.{number}": "us-east-1" for number in range(1, 2100)}, "MalformedQueryString", 400),
+        ({"RegionName.1": "x" * (1 << 20)}, "RequestEntityTooLarge", 413),
+    ],
+)
 def test_requests_that_no_sdk_makes(running_cloud: Cloud, change: dict[str, Any], code: str, status: int) -> None:
     """Signed by boto3, but with other parameters in the body than it has for the operation."""
     ec2 = running_cloud.new_client()
@@ -53,7 +56,13 @@ def test_requests_that_no_sdk_makes(running_cloud: Cloud, change: dict[str, Any]
 @pytest.mark.parametrize("service", ["iam", "s3", "cloudwatch", "sqs", "dynamodb", "logs"])
 def test_services_that_are_not_served(running_cloud: Cloud, service: str) -> None:
     """Their clients get an error that they can read, and no answer that they take for an empty one."""
-    method = {"iam": "list_users", "s3": "list_buckets", "cloudwatch": "list_metrics", "sqs": "list_queues",
-              "dynamodb": "list_tables", "logs": "describe_log_groups"}[service]
+    method = {
+        "iam": "list_users",
+        "s3": "list_buckets",
+        "cloudwatch": "list_metrics",
+        "sqs": "list_queues",
+        "dynamodb": "list_tables",
+        "logs": "describe_log_groups",
+    }[service]
     code, status, _ = error_of(getattr(running_cloud.new_client(service), method))
     assert 400 <= status < 500 and code == "InvalidAction"

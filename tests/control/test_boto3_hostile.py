@@ -22,14 +22,29 @@ CLIENTS = 6
 # Texts.
 
 
-@pytest.mark.parametrize("text", [
-    "<a href='x'>&amp;</a>]]>", "\"'`", " before and after ", "a  b", "%00%zz+a=b&c;d", "'; DROP TABLE records; --",
-    "${aws:username} {0} %s", "\\u0041 \\*", "Größe 漢字 \u0301\u200b\u202e", "\U0001f600" * 60, "null", "0", "*?[]",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<a href='x'>&amp;</a>]]>",
+        "\"'`",
+        " before and after ",
+        "a  b",
+        "%00%zz+a=b&c;d",
+        "'; DROP TABLE records; --",
+        "${aws:username} {0} %s",
+        "\\u0041 \\*",
+        "Größe 漢字 \u0301\u200b\u202e",
+        "\U0001f600" * 60,
+        "null",
+        "0",
+        "*?[]",
+    ],
+)
 def test_texts_come_back_as_they_were_sent(cloud: Cloud, text: str) -> None:
     """As description, key and value; by a filter for exactly this text too, and by another client."""
     made = cloud.client().create_traffic_mirror_filter(
-        Description=text, TagSpecifications=tags("filter", **{text: text}))
+        Description=text, TagSpecifications=tags("filter", **{text: text})
+    )
     literal = "".join(f"\\{each}" if each in "*?\\" else each for each in text)
     for name in ("description", f"tag:{text}", "tag-key"):
         found = cloud.client().describe_traffic_mirror_filters(Filters=[{"Name": name, "Values": [literal]}])
@@ -48,15 +63,29 @@ def test_any_text_is_kept_whole_or_refused(running_cloud: Cloud, text: str) -> N
         assert error.response["Error"]["Code"] in ("InvalidCharacter", "InvalidParameterValue")
         assert any(ord(each) < 32 or 127 <= ord(each) < 160 or ord(each) & 0xFFFE == 0xFFFE for each in text)
         return
-    shown, = ec2.describe_traffic_mirror_filters(TrafficMirrorFilterIds=ids([made]))["TrafficMirrorFilters"]
+    (shown,) = ec2.describe_traffic_mirror_filters(TrafficMirrorFilterIds=ids([made]))["TrafficMirrorFilters"]
     ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=made["TrafficMirrorFilterId"])
     assert shown["Description"] == made["Description"] == text
 
 
-@pytest.mark.parametrize("twist", [
-    "TMF-{}", "tmf-{}\n", " tmf-{}", "tmf-{}\x7f", "../tmf-{}", "tmf-*", "tmf-{0},tmf-{0}", "' OR ''='", "tmt-{}", "{}",
-    "tmf-{}" + "0" * 3000, "ｔmf-{}", "tmf‐{}",
-])
+@pytest.mark.parametrize(
+    "twist",
+    [
+        "TMF-{}",
+        "tmf-{}\n",
+        " tmf-{}",
+        "tmf-{}\x7f",
+        "../tmf-{}",
+        "tmf-*",
+        "tmf-{0},tmf-{0}",
+        "' OR ''='",
+        "tmt-{}",
+        "{}",
+        "tmf-{}" + "0" * 3000,
+        "ｔmf-{}",
+        "tmf‐{}",
+    ],
+)
 def test_ids_that_are_nearly_right(cloud: Cloud, twist: str) -> None:
     """None is found, none is shortened or trimmed to one that is, and no error is an echo of a long one."""
     ec2 = cloud.client()
@@ -109,7 +138,8 @@ def test_a_thousand_resources_in_one_request(cloud: Cloud) -> None:
     tag = {"Tags": [{"Key": "a", "Value": "b"}]}
     assert error_of(ec2.create_tags, Resources=[*many, "tmf-0"], **tag)[0] == "InvalidTrafficMirrorFilterId.NotFound"
     assert error_of(ec2.create_tags, Resources=[f"tmf-{number}" for number in range(1001)], **tag)[0] == (
-        "InvalidParameterValue")
+        "InvalidParameterValue"
+    )
     assert ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [filter_id]}])["Tags"] == []
     ec2.create_tags(Resources=many, **tag)
 
@@ -117,18 +147,24 @@ def test_a_thousand_resources_in_one_request(cloud: Cloud) -> None:
 def test_an_account_does_not_learn_of_another(cloud: Cloud) -> None:
     """What exists elsewhere and what exists nowhere is refused with the same words."""
     other = cloud.client(account=SECURITY)
-    foreign = {"TrafficMirrorFilterId": make_filter(other),
-               "TrafficMirrorTargetId": make_target(other, SECURITY_COLLECTOR)}
+    foreign = {
+        "TrafficMirrorFilterId": make_filter(other),
+        "TrafficMirrorTargetId": make_target(other, SECURITY_COLLECTOR),
+    }
     ec2 = cloud.client()
-    for name, call in (("TrafficMirrorFilterId", ec2.delete_traffic_mirror_filter),
-                       ("TrafficMirrorTargetId", ec2.delete_traffic_mirror_target)):
+    for name, call in (
+        ("TrafficMirrorFilterId", ec2.delete_traffic_mirror_filter),
+        ("TrafficMirrorTargetId", ec2.delete_traffic_mirror_target),
+    ):
         nowhere = foreign[name][:-6] + "000000"
         refusals = [error_of(call, **{name: identifier}) for identifier in (foreign[name], nowhere)]
         assert refusals[0][2].replace(foreign[name], "?") == refusals[1][2].replace(nowhere, "?")
         assert refusals[0][:2] == refusals[1][:2]
     # A client token is one account's.
-    first, second = (client.create_traffic_mirror_filter(ClientToken="two accounts")["TrafficMirrorFilter"]
-                     for client in (ec2, other))
+    first, second = (
+        client.create_traffic_mirror_filter(ClientToken="two accounts")["TrafficMirrorFilter"]
+        for client in (ec2, other)
+    )
     assert first["TrafficMirrorFilterId"] != second["TrafficMirrorFilterId"]
 
 
@@ -162,10 +198,14 @@ def test_one_of_many_wins(cloud: Cloud, crowd: list[Any]) -> None:
     rule = {"TrafficMirrorFilterId": filter_id, "TrafficDirection": "ingress", "RuleNumber": 5, "RuleAction": "accept"}
     for call, code in (
         (lambda client, _: make_session(client, filter_id, target_id), "InvalidParameterValue"),
-        (lambda client, _: client.create_traffic_mirror_target(NetworkLoadBalancerArn=SENSORS)["ClientToken"],
-         "NlbInUseByTrafficMirrorTargetException"),
-        (lambda client, _: client.create_traffic_mirror_filter_rule(**rule, **ANYWHERE)["ClientToken"],
-         "TrafficMirrorFilterRuleAlreadyExists"),
+        (
+            lambda client, _: client.create_traffic_mirror_target(NetworkLoadBalancerArn=SENSORS)["ClientToken"],
+            "NlbInUseByTrafficMirrorTargetException",
+        ),
+        (
+            lambda client, _: client.create_traffic_mirror_filter_rule(**rule, **ANYWHERE)["ClientToken"],
+            "TrafficMirrorFilterRuleAlreadyExists",
+        ),
     ):
         got = at_once(crowd, call)
         assert got.count(code) == CLIENTS - 1, got
@@ -179,15 +219,23 @@ def test_quotas_hold_when_all_come_at_once(cloud: Cloud, crowd: list[Any]) -> No
     filter_id, target_id = make_filter(ec2, *range(1, 8)), make_target(ec2)
     got = at_once(crowd, lambda client, index: make_session(client, filter_id, target_id, number=index + 1))
     assert got.count("TrafficMirrorSessionsPerInterfaceLimitExceeded") == CLIENTS - 3
-    got = at_once(crowd, lambda client, index: client.create_traffic_mirror_filter_rule(
-        TrafficMirrorFilterId=filter_id, TrafficDirection="egress", RuleNumber=index + 1, RuleAction="accept",
-        **ANYWHERE)["ClientToken"])
+    got = at_once(
+        crowd,
+        lambda client, index: client.create_traffic_mirror_filter_rule(
+            TrafficMirrorFilterId=filter_id,
+            TrafficDirection="egress",
+            RuleNumber=index + 1,
+            RuleAction="accept",
+            **ANYWHERE,
+        )["ClientToken"],
+    )
     assert got.count("TrafficMirrorFilterRuleLimitExceeded") == CLIENTS - 3
 
 
 def test_one_token_sent_by_many_is_one_object(cloud: Cloud, crowd: list[Any]) -> None:
-    got = at_once(crowd, lambda client, _: client.create_traffic_mirror_filter(
-        ClientToken="crowd")["TrafficMirrorFilter"])
+    got = at_once(
+        crowd, lambda client, _: client.create_traffic_mirror_filter(ClientToken="crowd")["TrafficMirrorFilter"]
+    )
     assert got == [cloud.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"][0]] * CLIENTS
 
 
@@ -226,9 +274,10 @@ def test_readers_see_no_half_change(cloud: Cloud, crowd: list[Any]) -> None:
         for turn in range(1, 13):
             if index == 0:
                 filter_id, target_id = pairs[turn % 2]
-                client.modify_traffic_mirror_session(TrafficMirrorSessionId=session_id, TrafficMirrorFilterId=filter_id,
-                                                     TrafficMirrorTargetId=target_id)
-            session, = client.describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+                client.modify_traffic_mirror_session(
+                    TrafficMirrorSessionId=session_id, TrafficMirrorFilterId=filter_id, TrafficMirrorTargetId=target_id
+                )
+            (session,) = client.describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
             seen.add((session["TrafficMirrorFilterId"], session["TrafficMirrorTargetId"]))
         return seen
 
@@ -256,13 +305,20 @@ def test_quotas(small: Cloud) -> None:
     assert error_of(make_target, client=ec2)[:2] == ("TrafficMirrorTargetLimitExceeded", 400)
     sessions = [make_session(ec2, filters[0], targets[0], eni_id=eni_id) for eni_id in (WEB, DATABASE)]
     assert error_of(make_session, client=ec2, filter_id=filters[0], target_id=targets[0], eni_id=BATCH) == (
-        "TrafficMirrorSourcesPerTargetLimitExceeded", 400, "Sources per interface-target limit reached (3)")
+        "TrafficMirrorSourcesPerTargetLimitExceeded",
+        400,
+        "Sources per interface-target limit reached (3)",
+    )
     make_session(ec2, filters[0], targets[0], number=2)
     assert error_of(make_session, client=ec2, filter_id=filters[0], target_id=targets[1], eni_id=BATCH)[:2] == (
-        "TrafficMirrorSessionLimitExceeded", 400)
+        "TrafficMirrorSessionLimitExceeded",
+        400,
+    )
     ec2.create_tags(Resources=[sessions[0]], Tags=[{"Key": each, "Value": ""} for each in "abc"])
     assert error_of(ec2.create_tags, Resources=[sessions[0]], Tags=[{"Key": "d", "Value": ""}])[:2] == (
-        "TagLimitExceeded", 400)
+        "TagLimitExceeded",
+        400,
+    )
     ec2.create_tags(Resources=[sessions[0]], Tags=[{"Key": "c", "Value": "again"}])
     make_filter(small.client(account=SECURITY))
     ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=sessions[0])

@@ -27,8 +27,9 @@ SECOND_COLLECTOR = "eni-0a1b2c3d4e5f60101"
 
 def invoke(control, operation, account=OWNER, service="ec2", **parameters):
     caller = Caller(account, f"arn:aws:iam::{account}:user/ann", "AIDAEXAMPLE", "ann")
-    return control.execute(Call(service, operation, parameters, caller, str(uuid.uuid4()), "127.0.0.1",
-                                datetime.now(UTC)))
+    return control.execute(
+        Call(service, operation, parameters, caller, str(uuid.uuid4()), "127.0.0.1", datetime.now(UTC))
+    )
 
 
 def verdict(control, port=80, eni_id=WEB):
@@ -71,9 +72,18 @@ def control(start, engine):
 
 
 def make_rule(control, filter_id, number=1, port=80, **more):
-    return invoke(control, "CreateTrafficMirrorFilterRule", TrafficMirrorFilterId=filter_id, TrafficDirection="ingress",
-                  RuleNumber=number, RuleAction="accept", Protocol=6,
-                  DestinationPortRange={"FromPort": port, "ToPort": port}, **ANYWHERE, **more)
+    return invoke(
+        control,
+        "CreateTrafficMirrorFilterRule",
+        TrafficMirrorFilterId=filter_id,
+        TrafficDirection="ingress",
+        RuleNumber=number,
+        RuleAction="accept",
+        Protocol=6,
+        DestinationPortRange={"FromPort": port, "ToPort": port},
+        **ANYWHERE,
+        **more,
+    )
 
 
 def make_parts(control):
@@ -85,8 +95,15 @@ def make_parts(control):
 
 
 def make_session(control, parts, number=1, eni_id=WEB, **more):
-    made = invoke(control, "CreateTrafficMirrorSession", NetworkInterfaceId=eni_id, TrafficMirrorFilterId=parts[0],
-                  TrafficMirrorTargetId=parts[1], SessionNumber=number, **more)
+    made = invoke(
+        control,
+        "CreateTrafficMirrorSession",
+        NetworkInterfaceId=eni_id,
+        TrafficMirrorFilterId=parts[0],
+        TrafficMirrorTargetId=parts[1],
+        SessionNumber=number,
+        **more,
+    )
     return made["TrafficMirrorSession"]["TrafficMirrorSessionId"]
 
 
@@ -165,12 +182,16 @@ def test_policies_are_asked_in_the_transaction(start, engine):
 # Engines.
 
 
-@pytest.mark.parametrize(("fault", "code", "status"), [
-    (HalfsilverError("the board does not answer"), "ServiceUnavailable", 503),
-    (OSError("no such device"), "ServiceUnavailable", 503),
-    (CapacityExceeded("the policy needs 11 rules", "rules"), "TrafficMirrorFilterRuleLimitExceeded", 400),
-    (ZeroDivisionError("a fault in the driver"), None, None),
-], ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "")
+@pytest.mark.parametrize(
+    ("fault", "code", "status"),
+    [
+        (HalfsilverError("the board does not answer"), "ServiceUnavailable", 503),
+        (OSError("no such device"), "ServiceUnavailable", 503),
+        (CapacityExceeded("the policy needs 11 rules", "rules"), "TrafficMirrorFilterRuleLimitExceeded", 400),
+        (ZeroDivisionError("a fault in the driver"), None, None),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
 def test_an_engine_that_fails_to_configure_changes_nothing(control, engine, fault, code, status):
     """The store is as before, also behind tags of several objects, and the old policy goes on."""
     parts = make_parts(control)
@@ -243,8 +264,13 @@ def test_a_restart_brings_the_engine_to_the_stored_policy(start, engine):
 
 def test_the_state_of_sessions(control):
     filter_id, target_id = make_parts(control)
-    balancer = invoke(control, "CreateTrafficMirrorTarget", NetworkLoadBalancerArn=(
-        f"arn:aws:elasticloadbalancing:us-east-1:{OWNER}:loadbalancer/net/webshop/6a1f0b9d3c2e4471"))
+    balancer = invoke(
+        control,
+        "CreateTrafficMirrorTarget",
+        NetworkLoadBalancerArn=(
+            f"arn:aws:elasticloadbalancing:us-east-1:{OWNER}:loadbalancer/net/webshop/6a1f0b9d3c2e4471"
+        ),
+    )
     first = make_session(control, (filter_id, target_id), VirtualNetworkId=5)
     silent = make_session(control, (filter_id, balancer["TrafficMirrorTarget"]["TrafficMirrorTargetId"]), number=2)
     shown = control.status()
@@ -252,8 +278,16 @@ def test_the_state_of_sessions(control):
     assert shown["generation"] == shown["stored_generation"]
     assert [(each["index"], each["id"]) for each in shown["interfaces"]][:2] == [(0, WEB), (1, DATABASE)]
     described = shown["interfaces"][0]["sessions"]
-    assert described[0] == {"id": first, "owner": OWNER, "number": 1, "target": target_id, "filter": filter_id,
-                            "vni": 5, "state": "active", "reason": None}
+    assert described[0] == {
+        "id": first,
+        "owner": OWNER,
+        "number": 1,
+        "target": target_id,
+        "filter": filter_id,
+        "vni": 5,
+        "state": "active",
+        "reason": None,
+    }
     assert (described[1]["id"], described[1]["state"]) == (silent, "stopped")
     assert "no UDP listener on port 4789" in described[1]["reason"]
     assert {each["owner"] for each in control.status(SECURITY)["interfaces"]} == {SECURITY}

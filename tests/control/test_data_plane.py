@@ -130,11 +130,19 @@ def test_a_target_deleted_under_a_foreign_session_is_down(store, plane):
 
 
 def test_a_load_balancer_needs_a_vxlan_listener_and_its_interface(store, plane):
-    balancer = Record("load-balancer", NLB, OWNER, {"LoadBalancerArn": NLB, "Type": "network",
-                                                    "VpcId": "vpc-00000000000000001"})
+    balancer = Record(
+        "load-balancer", NLB, OWNER, {"LoadBalancerArn": NLB, "Type": "network", "VpcId": "vpc-00000000000000001"}
+    )
     own = interface("eni-00000000000000009", Description="ELB net/tap/50dc6c495c0c9188")
-    change(store, plane, balancer, own, rule(1), target("tmt-00000000000000002", NetworkLoadBalancerArn=NLB),
-           session(target_id="tmt-00000000000000002"))
+    change(
+        store,
+        plane,
+        balancer,
+        own,
+        rule(1),
+        target("tmt-00000000000000002", NetworkLoadBalancerArn=NLB),
+        session(target_id="tmt-00000000000000002"),
+    )
     assert verdict(plane)[0] is Verdict.TARGET_DOWN
     assert "listener" in plane.state.nic.policy.interfaces[0].sessions[0].down_reason
     listener = Record("listener", NLB + "/1", OWNER, {"Protocol": "UDP", "Port": 4789}, parent=NLB)
@@ -167,11 +175,14 @@ def test_an_engine_that_refuses_keeps_the_old_policy(store, plane, engine):
         assert transaction.generation() == plane.state.generation == 1
 
 
-@pytest.mark.parametrize(("resource", "code", "status"), [
-    ("rules", "TrafficMirrorFilterRuleLimitExceeded", 400),
-    ("sessions", "TrafficMirrorSessionsPerInterfaceLimitExceeded", 400),
-    ("interfaces", "ServiceUnavailable", 503),
-])
+@pytest.mark.parametrize(
+    ("resource", "code", "status"),
+    [
+        ("rules", "TrafficMirrorFilterRuleLimitExceeded", 400),
+        ("sessions", "TrafficMirrorSessionsPerInterfaceLimitExceeded", 400),
+        ("interfaces", "ServiceUnavailable", 503),
+    ],
+)
 def test_a_build_too_small_is_a_limit_in_awss_words(store, plane, engine, resource, code, status):
     engine.faults = [CapacityExceeded(f"the policy needs 4 {resource}, this build of the NIC has 2", resource)]
     with pytest.raises(ApiError, match=f"needs 4 {resource}, this build of the NIC has 2") as caught:
@@ -179,11 +190,18 @@ def test_a_build_too_small_is_a_limit_in_awss_words(store, plane, engine, resour
     assert (caught.value.code, caught.value.status) == (code, status)
 
 
-@pytest.mark.parametrize(("records", "code", "what"), [
-    ([rule(number) for number in range(1, 12)], "TrafficMirrorFilterRuleLimitExceeded", "11 rules"),
-    ([session(number, identifier=f"tms-{number:017x}") for number in (2, 3, 4)],
-     "TrafficMirrorSessionsPerInterfaceLimitExceeded", "4 sessions"),
-], ids=["rules", "sessions"])
+@pytest.mark.parametrize(
+    ("records", "code", "what"),
+    [
+        ([rule(number) for number in range(1, 12)], "TrafficMirrorFilterRuleLimitExceeded", "11 rules"),
+        (
+            [session(number, identifier=f"tms-{number:017x}") for number in (2, 3, 4)],
+            "TrafficMirrorSessionsPerInterfaceLimitExceeded",
+            "4 sessions",
+        ),
+    ],
+    ids=["rules", "sessions"],
+)
 def test_more_than_any_nic_has_is_refused_though_quotas_allow_it(store, plane, records, code, what):
     change(store, plane, session())
     with pytest.raises(ApiError, match=what) as caught:

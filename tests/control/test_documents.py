@@ -6,18 +6,7 @@ import copy
 import json
 
 import pytest
-from bench_kit import (
-    COLLECTOR,
-    DATABASE,
-    ENDPOINT,
-    ENDPOINT_ENI,
-    OWNER,
-    PARTNER,
-    SECURITY,
-    SENSORS,
-    WEB,
-    WEBSHOP,
-)
+from bench_kit import COLLECTOR, DATABASE, ENDPOINT, ENDPOINT_ENI, OWNER, PARTNER, SECURITY, SENSORS, WEB, WEBSHOP
 from mirror_kit import Desk, crowd, crowded
 
 from harness.control.documents import assemble
@@ -58,13 +47,20 @@ def test_everything_is_a_policy_without_errors(desk):
     documents = documents_of(desk)
     assert [problem for problem in check(documents) if problem.severity == "error"] == []
     assert ids(documents, "TrafficMirrorSessions", "TrafficMirrorSessionId") == [
-        desk.one, desk.two, desk.down, desk.beside]
+        desk.one,
+        desk.two,
+        desk.down,
+        desk.beside,
+    ]
     assert ids(documents, "TrafficMirrorFilters", "OwnerId") == [OWNER, PARTNER]
     rules = documents["TrafficMirrorFilters"][0]
     assert [rule["RuleNumber"] for rule in rules["IngressFilterRules"]] == [10, 20]
     assert documents["TrafficMirrorSessions"][0]["Tags"] == [{"Key": "Name", "Value": "s"}]
-    sessions = {session.session_id: session for interface in Policy.from_documents(documents).interfaces
-                for session in interface.sessions}
+    sessions = {
+        session.session_id: session
+        for interface in Policy.from_documents(documents).interfaces
+        for session in interface.sessions
+    }
     assert sessions[desk.one].packet_length == 100 and sessions[desk.two].packet_length == 8500
     assert all(sessions[each].outer is not None for each in (desk.one, desk.two, desk.beside))
     assert sessions[desk.down].outer is None
@@ -74,10 +70,12 @@ def test_everything_is_a_policy_without_errors(desk):
 def test_what_a_nic_needs_and_no_more(desk):
     documents = documents_of(desk, NIC)
     assert sorted(ids(documents, "TrafficMirrorSessions", "TrafficMirrorSessionId")) == sorted(
-        [desk.one, desk.two, desk.down])
+        [desk.one, desk.two, desk.down]
+    )
     assert ids(documents, "TrafficMirrorFilters", "TrafficMirrorFilterId") == [desk.all]
     assert sorted(ids(documents, "TrafficMirrorTargets", "TrafficMirrorTargetId")) == sorted(
-        [desk.eni, desk.sensors, desk.webshop])
+        [desk.eni, desk.sensors, desk.webshop]
+    )
     interfaces = ids(documents, "NetworkInterfaces", "NetworkInterfaceId")
     assert interfaces[:2] == NIC and COLLECTOR in interfaces
     assert not {ENDPOINT_ENI, *crowd(1)} & set(interfaces)
@@ -90,10 +88,13 @@ def test_a_target_that_is_gone_leaves_a_session_that_says_so():
     desk = Desk()
     target_id = desk.target()
     desk.client("ram").create_resource_share(
-        name="s", principals=[SECURITY],
-        resourceArns=[f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/{target_id}"])
-    session_id = desk.session(desk.filter(account=SECURITY), target_id, eni_id="eni-0a1b2c3d4e5f60050",
-                              account=SECURITY)
+        name="s",
+        principals=[SECURITY],
+        resourceArns=[f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/{target_id}"],
+    )
+    session_id = desk.session(
+        desk.filter(account=SECURITY), target_id, eni_id="eni-0a1b2c3d4e5f60050", account=SECURITY
+    )
     desk.call("DeleteTrafficMirrorTarget", TrafficMirrorTargetId=target_id)
     documents = documents_of(desk)
     assert [problem for problem in check(documents) if problem.severity == "error"] == []
@@ -188,8 +189,9 @@ def test_every_problem_is_listed_and_nothing_changes(desk):
             restore(transaction, change(documents, *path, to=value), desk.settings)
         assert any(where in problem.where for problem in info.value.problems), info.value.problems
         assert documents_of(desk) == before
-    two = change(change(documents, "TrafficMirrorFilters", 0, "OwnerId", to=None),
-                 "TrafficMirrorTargets", 1, "OwnerId", to=7)
+    two = change(
+        change(documents, "TrafficMirrorFilters", 0, "OwnerId", to=None), "TrafficMirrorTargets", 1, "OwnerId", to=7
+    )
     with pytest.raises(PolicyError) as info, desk.store.begin(write=True) as transaction:
         restore(transaction, two, desk.settings)
     assert len(info.value.problems) == 2
@@ -198,8 +200,10 @@ def test_every_problem_is_listed_and_nothing_changes(desk):
 def test_a_source_must_be_in_the_bench(desk):
     documents = documents_of(desk)
     other, beside = Desk(), crowd(1)[0]
-    with (pytest.raises(PolicyError, match=f"{beside} is not in the bench"),
-          other.store.begin(write=True) as transaction):
+    with (
+        pytest.raises(PolicyError, match=f"{beside} is not in the bench"),
+        other.store.begin(write=True) as transaction,
+    ):
         restore(transaction, documents, other.settings)
     assert other.describe("Sessions") == []
 
@@ -221,8 +225,11 @@ def test_what_the_quotas_let_be_stored_comes_back():
         counts = restore(transaction, documents, other.settings)
     assert documents_of(other) == documents
     assert counts == {"filter": 1, "rule": 11, "target": 1, "session": 4}
-    for name, message in (("rules_per_filter", "at most 10"), ("sessions_per_interface", "at most 3"),
-                          ("tags_per_resource", "has 51 tags; a resource has at most 50")):
+    for name, message in (
+        ("rules_per_filter", "at most 10"),
+        ("sessions_per_interface", "at most 3"),
+        ("tags_per_resource", "has 51 tags; a resource has at most 50"),
+    ):
         strict = Desk(crowded(1), **{key: value for key, value in quotas.items() if key != name})
         with pytest.raises(PolicyError, match=message), strict.store.begin(write=True) as transaction:
             restore(transaction, documents, strict.settings)
@@ -245,7 +252,11 @@ def test_what_belongs_together_is_of_one_account(desk):
     with pytest.raises(PolicyError) as info, desk.store.begin(write=True) as transaction:
         restore(transaction, documents, desk.settings)
     said = [(problem.where.replace(".", " ").split()[-1], problem.message) for problem in info.value.problems]
-    assert [where for where, _ in said] == ["NetworkInterfaceId", "GatewayLoadBalancerEndpointId",
-                                            "NetworkLoadBalancerArn", "TrafficMirrorFilterId"]
+    assert [where for where, _ in said] == [
+        "NetworkInterfaceId",
+        "GatewayLoadBalancerEndpointId",
+        "NetworkLoadBalancerArn",
+        "TrafficMirrorFilterId",
+    ]
     assert all(f"belongs to {OWNER} and this to {SECURITY}" in message for _, message in said[:3])
     assert f"{desk.unused} belongs to {PARTNER} and this to {OWNER}" in said[3][1]

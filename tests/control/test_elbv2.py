@@ -30,7 +30,7 @@ def test_load_balancers_of_the_account(lab, elbv2):
 
 
 def test_a_load_balancer_is_shown_as_the_file_has_it(elbv2):
-    shown, = elbv2.describe_load_balancers(Names=["sensors"])["LoadBalancers"]
+    (shown,) = elbv2.describe_load_balancers(Names=["sensors"])["LoadBalancers"]
     written = copy.deepcopy(example()["LoadBalancers"][0])
     assert shown.pop("CreatedTime").isoformat() == written.pop("CreatedTime")
     assert shown == written
@@ -48,8 +48,9 @@ def test_by_names_and_by_arns(elbv2):
         elbv2.describe_load_balancers(Names=["sensors"], LoadBalancerArns=[SENSORS])
 
 
-@pytest.mark.parametrize("wrong", [
-    "sensors", SENSORS.replace("us-east-1", "eu-west-1"), SENSORS.replace(OWNER, PARTNER), SENSORS_LISTENER])
+@pytest.mark.parametrize(
+    "wrong", ["sensors", SENSORS.replace("us-east-1", "eu-west-1"), SENSORS.replace(OWNER, PARTNER), SENSORS_LISTENER]
+)
 def test_what_is_no_arn_of_a_load_balancer_here(elbv2, wrong):
     with refused("ValidationError", f"'{wrong}' is not a valid load balancer ARN"):
         elbv2.describe_load_balancers(LoadBalancerArns=[wrong])
@@ -70,7 +71,8 @@ def test_pages():
     for number in range(23):
         name = f"more{number:02d}"
         documents["LoadBalancers"].append(
-            {**template, "LoadBalancerName": name, "LoadBalancerArn": SENSORS.replace("sensors", name)})
+            {**template, "LoadBalancerName": name, "LoadBalancerArn": SENSORS.replace("sensors", name)}
+        )
     elbv2 = Lab(documents).client("elbv2")
     pages = list(elbv2.get_paginator("describe_load_balancers").paginate(PaginationConfig={"PageSize": 10}))
     assert [len(page["LoadBalancers"]) for page in pages] == [10, 10, 5]
@@ -86,7 +88,7 @@ def test_pages():
 
 
 def test_listeners(elbv2):
-    listener, = elbv2.describe_listeners(LoadBalancerArn=SENSORS)["Listeners"]
+    (listener,) = elbv2.describe_listeners(LoadBalancerArn=SENSORS)["Listeners"]
     assert (listener["ListenerArn"], listener["Protocol"], listener["Port"]) == (SENSORS_LISTENER, "UDP", 4789)
     assert listener["DefaultActions"][0]["Type"] == "forward"
     assert elbv2.describe_listeners(ListenerArns=[SENSORS_LISTENER, SENSORS_LISTENER])["Listeners"] == [listener]
@@ -108,12 +110,18 @@ def test_tags_and_attributes_that_terraform_reads():
     lab = Lab(documents)
     elbv2 = lab.client("elbv2")
     found = elbv2.describe_tags(ResourceArns=[SENSORS, SENSORS_LISTENER])["TagDescriptions"]
-    assert found == [{"ResourceArn": SENSORS, "Tags": [{"Key": "team", "Value": "net"}]},
-                     {"ResourceArn": SENSORS_LISTENER, "Tags": []}]
+    assert found == [
+        {"ResourceArn": SENSORS, "Tags": [{"Key": "team", "Value": "net"}]},
+        {"ResourceArn": SENSORS_LISTENER, "Tags": []},
+    ]
     attributes = elbv2.describe_load_balancer_attributes(LoadBalancerArn=SENSORS)["Attributes"]
     assert {"Key": "deletion_protection.enabled", "Value": "false"} in attributes
-    for wrong, code in ((NOBODY, "LoadBalancerNotFound"), (SENSORS_LISTENER + "0", "ListenerNotFound"),
-                        (SENSORS.replace("loadbalancer", "targetgroup"), "ValidationError"), ("x", "ValidationError")):
+    for wrong, code in (
+        (NOBODY, "LoadBalancerNotFound"),
+        (SENSORS_LISTENER + "0", "ListenerNotFound"),
+        (SENSORS.replace("loadbalancer", "targetgroup"), "ValidationError"),
+        ("x", "ValidationError"),
+    ):
         with refused(code):
             elbv2.describe_tags(ResourceArns=[wrong])
     with refused("ValidationError"):

@@ -67,8 +67,9 @@ class Client:
         self.answered = 0
 
     def tag(self, number):
-        self.client.create_tags(Resources=[self.filter, self.target, self.session],
-                                Tags=[{"Key": "number", "Value": str(number)}])
+        self.client.create_tags(
+            Resources=[self.filter, self.target, self.session], Tags=[{"Key": "number", "Value": str(number)}]
+        )
 
     def change(self):
         """One change; ``believed`` has two worlds while it is not answered."""
@@ -78,8 +79,9 @@ class Client:
         kind = self.rng.choice(("rule", "session", "tags"))
         if kind == "session":
             after.vni += 1
-            self.client.modify_traffic_mirror_session(TrafficMirrorSessionId=self.session, VirtualNetworkId=after.vni,
-                                                      Description=after.description)
+            self.client.modify_traffic_mirror_session(
+                TrafficMirrorSessionId=self.session, VirtualNetworkId=after.vni, Description=after.description
+            )
         elif kind == "tags":
             after.tag += 1
             self.tag(after.tag)
@@ -88,8 +90,14 @@ class Client:
             after.ports ^= {port}
             if port in after.ports:
                 made = self.client.create_traffic_mirror_filter_rule(
-                    TrafficMirrorFilterId=self.filter, TrafficDirection="ingress", RuleNumber=port, RuleAction="accept",
-                    Protocol=6, DestinationPortRange={"FromPort": port, "ToPort": port}, **ANYWHERE)
+                    TrafficMirrorFilterId=self.filter,
+                    TrafficDirection="ingress",
+                    RuleNumber=port,
+                    RuleAction="accept",
+                    Protocol=6,
+                    DestinationPortRange={"FromPort": port, "ToPort": port},
+                    **ANYWHERE,
+                )
                 self.rules[port] = made["TrafficMirrorFilterRule"]["TrafficMirrorFilterRuleId"]
             else:
                 self.client.delete_traffic_mirror_filter_rule(TrafficMirrorFilterRuleId=self.rules[port])
@@ -114,8 +122,12 @@ class Client:
         self.rules = {each["RuleNumber"]: each["TrafficMirrorFilterRuleId"] for each in rules}
         assert all(each["DestinationPortRange"]["FromPort"] == each["RuleNumber"] for each in rules)
         [tag] = {each["Tags"][0]["Value"] for each in (mirror_filter, session, target)}
-        world = World({each["RuleNumber"] for each in rules}, session["VirtualNetworkId"], int(tag),
-                      self.served.status()["stored_generation"])
+        world = World(
+            {each["RuleNumber"] for each in rules},
+            session["VirtualNetworkId"],
+            int(tag),
+            self.served.status()["stored_generation"],
+        )
         assert session["Description"] == world.description
         return world
 
@@ -168,8 +180,10 @@ def test_nothing_answered_is_lost_and_nothing_is_half(tmp_path):
             process.join(30)
         sender.join(30)
         assert not sender.is_alive() and not errors, errors
-    print(f"{KILLS + 1} lives, {client.answered} answered changes; of those that were not answered {unanswered_kept} "
-          f"were made and {unanswered_lost} were not")
+    print(
+        f"{KILLS + 1} lives, {client.answered} answered changes; of those that were not answered {unanswered_kept} "
+        f"were made and {unanswered_lost} were not"
+    )
     assert client.answered > KILLS
     assert "Traceback" not in log.read_text()
 
@@ -183,5 +197,3 @@ def wait_for(ready, process, log):
             return Served(said["url"], Path(said["credentials"]))
         time.sleep(0.01)
     raise AssertionError(f"not ready within 30 seconds: {log.read_text()}")
-
-

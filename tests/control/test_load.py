@@ -22,14 +22,31 @@ MEGABYTE = 1 << 20
 
 def test_it_measures_every_kind_over_one_and_several_connections(tmp_path):
     result = tmp_path / "result.json"
-    done = subprocess.run([sys.executable, "-m", "harness.load.bench", "--requests", "20", "--rounds", "1",
-                           "--sessions", "1200", "-o", str(result)],
-                          cwd=ROOT, timeout=TIMEOUT, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "harness.load.bench",
+            "--requests",
+            "20",
+            "--rounds",
+            "1",
+            "--sessions",
+            "1200",
+            "-o",
+            str(result),
+        ],
+        cwd=ROOT,
+        timeout=TIMEOUT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     measured = json.loads(result.read_text())
     rows = {(row["what"].split()[0], row["connections"]): row for row in measured["rows"]}
-    assert set(rows) == {(what, connections) for what in ("nothing,", "Describe", "Create", "Modify", "Delete")
-                         for connections in (1, 8)}
+    assert set(rows) == {
+        (what, connections) for what in ("nothing,", "Describe", "Create", "Modify", "Delete") for connections in (1, 8)
+    }
     for row in rows.values():
         assert 0 < row["middle"] <= row["slow"] and row["processor"] > 0
     # One after the other: no more in a second than the middle one allows for twice over.
@@ -42,9 +59,11 @@ def test_it_measures_every_kind_over_one_and_several_connections(tmp_path):
 
 
 def test_processor_time_and_memory_of_another_process(tmp_path):
-    work = ("import sys, time; block = bytearray(30 << 20); print(flush=True); sys.stdin.readline()\n"
-            "del block; bytearray(80 << 20)\n"
-            "while time.process_time() < 0.3: pass\nprint(flush=True); sys.stdin.readline()")
+    work = (
+        "import sys, time; block = bytearray(30 << 20); print(flush=True); sys.stdin.readline()\n"
+        "del block; bytearray(80 << 20)\n"
+        "while time.process_time() < 0.3: pass\nprint(flush=True); sys.stdin.readline()"
+    )
     with subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         memory, before = Memory(process.pid), processor_seconds(process.pid)
@@ -61,13 +80,15 @@ def test_processor_time_and_memory_of_another_process(tmp_path):
 
 
 def test_an_answer_that_is_an_error_ends_the_measurement(tmp_path):
-    with (halfsilver(tmp_path / "state", ["--bench", str(ROOT / "examples" / "bench.json")]) as server,
-          pytest.raises(HalfsilverError, match="(?s)400.*InvalidTrafficMirrorFilterId.NotFound")):
+    with (
+        halfsilver(tmp_path / "state", ["--bench", str(ROOT / "examples" / "bench.json")]) as server,
+        pytest.raises(HalfsilverError, match="(?s)400.*InvalidTrafficMirrorFilterId.NotFound"),
+    ):
         server.client.run([server.client.request("DeleteTrafficMirrorFilter", TrafficMirrorFilterId="tmf-1")])
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path):
-    with (pytest.raises(HalfsilverError, match="no.json"), halfsilver(tmp_path / "state", ["--bench", "no.json"])):
+    with pytest.raises(HalfsilverError, match="no.json"), halfsilver(tmp_path / "state", ["--bench", "no.json"]):
         pass
 
 

@@ -17,14 +17,24 @@ def desk():
 def test_a_filter_is_what_aws_prints(desk):
     ec2 = desk.client("ec2")
     result = ec2.create_traffic_mirror_filter(
-        Description="web", ClientToken="t-1",
-        TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": [{"Key": "Name", "Value": "f"}]}])
+        Description="web",
+        ClientToken="t-1",
+        TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": [{"Key": "Name", "Value": "f"}]}],
+    )
     del result["ResponseMetadata"]
     identifier = result["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
     assert identifier.startswith("tmf-") and len(identifier) == 4 + 17
-    assert result == {"ClientToken": "t-1", "TrafficMirrorFilter": {
-        "TrafficMirrorFilterId": identifier, "Description": "web", "IngressFilterRules": [], "EgressFilterRules": [],
-        "NetworkServices": [], "Tags": [{"Key": "Name", "Value": "f"}]}}
+    assert result == {
+        "ClientToken": "t-1",
+        "TrafficMirrorFilter": {
+            "TrafficMirrorFilterId": identifier,
+            "Description": "web",
+            "IngressFilterRules": [],
+            "EgressFilterRules": [],
+            "NetworkServices": [],
+            "Tags": [{"Key": "Name", "Value": "f"}],
+        },
+    }
     described = ec2.describe_traffic_mirror_filters(TrafficMirrorFilterIds=[identifier])
     assert described["TrafficMirrorFilters"] == [result["TrafficMirrorFilter"]] and "NextToken" not in described
 
@@ -36,12 +46,17 @@ def test_a_filter_without_description_has_no_such_member(desk):
 
 def test_rules_stand_in_their_direction_in_ascending_number(desk):
     filter_id, other = desk.filter(), desk.filter()
-    wanted = {("ingress", 30): desk.rule(filter_id, 30), ("ingress", 4): desk.rule(filter_id, 4),
-              ("egress", 30): desk.rule(filter_id, 30, "egress")}
+    wanted = {
+        ("ingress", 30): desk.rule(filter_id, 30),
+        ("ingress", 4): desk.rule(filter_id, 4),
+        ("egress", 30): desk.rule(filter_id, 30, "egress"),
+    }
     desk.rule(other, 1)
     found = desk.show("Filter", filter_id)
     assert [each["TrafficMirrorFilterRuleId"] for each in found["IngressFilterRules"]] == [
-        wanted["ingress", 4], wanted["ingress", 30]]
+        wanted["ingress", 4],
+        wanted["ingress", 30],
+    ]
     assert [each["TrafficMirrorFilterRuleId"] for each in found["EgressFilterRules"]] == [wanted["egress", 30]]
 
 
@@ -70,7 +85,8 @@ def test_deleting_a_filter_deletes_its_rules(desk):
     filter_id, kept = desk.filter(), desk.filter()
     gone, stays = desk.rule(filter_id), desk.rule(kept)
     assert desk.call("DeleteTrafficMirrorFilter", TrafficMirrorFilterId=filter_id) == {
-        "TrafficMirrorFilterId": filter_id}
+        "TrafficMirrorFilterId": filter_id
+    }
     assert [each["TrafficMirrorFilterRuleId"] for each in desk.describe("FilterRules")] == [stays]
     with refusal("InvalidTrafficMirrorFilterRuleId.NotFound", gone):
         desk.call("DeleteTrafficMirrorFilterRule", TrafficMirrorFilterRuleId=gone)
@@ -123,20 +139,28 @@ def test_a_filter_of_another_account_is_not_there(desk):
 def test_an_error_repeats_only_the_beginning_of_an_id(desk):
     long, filter_id, target_id = "x" * 5000, desk.filter(), desk.target()
     for operation, parameters in (
-            ("DeleteTrafficMirrorFilter", {"TrafficMirrorFilterId": long}),
-            ("DescribeTrafficMirrorFilters", {"TrafficMirrorFilterIds": [long] * 1000}),
-            ("DescribeTrafficMirrorFilters", {"Filters": [{"Name": long, "Values": [long]}]}),
-            ("CreateTrafficMirrorSession", {"NetworkInterfaceId": long, "TrafficMirrorFilterId": filter_id,
-                                            "TrafficMirrorTargetId": target_id, "SessionNumber": 1}),
-            ("CreateTrafficMirrorTarget", {"NetworkInterfaceId": long}),
-            ("CreateTrafficMirrorTarget", {"NetworkLoadBalancerArn": long}),
-            ("CreateTrafficMirrorTarget", {"GatewayLoadBalancerEndpointId": long}),
-            ("CreateTags", {"Resources": [long], "Tags": [{"Key": "k"}]}),
-            ("CreateTags", {"Resources": ["tmf-" + long], "Tags": [{"Key": "k"}]}),
-            ("CreateTags", {"Resources": [filter_id], "Tags": [{"Key": long}]}),
-            ("CreateTags", {"Resources": [filter_id], "Tags": [{"Key": "halfsilver:" + "x" * 116}]}),
-            ("CreateTrafficMirrorFilter", {"TagSpecifications": [{"ResourceType": long, "Tags": [{"Key": "k"}]}]}),
-            ("CreateTrafficMirrorFilter", {"ClientToken": long})):
+        ("DeleteTrafficMirrorFilter", {"TrafficMirrorFilterId": long}),
+        ("DescribeTrafficMirrorFilters", {"TrafficMirrorFilterIds": [long] * 1000}),
+        ("DescribeTrafficMirrorFilters", {"Filters": [{"Name": long, "Values": [long]}]}),
+        (
+            "CreateTrafficMirrorSession",
+            {
+                "NetworkInterfaceId": long,
+                "TrafficMirrorFilterId": filter_id,
+                "TrafficMirrorTargetId": target_id,
+                "SessionNumber": 1,
+            },
+        ),
+        ("CreateTrafficMirrorTarget", {"NetworkInterfaceId": long}),
+        ("CreateTrafficMirrorTarget", {"NetworkLoadBalancerArn": long}),
+        ("CreateTrafficMirrorTarget", {"GatewayLoadBalancerEndpointId": long}),
+        ("CreateTags", {"Resources": [long], "Tags": [{"Key": "k"}]}),
+        ("CreateTags", {"Resources": ["tmf-" + long], "Tags": [{"Key": "k"}]}),
+        ("CreateTags", {"Resources": [filter_id], "Tags": [{"Key": long}]}),
+        ("CreateTags", {"Resources": [filter_id], "Tags": [{"Key": "halfsilver:" + "x" * 116}]}),
+        ("CreateTrafficMirrorFilter", {"TagSpecifications": [{"ResourceType": long, "Tags": [{"Key": "k"}]}]}),
+        ("CreateTrafficMirrorFilter", {"ClientToken": long}),
+    ):
         with pytest.raises(ApiError) as info:
             desk.call(operation, **parameters)
         assert len(info.value.message) < 400, operation

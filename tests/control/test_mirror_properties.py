@@ -15,17 +15,37 @@ from harness.control.documents import assemble
 from harness.control.errors import ApiError
 from harness.policy import check
 
-QUOTAS = {"filters": 3, "targets": 4, "sessions": 3, "rules_per_filter": 2, "sources_per_interface_target": 1,
-          "sessions_per_interface": 2}
+QUOTAS = {
+    "filters": 3,
+    "targets": 4,
+    "sessions": 3,
+    "rules_per_filter": 2,
+    "sources_per_interface_target": 1,
+    "sessions_per_interface": 2,
+}
 EXPECTED = {
-    "IdempotentParameterMismatch", "InvalidParameterCombination", "InvalidParameterValue", "MissingParameter",
-    "InvalidTrafficMirrorFilterId.NotFound", "InvalidTrafficMirrorFilterRuleId.NotFound",
-    "InvalidTrafficMirrorSessionId.NotFound", "InvalidTrafficMirrorTargetId.NotFound",
-    "InvalidTrafficMirrorTarget", "InvalidVpcEndpointId.NotFound", "NetworkLoadBalancerNotFoundException",
-    "NlbInUseByTrafficMirrorTargetException", "TrafficMirrorFilterInUse", "TrafficMirrorFilterLimitExceeded",
-    "TrafficMirrorFilterRuleAlreadyExists", "TrafficMirrorFilterRuleLimitExceeded", "TrafficMirrorSessionLimitExceeded",
-    "TrafficMirrorSessionsPerInterfaceLimitExceeded", "TrafficMirrorSourcesPerTargetLimitExceeded",
-    "TrafficMirrorTargetInUse", "TrafficMirrorTargetLimitExceeded", "UnauthorizedOperation",
+    "IdempotentParameterMismatch",
+    "InvalidParameterCombination",
+    "InvalidParameterValue",
+    "MissingParameter",
+    "InvalidTrafficMirrorFilterId.NotFound",
+    "InvalidTrafficMirrorFilterRuleId.NotFound",
+    "InvalidTrafficMirrorSessionId.NotFound",
+    "InvalidTrafficMirrorTargetId.NotFound",
+    "InvalidTrafficMirrorTarget",
+    "InvalidVpcEndpointId.NotFound",
+    "NetworkLoadBalancerNotFoundException",
+    "NlbInUseByTrafficMirrorTargetException",
+    "TrafficMirrorFilterInUse",
+    "TrafficMirrorFilterLimitExceeded",
+    "TrafficMirrorFilterRuleAlreadyExists",
+    "TrafficMirrorFilterRuleLimitExceeded",
+    "TrafficMirrorSessionLimitExceeded",
+    "TrafficMirrorSessionsPerInterfaceLimitExceeded",
+    "TrafficMirrorSourcesPerTargetLimitExceeded",
+    "TrafficMirrorTargetInUse",
+    "TrafficMirrorTargetLimitExceeded",
+    "UnauthorizedOperation",
     "InvalidNetworkInterfaceID.NotFound",
 }
 """The codes that these operations may answer with."""
@@ -39,10 +59,18 @@ cidrs = st.sampled_from(["0.0.0.0/0", "0.0.0.0/0", "10.0.0.0/8", "::/0", "10.0.0
 ports = st.fixed_dictionaries({"FromPort": st.sampled_from([0, 80, 443]), "ToPort": st.sampled_from([80, 65535])})
 lengths = st.sampled_from([0, 1, 8500, 8501, 9001])
 networks = st.sampled_from([1, 7, 16777215, 16777216])
-RULE = {"TrafficDirection": st.sampled_from(["ingress", "egress"]), "RuleNumber": numbers,
-        "RuleAction": st.sampled_from(["accept", "reject"])}
-RULE_OPTIONS = {"Protocol": st.sampled_from([0, 1, 6, 17]), "SourcePortRange": ports, "DestinationPortRange": ports,
-                "SourceCidrBlock": cidrs, "DestinationCidrBlock": cidrs}
+RULE = {
+    "TrafficDirection": st.sampled_from(["ingress", "egress"]),
+    "RuleNumber": numbers,
+    "RuleAction": st.sampled_from(["accept", "reject"]),
+}
+RULE_OPTIONS = {
+    "Protocol": st.sampled_from([0, 1, 6, 17]),
+    "SourcePortRange": ports,
+    "DestinationPortRange": ports,
+    "SourceCidrBlock": cidrs,
+    "DestinationCidrBlock": cidrs,
+}
 SESSION_OPTIONS = {"PacketLength": lengths, "VirtualNetworkId": networks}
 OF_RULES = st.lists(st.sampled_from(["destination-port-range", "source-port-range", "protocol"]), max_size=2)
 OF_SESSIONS = st.lists(st.sampled_from(["packet-length", "description", "virtual-network-id"]), max_size=2)
@@ -84,8 +112,9 @@ class Clients(RuleBasedStateMachine):
     def begin_with_a_filter(self):
         return self.call("CreateTrafficMirrorFilter", OWNER)
 
-    @initialize(target=targets, where=st.sampled_from([
-        {"NetworkInterfaceId": COLLECTOR}, {"NetworkLoadBalancerArn": SENSORS}]))
+    @initialize(
+        target=targets, where=st.sampled_from([{"NetworkInterfaceId": COLLECTOR}, {"NetworkLoadBalancerArn": SENSORS}])
+    )
     def begin_with_a_target(self, where):
         return self.call("CreateTrafficMirrorTarget", OWNER, **where)
 
@@ -93,21 +122,40 @@ class Clients(RuleBasedStateMachine):
     def create_filter(self, account, more):
         return self.call("CreateTrafficMirrorFilter", account, **more)
 
-    @rule(target=rules, parent=filters, stranger=strangers, needed=st.fixed_dictionaries(RULE),
-          more=options(**RULE_OPTIONS))
+    @rule(
+        target=rules,
+        parent=filters,
+        stranger=strangers,
+        needed=st.fixed_dictionaries(RULE),
+        more=options(**RULE_OPTIONS),
+    )
     def create_rule(self, parent, stranger, needed, more):
-        return self.call("CreateTrafficMirrorFilterRule", self.account(parent, stranger), TrafficMirrorFilterId=parent,
-                         **{**ANYWHERE, **needed, **more})
+        return self.call(
+            "CreateTrafficMirrorFilterRule",
+            self.account(parent, stranger),
+            TrafficMirrorFilterId=parent,
+            **{**ANYWHERE, **needed, **more},
+        )
 
     @rule(name=rules, stranger=strangers, removed=OF_RULES, more=options(**RULE, **RULE_OPTIONS))
     def modify_rule(self, name, stranger, removed, more):
-        self.call("ModifyTrafficMirrorFilterRule", self.account(name, stranger), TrafficMirrorFilterRuleId=name,
-                  RemoveFields=removed, **more)
+        self.call(
+            "ModifyTrafficMirrorFilterRule",
+            self.account(name, stranger),
+            TrafficMirrorFilterRuleId=name,
+            RemoveFields=removed,
+            **more,
+        )
 
-    @rule(target=targets, account=accounts, where=st.one_of(
-        st.fixed_dictionaries({"NetworkInterfaceId": enis}),
-        st.fixed_dictionaries({"NetworkLoadBalancerArn": st.sampled_from([SENSORS, SILENT])}),
-        st.just({"GatewayLoadBalancerEndpointId": ENDPOINT})))
+    @rule(
+        target=targets,
+        account=accounts,
+        where=st.one_of(
+            st.fixed_dictionaries({"NetworkInterfaceId": enis}),
+            st.fixed_dictionaries({"NetworkLoadBalancerArn": st.sampled_from([SENSORS, SILENT])}),
+            st.just({"GatewayLoadBalancerEndpointId": ENDPOINT}),
+        ),
+    )
     def create_target(self, account, where):
         return self.call("CreateTrafficMirrorTarget", account, **where)
 
@@ -115,23 +163,43 @@ class Clients(RuleBasedStateMachine):
     def share_target(self, name):
         if self.owners[name] == OWNER and any(each.id == name for each in self.desk.records("target")):
             self.desk.client("ram").create_resource_share(
-                name="s", principals=[SECURITY],
-                resourceArns=[f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/{name}"])
+                name="s",
+                principals=[SECURITY],
+                resourceArns=[f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/{name}"],
+            )
 
     @rule(target=sessions, eni=enis, parent=filters, where=targets, number=numbers, more=options(**SESSION_OPTIONS))
     def create_session(self, eni, parent, where, number, more):
-        return self.call("CreateTrafficMirrorSession", self.owners[parent], NetworkInterfaceId=eni,
-                         TrafficMirrorFilterId=parent, TrafficMirrorTargetId=where, SessionNumber=number, **more)
+        return self.call(
+            "CreateTrafficMirrorSession",
+            self.owners[parent],
+            NetworkInterfaceId=eni,
+            TrafficMirrorFilterId=parent,
+            TrafficMirrorTargetId=where,
+            SessionNumber=number,
+            **more,
+        )
 
     @rule(target=sessions, eni=enis, parent=filters, where=targets, number=numbers)
     def create_plain_session(self, eni, parent, where, number):
         return self.create_session(eni, parent, where, number, {})
 
-    @rule(name=sessions, stranger=strangers, removed=OF_SESSIONS, more=options(
-        TrafficMirrorFilterId=filters, TrafficMirrorTargetId=targets, SessionNumber=numbers, **SESSION_OPTIONS))
+    @rule(
+        name=sessions,
+        stranger=strangers,
+        removed=OF_SESSIONS,
+        more=options(
+            TrafficMirrorFilterId=filters, TrafficMirrorTargetId=targets, SessionNumber=numbers, **SESSION_OPTIONS
+        ),
+    )
     def modify_session(self, name, stranger, removed, more):
-        self.call("ModifyTrafficMirrorSession", self.account(name, stranger), TrafficMirrorSessionId=name,
-                  RemoveFields=removed, **more)
+        self.call(
+            "ModifyTrafficMirrorSession",
+            self.account(name, stranger),
+            TrafficMirrorSessionId=name,
+            RemoveFields=removed,
+            **more,
+        )
 
     @rule(name=st.one_of(filters, rules, targets, sessions), stranger=strangers)
     def delete(self, name, stranger):
@@ -143,7 +211,8 @@ class Clients(RuleBasedStateMachine):
         with self.desk.store.begin() as transaction:
             documents = assemble(transaction)
             filters, targets, sessions, rules = (
-                transaction.find(kind) for kind in ("filter", "target", "session", "rule"))
+                transaction.find(kind) for kind in ("filter", "target", "session", "rule")
+            )
         assert [problem for problem in check(documents) if problem.severity == "error"] == []
         for account in (OWNER, SECURITY):
             for kind, present in (("filters", filters), ("targets", targets), ("sessions", sessions)):
@@ -159,12 +228,12 @@ class Clients(RuleBasedStateMachine):
             assert each.document["TrafficMirrorFilterId"] in names
             assert each.document["TrafficMirrorTargetId"] in names or each.note["stopped"]
         for each in targets:
-            sources = {session.parent for session in sessions
-                       if session.document["TrafficMirrorTargetId"] == each.id}
+            sources = {session.parent for session in sessions if session.document["TrafficMirrorTargetId"] == each.id}
             if "NetworkInterfaceId" in each.document:
                 assert len(sources) <= QUOTAS["sources_per_interface_target"]
 
 
-Clients.TestCase.settings = settings(max_examples=200, stateful_step_count=16, deadline=None,
-                                     suppress_health_check=list(HealthCheck))
+Clients.TestCase.settings = settings(
+    max_examples=200, stateful_step_count=16, deadline=None, suppress_health_check=list(HealthCheck)
+)
 test_whatever_clients_do = Clients.TestCase

@@ -27,19 +27,36 @@ def modify(desk, rule_id, **parameters):
 def test_a_rule_is_what_aws_prints(desk, filter_id):
     ec2 = desk.client("ec2")
     result = ec2.create_traffic_mirror_filter_rule(
-        TrafficMirrorFilterId=filter_id, TrafficDirection="egress", RuleNumber=32766, RuleAction="reject", Protocol=17,
-        SourcePortRange={"FromPort": 0, "ToPort": 65535}, DestinationPortRange={"FromPort": 53, "ToPort": 53},
-        SourceCidrBlock="2001:db8::/32", DestinationCidrBlock="::/0", Description="no DNS", ClientToken="t-1",
-        TagSpecifications=[{"ResourceType": "traffic-mirror-filter-rule", "Tags": [{"Key": "a", "Value": ""}]}])
+        TrafficMirrorFilterId=filter_id,
+        TrafficDirection="egress",
+        RuleNumber=32766,
+        RuleAction="reject",
+        Protocol=17,
+        SourcePortRange={"FromPort": 0, "ToPort": 65535},
+        DestinationPortRange={"FromPort": 53, "ToPort": 53},
+        SourceCidrBlock="2001:db8::/32",
+        DestinationCidrBlock="::/0",
+        Description="no DNS",
+        ClientToken="t-1",
+        TagSpecifications=[{"ResourceType": "traffic-mirror-filter-rule", "Tags": [{"Key": "a", "Value": ""}]}],
+    )
     rule = result["TrafficMirrorFilterRule"]
     identifier = rule["TrafficMirrorFilterRuleId"]
     assert identifier.startswith("tmfr-") and len(identifier) == 5 + 17 and result["ClientToken"] == "t-1"
     assert rule == {
-        "TrafficMirrorFilterRuleId": identifier, "TrafficMirrorFilterId": filter_id, "TrafficDirection": "egress",
-        "RuleNumber": 32766, "RuleAction": "reject", "Protocol": 17,
-        "SourcePortRange": {"FromPort": 0, "ToPort": 65535}, "DestinationPortRange": {"FromPort": 53, "ToPort": 53},
-        "SourceCidrBlock": "2001:db8::/32", "DestinationCidrBlock": "::/0", "Description": "no DNS",
-        "Tags": [{"Key": "a", "Value": ""}]}
+        "TrafficMirrorFilterRuleId": identifier,
+        "TrafficMirrorFilterId": filter_id,
+        "TrafficDirection": "egress",
+        "RuleNumber": 32766,
+        "RuleAction": "reject",
+        "Protocol": 17,
+        "SourcePortRange": {"FromPort": 0, "ToPort": 65535},
+        "DestinationPortRange": {"FromPort": 53, "ToPort": 53},
+        "SourceCidrBlock": "2001:db8::/32",
+        "DestinationCidrBlock": "::/0",
+        "Description": "no DNS",
+        "Tags": [{"Key": "a", "Value": ""}],
+    }
     assert ec2.describe_traffic_mirror_filter_rules()["TrafficMirrorFilterRules"] == [rule]
     assert ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"][0]["EgressFilterRules"] == [rule]
     changed = ec2.modify_traffic_mirror_filter_rule(TrafficMirrorFilterRuleId=identifier, RuleAction="accept")
@@ -50,37 +67,61 @@ def test_a_rule_is_what_aws_prints(desk, filter_id):
 @pytest.mark.parametrize("parameters", [{}, {"Protocol": 0}, {"Protocol": -1}])
 def test_a_rule_for_all_protocols_has_none(desk, filter_id, parameters):
     rule = desk.show("FilterRule", desk.rule(filter_id, **parameters))
-    assert set(rule) == {"TrafficMirrorFilterRuleId", "TrafficMirrorFilterId", "TrafficDirection", "RuleNumber",
-                         "RuleAction", "SourceCidrBlock", "DestinationCidrBlock", "Tags"}
+    assert set(rule) == {
+        "TrafficMirrorFilterRuleId",
+        "TrafficMirrorFilterId",
+        "TrafficDirection",
+        "RuleNumber",
+        "RuleAction",
+        "SourceCidrBlock",
+        "DestinationCidrBlock",
+        "Tags",
+    }
 
 
-@pytest.mark.parametrize(("parameters", "code", "message"), [
-    ({"RuleNumber": 0}, "InvalidParameterValue", "RuleNumber must be a whole number from 1 to 32766"),
-    ({"RuleNumber": 32767}, "InvalidParameterValue", "RuleNumber"),
-    ({"RuleNumber": -1}, "InvalidParameterValue", "RuleNumber"),
-    ({"RuleNumber": 1 << 70}, "InvalidParameterValue", "RuleNumber"),
-    ({"TrafficDirection": "sideways"}, "InvalidParameterValue", "TrafficDirection"),
-    ({"RuleAction": "drop"}, "InvalidParameterValue", "RuleAction"),
-    ({"Protocol": 256}, "InvalidParameterValue", "Protocol"),
-    ({"Protocol": -2}, "InvalidParameterValue", "Protocol"),
-    ({"SourceCidrBlock": "10.0.0.1/8"}, "InvalidParameterValue", "SourceCidrBlock 10.0.0.1/8 has host bits set"),
-    ({"SourceCidrBlock": "10.0.0.0/33"}, "InvalidParameterValue", "SourceCidrBlock"),
-    ({"SourceCidrBlock": "everywhere"}, "InvalidParameterValue", "SourceCidrBlock"),
-    ({"DestinationCidrBlock": "10.0.0.0"}, "InvalidParameterValue", "DestinationCidrBlock"),
-    ({"DestinationCidrBlock": "::/0"}, "InvalidParameterValue", "both must be of one family"),
-    ({"SourceCidrBlock": "::1/64", "DestinationCidrBlock": "::/0"}, "InvalidParameterValue", "host bits"),
-    ({"Protocol": 6, "SourcePortRange": {"FromPort": 443, "ToPort": 80}}, "InvalidParameterValue",
-     "SourcePortRange is reversed"),
-    ({"Protocol": 6, "DestinationPortRange": {"FromPort": 0, "ToPort": 65536}}, "InvalidParameterValue",
-     "DestinationPortRange.ToPort"),
-    ({"Protocol": 17, "DestinationPortRange": {"FromPort": -1, "ToPort": 5}}, "InvalidParameterValue",
-     "DestinationPortRange.FromPort"),
-    ({"Protocol": 17, "DestinationPortRange": {"FromPort": 5}}, "InvalidParameterValue", "DestinationPortRange.ToPort"),
-    ({"DestinationPortRange": WEB_PORTS}, "InvalidParameterCombination", "DestinationPortRange"),
-    ({"Protocol": 0, "SourcePortRange": WEB_PORTS}, "InvalidParameterCombination", "SourcePortRange"),
-    ({"Protocol": 1, "SourcePortRange": WEB_PORTS}, "InvalidParameterCombination", "6 (TCP) and 17 (UDP)"),
-    ({"Description": "x" * 256}, "InvalidParameterValue", "Description"),
-])
+@pytest.mark.parametrize(
+    ("parameters", "code", "message"),
+    [
+        ({"RuleNumber": 0}, "InvalidParameterValue", "RuleNumber must be a whole number from 1 to 32766"),
+        ({"RuleNumber": 32767}, "InvalidParameterValue", "RuleNumber"),
+        ({"RuleNumber": -1}, "InvalidParameterValue", "RuleNumber"),
+        ({"RuleNumber": 1 << 70}, "InvalidParameterValue", "RuleNumber"),
+        ({"TrafficDirection": "sideways"}, "InvalidParameterValue", "TrafficDirection"),
+        ({"RuleAction": "drop"}, "InvalidParameterValue", "RuleAction"),
+        ({"Protocol": 256}, "InvalidParameterValue", "Protocol"),
+        ({"Protocol": -2}, "InvalidParameterValue", "Protocol"),
+        ({"SourceCidrBlock": "10.0.0.1/8"}, "InvalidParameterValue", "SourceCidrBlock 10.0.0.1/8 has host bits set"),
+        ({"SourceCidrBlock": "10.0.0.0/33"}, "InvalidParameterValue", "SourceCidrBlock"),
+        ({"SourceCidrBlock": "everywhere"}, "InvalidParameterValue", "SourceCidrBlock"),
+        ({"DestinationCidrBlock": "10.0.0.0"}, "InvalidParameterValue", "DestinationCidrBlock"),
+        ({"DestinationCidrBlock": "::/0"}, "InvalidParameterValue", "both must be of one family"),
+        ({"SourceCidrBlock": "::1/64", "DestinationCidrBlock": "::/0"}, "InvalidParameterValue", "host bits"),
+        (
+            {"Protocol": 6, "SourcePortRange": {"FromPort": 443, "ToPort": 80}},
+            "InvalidParameterValue",
+            "SourcePortRange is reversed",
+        ),
+        (
+            {"Protocol": 6, "DestinationPortRange": {"FromPort": 0, "ToPort": 65536}},
+            "InvalidParameterValue",
+            "DestinationPortRange.ToPort",
+        ),
+        (
+            {"Protocol": 17, "DestinationPortRange": {"FromPort": -1, "ToPort": 5}},
+            "InvalidParameterValue",
+            "DestinationPortRange.FromPort",
+        ),
+        (
+            {"Protocol": 17, "DestinationPortRange": {"FromPort": 5}},
+            "InvalidParameterValue",
+            "DestinationPortRange.ToPort",
+        ),
+        ({"DestinationPortRange": WEB_PORTS}, "InvalidParameterCombination", "DestinationPortRange"),
+        ({"Protocol": 0, "SourcePortRange": WEB_PORTS}, "InvalidParameterCombination", "SourcePortRange"),
+        ({"Protocol": 1, "SourcePortRange": WEB_PORTS}, "InvalidParameterCombination", "6 (TCP) and 17 (UDP)"),
+        ({"Description": "x" * 256}, "InvalidParameterValue", "Description"),
+    ],
+)
 def test_values_that_cannot_be(desk, filter_id, parameters, code, message):
     with refusal(code, message):
         desk.rule(filter_id, **parameters)
@@ -98,11 +139,25 @@ def test_the_smallest_and_the_largest_port(desk, filter_id, ports):
     assert desk.show("FilterRule", rule_id)["SourcePortRange"] == ports
 
 
-@pytest.mark.parametrize("name", ["TrafficMirrorFilterId", "TrafficDirection", "RuleNumber", "RuleAction",
-                                  "SourceCidrBlock", "DestinationCidrBlock"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TrafficMirrorFilterId",
+        "TrafficDirection",
+        "RuleNumber",
+        "RuleAction",
+        "SourceCidrBlock",
+        "DestinationCidrBlock",
+    ],
+)
 def test_parameters_that_must_be_given(desk, filter_id, name):
-    parameters = {"TrafficMirrorFilterId": filter_id, "TrafficDirection": "ingress", "RuleNumber": 1,
-                  "RuleAction": "accept", **ANYWHERE}
+    parameters = {
+        "TrafficMirrorFilterId": filter_id,
+        "TrafficDirection": "ingress",
+        "RuleNumber": 1,
+        "RuleAction": "accept",
+        **ANYWHERE,
+    }
     del parameters[name]
     with refusal("MissingParameter", name):
         desk.call("CreateTrafficMirrorFilterRule", **parameters)
@@ -145,8 +200,9 @@ def test_the_quota_of_rules_can_be_set():
 
 
 def test_fields_that_are_removed_mean_any_again(desk, filter_id):
-    rule_id = desk.rule(filter_id, Protocol=6, SourcePortRange=WEB_PORTS, DestinationPortRange=WEB_PORTS,
-                        Description="web")
+    rule_id = desk.rule(
+        filter_id, Protocol=6, SourcePortRange=WEB_PORTS, DestinationPortRange=WEB_PORTS, Description="web"
+    )
     rule = modify(desk, rule_id, RemoveFields=["source-port-range", "description"])
     assert not {"SourcePortRange", "Description"} & set(rule) and rule["DestinationPortRange"] == WEB_PORTS
     with refusal("InvalidParameterCombination", "DestinationPortRange"):
@@ -175,7 +231,10 @@ def test_a_range_and_its_protocol_are_set_together(desk, filter_id):
     assert modify(desk, rule_id, Description="") == rule
     both = modify(desk, rule_id, SourceCidrBlock="::/0", DestinationCidrBlock="2001:db8::/32", Description="v6")
     assert (both["SourceCidrBlock"], both["DestinationCidrBlock"], both["Description"]) == (
-        "::/0", "2001:db8::/32", "v6")
+        "::/0",
+        "2001:db8::/32",
+        "v6",
+    )
     assert "Description" not in modify(desk, rule_id, Description="")
 
 

@@ -42,18 +42,34 @@ def modify(desk, session_id, **parameters):
 def test_a_session_is_what_aws_prints(desk, filter_id):
     ec2, target_id = desk.client("ec2"), desk.target()
     result = ec2.create_traffic_mirror_session(
-        NetworkInterfaceId=WEB, TrafficMirrorTargetId=target_id, TrafficMirrorFilterId=filter_id, SessionNumber=1,
-        PacketLength=25, VirtualNetworkId=7159709, Description="example session", ClientToken="t-1",
-        TagSpecifications=[{"ResourceType": "traffic-mirror-session", "Tags": [{"Key": "a", "Value": "b"}]}])
+        NetworkInterfaceId=WEB,
+        TrafficMirrorTargetId=target_id,
+        TrafficMirrorFilterId=filter_id,
+        SessionNumber=1,
+        PacketLength=25,
+        VirtualNetworkId=7159709,
+        Description="example session",
+        ClientToken="t-1",
+        TagSpecifications=[{"ResourceType": "traffic-mirror-session", "Tags": [{"Key": "a", "Value": "b"}]}],
+    )
     session = result["TrafficMirrorSession"]
     identifier = session["TrafficMirrorSessionId"]
     assert identifier.startswith("tms-") and result["ClientToken"] == "t-1"
     assert session == {
-        "TrafficMirrorSessionId": identifier, "TrafficMirrorTargetId": target_id, "TrafficMirrorFilterId": filter_id,
-        "NetworkInterfaceId": WEB, "OwnerId": OWNER, "PacketLength": 25, "SessionNumber": 1,
-        "VirtualNetworkId": 7159709, "Description": "example session", "Tags": [{"Key": "a", "Value": "b"}]}
+        "TrafficMirrorSessionId": identifier,
+        "TrafficMirrorTargetId": target_id,
+        "TrafficMirrorFilterId": filter_id,
+        "NetworkInterfaceId": WEB,
+        "OwnerId": OWNER,
+        "PacketLength": 25,
+        "SessionNumber": 1,
+        "VirtualNetworkId": 7159709,
+        "Description": "example session",
+        "Tags": [{"Key": "a", "Value": "b"}],
+    }
     assert ec2.describe_traffic_mirror_sessions(TrafficMirrorSessionIds=[identifier])["TrafficMirrorSessions"] == [
-        session]
+        session
+    ]
     changed = ec2.modify_traffic_mirror_session(TrafficMirrorSessionId=identifier, SessionNumber=2)
     assert changed["TrafficMirrorSession"] == {**session, "SessionNumber": 2}
     assert ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=identifier)["TrafficMirrorSessionId"] == identifier
@@ -66,16 +82,19 @@ def test_what_nobody_asked_for(desk, filter_id):
     assert 1 <= session["VirtualNetworkId"] <= 0xFFFFFF
 
 
-@pytest.mark.parametrize(("parameters", "message"), [
-    ({"SessionNumber": 0}, "SessionNumber must be a whole number from 1 to 32766"),
-    ({"SessionNumber": 32767}, "SessionNumber"),
-    ({"SessionNumber": -5}, "SessionNumber"),
-    ({"VirtualNetworkId": 0}, "VirtualNetworkId"),
-    ({"VirtualNetworkId": 16777216}, "VirtualNetworkId must be a whole number from 1 to 16777215"),
-    ({"PacketLength": 0}, "PacketLength"),
-    ({"PacketLength": 9002}, "PacketLength must be a whole number from 1 to 9001"),
-    ({"Description": "x" * 256}, "Description"),
-])
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"SessionNumber": 0}, "SessionNumber must be a whole number from 1 to 32766"),
+        ({"SessionNumber": 32767}, "SessionNumber"),
+        ({"SessionNumber": -5}, "SessionNumber"),
+        ({"VirtualNetworkId": 0}, "VirtualNetworkId"),
+        ({"VirtualNetworkId": 16777216}, "VirtualNetworkId must be a whole number from 1 to 16777215"),
+        ({"PacketLength": 0}, "PacketLength"),
+        ({"PacketLength": 9002}, "PacketLength must be a whole number from 1 to 9001"),
+        ({"Description": "x" * 256}, "Description"),
+    ],
+)
 def test_values_that_cannot_be(desk, filter_id, parameters, message):
     target_id = desk.target()
     number = parameters.get("SessionNumber", 1)
@@ -97,26 +116,41 @@ def test_the_largest_values_that_can_be(desk, filter_id):
     assert modify(desk, session_id, SessionNumber=1, VirtualNetworkId=1, PacketLength=1)["PacketLength"] == 1
 
 
-@pytest.mark.parametrize("name", ["NetworkInterfaceId", "TrafficMirrorTargetId", "TrafficMirrorFilterId",
-                                  "SessionNumber"])
+@pytest.mark.parametrize(
+    "name", ["NetworkInterfaceId", "TrafficMirrorTargetId", "TrafficMirrorFilterId", "SessionNumber"]
+)
 def test_parameters_that_must_be_given(desk, filter_id, name):
-    parameters = {"NetworkInterfaceId": WEB, "TrafficMirrorTargetId": desk.target(),
-                  "TrafficMirrorFilterId": filter_id, "SessionNumber": 1}
+    parameters = {
+        "NetworkInterfaceId": WEB,
+        "TrafficMirrorTargetId": desk.target(),
+        "TrafficMirrorFilterId": filter_id,
+        "SessionNumber": 1,
+    }
     del parameters[name]
     with refusal("MissingParameter", name):
         desk.call("CreateTrafficMirrorSession", **parameters)
 
 
-@pytest.mark.parametrize(("parameters", "code", "message"), [
-    ({"NetworkInterfaceId": "eni-1"}, "InvalidNetworkInterfaceID.NotFound",
-     "The networkInterface ID 'eni-1' does not exist"),
-    ({"NetworkInterfaceId": APPLICATION}, "InvalidNetworkInterfaceID.NotFound", APPLICATION),
-    ({"TrafficMirrorTargetId": "tmt-1"}, "InvalidTrafficMirrorTargetId.NotFound", "tmt-1"),
-    ({"TrafficMirrorFilterId": "tmf-1"}, "InvalidTrafficMirrorFilterId.NotFound", "tmf-1"),
-])
+@pytest.mark.parametrize(
+    ("parameters", "code", "message"),
+    [
+        (
+            {"NetworkInterfaceId": "eni-1"},
+            "InvalidNetworkInterfaceID.NotFound",
+            "The networkInterface ID 'eni-1' does not exist",
+        ),
+        ({"NetworkInterfaceId": APPLICATION}, "InvalidNetworkInterfaceID.NotFound", APPLICATION),
+        ({"TrafficMirrorTargetId": "tmt-1"}, "InvalidTrafficMirrorTargetId.NotFound", "tmt-1"),
+        ({"TrafficMirrorFilterId": "tmf-1"}, "InvalidTrafficMirrorFilterId.NotFound", "tmf-1"),
+    ],
+)
 def test_references_that_lead_nowhere(desk, filter_id, parameters, code, message):
-    right = {"NetworkInterfaceId": WEB, "TrafficMirrorTargetId": desk.target(), "TrafficMirrorFilterId": filter_id,
-             "SessionNumber": 1}
+    right = {
+        "NetworkInterfaceId": WEB,
+        "TrafficMirrorTargetId": desk.target(),
+        "TrafficMirrorFilterId": filter_id,
+        "SessionNumber": 1,
+    }
     with refusal(code, message):
         desk.call("CreateTrafficMirrorSession", **{**right, **parameters})
     if "NetworkInterfaceId" not in parameters:
@@ -130,39 +164,47 @@ def test_the_owner_of_a_subnet_can_mirror_what_is_in_it(desk, filter_id):
     assert (session["OwnerId"], session["NetworkInterfaceId"]) == (OWNER, SCANNER)
 
 
-@pytest.mark.parametrize(("fields", "message"), [
-    ({"InterfaceType": "vpc_endpoint"}, "must be of type interface"),
-    ({"Status": "available"}, "must be attached to a supported instance"),
-    ({"RequesterManaged": True, "RequesterId": "amazon-elb"}, "is managed by a service"),
-    ({"SubnetId": "subnet-0000000000000006a"}, "is in an IPv6-only subnet"),
-    ({"Attachment": {"InstanceId": "i-0000000000000002a"}}, "must be attached to a supported instance"),
-    ({"Attachment": {"InstanceId": "i-0000000000000003a"}}, "must be attached to a supported instance"),
-    ({"MacAddress": None}, "has no MAC address"),
-])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"InterfaceType": "vpc_endpoint"}, "must be of type interface"),
+        ({"Status": "available"}, "must be attached to a supported instance"),
+        ({"RequesterManaged": True, "RequesterId": "amazon-elb"}, "is managed by a service"),
+        ({"SubnetId": "subnet-0000000000000006a"}, "is in an IPv6-only subnet"),
+        ({"Attachment": {"InstanceId": "i-0000000000000002a"}}, "must be attached to a supported instance"),
+        ({"Attachment": {"InstanceId": "i-0000000000000003a"}}, "must be attached to a supported instance"),
+        ({"MacAddress": None}, "has no MAC address"),
+    ],
+)
 def test_interfaces_that_cannot_be_sources(fields, message):
     documents = crowded(1, **fields)
     documents["Subnets"].append({"SubnetId": "subnet-0000000000000006a", "OwnerId": OWNER, "Ipv6Native": True})
     documents["Instances"] = [
         {"InstanceId": "i-0000000000000002a", "OwnerId": OWNER, "InstanceType": "t2.micro"},
-        {"InstanceId": "i-0000000000000003a", "OwnerId": OWNER, "InstanceType": "m6i.metal"}]
+        {"InstanceId": "i-0000000000000003a", "OwnerId": OWNER, "InstanceType": "m6i.metal"},
+    ]
     desk = Desk(documents)
     with refusal("NetworkInterfaceNotSupported", f"{crowd(1)[0]} {message}"):
         desk.session(desk.filter(), desk.target(), eni_id=crowd(1)[0])
 
 
-@pytest.mark.parametrize("fields", [
-    {"RequesterManaged": True, "RequesterId": "amazon-rds"},
-    {"RequesterManaged": True, "RequesterId": "amazon-elasticache"},
-    {"Attachment": {"InstanceId": "i-0000000000000001a"}},
-    {"Attachment": {"InstanceId": "i-0000000000000009a"}},
-    {"Attachment": {"InstanceId": "i-000000000000000ea"}},
-])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"RequesterManaged": True, "RequesterId": "amazon-rds"},
+        {"RequesterManaged": True, "RequesterId": "amazon-elasticache"},
+        {"Attachment": {"InstanceId": "i-0000000000000001a"}},
+        {"Attachment": {"InstanceId": "i-0000000000000009a"}},
+        {"Attachment": {"InstanceId": "i-000000000000000ea"}},
+    ],
+)
 def test_interfaces_that_can_be_sources(fields):
     documents = crowded(1, **fields)
     documents["Instances"] = [
         {"InstanceId": "i-0000000000000001a", "OwnerId": OWNER, "InstanceType": "m5.metal"},
         {"InstanceId": "i-0000000000000009a", "OwnerId": OWNER, "InstanceType": "u-6tb1.56xlarge"},
-        {"InstanceId": "i-000000000000000ea", "OwnerId": OWNER, "InstanceType": "x1e.xlarge"}]
+        {"InstanceId": "i-000000000000000ea", "OwnerId": OWNER, "InstanceType": "x1e.xlarge"},
+    ]
     desk = Desk(documents)
     desk.session(desk.filter(), desk.target(), eni_id=crowd(1)[0])
 
@@ -230,14 +272,16 @@ def test_an_interface_target_takes_ten_sources():
         desk.session(filter_id, balancer, 3, eni_id=eni_id)
     endpoint = desk.target(GatewayLoadBalancerEndpointId=ENDPOINT)
     for session in desk.describe("Sessions"):
-        desk.call("ModifyTrafficMirrorSession", TrafficMirrorSessionId=session["TrafficMirrorSessionId"],
-                  TrafficMirrorTargetId=endpoint)
+        desk.call(
+            "ModifyTrafficMirrorSession",
+            TrafficMirrorSessionId=session["TrafficMirrorSessionId"],
+            TrafficMirrorTargetId=endpoint,
+        )
 
 
 def test_a_large_instance_takes_a_hundred_sources():
     documents = crowded(11)
-    documents["Instances"] = [
-        {"InstanceId": "i-0a1b2c3d4e5f60100", "OwnerId": OWNER, "InstanceType": "m5.24xlarge"}]
+    documents["Instances"] = [{"InstanceId": "i-0a1b2c3d4e5f60100", "OwnerId": OWNER, "InstanceType": "m5.24xlarge"}]
     desk = Desk(documents, sources_per_interface_target=5)
     filter_id, target_id = desk.filter(), desk.target()
     for eni_id in crowd(11):
@@ -295,12 +339,28 @@ def test_a_removed_vni_is_drawn_anew(desk, filter_id):
 
 def test_all_that_can_be_modified_at_once(desk, filter_id):
     session_id, target_id, other = desk.session(filter_id, desk.target()), desk.target(), desk.filter()
-    session = modify(desk, session_id, TrafficMirrorTargetId=target_id, TrafficMirrorFilterId=other, PacketLength=100,
-                     SessionNumber=9, VirtualNetworkId=77, Description="all")
+    session = modify(
+        desk,
+        session_id,
+        TrafficMirrorTargetId=target_id,
+        TrafficMirrorFilterId=other,
+        PacketLength=100,
+        SessionNumber=9,
+        VirtualNetworkId=77,
+        Description="all",
+    )
     assert session == {
-        "TrafficMirrorSessionId": session_id, "TrafficMirrorTargetId": target_id, "TrafficMirrorFilterId": other,
-        "NetworkInterfaceId": WEB, "OwnerId": OWNER, "PacketLength": 100, "SessionNumber": 9, "VirtualNetworkId": 77,
-        "Description": "all", "Tags": []}
+        "TrafficMirrorSessionId": session_id,
+        "TrafficMirrorTargetId": target_id,
+        "TrafficMirrorFilterId": other,
+        "NetworkInterfaceId": WEB,
+        "OwnerId": OWNER,
+        "PacketLength": 100,
+        "SessionNumber": 9,
+        "VirtualNetworkId": 77,
+        "Description": "all",
+        "Tags": [],
+    }
     assert "Description" not in modify(desk, session_id, Description="")
 
 

@@ -25,37 +25,56 @@ def desk():
     return Desk()
 
 
-@pytest.mark.parametrize(("name", "value", "kind"), [
-    ("NetworkInterfaceId", COLLECTOR, "network-interface"),
-    ("NetworkLoadBalancerArn", SENSORS, "network-load-balancer"),
-    ("GatewayLoadBalancerEndpointId", ENDPOINT, "gateway-load-balancer-endpoint"),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("NetworkInterfaceId", COLLECTOR, "network-interface"),
+        ("NetworkLoadBalancerArn", SENSORS, "network-load-balancer"),
+        ("GatewayLoadBalancerEndpointId", ENDPOINT, "gateway-load-balancer-endpoint"),
+    ],
+)
 def test_a_target_is_what_aws_prints(desk, name, value, kind):
     ec2 = desk.client("ec2")
     result = ec2.create_traffic_mirror_target(
-        **{name: value}, Description="sensors", ClientToken="t-1",
-        TagSpecifications=[{"ResourceType": "traffic-mirror-target", "Tags": [{"Key": "a", "Value": "b"}]}])
+        **{name: value},
+        Description="sensors",
+        ClientToken="t-1",
+        TagSpecifications=[{"ResourceType": "traffic-mirror-target", "Tags": [{"Key": "a", "Value": "b"}]}],
+    )
     target = result["TrafficMirrorTarget"]
     identifier = target["TrafficMirrorTargetId"]
     assert identifier.startswith("tmt-") and result["ClientToken"] == "t-1"
-    assert target == {"TrafficMirrorTargetId": identifier, name: value, "Type": kind, "Description": "sensors",
-                      "OwnerId": OWNER, "Tags": [{"Key": "a", "Value": "b"}]}
+    assert target == {
+        "TrafficMirrorTargetId": identifier,
+        name: value,
+        "Type": kind,
+        "Description": "sensors",
+        "OwnerId": OWNER,
+        "Tags": [{"Key": "a", "Value": "b"}],
+    }
     assert ec2.describe_traffic_mirror_targets()["TrafficMirrorTargets"] == [target]
     assert desk.call("DeleteTrafficMirrorTarget", TrafficMirrorTargetId=identifier) == {
-        "TrafficMirrorTargetId": identifier}
+        "TrafficMirrorTargetId": identifier
+    }
     assert desk.describe("Targets") == []
 
 
-@pytest.mark.parametrize(("parameters", "code", "message"), [
-    ({}, "MissingParameter", "NetworkInterfaceId, NetworkLoadBalancerArn, GatewayLoadBalancerEndpointId"),
-    ({"NetworkInterfaceId": COLLECTOR, "NetworkLoadBalancerArn": SENSORS}, "InvalidParameterCombination",
-     "one destination"),
-    ({"NetworkInterfaceId": "eni-1"}, "InvalidTrafficMirrorTarget", "The interface ID 'eni-1' does not exist"),
-    ({"NetworkInterfaceId": APPLICATION}, "InvalidTrafficMirrorTarget", APPLICATION),
-    ({"NetworkInterfaceId": ENDPOINT_ENI}, "NetworkInterfaceNotSupported", ENDPOINT_ENI),
-    ({"NetworkLoadBalancerArn": SENSORS + "0"}, "NetworkLoadBalancerNotFoundException", SENSORS + "0"),
-    ({"GatewayLoadBalancerEndpointId": "vpce-1"}, "InvalidVpcEndpointId.NotFound", "vpce-1"),
-])
+@pytest.mark.parametrize(
+    ("parameters", "code", "message"),
+    [
+        ({}, "MissingParameter", "NetworkInterfaceId, NetworkLoadBalancerArn, GatewayLoadBalancerEndpointId"),
+        (
+            {"NetworkInterfaceId": COLLECTOR, "NetworkLoadBalancerArn": SENSORS},
+            "InvalidParameterCombination",
+            "one destination",
+        ),
+        ({"NetworkInterfaceId": "eni-1"}, "InvalidTrafficMirrorTarget", "The interface ID 'eni-1' does not exist"),
+        ({"NetworkInterfaceId": APPLICATION}, "InvalidTrafficMirrorTarget", APPLICATION),
+        ({"NetworkInterfaceId": ENDPOINT_ENI}, "NetworkInterfaceNotSupported", ENDPOINT_ENI),
+        ({"NetworkLoadBalancerArn": SENSORS + "0"}, "NetworkLoadBalancerNotFoundException", SENSORS + "0"),
+        ({"GatewayLoadBalancerEndpointId": "vpce-1"}, "InvalidVpcEndpointId.NotFound", "vpce-1"),
+    ],
+)
 def test_destinations_that_cannot_be(desk, parameters, code, message):
     with refusal(code, message):
         desk.call("CreateTrafficMirrorTarget", **parameters)
@@ -67,7 +86,8 @@ def test_load_balancers_and_endpoints_of_other_kinds():
     gateway = SENSORS.replace("/net/", "/gwy/")
     documents["LoadBalancers"].append({"LoadBalancerArn": gateway, "LoadBalancerName": "g", "Type": "gateway"})
     documents["VpcEndpoints"].append(
-        {"VpcEndpointId": "vpce-0a1b2c3d4e5f60002", "VpcEndpointType": "Interface", "OwnerId": OWNER})
+        {"VpcEndpointId": "vpce-0a1b2c3d4e5f60002", "VpcEndpointType": "Interface", "OwnerId": OWNER}
+    )
     desk = Desk(documents)
     with refusal("InvalidParameterValue", "network"):
         desk.target(NetworkLoadBalancerArn=gateway)
@@ -136,13 +156,16 @@ def test_a_target_that_is_not_there(desk):
 def share(desk, target_id, principal):
     """Share a target with another account of the organisation, which need not accept."""
     desk.client("ram").create_resource_share(
-        name="sensors", principals=[principal],
-        resourceArns=[f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/{target_id}"])
+        name="sensors",
+        principals=[principal],
+        resourceArns=[f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/{target_id}"],
+    )
 
 
 def test_a_shared_target_is_seen_and_used_but_not_changed(desk):
-    target_id = desk.target(TagSpecifications=[
-        {"ResourceType": "traffic-mirror-target", "Tags": [{"Key": "secret", "Value": "s"}]}])
+    target_id = desk.target(
+        TagSpecifications=[{"ResourceType": "traffic-mirror-target", "Tags": [{"Key": "secret", "Value": "s"}]}]
+    )
     with refusal("InvalidTrafficMirrorTargetId.NotFound"):
         desk.session(desk.filter(account=SECURITY), target_id, eni_id="eni-0a1b2c3d4e5f60050", account=SECURITY)
     share(desk, target_id, SECURITY)
@@ -150,8 +173,9 @@ def test_a_shared_target_is_seen_and_used_but_not_changed(desk):
     assert [(each["TrafficMirrorTargetId"], each["OwnerId"], each["Tags"]) for each in seen] == [(target_id, OWNER, [])]
     with refusal("UnauthorizedOperation", "another account", status=403):
         desk.call("DeleteTrafficMirrorTarget", TrafficMirrorTargetId=target_id, account=SECURITY)
-    session_id = desk.session(desk.filter(account=SECURITY), target_id, eni_id="eni-0a1b2c3d4e5f60050",
-                              account=SECURITY)
+    session_id = desk.session(
+        desk.filter(account=SECURITY), target_id, eni_id="eni-0a1b2c3d4e5f60050", account=SECURITY
+    )
     assert desk.show("Session", session_id)["OwnerId"] == SECURITY
     for operation in ("DeleteTrafficMirrorSession", "ModifyTrafficMirrorSession"):
         with refusal("UnauthorizedOperation", status=403):
@@ -169,8 +193,9 @@ def test_a_shared_target_can_be_deleted_while_others_use_it(desk):
     own = desk.target("eni-0a1b2c3d4e5f60110", account=SECURITY)
     desk.call("ModifyTrafficMirrorSession", TrafficMirrorSessionId=session_id, Description="x", account=SECURITY)
     assert target_id in desk.stopped()[session_id]
-    desk.call("ModifyTrafficMirrorSession", TrafficMirrorSessionId=session_id, TrafficMirrorTargetId=own,
-              account=SECURITY)
+    desk.call(
+        "ModifyTrafficMirrorSession", TrafficMirrorSessionId=session_id, TrafficMirrorTargetId=own, account=SECURITY
+    )
     assert desk.stopped() == {}
 
 

@@ -83,10 +83,14 @@ def test_finding_shares(lab, ram):
 
 def test_pages_of_shares(ram):
     made = [share(ram, name=f"share{number}") for number in range(7)]
-    pages = list(ram.get_paginator("get_resource_shares").paginate(resourceOwner="SELF",
-                                                                   PaginationConfig={"PageSize": 3}))
+    pages = list(
+        ram.get_paginator("get_resource_shares").paginate(resourceOwner="SELF", PaginationConfig={"PageSize": 3})
+    )
     assert [[each["resourceShareArn"] for each in page["resourceShares"]] for page in pages] == [
-        made[:3], made[3:6], made[6:]]
+        made[:3],
+        made[3:6],
+        made[6:],
+    ]
     with refused("InvalidNextTokenException"):
         ram.get_resource_shares(resourceOwner="SELF", nextToken="abc")
     with refused("InvalidNextTokenException"):
@@ -119,8 +123,10 @@ def test_delete(lab, ram):
     assert set(principals(ram, arn).values()) == {("DISASSOCIATED", False), ("DISASSOCIATED", True)}
     assert shared_with(lab, SECURITY) == []
     assert [status for _, status in invitations(lab)] == ["EXPIRED"]
-    for again in (lambda: ram.delete_resource_share(resourceShareArn=arn),
-                  lambda: ram.associate_resource_share(resourceShareArn=arn, principals=[PARTNER])):
+    for again in (
+        lambda: ram.delete_resource_share(resourceShareArn=arn),
+        lambda: ram.associate_resource_share(resourceShareArn=arn, principals=[PARTNER]),
+    ):
         with refused("UnknownResourceException", f"ResourceShare {arn} could not be found."):
             again()
 
@@ -156,7 +162,7 @@ def test_a_whole_organisation(lab, ram):
     assert principals(ram, arn) == {ORGANISATION: ("ASSOCIATED", False)}
     assert len(shared_with(lab, SECURITY)) == 1
     assert shared_with(lab, PARTNER) == []
-    seen, = lab.client("ram", SECURITY).get_resource_shares(resourceOwner="OTHER-ACCOUNTS")["resourceShares"]
+    (seen,) = lab.client("ram", SECURITY).get_resource_shares(resourceOwner="OTHER-ACCOUNTS")["resourceShares"]
     assert (seen["resourceShareArn"], seen["owningAccountId"], "tags" in seen) == (arn, OWNER, False)
 
 
@@ -167,7 +173,7 @@ def test_an_account_elsewhere_has_to_accept(lab, ram):
     assert principals(ram, arn) == {PARTNER: ("ASSOCIATING", True)}
     assert shared_with(lab, PARTNER) == []
     assert partner.get_resource_shares(resourceOwner="OTHER-ACCOUNTS")["resourceShares"] == []
-    invitation, = partner.get_resource_share_invitations(resourceShareArns=[arn])["resourceShareInvitations"]
+    (invitation,) = partner.get_resource_share_invitations(resourceShareArns=[arn])["resourceShareInvitations"]
     assert (invitation["senderAccountId"], invitation["receiverAccountId"]) == (OWNER, PARTNER)
     assert (invitation["resourceShareName"], invitation["status"]) == ("taps", "PENDING")
     assert ram.get_resource_share_invitations()["resourceShareInvitations"] == []
@@ -190,7 +196,7 @@ def test_two_accounts_in_no_organisation_are_not_in_the_same(lab):
 def test_an_invitation_rejected_and_repeated(lab, ram):
     arn = share(ram, principals=[PARTNER])
     partner = lab.client("ram", PARTNER)
-    (name, _), = invitations(lab)
+    ((name, _),) = invitations(lab)
     partner.reject_resource_share_invitation(resourceShareInvitationArn=name)
     assert principals(ram, arn) == {PARTNER: ("FAILED", True)}
     with refused("ResourceShareInvitationAlreadyRejectedException"):
@@ -204,7 +210,7 @@ def test_an_invitation_rejected_and_repeated(lab, ram):
 
 def test_an_invitation_expires_after_seven_days(lab, ram):
     arn = share(ram, principals=[PARTNER])
-    (name, _), = invitations(lab)
+    ((name, _),) = invitations(lab)
     lab.later = timedelta(days=7, minutes=1)
     assert invitations(lab) == [(name, "EXPIRED")]
     with refused("ResourceShareInvitationExpiredException"):
@@ -215,7 +221,7 @@ def test_an_invitation_expires_after_seven_days(lab, ram):
 
 def test_invitations_of_others_do_not_exist(lab, ram):
     share(ram, principals=[PARTNER])
-    (name, _), = invitations(lab)
+    ((name, _),) = invitations(lab)
     for client in (ram, lab.client("ram", SECURITY)):
         with refused("ResourceShareInvitationArnNotFoundException"):
             client.accept_resource_share_invitation(resourceShareInvitationArn=name)
@@ -227,18 +233,30 @@ def test_invitations_of_others_do_not_exist(lab, ram):
         ram.get_resource_share_invitations(resourceShareArns=[NO_SHARE])
 
 
-@pytest.mark.parametrize(("principal", "code", "message"), [
-    ("o-halfsilver01", "InvalidParameterException",
-     "Principal ID o-halfsilver01 is malformed. Verify the ID and try again."),
-    ("arn:aws:organizations::999988887777:organization/o-otherother1", "UnknownResourceException",
-     "Organization o-otherother1 could not be found."),
-    ("arn:aws:organizations::999988887777:ou/o-halfsilver01/ou-abcd-12345678", "InvalidParameterException",
-     "malformed"),
-    ("arn:aws:iam::444455556666:user/ann", "InvalidParameterException", "malformed"),
-    ("44445555666", "InvalidParameterException", "malformed"),
-    ("４４４４５５５５６６６６", "InvalidParameterException", "malformed"),
-    (OWNER, "InvalidParameterException", "owns the resource share"),
-])
+@pytest.mark.parametrize(
+    ("principal", "code", "message"),
+    [
+        (
+            "o-halfsilver01",
+            "InvalidParameterException",
+            "Principal ID o-halfsilver01 is malformed. Verify the ID and try again.",
+        ),
+        (
+            "arn:aws:organizations::999988887777:organization/o-otherother1",
+            "UnknownResourceException",
+            "Organization o-otherother1 could not be found.",
+        ),
+        (
+            "arn:aws:organizations::999988887777:ou/o-halfsilver01/ou-abcd-12345678",
+            "InvalidParameterException",
+            "malformed",
+        ),
+        ("arn:aws:iam::444455556666:user/ann", "InvalidParameterException", "malformed"),
+        ("44445555666", "InvalidParameterException", "malformed"),
+        ("４４４４５５５５６６６６", "InvalidParameterException", "malformed"),
+        (OWNER, "InvalidParameterException", "owns the resource share"),
+    ],
+)
 def test_principals_that_cannot_be(lab, ram, principal, code, message):
     with refused(code, message):
         ram.create_resource_share(name="taps", principals=[PARTNER, principal])
@@ -247,11 +265,14 @@ def test_principals_that_cannot_be(lab, ram, principal, code, message):
         ram.associate_resource_share(resourceShareArn=arn, principals=[principal])
 
 
-@pytest.mark.parametrize(("resource", "code"), [
-    ("tmt-00000000000000000", "MalformedArnException"),
-    (f"arn:aws:ec2:us-east-1:{OWNER}:subnet/subnet-0a1b2c3d4e5f60001", "MalformedArnException"),
-    (f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/tmt-00000000000000000", "UnknownResourceException"),
-])
+@pytest.mark.parametrize(
+    ("resource", "code"),
+    [
+        ("tmt-00000000000000000", "MalformedArnException"),
+        (f"arn:aws:ec2:us-east-1:{OWNER}:subnet/subnet-0a1b2c3d4e5f60001", "MalformedArnException"),
+        (f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/tmt-00000000000000000", "UnknownResourceException"),
+    ],
+)
 def test_resources_that_cannot_be_shared(ram, resource, code):
     with refused(code):
         ram.create_resource_share(name="taps", resourceArns=[resource])
@@ -277,11 +298,16 @@ def test_a_share_for_the_organisation_only(lab, ram):
 def test_associate_and_disassociate(lab, ram):
     first, second = new_target(lab), new_target(lab, SECOND_COLLECTOR)
     arn = share(ram)
-    made = ram.associate_resource_share(resourceShareArn=arn, resourceArns=[first, second, first],
-                                        principals=[SECURITY])["resourceShareAssociations"]
-    assert [(each["associatedEntity"], each["associationType"], each["status"], each["resourceShareName"])
-            for each in made] == [(first, "RESOURCE", "ASSOCIATED", "taps"), (second, "RESOURCE", "ASSOCIATED", "taps"),
-                                  (SECURITY, "PRINCIPAL", "ASSOCIATED", "taps")]
+    made = ram.associate_resource_share(
+        resourceShareArn=arn, resourceArns=[first, second, first], principals=[SECURITY]
+    )["resourceShareAssociations"]
+    assert [
+        (each["associatedEntity"], each["associationType"], each["status"], each["resourceShareName"]) for each in made
+    ] == [
+        (first, "RESOURCE", "ASSOCIATED", "taps"),
+        (second, "RESOURCE", "ASSOCIATED", "taps"),
+        (SECURITY, "PRINCIPAL", "ASSOCIATED", "taps"),
+    ]
     assert shared_with(lab, SECURITY) == [first, second]
     gone = ram.disassociate_resource_share(resourceShareArn=arn, resourceArns=[first])["resourceShareAssociations"]
     assert [(each["associatedEntity"], each["status"]) for each in gone] == [(first, "DISASSOCIATED")]
@@ -299,13 +325,20 @@ def test_associate_and_disassociate(lab, ram):
 
 def test_nothing_is_kept_of_a_share_that_is_refused(lab, ram):
     with refused("UnknownResourceException"):
-        ram.create_resource_share(name="taps", principals=[PARTNER], resourceArns=[
-            new_target(lab), f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/tmt-00000000000000000"])
+        ram.create_resource_share(
+            name="taps",
+            principals=[PARTNER],
+            resourceArns=[
+                new_target(lab),
+                f"arn:aws:ec2:us-east-1:{OWNER}:traffic-mirror-target/tmt-00000000000000000",
+            ],
+        )
     assert lab.records("resource-share") == lab.records("share-association") == lab.records("share-invitation") == []
 
 
-@pytest.mark.parametrize(("account", "code"), [
-    (SECURITY, "OperationNotPermittedException"), (PARTNER, "UnknownResourceException")])
+@pytest.mark.parametrize(
+    ("account", "code"), [(SECURITY, "OperationNotPermittedException"), (PARTNER, "UnknownResourceException")]
+)
 def test_others_cannot_change_a_share(lab, ram, account, code):
     arn = share(ram, principals=[SECURITY])
     other = lab.client("ram", account)
@@ -362,8 +395,10 @@ def test_lists_of_the_owner(lab, ram):
     assert parties() == [(SECURITY, one, False), (ORGANISATION, two, False)]
     assert parties(resourceArn=second) == [(ORGANISATION, two, False)]
     assert parties(principals=[SECURITY]) == [(SECURITY, one, False)]
-    for call, code in ((ram.list_resources, "InvalidResourceTypeException"),
-                       (ram.list_principals, "InvalidParameterException")):
+    for call, code in (
+        (ram.list_resources, "InvalidResourceTypeException"),
+        (ram.list_principals, "InvalidParameterException"),
+    ):
         with refused(code):
             call(resourceOwner="SELF", resourceType="ec2:Subnet")
 
@@ -371,7 +406,7 @@ def test_lists_of_the_owner(lab, ram):
 def test_lists_of_a_principal(lab, ram):
     arn = share(ram, resourceArns=[new_target(lab)], principals=[SECURITY])
     security = lab.client("ram", SECURITY)
-    owner, = security.list_principals(resourceOwner="OTHER-ACCOUNTS")["principals"]
+    (owner,) = security.list_principals(resourceOwner="OTHER-ACCOUNTS")["principals"]
     assert (owner["id"], owner["resourceShareArn"], owner["external"]) == (OWNER, arn, False)
     assert security.list_resources(resourceOwner="SELF")["resources"] == []
     assert ram.list_principals(resourceOwner="OTHER-ACCOUNTS")["principals"] == []
@@ -392,13 +427,18 @@ def test_associations(lab, ram):
     for kind, wrong in (("RESOURCE", {"principal": SECURITY}), ("PRINCIPAL", {"resourceArn": target})):
         with refused("InvalidParameterException"):
             found(kind, **wrong)
-    assert lab.client("ram", SECURITY).get_resource_share_associations(associationType="RESOURCE")[
-        "resourceShareAssociations"] == []
+    assert (
+        lab.client("ram", SECURITY).get_resource_share_associations(associationType="RESOURCE")[
+            "resourceShareAssociations"
+        ]
+        == []
+    )
 
 
 def test_resource_types_and_permissions(ram):
-    assert ram.list_resource_types()["resourceTypes"] == [{
-        "resourceType": "ec2:TrafficMirrorTarget", "serviceName": "ec2", "resourceRegionScope": "REGIONAL"}]
+    assert ram.list_resource_types()["resourceTypes"] == [
+        {"resourceType": "ec2:TrafficMirrorTarget", "serviceName": "ec2", "resourceRegionScope": "REGIONAL"}
+    ]
     assert ram.list_resource_types(resourceRegionScope="GLOBAL")["resourceTypes"] == []
     assert ram.list_resource_share_permissions(resourceShareArn=share(ram))["permissions"] == []
     with refused("InvalidParameterException"):
@@ -410,4 +450,5 @@ def test_the_exceptions_that_boto3_models(lab, ram):
         ram.delete_resource_share(resourceShareArn=NO_SHARE)
     with pytest.raises(ram.exceptions.ResourceShareInvitationArnNotFoundException):
         ram.accept_resource_share_invitation(
-            resourceShareInvitationArn=NO_SHARE.replace("resource-share", "resource-share-invitation"))
+            resourceShareInvitationArn=NO_SHARE.replace("resource-share", "resource-share-invitation")
+        )

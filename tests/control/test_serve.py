@@ -62,12 +62,16 @@ def test_what_a_newcomer_sees_is_what_a_client_needs(server):
     said = server.log.read_text()
     exports = dict(line.split("export ")[1].split("=", 1) for line in said.splitlines() if "export " in line)
     credentials = server.ready["credentials"]
-    assert exports == {"AWS_ENDPOINT_URL": server.ready["url"], "AWS_SHARED_CREDENTIALS_FILE": credentials,
-                       "AWS_DEFAULT_REGION": "us-east-1"}
+    assert exports == {
+        "AWS_ENDPOINT_URL": server.ready["url"],
+        "AWS_SHARED_CREDENTIALS_FILE": credentials,
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
     secrets = [line.split("=")[1].strip() for line in Path(credentials).read_text().splitlines() if "secret" in line]
     assert len(secrets) == 4 and not any(secret in said for secret in secrets)
-    identities = [server.served.client("sts", profile).get_caller_identity()["Account"]
-                  for profile in ("default", SECURITY)]
+    identities = [
+        server.served.client("sts", profile).get_caller_identity()["Account"] for profile in ("default", SECURITY)
+    ]
     assert identities == ["111122223333", SECURITY]
 
 
@@ -86,8 +90,9 @@ def test_frames_come_out_as_the_policy_says_and_the_next_as_it_is_changed(server
     verdicts, copies = server.served.push([to_web(80), to_web(81), to_web(80, DATABASE)])
     assert verdicts == "mirrored=1 no-match=1 no-session=1" and vnis(copies) == [11]
     assert bytes(copies[0])[50:] == bytes(to_web(80))[:90]
-    client.modify_traffic_mirror_session(TrafficMirrorSessionId=session, VirtualNetworkId=12,
-                                         RemoveFields=["packet-length"])
+    client.modify_traffic_mirror_session(
+        TrafficMirrorSessionId=session, VirtualNetworkId=12, RemoveFields=["packet-length"]
+    )
     _, copies = server.served.push([to_web(80)], "?direction=ingress&eni=" + WEB)
     assert vnis(copies) == [12] and bytes(copies[0])[50:] == bytes(to_web(80))
     client.delete_traffic_mirror_session(TrafficMirrorSessionId=session)
@@ -103,32 +108,45 @@ def test_frames_are_their_interfaces_accounts(server):
     assert server.served.push([stranger], profile=SECURITY) == ("no-eni=1", [])
 
 
-@pytest.mark.parametrize(("query", "body", "status", "code"), [
-    ("?eni=eni-00000000000000bad", None, 400, b"InvalidNetworkInterfaceID.NotFound"),
-    ("?eni=" + DATABASE, None, 400, b"InvalidParameterValue"),
-    ("?eni=" + COLLECTOR, None, 400, b"InvalidNetworkInterfaceID.NotFound"),
-    ("?direction=sideways", None, 400, b"InvalidParameterValue"),
-    ("?port=1", None, 400, b"UnknownParameter"),
-    ("?a=1&b=2&c=3", None, 400, b"InvalidQueryParameter"),
-    ("", b"", 400, b"InvalidParameterValue"),
-    ("", b"no capture", 400, b"InvalidParameterValue"),
-    ("", capture([to_web(80)])[:-1], 400, b"InvalidParameterValue"),
-    ("", capture([to_web(80)] * 2001), 400, b"InvalidParameterValue"),
-    ("", capture([to_web(80, payload=bytes(1400))] * 1000), 413, b"RequestEntityTooLarge"),
-], ids=range(11))
+@pytest.mark.parametrize(
+    ("query", "body", "status", "code"),
+    [
+        ("?eni=eni-00000000000000bad", None, 400, b"InvalidNetworkInterfaceID.NotFound"),
+        ("?eni=" + DATABASE, None, 400, b"InvalidParameterValue"),
+        ("?eni=" + COLLECTOR, None, 400, b"InvalidNetworkInterfaceID.NotFound"),
+        ("?direction=sideways", None, 400, b"InvalidParameterValue"),
+        ("?port=1", None, 400, b"UnknownParameter"),
+        ("?a=1&b=2&c=3", None, 400, b"InvalidQueryParameter"),
+        ("", b"", 400, b"InvalidParameterValue"),
+        ("", b"no capture", 400, b"InvalidParameterValue"),
+        ("", capture([to_web(80)])[:-1], 400, b"InvalidParameterValue"),
+        ("", capture([to_web(80)] * 2001), 400, b"InvalidParameterValue"),
+        ("", capture([to_web(80, payload=bytes(1400))] * 1000), 413, b"RequestEntityTooLarge"),
+    ],
+    ids=range(11),
+)
 def test_captures_that_are_refused(server, query, body, status, code):
     """Nothing of a refused capture is judged."""
     answered, _, said = server.served.request(
-        "POST", "/halfsilver/frames" + query, capture([to_web(80)]) if body is None else body)
+        "POST", "/halfsilver/frames" + query, capture([to_web(80)]) if body is None else body
+    )
     assert (answered, b"<Code>" + code + b"</Code>" in said) == (status, True), said
 
 
 def test_frames_must_be_posted_and_signed(server):
     code, _, said = server.served.request("GET", "/halfsilver/frames")
     assert code == 405 and b"POST" in said
-    done = subprocess.run([sys.executable, "-c", "import sys, urllib.request as u; "
-                           "u.urlopen(u.Request(sys.argv[1], data=b'x'), timeout=10)",
-                           server.ready["url"] + "/halfsilver/frames"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], data=b'x'), timeout=10)",
+            server.ready["url"] + "/halfsilver/frames",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert "HTTP Error 403" in done.stderr
 
 
@@ -155,7 +173,8 @@ def test_of_two_clients_that_take_one_number_one_wins(server):
             refused = [each for each in results if not isinstance(each, str)]
             assert len(made) == 1 and "is already being used" in refused[0]["Message"]
             there = client.describe_traffic_mirror_sessions(
-                Filters=[{"Name": "network-interface-id", "Values": [DATABASE]}])["TrafficMirrorSessions"]
+                Filters=[{"Name": "network-interface-id", "Values": [DATABASE]}]
+            )["TrafficMirrorSessions"]
             assert [each["TrafficMirrorSessionId"] for each in there] == made
             client.delete_traffic_mirror_session(TrafficMirrorSessionId=made[0])
 
@@ -172,8 +191,9 @@ def bench_file(path, change):
 
 def drop(identifier):
     def change(documents):
-        documents["NetworkInterfaces"] = [each for each in documents["NetworkInterfaces"]
-                                          if each["NetworkInterfaceId"] != identifier]
+        documents["NetworkInterfaces"] = [
+            each for each in documents["NetworkInterfaces"] if each["NetworkInterfaceId"] != identifier
+        ]
 
     return change
 
@@ -197,8 +217,12 @@ def test_a_hangup_rereads_the_bench(tmp_path):
         assert COLLECTOR in shown[0]["reason"]
         bench_file(bench, lambda documents: None)
         server.process.send_signal(signal.SIGHUP)
-        within(10, lambda: client.describe_network_interfaces(Filters=[
-            {"Name": "network-interface-id", "Values": [COLLECTOR]}])["NetworkInterfaces"])
+        within(
+            10,
+            lambda: client.describe_network_interfaces(
+                Filters=[{"Name": "network-interface-id", "Values": [COLLECTOR]}]
+            )["NetworkInterfaces"],
+        )
         assert server.served.push([to_web(80)])[0] == "target-down=1"
         client.modify_traffic_mirror_session(TrafficMirrorSessionId=session, Description="again")
         assert server.served.push([to_web(80)])[0] == "mirrored=1"
@@ -226,8 +250,13 @@ def test_the_policy_in_a_file(tmp_path):
         server.end(signal.SIGKILL)
     capture_file = tmp_path / "in.pcap"
     capture_file.write_bytes(capture([to_web(80), to_web(81)]))
-    done = subprocess.run([str(HALFSILVER), "mirror", "-r", str(capture_file), "-c", str(mirror), "--json"],
-                          capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [str(HALFSILVER), "mirror", "-r", str(capture_file), "-c", str(mirror), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert json.loads(done.stdout)["verdicts"] == {"mirrored": 1, "no-match": 1}
 
     documents["TrafficMirrorSessions"][0]["VirtualNetworkId"] = 22
@@ -352,22 +381,25 @@ def test_a_state_directory_in_use(refusal, server):
     assert str(server.process.pid) in said and "in use by another server" in said
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    (["--bench", "/nonexistent/bench.json"], "/nonexistent/bench.json"),
-    ([], "--bench"),
-    (["--state", "one.json", "--state", "two.json"], "one.json and two.json"),
-    (["--bench", str(BENCH), "--quota", "sessions=many"], "sessions=100"),
-    (["--bench", str(BENCH), "--quota", "sessions=0"], "1 to 1,000,000"),
-    (["--bench", str(BENCH), "--quota", "sessoins=5"], "sessions-per-interface"),
-    (["--bench", str(BENCH), "--port", "65536"], "65535"),
-    (["--bench", str(BENCH), "--region", "eu-west-1"], "us-east-1"),
-    (["--bench", str(BENCH), "--host", "0.0.0.0"], "TLS"),
-    (["--bench", str(BENCH), "--host", "0.0.0.0", "--insecure"], "loopback"),
-    (["--bench", str(BENCH), "--tls-certificate", "cert.pem"], "key"),
-    (["--bench", str(BENCH), "--database", "mysql://user:x@host/database"], "postgresql://user@host/"),
-    (["--bench", str(BENCH), "--database", "state.sqlite"], "state directory"),
-    (["--bench", str(BENCH), "--database", "postgresql://host/database", "--state", "lab.json"], "--database"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--bench", "/nonexistent/bench.json"], "/nonexistent/bench.json"),
+        ([], "--bench"),
+        (["--state", "one.json", "--state", "two.json"], "one.json and two.json"),
+        (["--bench", str(BENCH), "--quota", "sessions=many"], "sessions=100"),
+        (["--bench", str(BENCH), "--quota", "sessions=0"], "1 to 1,000,000"),
+        (["--bench", str(BENCH), "--quota", "sessoins=5"], "sessions-per-interface"),
+        (["--bench", str(BENCH), "--port", "65536"], "65535"),
+        (["--bench", str(BENCH), "--region", "eu-west-1"], "us-east-1"),
+        (["--bench", str(BENCH), "--host", "0.0.0.0"], "TLS"),
+        (["--bench", str(BENCH), "--host", "0.0.0.0", "--insecure"], "loopback"),
+        (["--bench", str(BENCH), "--tls-certificate", "cert.pem"], "key"),
+        (["--bench", str(BENCH), "--database", "mysql://user:x@host/database"], "postgresql://user@host/"),
+        (["--bench", str(BENCH), "--database", "state.sqlite"], "state directory"),
+        (["--bench", str(BENCH), "--database", "postgresql://host/database", "--state", "lab.json"], "--database"),
+    ],
+)
 def test_what_cannot_be_served(refusal, state, options, words):
     assert words in refusal(2, "--state", str(state), "--port", "0", *options)
 

@@ -26,18 +26,23 @@ class Accounts(Lab):
 
     def __init__(self):
         super().__init__()
-        self.filters = {account: self.ec2(account).create_traffic_mirror_filter()["TrafficMirrorFilter"][
-            "TrafficMirrorFilterId"] for account in (OWNER, SECURITY, PARTNER)}
+        self.filters = {
+            account: self.ec2(account).create_traffic_mirror_filter()["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
+            for account in (OWNER, SECURITY, PARTNER)
+        }
         self.target = self.new_target(COLLECTOR)
-        self.share = self.client("ram").create_resource_share(
-            name="taps", resourceArns=[self.arn(self.target)])["resourceShare"]["resourceShareArn"]
+        self.share = self.client("ram").create_resource_share(name="taps", resourceArns=[self.arn(self.target)])[
+            "resourceShare"
+        ]["resourceShareArn"]
 
     def ec2(self, account=OWNER):
         return self.client("ec2", account)
 
     def new_target(self, interface):
-        made = self.ec2().create_traffic_mirror_target(NetworkInterfaceId=interface, TagSpecifications=[
-            {"ResourceType": "traffic-mirror-target", "Tags": [{"Key": "Name", "Value": "tap"}]}])
+        made = self.ec2().create_traffic_mirror_target(
+            NetworkInterfaceId=interface,
+            TagSpecifications=[{"ResourceType": "traffic-mirror-target", "Tags": [{"Key": "Name", "Value": "tap"}]}],
+        )
         return made["TrafficMirrorTarget"]["TrafficMirrorTargetId"]
 
     def arn(self, target):
@@ -54,8 +59,11 @@ class Accounts(Lab):
     def mirror(self, account, interface, number=1, target=None):
         """Id of a new session."""
         return self.ec2(account).create_traffic_mirror_session(
-            NetworkInterfaceId=interface, TrafficMirrorTargetId=target or self.target, SessionNumber=number,
-            TrafficMirrorFilterId=self.filters[account])["TrafficMirrorSession"]["TrafficMirrorSessionId"]
+            NetworkInterfaceId=interface,
+            TrafficMirrorTargetId=target or self.target,
+            SessionNumber=number,
+            TrafficMirrorFilterId=self.filters[account],
+        )["TrafficMirrorSession"]["TrafficMirrorSessionId"]
 
     def targets(self, account):
         found = self.ec2(account).describe_traffic_mirror_targets()["TrafficMirrorTargets"]
@@ -103,9 +111,10 @@ def test_an_account_elsewhere_uses_it_when_it_has_accepted(lab):
 
 def test_a_shared_target_is_seen_without_its_tags(lab):
     lab.let_in(PARTNER)
-    own, = lab.ec2().describe_traffic_mirror_targets()["TrafficMirrorTargets"]
-    seen, = lab.ec2(PARTNER).describe_traffic_mirror_targets(TrafficMirrorTargetIds=[lab.target])[
-        "TrafficMirrorTargets"]
+    (own,) = lab.ec2().describe_traffic_mirror_targets()["TrafficMirrorTargets"]
+    (seen,) = lab.ec2(PARTNER).describe_traffic_mirror_targets(TrafficMirrorTargetIds=[lab.target])[
+        "TrafficMirrorTargets"
+    ]
     assert (own.pop("Tags"), seen.pop("Tags")) == ([{"Key": "Name", "Value": "tap"}], [])
     assert seen == own and seen["OwnerId"] == OWNER
 
@@ -122,8 +131,9 @@ def test_only_its_owner_deletes_a_target(lab):
 def test_the_targets_owner_sees_foreign_sessions_and_cannot_change_them(lab):
     lab.let_in(PARTNER)
     session = lab.mirror(PARTNER, APPLICATION)
-    seen, = lab.ec2().describe_traffic_mirror_sessions(Filters=[{"Name": "owner-id", "Values": [PARTNER]}])[
-        "TrafficMirrorSessions"]
+    (seen,) = lab.ec2().describe_traffic_mirror_sessions(Filters=[{"Name": "owner-id", "Values": [PARTNER]}])[
+        "TrafficMirrorSessions"
+    ]
     assert (seen["TrafficMirrorSessionId"], seen["NetworkInterfaceId"]) == (session, APPLICATION)
     with refused("UnauthorizedOperation", session, 403):
         lab.ec2().modify_traffic_mirror_session(TrafficMirrorSessionId=session, SessionNumber=2)
@@ -164,8 +174,10 @@ def end_by_leaving(lab):
     lab.client("ram", PARTNER).disassociate_resource_share(resourceShareArn=lab.share, principals=[PARTNER])
 
 
-@pytest.mark.parametrize("end", [end_by_disassociating_the_account, end_by_disassociating_the_target,
-                                 end_by_deleting_the_share, end_by_leaving])
+@pytest.mark.parametrize(
+    "end",
+    [end_by_disassociating_the_account, end_by_disassociating_the_target, end_by_deleting_the_share, end_by_leaving],
+)
 def test_sessions_stay_and_stop_when_sharing_ends(lab, end):
     lab.let_in(PARTNER)
     lab.mirror(OWNER, WEB)

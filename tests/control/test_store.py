@@ -51,9 +51,16 @@ def store(database):
 
 
 def session(number, eni_id="eni-1", account="1", target="tmt-1", **fields):
-    return Record("session", f"tms-{eni_id}-{number}", account,
-                  {"TrafficMirrorTargetId": target, "VirtualNetworkId": number, **fields}, {"b": "1", "a": "ä\0"},
-                  eni_id, str(number), {"n": [1, None, {"x": 1.5}]})
+    return Record(
+        "session",
+        f"tms-{eni_id}-{number}",
+        account,
+        {"TrafficMirrorTargetId": target, "VirtualNetworkId": number, **fields},
+        {"b": "1", "a": "ä\0"},
+        eni_id,
+        str(number),
+        {"n": [1, None, {"x": 1.5}]},
+    )
 
 
 def add(store, *records):
@@ -94,8 +101,13 @@ def test_finding_and_counting(store):
         assert names(find("session", where=("TrafficMirrorTargetId", "tmt-1"))) == [three.id, one.id]
         assert names(find("session", where=("VirtualNetworkId", 2))) == [two.id]
         assert names(find("session", after=three.serial, limit=1)) == [one.id]
-        assert (count("session"), count("session", account="1"), count("session", parent="eni-1"),
-                count("session", where=("VirtualNetworkId", 1)), count("target")) == (3, 2, 2, 2, 0)
+        assert (
+            count("session"),
+            count("session", account="1"),
+            count("session", parent="eni-1"),
+            count("session", where=("VirtualNetworkId", 1)),
+            count("target"),
+        ) == (3, 2, 2, 2, 0)
 
 
 def test_many_ids_at_once(store):
@@ -170,8 +182,12 @@ def test_generations_count(store):
 
 def test_what_was_begun_for_reading_cannot_write(store):
     record = session(1)
-    for write in (lambda transaction: transaction.insert(record), lambda transaction: transaction.update(record),
-                  lambda transaction: transaction.delete(record), lambda transaction: transaction.advance()):
+    for write in (
+        lambda transaction: transaction.insert(record),
+        lambda transaction: transaction.update(record),
+        lambda transaction: transaction.delete(record),
+        lambda transaction: transaction.advance(),
+    ):
         with pytest.raises(RuntimeError, match="writes=True"), store.begin() as transaction:
             write(transaction)
 
@@ -204,8 +220,13 @@ def test_the_state_is_there_the_next_time(store, database):
 
 
 def start(*arguments):
-    return subprocess.Popen([sys.executable, WRITER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return subprocess.Popen(
+        [sys.executable, WRITER, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
 
 def test_of_two_processes_that_make_the_same_session_one_wins(store, database):
@@ -213,9 +234,18 @@ def test_of_two_processes_that_make_the_same_session_one_wins(store, database):
     with store.begin(write=True) as transaction:
         bench_file.synchronize(transaction, bench_file.from_documents(crowded(10)), Settings())
         transaction.insert(Record("filter", "tmf-1", "111122223333", {"TrafficMirrorFilterId": "tmf-1"}))
-        transaction.insert(Record("target", "tmt-1", "111122223333", {
-            "TrafficMirrorTargetId": "tmt-1", "Type": "network-interface", "NetworkInterfaceId":
-            "eni-0a1b2c3d4e5f60100"}))
+        transaction.insert(
+            Record(
+                "target",
+                "tmt-1",
+                "111122223333",
+                {
+                    "TrafficMirrorTargetId": "tmt-1",
+                    "Type": "network-interface",
+                    "NetworkInterfaceId": "eni-0a1b2c3d4e5f60100",
+                },
+            )
+        )
     writers = [start("race", database, *interfaces) for _ in range(2)]
     try:
         for writer in writers:

@@ -37,7 +37,8 @@ def test_tags_come_go_and_are_listed(desk):
     listed = ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [filter_id]}])["Tags"]
     assert listed == [
         {"Key": "Name", "ResourceId": filter_id, "ResourceType": "traffic-mirror-filter", "Value": "é&<"},
-        {"Key": "empty", "ResourceId": filter_id, "ResourceType": "traffic-mirror-filter", "Value": ""}]
+        {"Key": "empty", "ResourceId": filter_id, "ResourceType": "traffic-mirror-filter", "Value": ""},
+    ]
     ec2.delete_tags(Resources=[filter_id, BATCH], Tags=[{"Key": "Name"}])
     assert tags_of(desk, filter_id) == tags_of(desk, BATCH) == {"empty": ""}
 
@@ -49,15 +50,18 @@ def test_a_key_that_is_there_gets_the_new_value_and_keeps_its_place(desk):
     assert desk.show("Filter", filter_id)["Tags"] == pairs(b="2", a="1", c="2")
 
 
-@pytest.mark.parametrize(("wanted", "left"), [
-    ([{"Key": "a"}], {"b": "", "c": "3"}),
-    ([{"Key": "a", "Value": ""}], {"a": "1", "b": "", "c": "3"}),
-    ([{"Key": "b", "Value": ""}], {"a": "1", "c": "3"}),
-    ([{"Key": "a", "Value": "2"}, {"Key": "c", "Value": "3"}], {"a": "1", "b": ""}),
-    ([{"Key": "A"}, {"Key": "unknown"}], {"a": "1", "b": "", "c": "3"}),
-    (None, {}),
-    ([], {}),
-])
+@pytest.mark.parametrize(
+    ("wanted", "left"),
+    [
+        ([{"Key": "a"}], {"b": "", "c": "3"}),
+        ([{"Key": "a", "Value": ""}], {"a": "1", "b": "", "c": "3"}),
+        ([{"Key": "b", "Value": ""}], {"a": "1", "c": "3"}),
+        ([{"Key": "a", "Value": "2"}, {"Key": "c", "Value": "3"}], {"a": "1", "b": ""}),
+        ([{"Key": "A"}, {"Key": "unknown"}], {"a": "1", "b": "", "c": "3"}),
+        (None, {}),
+        ([], {}),
+    ],
+)
 def test_deleting_by_key_by_value_and_all(desk, wanted, left):
     filter_id = desk.filter()
     tag(desk, filter_id, a="1", b="", c="3")
@@ -68,9 +72,17 @@ def test_deleting_by_key_by_value_and_all(desk, wanted, left):
 def test_all_kinds_of_resources(desk):
     filter_id = desk.filter()
     rule_id, target_id = desk.rule(filter_id), desk.target()
-    types = {filter_id: "traffic-mirror-filter", rule_id: "traffic-mirror-filter-rule",
-             target_id: "traffic-mirror-target", desk.session(filter_id, target_id): "traffic-mirror-session",
-             WEB: "network-interface", VPC: "vpc", SUBNET: "subnet", INSTANCE: "instance", ENDPOINT: "vpc-endpoint"}
+    types = {
+        filter_id: "traffic-mirror-filter",
+        rule_id: "traffic-mirror-filter-rule",
+        target_id: "traffic-mirror-target",
+        desk.session(filter_id, target_id): "traffic-mirror-session",
+        WEB: "network-interface",
+        VPC: "vpc",
+        SUBNET: "subnet",
+        INSTANCE: "instance",
+        ENDPOINT: "vpc-endpoint",
+    }
     tag(desk, *types, mark="x")
     found = desk.call("DescribeTags", Filters=[{"Name": "key", "Values": ["mark"]}])["Tags"]
     assert {each["ResourceId"]: each["ResourceType"] for each in found} == types
@@ -79,14 +91,19 @@ def test_all_kinds_of_resources(desk):
 
 def test_resources_that_are_not_there_or_not_ones_own(desk):
     foreign = desk.filter(account=PARTNER)
-    for resource, code in ((foreign, "InvalidTrafficMirrorFilterId.NotFound"),
-                           ("tmfr-1", "InvalidTrafficMirrorFilterRuleId.NotFound"),
-                           ("tms-1", "InvalidTrafficMirrorSessionId.NotFound"),
-                           ("tmt-1", "InvalidTrafficMirrorTargetId.NotFound"),
-                           (APPLICATION, "InvalidNetworkInterfaceID.NotFound"), ("i-1", "InvalidInstanceID.NotFound"),
-                           ("vpc-1", "InvalidVpcID.NotFound"), ("subnet-1", "InvalidSubnetID.NotFound"),
-                           ("vpce-1", "InvalidVpcEndpointId.NotFound"), ("us-east-1a", "InvalidID"),
-                           ("x", "InvalidID")):
+    for resource, code in (
+        (foreign, "InvalidTrafficMirrorFilterId.NotFound"),
+        ("tmfr-1", "InvalidTrafficMirrorFilterRuleId.NotFound"),
+        ("tms-1", "InvalidTrafficMirrorSessionId.NotFound"),
+        ("tmt-1", "InvalidTrafficMirrorTargetId.NotFound"),
+        (APPLICATION, "InvalidNetworkInterfaceID.NotFound"),
+        ("i-1", "InvalidInstanceID.NotFound"),
+        ("vpc-1", "InvalidVpcID.NotFound"),
+        ("subnet-1", "InvalidSubnetID.NotFound"),
+        ("vpce-1", "InvalidVpcEndpointId.NotFound"),
+        ("us-east-1a", "InvalidID"),
+        ("x", "InvalidID"),
+    ):
         for operation in ("CreateTags", "DeleteTags"):
             with refusal(code, resource):
                 desk.call(operation, Resources=[WEB, resource], Tags=pairs(new="x"))
@@ -100,19 +117,22 @@ def test_resources_that_are_not_there_or_not_ones_own(desk):
         desk.call("CreateTags", Resources=[WEB])
 
 
-@pytest.mark.parametrize(("tags", "code", "message"), [
-    ([{"Key": ""}], "InvalidTagKey.Malformed", "empty"),
-    ([{"Value": "x"}], "InvalidTagKey.Malformed", "empty"),
-    ([{"Key": "aws:x", "Value": ""}], "InvalidParameterValue", "reserved"),
-    ([{"Key": "AWS:x", "Value": ""}], "InvalidParameterValue", "reserved"),
-    ([{"Key": "k" * 128}], "InvalidParameterValue", "127"),
-    ([{"Key": "k", "Value": "v" * 257}], "InvalidParameterValue", "256"),
-    ([{"Key": "k\x00"}], "InvalidParameterValue", "Tag.Key"),
-    ([{"Key": "k", "Value": "\ud800"}], "InvalidParameterValue", "Tag.Value"),
-    ([{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}], "InvalidParameterValue", "Duplicate tag key 'k'"),
-    ([{"Key": f"k{index}"} for index in range(51)], "TagLimitExceeded", "50"),
-    ([{"Key": "halfsilver:unknown", "Value": "1"}], "InvalidParameterValue", "halfsilver:unknown"),
-])
+@pytest.mark.parametrize(
+    ("tags", "code", "message"),
+    [
+        ([{"Key": ""}], "InvalidTagKey.Malformed", "empty"),
+        ([{"Value": "x"}], "InvalidTagKey.Malformed", "empty"),
+        ([{"Key": "aws:x", "Value": ""}], "InvalidParameterValue", "reserved"),
+        ([{"Key": "AWS:x", "Value": ""}], "InvalidParameterValue", "reserved"),
+        ([{"Key": "k" * 128}], "InvalidParameterValue", "127"),
+        ([{"Key": "k", "Value": "v" * 257}], "InvalidParameterValue", "256"),
+        ([{"Key": "k\x00"}], "InvalidParameterValue", "Tag.Key"),
+        ([{"Key": "k", "Value": "\ud800"}], "InvalidParameterValue", "Tag.Value"),
+        ([{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}], "InvalidParameterValue", "Duplicate tag key 'k'"),
+        ([{"Key": f"k{index}"} for index in range(51)], "TagLimitExceeded", "50"),
+        ([{"Key": "halfsilver:unknown", "Value": "1"}], "InvalidParameterValue", "halfsilver:unknown"),
+    ],
+)
 def test_tags_that_cannot_be(desk, tags, code, message):
     filter_id = desk.filter()
     with refusal(code, message):
@@ -133,11 +153,18 @@ def test_the_longest_tags_and_the_most(desk):
     assert len(tags_of(desk, filter_id)) == 50
 
 
-@pytest.mark.parametrize(("key", "value", "good"), [
-    ("halfsilver:mtu", "1500", True), ("halfsilver:mtu", "9216", True), ("halfsilver:mtu", "575", False),
-    ("halfsilver:mtu", "", False), ("halfsilver:resolver", "10.0.0.2", True),
-    ("halfsilver:resolver", "10.0.0", False), ("halfsilver:mtuu", "1500", False),
-])
+@pytest.mark.parametrize(
+    ("key", "value", "good"),
+    [
+        ("halfsilver:mtu", "1500", True),
+        ("halfsilver:mtu", "9216", True),
+        ("halfsilver:mtu", "575", False),
+        ("halfsilver:mtu", "", False),
+        ("halfsilver:resolver", "10.0.0.2", True),
+        ("halfsilver:resolver", "10.0.0", False),
+        ("halfsilver:mtuu", "1500", False),
+    ],
+)
 def test_tags_of_this_project_on_an_interface(desk, key, value, good):
     if good:
         tag(desk, WEB, **{key: value})
@@ -169,25 +196,30 @@ def test_tag_specifications(desk, kind):
     good = specification(right, {"Key": "a", "Value": "b"})
     assert tags_of(desk, create(desk, TagSpecifications=[good])) == {"a": "b"}
     other = Desk()
-    for wrong, message in (([specification("instance", {"Key": "a"})], "'instance' is not a valid taggable resource"),
-                           ([specification(None, {"Key": "a"})], "must have a value"),
-                           ([specification(right)], "at least one tag"),
-                           ([good, good], "more than once")):
+    for wrong, message in (
+        ([specification("instance", {"Key": "a"})], "'instance' is not a valid taggable resource"),
+        ([specification(None, {"Key": "a"})], "must have a value"),
+        ([specification(right)], "at least one tag"),
+        ([good, good], "more than once"),
+    ):
         with refusal("InvalidParameterValue", message):
             create(other, TagSpecifications=wrong)
     for what in ("FilterRules", "Sessions"):
         assert other.describe(what) == []
 
 
-@pytest.mark.parametrize(("filters", "wanted"), [
-    ([("key", "Name")], {("Name", "one"), ("Name", "two")}),
-    ([("key", "N*"), ("value", "two")], {("Name", "two")}),
-    ([("value", "")], {("stage", "")}),
-    ([("tag:Name", "one")], {("Name", "one")}),
-    ([("resource-type", "traffic-mirror-target")], {("Name", "two")}),
-    ([("resource-id", "tmf-*")], {("Name", "one"), ("stage", "")}),
-    ([("tag-key", "stage")], {("stage", "")}),
-])
+@pytest.mark.parametrize(
+    ("filters", "wanted"),
+    [
+        ([("key", "Name")], {("Name", "one"), ("Name", "two")}),
+        ([("key", "N*"), ("value", "two")], {("Name", "two")}),
+        ([("value", "")], {("stage", "")}),
+        ([("tag:Name", "one")], {("Name", "one")}),
+        ([("resource-type", "traffic-mirror-target")], {("Name", "two")}),
+        ([("resource-id", "tmf-*")], {("Name", "one"), ("stage", "")}),
+        ([("tag-key", "stage")], {("stage", "")}),
+    ],
+)
 def test_filters_of_tags(desk, filters, wanted):
     tag(desk, desk.filter(), Name="one", stage="")
     tag(desk, desk.target(), Name="two")

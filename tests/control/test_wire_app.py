@@ -36,8 +36,9 @@ def ask(app: App, request: Request = SESSIONS, chunks: Any = None, **changes: An
 
 def refusal(chunks: Any = None, **changes: Any) -> tuple[int, str]:
     control = FakeControl()
-    with application(control, **{name: changes.pop(name) for name in ("body_seconds", "local_only") if name in changes}
-                     ) as app:
+    with application(
+        control, **{name: changes.pop(name) for name in ("body_seconds", "local_only") if name in changes}
+    ) as app:
         response = ask(app, chunks=chunks, **changes)
     assert response is not None and not control.calls
     return read(response, "ec2")[:2]
@@ -84,12 +85,15 @@ def test_a_refusal_without_the_whole_body_closes_the_connection() -> None:
     assert answered is not None and "connection" not in dict(answered.headers)
 
 
-@pytest.mark.parametrize("change", [
-    {"headers": [(b"authorization", authorization("ec2").encode()), (b"x", b"y" * 33_000)]},
-    {"headers": [(b"x%d" % number, b"y" * 100) for number in range(400)]},
-    {"query_string": b"a" * 33_000},
-    {"raw_path": b"/" + b"a" * 33_000},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"headers": [(b"authorization", authorization("ec2").encode()), (b"x", b"y" * 33_000)]},
+        {"headers": [(b"x%d" % number, b"y" * 100) for number in range(400)]},
+        {"query_string": b"a" * 33_000},
+        {"raw_path": b"/" + b"a" * 33_000},
+    ],
+)
 def test_headers_path_and_query_string_are_bounded(change: Any) -> None:
     assert refusal(**change) == (431, "RequestHeaderSectionTooLarge")
 
@@ -134,8 +138,12 @@ def test_ten_slow_operations_keep_nobody_waiting() -> None:
 # Errors of our own.
 
 
-def failing(control: FakeControl, caplog: pytest.LogCaptureFixture, request: Request = SESSIONS,
-            authenticate: Callable[[Request], Any] | None = None) -> tuple[str, str]:
+def failing(
+    control: FakeControl,
+    caplog: pytest.LogCaptureFixture,
+    request: Request = SESSIONS,
+    authenticate: Callable[[Request], Any] | None = None,
+) -> tuple[str, str]:
     """The answer's text and what was logged, for something that raises."""
     caplog.set_level(logging.DEBUG)
     with application(control, authenticate=authenticate) as app:
@@ -157,15 +165,27 @@ def test_a_result_that_cannot_be_written_is_an_internal_error(caplog: pytest.Log
     failing(FakeControl({"TrafficMirrorSessions": 5}), caplog)
 
 
-@pytest.mark.parametrize("show", [lambda request: dict(request.headers), lambda request: request.query_string, str,
-                                  lambda request: request.header("x-amz-security-token")])
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda request: dict(request.headers),
+        lambda request: request.query_string,
+        str,
+        lambda request: request.header("x-amz-security-token"),
+    ],
+)
 def test_no_secret_is_logged(show: Callable[[Request], object], caplog: pytest.LogCaptureFixture) -> None:
     secret = "f00dfeed" * 8
-    signed = ("AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/us-east-1/ec2/aws4_request, SignedHeaders=host, "
-              f"Signature={secret}")
+    signed = (
+        "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/us-east-1/ec2/aws4_request, SignedHeaders=host, "
+        f"Signature={secret}"
+    )
     headers = (("authorization", signed), ("x-amz-security-token", "dGhlIHRva2Vu"))
-    request = form({"Action": "DescribeTrafficMirrorSessions", "NextToken": "the body"}, headers=headers,
-                   query_string="X-Amz-Security-Token=dGhlIHRva2Vu&X-Amz-Signature=" + secret)
+    request = form(
+        {"Action": "DescribeTrafficMirrorSessions", "NextToken": "the body"},
+        headers=headers,
+        query_string="X-Amz-Security-Token=dGhlIHRva2Vu&X-Amz-Signature=" + secret,
+    )
 
     def broken(request: Request) -> Any:
         raise RuntimeError(f"bad: {show(request)}")
@@ -193,19 +213,26 @@ def local(app: App, *headers: tuple[bytes, bytes]) -> Response:
     return response
 
 
-@pytest.mark.parametrize("host", [b"localhost", b"localhost:8080", b"127.0.0.1:8080", b"[::1]:80", b"[::1]",
-                                  b"EC2.LocalHost:8080"])
+@pytest.mark.parametrize(
+    "host", [b"localhost", b"localhost:8080", b"127.0.0.1:8080", b"[::1]:80", b"[::1]", b"EC2.LocalHost:8080"]
+)
 def test_without_signatures_programs_on_this_machine_are_served(host: bytes) -> None:
     with application(FakeControl(), local_only=True) as app:
         assert local(app, (b"host", host)).status == 200
 
 
-@pytest.mark.parametrize("headers", [
-    [(b"host", b"127.0.0.1:8080"), (b"origin", b"https://www.example.com")],
-    [(b"host", b"localhost"), (b"origin", b"null")],
-    [(b"host", b"attacker.example:8080")], [(b"host", b"localhost.attacker.example")], [(b"host", b"notlocalhost")],
-    [(b"host", b"192.0.2.1")], [],
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"host", b"127.0.0.1:8080"), (b"origin", b"https://www.example.com")],
+        [(b"host", b"localhost"), (b"origin", b"null")],
+        [(b"host", b"attacker.example:8080")],
+        [(b"host", b"localhost.attacker.example")],
+        [(b"host", b"notlocalhost")],
+        [(b"host", b"192.0.2.1")],
+        [],
+    ],
+)
 def test_without_signatures_web_pages_and_other_names_are_refused(headers: list[tuple[bytes, bytes]]) -> None:
     control = FakeControl()
     with application(control, local_only=True) as app:

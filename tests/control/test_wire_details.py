@@ -33,8 +33,10 @@ def test_an_empty_list_as_go_clients_write_it() -> None:
 
 def test_a_presigned_request_has_all_in_its_query_string() -> None:
     scope = "AKIAEXAMPLE%2F20261120%2Fus-east-1%2Fsts%2Faws4_request"
-    query = (f"Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={scope}"
-             "&X-Amz-Date=20261120T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00")
+    query = (
+        f"Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={scope}"
+        "&X-Amz-Date=20261120T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=00"
+    )
     assert parameters(Request("GET", "/", query)) == {}
     control = FakeControl()
     exchange(control).answer(Request("GET", "/", query), PEER)
@@ -49,10 +51,14 @@ def test_null_in_json_is_a_member_that_is_not_there() -> None:
 def test_members_without_a_value_are_left_out_of_an_answer() -> None:
     session = {"TrafficMirrorSessionId": "tms-1", "PacketLength": None, "Tags": [], "FromANewerModel": 5}
     body = exchange(FakeControl({"TrafficMirrorSessions": [session]})).answer(form(SESSIONS), PEER).body.decode()
-    assert ("<trafficMirrorSessionSet><item><trafficMirrorSessionId>tms-1</trafficMirrorSessionId><tagSet></tagSet>"
-            "</item></trafficMirrorSessionSet>") in body
-    assert body.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<DescribeTrafficMirrorSessionsResponse '
-                           'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>')
+    assert (
+        "<trafficMirrorSessionSet><item><trafficMirrorSessionId>tms-1</trafficMirrorSessionId><tagSet></tagSet>"
+        "</item></trafficMirrorSessionSet>"
+    ) in body
+    assert body.startswith(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<DescribeTrafficMirrorSessionsResponse '
+        'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>'
+    )
 
 
 def test_an_ec2_operation_without_a_result_says_true() -> None:

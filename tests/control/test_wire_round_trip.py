@@ -13,12 +13,23 @@ from wire_kit import CALLER, PEER, SERVED, FakeControl, exchange, inputs, model,
 
 from harness.control.protocols import Response, Services, load
 
-FOREIGN = [("autoscaling", "PutScalingPolicy"), ("autoscaling", "PutScheduledUpdateGroupAction"),
-           ("ec2", "DescribeSpotPriceHistory"), ("ec2", "ImportKeyPair"), ("sdb", "PutAttributes"), ("sns", "Publish")]
+FOREIGN = [
+    ("autoscaling", "PutScalingPolicy"),
+    ("autoscaling", "PutScheduledUpdateGroupAction"),
+    ("ec2", "DescribeSpotPriceHistory"),
+    ("ec2", "ImportKeyPair"),
+    ("sdb", "PutAttributes"),
+    ("sns", "Publish"),
+]
 """Operations that are not served: they have the types and list forms that the served ones lack (times, blobs,
 floating point, maps, flattened lists with names of their own)."""
-FOREIGN_RESULTS = [("autoscaling", "DescribePolicies"), ("ec2", "DescribeInstanceTypes"), ("sdb", "GetAttributes"),
-                   ("sns", "GetTopicAttributes"), ("sts", "DecodeAuthorizationMessage")]
+FOREIGN_RESULTS = [
+    ("autoscaling", "DescribePolicies"),
+    ("ec2", "DescribeInstanceTypes"),
+    ("sdb", "GetAttributes"),
+    ("sns", "GetTopicAttributes"),
+    ("sts", "DecodeAuthorizationMessage"),
+]
 
 few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -70,8 +81,10 @@ def test_every_type_of_the_protocols_is_read(service: str, name: str, data: st.D
 
 def test_a_name_for_queries_goes_before_the_name_for_results() -> None:
     operation = model("ec2", "RunInstances")
-    addresses = {"Ipv6Addresses": [{"Ipv6Address": "fd00::1"}],
-                 "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.1"}]}
+    addresses = {
+        "Ipv6Addresses": [{"Ipv6Address": "fd00::1"}],
+        "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.1"}],
+    }
     parameters = {"MinCount": 1, "MaxCount": 1, "NetworkInterfaces": [addresses]}
     check_request(load([("ec2", "RunInstances")]), operation, parameters, signed=True)
 

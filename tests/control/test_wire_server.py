@@ -38,8 +38,13 @@ BODY = b"Action=DescribeTags&Version=2016-11-15"
 
 def command(options: dict[str, Any]) -> dict[str, Any]:
     script = Path(__file__).with_name("wire_server.py")
-    return {"args": [sys.executable, str(script), json.dumps(options)], "text": True, "stdout": subprocess.PIPE,
-            "stderr": subprocess.PIPE, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+    return {
+        "args": [sys.executable, str(script), json.dumps(options)],
+        "text": True,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "env": {**os.environ, "PYTHONPATH": str(ROOT)},
+    }
 
 
 class Running:
@@ -59,8 +64,15 @@ class Running:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def client(self, **settings: Any) -> Any:
-        return boto3.client("ec2", region_name="us-east-1", endpoint_url=self.url, aws_access_key_id="AKIAEXAMPLE",
-                            aws_secret_access_key="x", config=Config(retries={"total_max_attempts": 1}), **settings)
+        return boto3.client(
+            "ec2",
+            region_name="us-east-1",
+            endpoint_url=self.url,
+            aws_access_key_id="AKIAEXAMPLE",
+            aws_secret_access_key="x",
+            config=Config(retries={"total_max_attempts": 1}),
+            **settings,
+        )
 
 
 @contextmanager
@@ -145,13 +157,17 @@ def test_clients_that_dawdle_keep_nobody_waiting_and_are_sent_away() -> None:
         in_the_body.sendall(head(100) + b"Action=")
         with found.connect() as connection:
             assert exchange(connection).startswith(b"HTTP/1.1 200 ")
-        assert select.select(dawdlers, [], [], 0) == ([], [], [])    # they still have all their time
-        for _ in range(8):    # a drop at a time does not buy more of it
+        assert select.select(dawdlers, [], [], 0) == ([], [], [])  # they still have all their time
+        for _ in range(8):  # a drop at a time does not buy more of it
             time.sleep(0.5)
             with suppress(OSError):
                 in_the_head.sendall(b"x")
-        for connection, last_words in ((silent, b""), (in_the_head, b""), (head_only, b"RequestTimeout"),
-                                       (in_the_body, b"RequestTimeout")):
+        for connection, last_words in (
+            (silent, b""),
+            (in_the_head, b""),
+            (head_only, b"RequestTimeout"),
+            (in_the_body, b"RequestTimeout"),
+        ):
             with connection:
                 said = closed(connection)
                 assert last_words in said and bool(said) == bool(last_words)
@@ -182,9 +198,17 @@ def test_a_head_that_is_too_long_is_refused(server: Running) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_server_survives_nonsense(server: Running, seed: int) -> None:
     randomness = random.Random(seed)
-    starts = (b"", b"GET ", b"POST / HTTP/1.1\r\n", head(), head(more=b"Transfer-Encoding: chunked\r\n"),
-              b"\x16\x03\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
-              b"GET /%ff%00 HTTP/1.1\r\n")
+    starts = (
+        b"",
+        b"GET ",
+        b"POST / HTTP/1.1\r\n",
+        head(),
+        head(more=b"Transfer-Encoding: chunked\r\n"),
+        b"\x16\x03\x01",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /%ff%00 HTTP/1.1\r\n",
+    )
     for _ in range(40):
         with server.connect() as connection:
             connection.sendall(randomness.choice(starts) + randomness.randbytes(randomness.randrange(200)))
@@ -230,10 +254,31 @@ def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
     if tool is None:
         pytest.skip("openssl, which makes the certificate, is not here")
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run([tool, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
-                    "-keyout", str(key), "-out", str(certificate)],
-                   check=True, capture_output=True, timeout=PATIENCE)
+    subprocess.run(
+        [
+            tool,
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
     return certificate, key
 
 
@@ -243,7 +288,7 @@ def test_tls_and_a_new_certificate_at_hangup(tmp_path: Path) -> None:
         assert found.url == f"https://0.0.0.0:{found.port}"
         found.url = f"https://127.0.0.1:{found.port}"
         assert found.client(verify=str(certificate)).describe_tags()["NextToken"] == "127.0.0.1 True"
-        with found.connect() as connection:    # plain HTTP
+        with found.connect() as connection:  # plain HTTP
             connection.sendall(head() + BODY)
             assert b"HTTP" not in closed(connection)
         for new in make_certificate(tmp_path, "second"):
@@ -260,8 +305,10 @@ def shown_name(port: int, certificate: Path) -> str:
     """The name in the certificate that the server shows; "" if it is not the one in the file."""
     context = ssl.create_default_context(cafile=certificate)
     try:
-        with socket.create_connection(("127.0.0.1", port)) as plain, \
-                context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+        with (
+            socket.create_connection(("127.0.0.1", port)) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+        ):
             return str(connection.getpeercert())
     except ssl.SSLError:
         return ""

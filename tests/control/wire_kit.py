@@ -31,8 +31,13 @@ CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/ann", "AIDAEXAMP
 ENDPOINT = "http://127.0.0.1:8080"
 VERSIONS = {"ec2": "2016-11-15", "elasticloadbalancing": "2015-12-01", "sts": "2011-06-15"}
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="".join(
-    chr(code) for code in [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF])), max_size=12)
+TEXT = st.text(
+    st.characters(
+        exclude_categories=["Cs"],
+        exclude_characters="".join(chr(code) for code in [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF]),
+    ),
+    max_size=12,
+)
 """Characters of XML 1.0, carriage returns and the space at either end among them."""
 
 
@@ -57,7 +62,7 @@ def served() -> Services:
 def values(shape: Shape, *, gaps: bool = False) -> st.SearchStrategy[Any]:
     """Values that the model allows. ``gaps``: empty lists, maps and structures too, which forms cannot carry."""
     kind = shape.type_name
-    gaps = gaps and not shape.serialization.get("flattened")    # without an element around it, nothing is left of it
+    gaps = gaps and not shape.serialization.get("flattened")  # without an element around it, nothing is left of it
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if kind == "structure":
         return structures(shape, gaps=gaps)
@@ -79,7 +84,8 @@ def values(shape: Shape, *, gaps: bool = False) -> st.SearchStrategy[Any]:
         "double": st.floats(-1e9, 1e9, allow_nan=False).map(lambda value: round(value, 3)),
         "blob": st.binary(max_size=12),
         "timestamp": st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)).map(
-            lambda value: value.replace(microsecond=value.microsecond // 1000 * 1000)),
+            lambda value: value.replace(microsecond=value.microsecond // 1000 * 1000)
+        ),
     }[kind]
 
 
@@ -91,7 +97,8 @@ def structures(shape: Shape | None, *, gaps: bool = False, whole: bool = True) -
     members = {name: values(member, gaps=gaps) for name, member in shape.members.items()}
     chosen = st.fixed_dictionaries(
         {name: members[name] for name in required},
-        optional={name: each for name, each in members.items() if name not in required})
+        optional={name: each for name, each in members.items() if name not in required},
+    )
     return chosen if gaps or required else chosen.filter(bool)
 
 
@@ -113,8 +120,9 @@ def sent(operation: OperationModel, parameters: dict[str, Any], *, signed: bool 
     prepare_request_dict(prepared, endpoint_url=ENDPOINT, user_agent="test")
     http = create_request_object(prepared).prepare()
     path, _, query = http.url.removeprefix(ENDPOINT).partition("?")
-    headers = [(name.lower(), value.decode() if isinstance(value, bytes) else value)
-               for name, value in http.headers.items()]
+    headers = [
+        (name.lower(), value.decode() if isinstance(value, bytes) else value) for name, value in http.headers.items()
+    ]
     if signed:
         headers.append(("authorization", authorization(operation.service_model.signing_name)))
     body = http.body or b""
@@ -122,15 +130,18 @@ def sent(operation: OperationModel, parameters: dict[str, Any], *, signed: bool 
 
 
 def authorization(scope: str) -> str:
-    return (f"AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/us-east-1/{scope}/aws4_request, "
-            "SignedHeaders=host;x-amz-date, Signature=0123456789abcdef")
+    return (
+        f"AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/us-east-1/{scope}/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=0123456789abcdef"
+    )
 
 
 def understood(protocol: str, response: Response, shape: Shape | None = None) -> dict[str, Any]:
     """What botocore's parser makes of an answer."""
     headers = {name: value for name, value in response.headers}
     parsed: dict[str, Any] = create_parser(protocol).parse(
-        {"status_code": response.status, "headers": _Insensitive(headers), "body": response.body}, shape)
+        {"status_code": response.status, "headers": _Insensitive(headers), "body": response.body}, shape
+    )
     return parsed
 
 
@@ -157,14 +168,22 @@ def form(fields: dict[str, str] | str, *, scope: str = "ec2", **changes: Any) ->
     """A signed form; ``scope`` is the service in the signature."""
     if isinstance(fields, dict):
         fields = urlencode({"Version": VERSIONS.get(scope, "2010-01-01"), **fields})
-    return Request(**{"method": "POST", "headers": (("authorization", authorization(scope)),), "body": fields.encode(),
-                      **changes})
+    return Request(
+        **{"method": "POST", "headers": (("authorization", authorization(scope)),), "body": fields.encode(), **changes}
+    )
 
 
 def ram(path: str, body: Any, **changes: Any) -> Request:
     """A signed request to RAM; ``body`` is JSON, or bytes as they are."""
-    return Request(**{"method": "POST", "path": path, "headers": (("authorization", authorization("ram")),),
-                      "body": body if isinstance(body, bytes) else json.dumps(body).encode(), **changes})
+    return Request(
+        **{
+            "method": "POST",
+            "path": path,
+            "headers": (("authorization", authorization("ram")),),
+            "body": body if isinstance(body, bytes) else json.dumps(body).encode(),
+            **changes,
+        }
+    )
 
 
 def read(response: Response, protocol: str) -> tuple[int, str, str]:
@@ -213,7 +232,7 @@ async def call(app: App, scope: dict[str, Any], chunks: Sequence[bytes | None | 
 
     async def receive() -> dict[str, Any]:
         while messages and isinstance(messages[0], float):
-            await asyncio.sleep(messages.pop(0))    # type: ignore[arg-type]
+            await asyncio.sleep(messages.pop(0))  # type: ignore[arg-type]
         if not messages:
             await asyncio.Event().wait()
         piece = messages.pop(0)
@@ -234,10 +253,26 @@ async def call(app: App, scope: dict[str, Any], chunks: Sequence[bytes | None | 
     return Response(start["status"], body["body"], headers)
 
 
-def scope(method: str = "POST", path: str = "/", query: bytes = b"", headers: Iterable[tuple[bytes, bytes]] = (), *,
-          client: tuple[str, int] | None = ("127.0.0.1", 50000), scheme: str = "http") -> dict[str, Any]:
-    return {"type": "http", "method": method, "path": path, "raw_path": path.encode("latin-1"), "query_string": query,
-            "headers": list(headers), "client": client, "scheme": scheme, "http_version": "1.1"}
+def scope(
+    method: str = "POST",
+    path: str = "/",
+    query: bytes = b"",
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    *,
+    client: tuple[str, int] | None = ("127.0.0.1", 50000),
+    scheme: str = "http",
+) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode("latin-1"),
+        "query_string": query,
+        "headers": list(headers),
+        "client": client,
+        "scheme": scheme,
+        "http_version": "1.1",
+    }
 
 
 def scope_of(request: Request) -> dict[str, Any]:

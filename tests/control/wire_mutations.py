@@ -48,8 +48,23 @@ def _fields(request: Request) -> Fields:
 
 def _unknown(operation: OperationModel, request: Request, randomness: random.Random) -> Request:
     fields = _fields(request)
-    name = randomness.choice(["Colour", "X-Amz-Signature", "action", "Filter.1.Colour.1", "", ".", "Tag.", "a" * 9000,
-                              "\u00e9", "Names.member.1.x", "DryRun ", "Version.1", "Action."])
+    name = randomness.choice(
+        [
+            "Colour",
+            "X-Amz-Signature",
+            "action",
+            "Filter.1.Colour.1",
+            "",
+            ".",
+            "Tag.",
+            "a" * 9000,
+            "\u00e9",
+            "Names.member.1.x",
+            "DryRun ",
+            "Version.1",
+            "Action.",
+        ]
+    )
     if not name:
         return _with(request, [*fields, ("Colour", ""), ("Colour", "")])
     return _with(request, [*fields, (name, "x")])
@@ -66,15 +81,17 @@ def _missing(operation: OperationModel, request: Request, randomness: random.Ran
     shape = operation.input_shape
     required = [_wire(operation, name, shape.members[name]) for name in shape.required_members] if shape else []
     gone = randomness.choice(["Action", "Version", *required])
-    return _with(request, [(name, value) for name, value in _fields(request)
-                           if name != gone and not name.startswith(f"{gone}.")])
+    return _with(
+        request, [(name, value) for name, value in _fields(request) if name != gone and not name.startswith(f"{gone}.")]
+    )
 
 
 def _other_operation(operation: OperationModel, request: Request, randomness: random.Random) -> Request:
     fields = dict(_fields(request))
     name = randomness.choice(["Action", "Version"])
-    fields[name] = randomness.choice(["", "x", "RunInstances", "9999-12-31", "\0", "2016-11-15 ", "a" * 5000,
-                                      "createtags", "../CreateTags", "<x/>"])
+    fields[name] = randomness.choice(
+        ["", "x", "RunInstances", "9999-12-31", "\0", "2016-11-15 ", "a" * 5000, "createtags", "../CreateTags", "<x/>"]
+    )
     return _with(request, list(fields.items()))
 
 
@@ -109,8 +126,24 @@ def _wrong_values(operation: OperationModel, shape: Shape, path: str, randomness
 def _wrong(shape: Shape, randomness: random.Random) -> str:
     if shape.type_name == "integer":
         low, high = shape.metadata.get("min", -(1 << 31)), shape.metadata.get("max", (1 << 31) - 1)
-        return randomness.choice([str(low - 1), str(high + 1), "", "x", "1e3", "1.0", "9" * 4400, "+7", "\u0667", "0x7",
-                                  "true", "7 ", "NaN", "--7"])
+        return randomness.choice(
+            [
+                str(low - 1),
+                str(high + 1),
+                "",
+                "x",
+                "1e3",
+                "1.0",
+                "9" * 4400,
+                "+7",
+                "\u0667",
+                "0x7",
+                "true",
+                "7 ",
+                "NaN",
+                "--7",
+            ]
+        )
     if shape.type_name == "boolean":
         return randomness.choice(["", "TRUE", "True", "yes", "0", "1", "null", "true "])
     if getattr(shape, "enum", None):
@@ -130,7 +163,7 @@ def _deep(operation: OperationModel, request: Request, randomness: random.Random
 
 
 def _many(operation: OperationModel, request: Request, randomness: random.Random) -> Request:
-    if randomness.random() < 0.9:    # these are slow: few of them
+    if randomness.random() < 0.9:  # these are slow: few of them
         return _unknown(operation, request, randomness)
     return replace(request, body=request.body + b"".join(b"&Name.%d=x" % number for number in range(2001)))
 
@@ -152,17 +185,47 @@ def _wire(operation: OperationModel, name: str, member: Shape) -> str:
 
 
 FORM: list[Callable[[OperationModel, Request, random.Random], Request | None]] = [
-    _unknown, _twice, _missing, _other_operation, _value, _value, _value, _value, _bytes, _deep, _many, _in_query,
-    _elsewhere]
+    _unknown,
+    _twice,
+    _missing,
+    _other_operation,
+    _value,
+    _value,
+    _value,
+    _value,
+    _bytes,
+    _deep,
+    _many,
+    _in_query,
+    _elsewhere,
+]
 
 
 # JSON.
 
 
 def _no_json(operation: OperationModel, request: Request, randomness: random.Random) -> Request:
-    body = randomness.choice([b"{", b"[]", b"5", b'""', b"\xff", b"{}{}", b"{'a': 1}", b"\0", b'{"a": NaN}', b"<a/>",
-                              b'{"a": 1e999}', b'{"a": ' + b"7" * 500 + b"}", b"[" * 3000, b'{"a":' * 3000, b" ",
-                              b'{"a": 1, "a": 1}', b'{"name": "\\ud800"}'])
+    body = randomness.choice(
+        [
+            b"{",
+            b"[]",
+            b"5",
+            b'""',
+            b"\xff",
+            b"{}{}",
+            b"{'a': 1}",
+            b"\0",
+            b'{"a": NaN}',
+            b"<a/>",
+            b'{"a": 1e999}',
+            b'{"a": ' + b"7" * 500 + b"}",
+            b"[" * 3000,
+            b'{"a":' * 3000,
+            b" ",
+            b'{"a": 1, "a": 1}',
+            b'{"name": "\\ud800"}',
+        ]
+    )
     return replace(request, body=body)
 
 
@@ -205,7 +268,13 @@ def _json_query(operation: OperationModel, request: Request, randomness: random.
 
 
 JSON: list[Callable[[OperationModel, Request, random.Random], Request | None]] = [
-    _no_json, _json_member, _json_member, _json_member, _json_query, _elsewhere]
+    _no_json,
+    _json_member,
+    _json_member,
+    _json_member,
+    _json_query,
+    _elsewhere,
+]
 
 
 # Without rules.
@@ -224,15 +293,23 @@ def shaken(request: Request, randomness: random.Random) -> Request:
 
 def garbage(randomness: random.Random) -> Request:
     """Bytes from nowhere in every place of a request; no operation is named."""
+
     def text(most: int) -> str:
         return randomness.randbytes(randomness.randrange(most)).decode("latin-1")
 
     headers = tuple((text(20).lower(), text(60)) for _ in range(randomness.randrange(6)))
     signature = "AWS4-HMAC-SHA256 Credential=A/2/3/{}/aws4_request, SignedHeaders=, Signature="
-    known = (("authorization", signature.format(randomness.choice(["ec2", "sts", "ram", "s3", "\u00e9", "", text(9)]))),
-             ("content-type", randomness.choice(["application/json", "text/xml; charset=x", text(30)])),
-             ("x-amz-target", text(30)), ("content-length", text(6)))
+    known = (
+        ("authorization", signature.format(randomness.choice(["ec2", "sts", "ram", "s3", "\u00e9", "", text(9)]))),
+        ("content-type", randomness.choice(["application/json", "text/xml; charset=x", text(30)])),
+        ("x-amz-target", text(30)),
+        ("content-length", text(6)),
+    )
     chosen = tuple(each for each in known if randomness.random() < 0.5)
-    return Request(randomness.choice(["GET", "POST", "DELETE", text(8)]),
-                   randomness.choice(["/", "/createresourceshare", "/deleteresourceshare", "/" + text(30), text(30)]),
-                   text(60), headers + chosen, randomness.randbytes(randomness.choice([0, 1, 20, 300])))
+    return Request(
+        randomness.choice(["GET", "POST", "DELETE", text(8)]),
+        randomness.choice(["/", "/createresourceshare", "/deleteresourceshare", "/" + text(30), text(30)]),
+        text(60),
+        headers + chosen,
+        randomness.randbytes(randomness.choice([0, 1, 20, 300])),
+    )

@@ -34,8 +34,12 @@ def main(options: dict[str, Any]) -> None:
     body_seconds = options.pop("body_seconds", 1)
     files = {name: Path(options[name]) for name in ("certificate", "key") if name in options}
     app = App(Exchange(load([("ec2", "DescribeTags")]), lambda request: CALLER, Sleeper()), body_seconds=body_seconds)
-    server.serve(app, server.Listen(**{**options, **files}), listening=lambda url: print(url, flush=True),
-                 reload=lambda: print("reload", flush=True))
+    server.serve(
+        app,
+        server.Listen(**{**options, **files}),
+        listening=lambda url: print(url, flush=True),
+        reload=lambda: print("reload", flush=True),
+    )
     print("stopped", flush=True)
 
 

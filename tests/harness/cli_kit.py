@@ -52,7 +52,7 @@ DOCUMENTS = {
                     "RuleAction": "accept",
                     "SourceCidrBlock": "0.0.0.0/0",
                     "DestinationCidrBlock": "0.0.0.0/0",
-                },
+                }
             ],
             "NetworkServices": [],
         }

@@ -28,13 +28,24 @@ def mac(text: str) -> bytes:
 
 
 def rule(
-    source: str = "0.0.0.0/0", destination: str = "0.0.0.0/0", *, number: int = 100, accept: bool = True,
-    protocol: int | None = None, source_ports: tuple[int, int] | None = None,
+    source: str = "0.0.0.0/0",
+    destination: str = "0.0.0.0/0",
+    *,
+    number: int = 100,
+    accept: bool = True,
+    protocol: int | None = None,
+    source_ports: tuple[int, int] | None = None,
     destination_ports: tuple[int, int] | None = None,
 ) -> Rule:
     return Rule(
-        f"tmfr-{number}", number, accept, ip_network(source), ip_network(destination), protocol,
-        source_ports, destination_ports,
+        f"tmfr-{number}",
+        number,
+        accept,
+        ip_network(source),
+        ip_network(destination),
+        protocol,
+        source_ports,
+        destination_ports,
     )
 
 
@@ -44,46 +55,53 @@ EVERYTHING = (ANY_IPV4, ANY_IPV6)
 
 
 def outer(
-    source: str = "10.9.0.1", destination: str = "10.9.0.2", mtu_limit: int | None = 9001 - 40,
-    source_mac: str = ENI_0,
+    source: str = "10.9.0.1", destination: str = "10.9.0.2", mtu_limit: int | None = 9001 - 40, source_mac: str = ENI_0
 ) -> Outer:
     return Outer(mac(TARGET), mac(source_mac), ip_address(source), ip_address(destination), mtu_limit)
 
 
 def session(
-    ingress: Sequence[Rule] = EVERYTHING, egress: Sequence[Rule] | None = None, *, number: int = 1,
-    vni: int = 0x123456, packet_length: int | None = None, amazon_dns: bool = False,
+    ingress: Sequence[Rule] = EVERYTHING,
+    egress: Sequence[Rule] | None = None,
+    *,
+    number: int = 1,
+    vni: int = 0x123456,
+    packet_length: int | None = None,
+    amazon_dns: bool = False,
     to: Outer | None = outer(),  # noqa: B008 (frozen)
 ) -> Session:
     """A session; the egress rules are the ingress rules unless given; ``to`` None: its target is down."""
     return Session(
-        f"tms-{number}", number, f"tmf-{number}", f"tmt-{number}", vni, packet_length, amazon_dns,
-        tuple(ingress), tuple(ingress if egress is None else egress), to,
+        f"tms-{number}",
+        number,
+        f"tmf-{number}",
+        f"tmt-{number}",
+        vni,
+        packet_length,
+        amazon_dns,
+        tuple(ingress),
+        tuple(ingress if egress is None else egress),
+        to,
         None if to else "the target has no known MAC",
     )
 
 
 def interface(*sessions: Session, address: str = ENI_0, resolver: str | None = None) -> Interface:
-    return Interface(
-        f"eni-{address[-2:]}", mac(address), IPv4Address(resolver) if resolver else None, sessions
-    )
+    return Interface(f"eni-{address[-2:]}", mac(address), IPv4Address(resolver) if resolver else None, sessions)
 
 
 def policy(*interfaces: Interface) -> Policy:
     return cast(Policy, SimpleNamespace(interfaces=interfaces, warnings=()))
 
 
-def engine(
-    *interfaces: Interface, tap: bool = False, terminal_reject: bool = False, **parameters: Any
-) -> GoldenEngine:
+def engine(*interfaces: Interface, tap: bool = False, terminal_reject: bool = False, **parameters: Any) -> GoldenEngine:
     built = GoldenEngine(**parameters)
     built.configure(policy(*interfaces), Flags(tap=tap, terminal_reject=terminal_reject))
     return built
 
 
 def judge(
-    data: Any, *interfaces: Interface, egress: bool = False, dropped: bool = False, bad: bool = False,
-    **options: Any,
+    data: Any, *interfaces: Interface, egress: bool = False, dropped: bool = False, bad: bool = False, **options: Any
 ) -> Trace:
     """The trace of one frame (bytes or a scapy packet) under a policy of these interfaces."""
     direction = Direction.EGRESS if egress else Direction.INGRESS

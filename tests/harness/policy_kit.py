@@ -70,9 +70,7 @@ def documents(**lists: Any) -> dict[str, Any]:
                         DestinationPortRange={"FromPort": 80, "ToPort": 443},
                     ),
                 ],
-                "EgressFilterRules": [
-                    rule(10, "egress", SourceCidrBlock="::/0", DestinationCidrBlock="2001:db8::/32")
-                ],
+                "EgressFilterRules": [rule(10, "egress", SourceCidrBlock="::/0", DestinationCidrBlock="2001:db8::/32")],
                 "NetworkServices": ["amazon-dns"],
                 "Description": "TCP Filter",
                 "Tags": [],
@@ -109,9 +107,7 @@ def documents(**lists: Any) -> dict[str, Any]:
 def to_balancer(**fields: Any) -> dict[str, Any]:
     """The account with a load balancer target; its interfaces are in zones b and a."""
     result = documents(
-        LoadBalancers=[
-            {"LoadBalancerArn": NLB_ARN, "VpcId": "vpc-0e9801d129EXAMPLE", "Type": "network", **fields}
-        ],
+        LoadBalancers=[{"LoadBalancerArn": NLB_ARN, "VpcId": "vpc-0e9801d129EXAMPLE", "Type": "network", **fields}],
         TrafficMirrorTargets=[
             {
                 "TrafficMirrorTargetId": "tmt-07f75d8feeEXAMPLE",
@@ -121,9 +117,7 @@ def to_balancer(**fields: Any) -> dict[str, Any]:
         ],
         NetworkInterfaces=[
             interface(SOURCE, 1),
-            interface(
-                BALANCER_B, 4, AvailabilityZone="eu-central-1b", Description="ELB net/tap/50dc6c495c0c9188"
-            ),
+            interface(BALANCER_B, 4, AvailabilityZone="eu-central-1b", Description="ELB net/tap/50dc6c495c0c9188"),
             interface(BALANCER_A, 3, Description="ELB net/tap/50dc6c495c0c9188"),
         ],
     )

@@ -13,9 +13,7 @@ from scapy.utils import PcapNgReader, RawPcapReader, RawPcapWriter, wrpcapng
 from harness.capture import CapturedFrame, CaptureReader, CaptureWriter, open_capture
 from harness.errors import UsageError
 
-CAPTURES = Path(
-    os.environ.get("HALFSILVER_CAPTURES", Path(__file__).resolve().parents[3] / "shared" / "captures")
-)
+CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", Path(__file__).resolve().parents[3] / "shared" / "captures"))
 FRAMES = [bytes(range(60)), b"\xff" * 61, b"\x00" * 1514, b"x"]
 SECOND = 1_000_000_000
 
@@ -44,9 +42,7 @@ def option(code: int, value: bytes, order: str = "<") -> bytes:
     return struct.pack(order + "HH", code, len(value)) + value + bytes(-len(value) % 4)
 
 
-def packet(
-    data: bytes, clock: int = 0, index: int = 0, original: int | None = None, order: str = "<"
-) -> bytes:
+def packet(data: bytes, clock: int = 0, index: int = 0, original: int | None = None, order: str = "<") -> bytes:
     fields = (index, clock >> 32, clock & 0xFFFFFFFF, len(data), len(data) if original is None else original)
     padded = data + bytes(-len(data) % 4)
     return block(6, struct.pack(order + "IIIII", *fields) + padded, order)
@@ -56,9 +52,7 @@ def pcap(magic: int = 0xA1B2C3D4, order: str = "<", link: int = 1, records: byte
     return struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link) + records
 
 
-def record(
-    data: bytes, seconds: int = 1, fraction: int = 0, original: int | None = None, order: str = "<"
-) -> bytes:
+def record(data: bytes, seconds: int = 1, fraction: int = 0, original: int | None = None, order: str = "<") -> bytes:
     return struct.pack(order + "IIII", seconds, fraction, len(data), original or len(data)) + data
 
 
@@ -141,9 +135,7 @@ def test_pcapng_with_everything():
         + block(3, struct.pack("<I", 100) + b"simple..")
     )
     data += (
-        section(">")
-        + interface(order=">", options=option(9, b"\x09", ">"))
-        + packet(b"big endian", 3 << 40, order=">")
+        section(">") + interface(order=">", options=option(9, b"\x09", ">")) + packet(b"big endian", 3 << 40, order=">")
     )
     frames, reader = read(data)
     assert frames == [
@@ -158,12 +150,7 @@ def test_pcapng_with_everything():
 
 def test_frame_check_sequence_is_removed():
     """pcapng if_fcslen (octets) and the P bit with FCS length (16-bit words) of a pcap header."""
-    ng = (
-        section()
-        + interface(options=option(13, b"\x04"))
-        + packet(b"a" * 60 + b"FCS!")
-        + packet(b"b" * 40, 0, 0, 64)
-    )
+    ng = section() + interface(options=option(13, b"\x04")) + packet(b"a" * 60 + b"FCS!") + packet(b"b" * 40, 0, 0, 64)
     header_with_fcs = pcap(
         link=1 | 1 << 26 | 2 << 28, records=record(b"a" * 60 + b"FCS!") + record(b"b" * 40, original=64)
     )
@@ -202,16 +189,8 @@ def test_every_truncation_keeps_the_whole_frames_and_names_the_offset():
             48,
             "block total length is 4294967280",
         ),
-        (
-            section() + interface() + struct.pack("<III", 0x0A0D0D0A, 28, 7) + bytes(40),
-            48,
-            "byte-order magic",
-        ),
-        (
-            section() + interface() + packet(b"a" * 20)[:-4] + b"\x00" * 4,
-            48,
-            "52 in front of the block, 0 behind",
-        ),
+        (section() + interface() + struct.pack("<III", 0x0A0D0D0A, 28, 7) + bytes(40), 48, "byte-order magic"),
+        (section() + interface() + packet(b"a" * 20)[:-4] + b"\x00" * 4, 48, "52 in front of the block, 0 behind"),
     ],
 )
 def test_damage_ends_reading(data, offset, message):
@@ -243,10 +222,7 @@ def test_damage_inside_one_block_costs_only_that_block(bad, message):
     ("data", "message"),
     [
         (pcap(link=113), r"link type 113 \(LINUX_SLL\); only Ethernet \(1\)"),
-        (
-            section() + interface(link=127) + packet(b"a" * 60),
-            r"link type 127 \(IEEE802_11_RADIOTAP\) on interface 0",
-        ),
+        (section() + interface(link=127) + packet(b"a" * 60), r"link type 127 \(IEEE802_11_RADIOTAP\) on interface 0"),
         (pcap(link=9999), r"link type 9999 \(unknown\)"),
         (b"\x1f\x8b\x08\x00 and more", "gzip"),
         (b"GET / HTTP/1.1", "not a pcap or pcapng file, it starts with 47 45 54 20"),

@@ -42,9 +42,7 @@ def test_explain_walks_the_rules(paths, capsys):
 
 @pytest.mark.parametrize("number", range(1, 8))
 def test_explain_gives_the_verdict_of_any_frame(paths, capsys, number):
-    document = json.loads(
-        output_of(capsys, "explain", "-r", paths[0], "-c", paths[1], "-n", str(number), "--json")
-    )
+    document = json.loads(output_of(capsys, "explain", "-r", paths[0], "-c", paths[1], "-n", str(number), "--json"))
     assert document["verdict"]["frame"] == document["frame"] == number
     assert document["verdict"]["verdict"] == ANSWERS[number - 1][0]
     assert document["steps"][-1].startswith(f"verdict: {ANSWERS[number - 1][0]}")
@@ -93,9 +91,7 @@ def test_diff_names_packet_offset_and_field(paths, capsys):
 
 def test_diff_of_different_lengths_and_counts(paths, capsys):
     shorter = write_capture(paths[2], [FRAMES[0][:-1], *FRAMES[1:]], "b.pcap")
-    assert "packet 1, byte 253, end of frame" not in (
-        text := output_of(capsys, "diff", paths[0], shorter, code=1)
-    )
+    assert "packet 1, byte 253, end of frame" not in (text := output_of(capsys, "diff", paths[0], shorter, code=1))
     assert "packet 1, byte 253, TCP payload: 254 bytes and 253 bytes" in text
     fewer = write_capture(paths[2], FRAMES[:-2], "c.pcap")
     text = output_of(capsys, "diff", paths[0], fewer, code=1)
@@ -157,10 +153,7 @@ def test_check_of_what_is_no_json(tmp_path, capsys, content, message):
 # regs, doctor, list
 
 
-@pytest.mark.parametrize(
-    ("form", "sign"),
-    [("md", "| "), ("c", "#define"), ("json", "0x48534D31"), ("rdl", "addrmap")],
-)
+@pytest.mark.parametrize(("form", "sign"), [("md", "| "), ("c", "#define"), ("json", "0x48534D31"), ("rdl", "addrmap")])
 def test_regs(capsys, form, sign):
     pytest.importorskip("hdl.register_formats", reason="the register map is not there")
     text = output_of(capsys, "regs", "--format", form)

@@ -100,17 +100,14 @@ def test_json_summary(paths, capsys):
     assert (summary["offered"], summary["mirrored_bytes"], summary["conserved"]) == (7, 154, True)
     assert (summary["seed"], summary["engine"]) == (77, "golden")
     assert summary["verdicts"] == dict(Counter(answer[0] for answer in ANSWERS))
-    assert summary["counters"]["sessions"] == [
-        {"eni": "eni-10", "session": "tms-1", "frames": 2, "bytes": 154}
-    ]
+    assert summary["counters"]["sessions"] == [{"eni": "eni-10", "session": "tms-1", "frames": 2, "bytes": 154}]
     assert {(each["rule"], each["frames"], each["bytes"]) for each in summary["counters"]["rules"]} == {
         ("tmfr-2", 1, 100),
         ("tmfr-3", 1, 54),
         ("tmfr-1", 1, 42),
     }
     assert {
-        (each["direction"], each["verdict"], each["frames"], each["bytes"])
-        for each in summary["counters"]["verdicts"]
+        (each["direction"], each["verdict"], each["frames"], each["bytes"]) for each in summary["counters"]["verdicts"]
     } == {
         ("ingress", "mirrored", 1, 100),
         ("egress", "mirrored", 1, 54),
@@ -168,9 +165,7 @@ def test_terminal_reject(tmp_path, capsys):
         "TrafficMirrorFilterRuleId": "tmfr-9",
         "RuleAction": "accept",
     }
-    documents["TrafficMirrorFilters"].append(
-        {"TrafficMirrorFilterId": "tmf-2", "IngressFilterRules": [accept]}
-    )
+    documents["TrafficMirrorFilters"].append({"TrafficMirrorFilterId": "tmf-2", "IngressFilterRules": [accept]})
     documents["TrafficMirrorSessions"].append(
         documents["TrafficMirrorSessions"][0]
         | {
@@ -339,9 +334,7 @@ def test_a_wrong_verdict_in_a_later_batch_has_its_frame_number(paths, capsys, mo
 
 def test_a_lost_frame_is_not_conserved(paths, capsys, monkeypatch):
     def fault(result):
-        del result.counters.verdicts[
-            next(key for key in result.counters.verdicts if key[1] is Verdict.NO_ENI)
-        ]
+        del result.counters.verdicts[next(key for key in result.counters.verdicts if key[1] is Verdict.NO_ENI)]
 
     use_faulty(monkeypatch, fault)
     assert mirror_it(paths, "--engine", "verilator", "--json") == 1

@@ -71,9 +71,7 @@ def test_first_differing_byte_of_a_copy_is_named():
 def test_shorter_missing_and_extra_copies():
     other = result()
     other.outputs[0] = Output(0, COPY[:-1])
-    assert [(d.offset, d.first, d.second) for d in compare(result(), other)] == [
-        (99, "100 bytes", "99 bytes")
-    ]
+    assert [(d.offset, d.first, d.second) for d in compare(result(), other)] == [(99, "100 bytes", "99 bytes")]
     other.outputs.clear()
     assert [(d.frame, d.first, d.second) for d in compare(result(), other)] == [(1, "1", "0")]
     other.outputs[:] = [Output(0, COPY), Output(1, COPY), Output(1, COPY)]
@@ -114,9 +112,7 @@ def test_congestion_excuses_nothing_else():
     assert [d.what for d in compare(result(), other, congestion=True)] == ["copy"]
 
     other = congested()
-    other.counters.verdicts[(IN, Verdict.CONGESTED)] = Tally(
-        1, 100
-    )  # not the bytes that would have been copied
+    other.counters.verdicts[(IN, Verdict.CONGESTED)] = Tally(1, 100)  # not the bytes that would have been copied
     assert len(compare(result(), other, congestion=True)) == 2  # sum over verdicts, sum over sessions
 
     other = congested()

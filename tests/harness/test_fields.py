@@ -12,10 +12,7 @@ INNER = Ether(src="0a:00:00:00:00:01", dst="0a:00:00:00:00:02") / IP(src="10.0.0
 
 
 def copy_of(inner=INNER, ipv6=False, **fields):
-    network = {
-        "ip": IP(src="10.9.0.1", dst="10.9.0.2", chksum=0),
-        "ip6": IPv6(src="2001:db8::1", dst="2001:db8::2"),
-    }
+    network = {"ip": IP(src="10.9.0.1", dst="10.9.0.2", chksum=0), "ip6": IPv6(src="2001:db8::1", dst="2001:db8::2")}
     packet = (
         Ether(src="0a:00:00:00:00:03", dst="0a:00:00:00:00:04")
         / network["ip6" if ipv6 else "ip"]

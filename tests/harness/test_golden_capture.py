@@ -49,14 +49,14 @@ def test_aws_capture_comes_back_identical(aws_packets: list[bytes]) -> None:
     ports_of_flow = defaultdict(set)
     for packet, output in zip(aws_packets, result.outputs, strict=True):
         ours = output.data
-        assert ours[12:35] == packet[12:35]                  # ethertype, IPv4 header, high byte of the port
+        assert ours[12:35] == packet[12:35]  # ethertype, IPv4 header, high byte of the port
         assert ours[35] & 0x80 == packet[35] & 0x80 == 0x80
         assert ours[36:] == packet[36:]
         inner = Ether(packet[OUTER_BYTES:])
         transport = TCP if TCP in inner else UDP
         ends = {(inner[IP].src, inner[transport].sport), (inner[IP].dst, inner[transport].dport)}
         ports_of_flow[inner[IP].proto, frozenset(ends)].add(int.from_bytes(ours[34:36], "big"))
-    assert all(len(ports) == 1 for ports in ports_of_flow.values())    # per flow, both directions
+    assert all(len(ports) == 1 for ports in ports_of_flow.values())  # per flow, both directions
     assert all(0xFF80 <= port <= 0xFFFF for ports in ports_of_flow.values() for port in ports)
     assert len(set.union(*ports_of_flow.values())) > 1
 

@@ -20,9 +20,7 @@ from harness.golden.flow_hash import Toeplitz
 from harness.verdict import Direction
 
 IN = Ether(dst=ENI_0, src=PEER)
-MICROSOFT_KEY = bytes.fromhex(
-    "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa"
-)
+MICROSOFT_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
 
 
 def of_length(length: int, packet: Any) -> bytes:
@@ -39,34 +37,37 @@ IPV6_FRAME = IN / IPv6(src="2001:db8::1", dst="2001:db8::2", nh=47)
 # Truncation: copied = min(frame, max(packet_length, floor), MTU limit)
 
 
-@pytest.mark.parametrize(("packet", "length", "packet_length", "mtu_limit", "copied", "limit"), [
-    (IPV4_FRAME, 1514, None, None, 1514, "whole frame"),
-    (IPV4_FRAME, 1514, 1514, 8961, 1514, "whole frame"),
-    (IPV4_FRAME, 1514, 1513, 8961, 1513, "packet length"),
-    (IPV4_FRAME, 1514, 100, 8961, 100, "packet length"),
-    (IPV4_FRAME, 1514, 36, 8961, 36, "packet length"),
-    (IPV4_FRAME, 1514, 35, 8961, 35, "packet length"),
-    (IPV4_FRAME, 1514, 34, 8961, 35, "floor"),
-    (IPV4_FRAME, 1514, 1, 8961, 35, "floor"),
-    (IPV4_FRAME, 35, 1, 8961, 35, "whole frame"),
-    (IPV4_FRAME, 34, 1, 8961, 34, "whole frame"),
-    (IPV6_FRAME, 1514, 56, 8961, 56, "packet length"),
-    (IPV6_FRAME, 1514, 55, 8961, 55, "packet length"),
-    (IPV6_FRAME, 1514, 54, 8961, 55, "floor"),
-    (IPV6_FRAME, 1514, 35, 8961, 55, "floor"),
-    (IPV6_FRAME, 54, 1, 8961, 54, "whole frame"),
-    # the guide's examples: 54 bytes of headroom over IPv4 and 74 over IPv6, counted from the inner IP packet
-    (IPV4_FRAME, 14 + 8446, None, 8500 - 40, 14 + 8446, "whole frame"),
-    (IPV4_FRAME, 14 + 8447, None, 8500 - 40, 14 + 8446, "MTU"),
-    (IPV4_FRAME, 14 + 8426, None, 8500 - 60, 14 + 8426, "whole frame"),
-    (IPV4_FRAME, 14 + 8427, None, 8500 - 60, 14 + 8426, "MTU"),
-    (IPV4_FRAME, 14 + 8947, None, 9001 - 40, 14 + 8947, "whole frame"),
-    (IPV4_FRAME, 14 + 8948, None, 9001 - 40, 14 + 8947, "MTU"),
-    (IPV4_FRAME, 9216, 9001, 9001 - 40, 8961, "MTU"),
-    (IPV4_FRAME, 9216, 8960, 9001 - 40, 8960, "packet length"),
-    (IPV4_FRAME, 9216, 8500, None, 8500, "packet length"),
-    (IPV4_FRAME, 9216, None, None, 9216, "whole frame"),
-])
+@pytest.mark.parametrize(
+    ("packet", "length", "packet_length", "mtu_limit", "copied", "limit"),
+    [
+        (IPV4_FRAME, 1514, None, None, 1514, "whole frame"),
+        (IPV4_FRAME, 1514, 1514, 8961, 1514, "whole frame"),
+        (IPV4_FRAME, 1514, 1513, 8961, 1513, "packet length"),
+        (IPV4_FRAME, 1514, 100, 8961, 100, "packet length"),
+        (IPV4_FRAME, 1514, 36, 8961, 36, "packet length"),
+        (IPV4_FRAME, 1514, 35, 8961, 35, "packet length"),
+        (IPV4_FRAME, 1514, 34, 8961, 35, "floor"),
+        (IPV4_FRAME, 1514, 1, 8961, 35, "floor"),
+        (IPV4_FRAME, 35, 1, 8961, 35, "whole frame"),
+        (IPV4_FRAME, 34, 1, 8961, 34, "whole frame"),
+        (IPV6_FRAME, 1514, 56, 8961, 56, "packet length"),
+        (IPV6_FRAME, 1514, 55, 8961, 55, "packet length"),
+        (IPV6_FRAME, 1514, 54, 8961, 55, "floor"),
+        (IPV6_FRAME, 1514, 35, 8961, 55, "floor"),
+        (IPV6_FRAME, 54, 1, 8961, 54, "whole frame"),
+        # the guide's examples: 54 bytes of headroom over IPv4 and 74 over IPv6, counted from the inner IP packet
+        (IPV4_FRAME, 14 + 8446, None, 8500 - 40, 14 + 8446, "whole frame"),
+        (IPV4_FRAME, 14 + 8447, None, 8500 - 40, 14 + 8446, "MTU"),
+        (IPV4_FRAME, 14 + 8426, None, 8500 - 60, 14 + 8426, "whole frame"),
+        (IPV4_FRAME, 14 + 8427, None, 8500 - 60, 14 + 8426, "MTU"),
+        (IPV4_FRAME, 14 + 8947, None, 9001 - 40, 14 + 8947, "whole frame"),
+        (IPV4_FRAME, 14 + 8948, None, 9001 - 40, 14 + 8947, "MTU"),
+        (IPV4_FRAME, 9216, 9001, 9001 - 40, 8961, "MTU"),
+        (IPV4_FRAME, 9216, 8960, 9001 - 40, 8960, "packet length"),
+        (IPV4_FRAME, 9216, 8500, None, 8500, "packet length"),
+        (IPV4_FRAME, 9216, None, None, 9216, "whole frame"),
+    ],
+)
 def test_truncation(
     packet: Any, length: int, packet_length: int | None, mtu_limit: int | None, copied: int, limit: str
 ) -> None:
@@ -134,7 +135,7 @@ def test_ipv6_udp_checksum_zero_is_sent_as_ffff() -> None:
     """Two free bytes at the end of the frame make the sum come out as zero (RFC 8200 section 8.1)."""
     to = outer("2001:db8::a", "2001:db8::b")
     head = of_length(60, IPV4_FRAME)
-    remainder = mirrored(head + b"\0\0", to, vni=1)[60:62]    # what the sum lacks to 0xffff
+    remainder = mirrored(head + b"\0\0", to, vni=1)[60:62]  # what the sum lacks to 0xffff
     copy = mirrored(head + remainder, to, vni=1)
     assert copy[60:62] == b"\xff\xff"
     assert copy == outer_ipv6_by_scapy(copy[54:56], head + remainder)
@@ -191,6 +192,7 @@ def test_flow_hash_of_frames_in_microsofts_values(
     source: str, sport: int, destination: str, dport: int, addresses: int, with_ports: int
 ) -> None:
     """The hash of the input, then XOR the protocol: what goes in for each kind of frame."""
+
     def flow_hash(payload: Any, **fields: Any) -> int | None:
         network = (IPv6 if ":" in source else IP)(src=source, dst=destination, **fields)
         return judge(IN / network / payload, interface(session()), toeplitz_key=MICROSOFT_KEY).hash
@@ -200,7 +202,7 @@ def test_flow_hash_of_frames_in_microsofts_values(
         assert flow_hash(IPv6ExtHdrFragment(m=1, nh=6) / TCP(**ports)) == addresses ^ 6
         assert flow_hash(IPv6ExtHdrFragment(offset=9, nh=17) / Raw(bytes(9))) == addresses ^ 17
         assert flow_hash(IPv6ExtHdrFragment(nh=17) / UDP(**ports)) == with_ports ^ 17
-        assert flow_hash(Raw(b"\x3c\0\0\0\0\0\0\0" * 9 + bytes(9)), nh=60) == addresses    # no protocol
+        assert flow_hash(Raw(b"\x3c\0\0\0\0\0\0\0" * 9 + bytes(9)), nh=60) == addresses  # no protocol
         assert flow_hash(IPv6ExtHdrDestOpt() / TCP(**ports)) == with_ports ^ 6
     else:
         assert flow_hash(TCP(**ports), flags="MF") == addresses ^ 6
@@ -229,9 +231,7 @@ def test_echo_identifier_stands_for_both_ports() -> None:
 
 
 @pytest.mark.parametrize(("source", "sport", "destination", "dport"), [vector[:4] for vector in VECTORS])
-def test_default_key_gives_both_directions_the_same_port(
-    source: str, sport: int, destination: str, dport: int
-) -> None:
+def test_default_key_gives_both_directions_the_same_port(source: str, sport: int, destination: str, dport: int) -> None:
     network = IPv6 if ":" in source else IP
     request = network(src=source, dst=destination) / TCP(sport=sport, dport=dport)
     reply = network(src=destination, dst=source) / TCP(sport=dport, dport=sport)

@@ -6,20 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from golden_kit import (
-    ANY_IPV4,
-    ENI_0,
-    ENI_1,
-    EVERYTHING,
-    PEER,
-    engine,
-    interface,
-    judge,
-    outer,
-    policy,
-    rule,
-    session,
-)
+from golden_kit import ANY_IPV4, ENI_0, ENI_1, EVERYTHING, PEER, engine, interface, judge, outer, policy, rule, session
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
@@ -70,7 +57,9 @@ def test_record_length_saturates() -> None:
     frames = [Frame(bytes(size), INGRESS) for size in (65535, 65536, 9217)]
     records = engine(interface(session())).process(frames).verdicts
     assert [(record.verdict, record.length) for record in records] == [
-        (Verdict.MALFORMED, 65535), (Verdict.MALFORMED, 65535), (Verdict.MALFORMED, 9217),
+        (Verdict.MALFORMED, 65535),
+        (Verdict.MALFORMED, 65535),
+        (Verdict.MALFORMED, 9217),
     ]
 
 
@@ -78,36 +67,41 @@ def test_counters_by_hand() -> None:
     """Frames of 100 bytes: copies of 60 by a rule and a service, and some that are not copied."""
     rules = (rule("10.0.0.9/32", number=1, accept=False), ANY_IPV4)
     built = engine(
-        interface(session(rules, packet_length=60, amazon_dns=True)),
-        interface(session(to=None), address=ENI_1),
+        interface(session(rules, packet_length=60, amazon_dns=True)), interface(session(to=None), address=ENI_1)
     )
     rejected = bytes(IN / IP(src="10.0.0.9", dst="10.1.0.2") / TCP() / Raw(bytes(46)))
     dns = bytes(IN / IP(src="169.254.169.253") / UDP(sport=53, dport=9) / Raw(bytes(58)))
     down = bytes(Ether(dst=PEER, src=ENI_1) / IP() / TCP() / Raw(bytes(46)))
     arp = bytes(IN / ARP()) + bytes(58)
     assert {len(frame) for frame in (WEB, rejected, dns, down, arp)} == {100}
-    result = built.process([
-        Frame(WEB, INGRESS), Frame(WEB, INGRESS), Frame(rejected, INGRESS), Frame(dns, INGRESS),
-        Frame(arp, INGRESS), Frame(WEB, EGRESS), Frame(down, EGRESS),
-    ])
+    result = built.process(
+        [
+            Frame(WEB, INGRESS),
+            Frame(WEB, INGRESS),
+            Frame(rejected, INGRESS),
+            Frame(dns, INGRESS),
+            Frame(arp, INGRESS),
+            Frame(WEB, EGRESS),
+            Frame(down, EGRESS),
+        ]
+    )
     expected = Counters(
         verdicts={
-            (INGRESS, Verdict.MIRRORED): Tally(3, 180), (INGRESS, Verdict.REJECTED): Tally(1, 100),
-            (INGRESS, Verdict.NOT_ELIGIBLE): Tally(1, 100), (EGRESS, Verdict.NO_ENI): Tally(1, 100),
+            (INGRESS, Verdict.MIRRORED): Tally(3, 180),
+            (INGRESS, Verdict.REJECTED): Tally(1, 100),
+            (INGRESS, Verdict.NOT_ELIGIBLE): Tally(1, 100),
+            (EGRESS, Verdict.NO_ENI): Tally(1, 100),
             (EGRESS, Verdict.TARGET_DOWN): Tally(1, 100),
         },
         sessions={(0, 0): Tally(3, 180)},
-        rules={
-            (INGRESS, 0, 0, 1): Tally(2, 120), (INGRESS, 0, 0, 0): Tally(1, 100),
-            (EGRESS, 1, 0, 0): Tally(1, 100),
-        },
+        rules={(INGRESS, 0, 0, 1): Tally(2, 120), (INGRESS, 0, 0, 0): Tally(1, 100), (EGRESS, 1, 0, 0): Tally(1, 100)},
     )
     assert result.counters == expected
     built.configure(policy(interface()))
     later = built.process([Frame(WEB, INGRESS)]).counters
     assert later.verdicts[INGRESS, Verdict.MIRRORED] == Tally(3, 180)
     assert later.verdicts[INGRESS, Verdict.NO_SESSION] == Tally(1, 100)
-    assert result.counters == expected    # a result is not changed by what comes after
+    assert result.counters == expected  # a result is not changed by what comes after
 
 
 def conserved(frames: list[Frame], result: Result) -> bool:
@@ -132,7 +126,7 @@ def test_conservation_on_random_frames(seed: int) -> None:
         for _ in range(chance.choice((0, 0, 1, 3))):
             data[chance.randrange(len(data))] = chance.randrange(256)
         if chance.random() < 0.2:
-            del data[chance.randrange(len(data)):]
+            del data[chance.randrange(len(data)) :]
         if chance.random() < 0.3 and len(data) > 12:
             data[0:6], data[6:12] = data[6:12], data[0:6]
         bad, dropped = chance.random() < 0.05, chance.random() < 0.1
@@ -142,8 +136,15 @@ def test_conservation_on_random_frames(seed: int) -> None:
     result = built.process(frames)
     assert conserved(frames, result)
     assert {record.verdict for record in result.verdicts} == {
-        Verdict.MIRRORED, Verdict.MALFORMED, Verdict.NO_ENI, Verdict.DROPPED, Verdict.NOT_ELIGIBLE,
-        Verdict.NOT_IP, Verdict.REJECTED, Verdict.NO_MATCH, Verdict.TARGET_DOWN,
+        Verdict.MIRRORED,
+        Verdict.MALFORMED,
+        Verdict.NO_ENI,
+        Verdict.DROPPED,
+        Verdict.NOT_ELIGIBLE,
+        Verdict.NOT_IP,
+        Verdict.REJECTED,
+        Verdict.NO_MATCH,
+        Verdict.TARGET_DOWN,
     }
     for record in result.verdicts:
         assert VerdictRecord.from_bytes(record.to_bytes()) == record
@@ -168,15 +169,18 @@ def test_explain_counts_nothing() -> None:
 # The trace in words
 
 
-@pytest.mark.parametrize(("candidate", "words"), [
-    (rule("192.0.2.0/24"), "source 10.0.0.1 not in 192.0.2.0/24"),
-    (rule(destination="10.0.0.0/16"), "destination 10.1.0.2 not in 10.0.0.0/16"),
-    (rule("::/0", "::/0"), "an IPv6 rule never matches an IPv4 frame"),
-    (rule(protocol=17), "protocol is not UDP (17): TCP (6)"),
-    (rule(protocol=6, source_ports=(1, 2)), "source port 40000 not in 1-2"),
-    (rule(protocol=6, destination_ports=(80, 80)), "destination port 443 not in 80-80"),
-    (rule(protocol=6), "matches"),
-])
+@pytest.mark.parametrize(
+    ("candidate", "words"),
+    [
+        (rule("192.0.2.0/24"), "source 10.0.0.1 not in 192.0.2.0/24"),
+        (rule(destination="10.0.0.0/16"), "destination 10.1.0.2 not in 10.0.0.0/16"),
+        (rule("::/0", "::/0"), "an IPv6 rule never matches an IPv4 frame"),
+        (rule(protocol=17), "protocol is not UDP (17): TCP (6)"),
+        (rule(protocol=6, source_ports=(1, 2)), "source port 40000 not in 1-2"),
+        (rule(protocol=6, destination_ports=(80, 80)), "destination port 443 not in 80-80"),
+        (rule(protocol=6), "matches"),
+    ],
+)
 def test_explain_names_the_first_field_that_fails(candidate: Any, words: str) -> None:
     lines = describe(judge(WEB, interface(session((candidate,)))))
     assert f"  rule 100 (tmfr-100) accept: {words}" in lines
@@ -211,18 +215,23 @@ def test_explain_a_copy_from_end_to_end() -> None:
     ]
 
 
-@pytest.mark.parametrize(("frame", "options", "words"), [
-    (WEB[:30], {}, "malformed, ends inside the IPv4 header (16 of 20 bytes)"),
-    (WEB, {"bad": True}, "malformed, flagged bad by the MAC"),
-    (WEB, {"dropped": True}, "dropped, the security group dropped it"),
-    (WEB, {"egress": True}, "no-eni, it is no interface's frame"),
-    (bytes(IN / ARP()), {}, "not-eligible, arp traffic is never mirrored"),
-    (bytes(IN / IP(src="169.254.169.253") / UDP(sport=53)), {},
-     "not-eligible, no session's filter has the network service amazon-dns"),
-    (WEB[:5] + b"\x11" + WEB[6:], {},
-     "target-down, session 1 (tms-1) takes it, but the target has no known MAC"),
-    (bytes(IN / Raw(bytes(46))), {}, "not-ip, rules match IP packets only"),
-])
+@pytest.mark.parametrize(
+    ("frame", "options", "words"),
+    [
+        (WEB[:30], {}, "malformed, ends inside the IPv4 header (16 of 20 bytes)"),
+        (WEB, {"bad": True}, "malformed, flagged bad by the MAC"),
+        (WEB, {"dropped": True}, "dropped, the security group dropped it"),
+        (WEB, {"egress": True}, "no-eni, it is no interface's frame"),
+        (bytes(IN / ARP()), {}, "not-eligible, arp traffic is never mirrored"),
+        (
+            bytes(IN / IP(src="169.254.169.253") / UDP(sport=53)),
+            {},
+            "not-eligible, no session's filter has the network service amazon-dns",
+        ),
+        (WEB[:5] + b"\x11" + WEB[6:], {}, "target-down, session 1 (tms-1) takes it, but the target has no known MAC"),
+        (bytes(IN / Raw(bytes(46))), {}, "not-ip, rules match IP packets only"),
+    ],
+)
 def test_explain_gives_the_reason_of_every_verdict(frame: bytes, options: Any, words: str) -> None:
     policy = interface(session()), interface(session(to=None), address=ENI_1)
     assert describe(judge(frame, *policy, **options))[-1] == f"verdict: {words}"
@@ -234,11 +243,14 @@ def test_explain_rejected_and_no_session() -> None:
     assert describe(judge(WEB, interface()))[-1] == "verdict: no-session, the interface has no session"
 
 
-@pytest.mark.parametrize(("packet_length", "mtu_limit", "words"), [
-    (None, None, "100 of 100 bytes (the whole frame)"),
-    (20, None, "35 of 100 bytes (packet length 20 is under the floor of 35 for IPv4)"),
-    (90, 80, "80 of 100 bytes (cut to the 80 bytes that the target's MTU leaves)"),
-])
+@pytest.mark.parametrize(
+    ("packet_length", "mtu_limit", "words"),
+    [
+        (None, None, "100 of 100 bytes (the whole frame)"),
+        (20, None, "35 of 100 bytes (packet length 20 is under the floor of 35 for IPv4)"),
+        (90, 80, "80 of 100 bytes (cut to the 80 bytes that the target's MTU leaves)"),
+    ],
+)
 def test_explain_says_which_limit_cut(packet_length: int | None, mtu_limit: int | None, words: str) -> None:
     policy = interface(session(packet_length=packet_length, to=outer(mtu_limit=mtu_limit)))
     assert words in describe(judge(WEB, policy))[-1]

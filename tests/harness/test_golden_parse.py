@@ -18,8 +18,9 @@ IPV6 = MACS + b"\x86\xdd"
 PORTS = struct.pack("!HH", 1000, 2000)
 
 
-def ipv4(payload: bytes = b"", protocol: int = 17, flags_offset: int = 0, first_byte: int = 0x45,
-         options: bytes = b"") -> bytes:
+def ipv4(
+    payload: bytes = b"", protocol: int = 17, flags_offset: int = 0, first_byte: int = 0x45, options: bytes = b""
+) -> bytes:
     fixed = struct.pack("!BBHHHBBH", first_byte, 0, 0, 0, flags_offset, 64, protocol, 0)
     return fixed + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + options + payload
 
@@ -42,14 +43,29 @@ def fields(frame: bytes, bound: int = 8) -> tuple[Kind, int | None, bool, tuple[
     return headers.kind, headers.protocol, headers.fragment, headers.ports
 
 
-@pytest.mark.parametrize("frame", [
-    b"", bytes(13), bytes(9217), IPV4 + ipv4() + bytes(9183),
-    IPV4, IPV4 + b"\x45", IPV4 + ipv4()[:19], IPV4 + ipv4(first_byte=0x55),
-    IPV4 + ipv4(first_byte=0x44) + bytes(40), IPV4 + ipv4(first_byte=0x65) + bytes(40),
-    IPV4 + ipv4(first_byte=0x46), IPV4 + ipv4(first_byte=0x4F) + bytes(39),
-    IPV6, IPV6 + b"\x60", IPV6 + ipv6()[:39], IPV6 + ipv6(first_byte=0x45) + bytes(40),
-    MACS + b"\x81\x00\x00\x01\x08\x00", MACS + b"\x81\x00\x00\x01\x86\xdd" + ipv6()[:39],
-])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        bytes(13),
+        bytes(9217),
+        IPV4 + ipv4() + bytes(9183),
+        IPV4,
+        IPV4 + b"\x45",
+        IPV4 + ipv4()[:19],
+        IPV4 + ipv4(first_byte=0x55),
+        IPV4 + ipv4(first_byte=0x44) + bytes(40),
+        IPV4 + ipv4(first_byte=0x65) + bytes(40),
+        IPV4 + ipv4(first_byte=0x46),
+        IPV4 + ipv4(first_byte=0x4F) + bytes(39),
+        IPV6,
+        IPV6 + b"\x60",
+        IPV6 + ipv6()[:39],
+        IPV6 + ipv6(first_byte=0x45) + bytes(40),
+        MACS + b"\x81\x00\x00\x01\x08\x00",
+        MACS + b"\x81\x00\x00\x01\x86\xdd" + ipv6()[:39],
+    ],
+)
 def test_malformed(frame: bytes) -> None:
     headers = parse(frame)
     assert headers.kind is Kind.MALFORMED
@@ -60,44 +76,48 @@ def test_flagged_bad_is_malformed_whatever_it_holds() -> None:
     assert parse(IPV4 + ipv4(PORTS), bad=True).kind is Kind.MALFORMED
 
 
-@pytest.mark.parametrize(("frame", "kind"), [
-    (bytes(14), Kind.NOT_IP),
-    (bytes(9216), Kind.NOT_IP),
-    (IPV4 + ipv4() + bytes(9216 - 34), Kind.IPV4),
-    (IPV4 + ipv4(), Kind.IPV4),
-    (IPV4 + ipv4(first_byte=0x4F) + bytes(40), Kind.IPV4),
-    (IPV6 + ipv6(), Kind.IPV6),
-    (MACS + b"\x08\x06", Kind.ARP),
-    (MACS + b"\x88\x47" + bytes(46), Kind.NOT_IP),
-    (MACS + b"\x88\x64" + bytes(46), Kind.NOT_IP),
-    (MACS + b"\x88\xcc" + bytes(46), Kind.NOT_IP),
-    (MACS + b"\x00\x26" + bytes(46), Kind.NOT_IP),
-    (MACS + b"\x91\x00\x00\x01\x08\x00" + ipv4(), Kind.NOT_IP),
-    (MACS + b"\x81\x00", Kind.NOT_IP),
-    (MACS + b"\x81\x00\x00\x01\x08", Kind.NOT_IP),
-    (MACS + b"\x81\x00\x00\x01\x88\xa8", Kind.NOT_IP),
-    (MACS + b"\x81\x00\x00\x01\x88\xa8\x00\x02\x08", Kind.NOT_IP),
-    (MACS + b"\x81\x00\x00\x01" + b"\x81\x00\x00\x02" * 2 + b"\x08\x00" + ipv4(), Kind.NOT_IP),
-])
+@pytest.mark.parametrize(
+    ("frame", "kind"),
+    [
+        (bytes(14), Kind.NOT_IP),
+        (bytes(9216), Kind.NOT_IP),
+        (IPV4 + ipv4() + bytes(9216 - 34), Kind.IPV4),
+        (IPV4 + ipv4(), Kind.IPV4),
+        (IPV4 + ipv4(first_byte=0x4F) + bytes(40), Kind.IPV4),
+        (IPV6 + ipv6(), Kind.IPV6),
+        (MACS + b"\x08\x06", Kind.ARP),
+        (MACS + b"\x88\x47" + bytes(46), Kind.NOT_IP),
+        (MACS + b"\x88\x64" + bytes(46), Kind.NOT_IP),
+        (MACS + b"\x88\xcc" + bytes(46), Kind.NOT_IP),
+        (MACS + b"\x00\x26" + bytes(46), Kind.NOT_IP),
+        (MACS + b"\x91\x00\x00\x01\x08\x00" + ipv4(), Kind.NOT_IP),
+        (MACS + b"\x81\x00", Kind.NOT_IP),
+        (MACS + b"\x81\x00\x00\x01\x08", Kind.NOT_IP),
+        (MACS + b"\x81\x00\x00\x01\x88\xa8", Kind.NOT_IP),
+        (MACS + b"\x81\x00\x00\x01\x88\xa8\x00\x02\x08", Kind.NOT_IP),
+        (MACS + b"\x81\x00\x00\x01" + b"\x81\x00\x00\x02" * 2 + b"\x08\x00" + ipv4(), Kind.NOT_IP),
+    ],
+)
 def test_kind(frame: bytes, kind: Kind) -> None:
     assert parse(frame).kind is kind
 
 
-@pytest.mark.parametrize(("tags", "vlan"), [
-    ([], ()),
-    ([Dot1Q(vlan=5, prio=7)], (5,)),
-    ([Dot1AD(vlan=6)], (6,)),
-    ([Dot1AD(vlan=7), Dot1Q(vlan=8)], (7, 8)),
-    ([Dot1Q(vlan=9), Dot1AD(vlan=4095)], (9, 4095)),
-])
+@pytest.mark.parametrize(
+    ("tags", "vlan"),
+    [
+        ([], ()),
+        ([Dot1Q(vlan=5, prio=7)], (5,)),
+        ([Dot1AD(vlan=6)], (6,)),
+        ([Dot1AD(vlan=7), Dot1Q(vlan=8)], (7, 8)),
+        ([Dot1Q(vlan=9), Dot1AD(vlan=4095)], (9, 4095)),
+    ],
+)
 def test_vlan_tags_in_front_of_every_kind(tags: list[object], vlan: tuple[int, ...]) -> None:
     head = Ether()
     for tag in tags:
         head = head / tag
     headers = parse(bytes(head / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=1000, dport=2000)))
-    assert headers == Headers(
-        Kind.IPV4, "", vlan, 0x0A000001, 0x0A000002, 17, False, (1000, 2000), "", None
-    )
+    assert headers == Headers(Kind.IPV4, "", vlan, 0x0A000001, 0x0A000002, 17, False, (1000, 2000), "", None)
     assert parse(bytes(head / ARP()))._replace(vlan=()) == Headers(Kind.ARP)
 
 
@@ -106,15 +126,18 @@ def test_ipv4_options_move_the_ports() -> None:
     assert fields(frame) == (Kind.IPV4, 6, False, (1000, 2000))
 
 
-@pytest.mark.parametrize(("flags_offset", "is_fragment", "ports"), [
-    (0x0000, False, (1000, 2000)),
-    (0x4000, False, (1000, 2000)),    # DF
-    (0x8000, False, (1000, 2000)),    # the reserved flag
-    (0x2000, True, (1000, 2000)),     # first fragment: MF, offset 0
-    (0x2001, True, None),
-    (0x0001, True, None),             # last fragment
-    (0x1000, True, None),             # highest bit of the offset
-])
+@pytest.mark.parametrize(
+    ("flags_offset", "is_fragment", "ports"),
+    [
+        (0x0000, False, (1000, 2000)),
+        (0x4000, False, (1000, 2000)),  # DF
+        (0x8000, False, (1000, 2000)),  # the reserved flag
+        (0x2000, True, (1000, 2000)),  # first fragment: MF, offset 0
+        (0x2001, True, None),
+        (0x0001, True, None),  # last fragment
+        (0x1000, True, None),  # highest bit of the offset
+    ],
+)
 def test_ipv4_fragments(flags_offset: int, is_fragment: bool, ports: tuple[int, int] | None) -> None:
     assert fields(IPV4 + ipv4(PORTS, 17, flags_offset)) == (Kind.IPV4, 17, is_fragment, ports)
 
@@ -138,9 +161,7 @@ def test_written_lengths_do_not_matter() -> None:
 
 def test_ipv6_addresses() -> None:
     headers = parse(IPV6 + ipv6(PORTS))
-    assert (headers.source, headers.destination) == (
-        int(ip_address("2001:db8::1")), int(ip_address("2001:db8::2")),
-    )
+    assert (headers.source, headers.destination) == (int(ip_address("2001:db8::1")), int(ip_address("2001:db8::2")))
 
 
 @pytest.mark.parametrize("kind", [0, 43, 60, 135])
@@ -162,12 +183,15 @@ def test_ipv6_whole_chain() -> None:
     assert fields(frame) == (Kind.IPV6, 17, True, (1000, 2000))
 
 
-@pytest.mark.parametrize(("offset", "more", "is_fragment", "ports"), [
-    (0, 0, False, (1000, 2000)),      # atomic fragment, RFC 6946
-    (0, 1, True, (1000, 2000)),
-    (1, 0, True, None),
-    (0x1FFF, 1, True, None),
-])
+@pytest.mark.parametrize(
+    ("offset", "more", "is_fragment", "ports"),
+    [
+        (0, 0, False, (1000, 2000)),  # atomic fragment, RFC 6946
+        (0, 1, True, (1000, 2000)),
+        (1, 0, True, None),
+        (0x1FFF, 1, True, None),
+    ],
+)
 def test_ipv6_fragments(offset: int, more: int, is_fragment: bool, ports: tuple[int, int] | None) -> None:
     frame = IPV6 + ipv6(fragment(17, offset, more) + PORTS, 44)
     assert fields(frame) == (Kind.IPV6, 17, is_fragment, ports)
@@ -189,9 +213,10 @@ def test_second_fragment_header_counts_too() -> None:
     assert fields(frame) == (Kind.IPV6, 6, True, None)
 
 
-@pytest.mark.parametrize(("count", "bound", "protocol"), [
-    (8, 8, 17), (9, 8, None), (1, 1, 17), (2, 1, None), (12, 12, 17), (0, 0, 17), (1, 0, None),
-])
+@pytest.mark.parametrize(
+    ("count", "bound", "protocol"),
+    [(8, 8, 17), (9, 8, None), (1, 1, 17), (2, 1, None), (12, 12, 17), (0, 0, 17), (1, 0, None)],
+)
 def test_extension_header_bound(count: int, bound: int, protocol: int | None) -> None:
     chain = b"".join(extension(60) for _ in range(count - 1)) + (extension(17) if count else b"")
     frame = IPV6 + ipv6(chain + PORTS, 60 if count else 17)
@@ -216,31 +241,37 @@ def test_what_is_not_an_extension_header_is_the_protocol(next_header: int) -> No
     assert fields(frame) == (Kind.IPV6, next_header, False, None)
 
 
-@pytest.mark.parametrize(("frame", "echo"), [
-    (IPV4 + ipv4(bytes(ICMP(type=8, id=0x1234)), 1), 0x1234),
-    (IPV4 + ipv4(bytes(ICMP(type=0, id=0x1234)), 1), 0x1234),
-    (IPV4 + ipv4(bytes(ICMP(type=8, id=0x1234))[:6], 1), 0x1234),
-    (IPV4 + ipv4(bytes(ICMP(type=8, id=0x1234))[:5], 1), None),
-    (IPV4 + ipv4(b"\x0d\0\0\0\x12\x34", 1), None),                    # timestamp request
-    (IPV4 + ipv4(b"\x80\0\0\0\x12\x34", 1), None),                    # ICMPv6's echo type
-    (IPV4 + ipv4(b"\x08\0\0\0\x12\x34", 1, 0x2000), None),            # first fragment
-    (IPV4 + ipv4(b"\x80\0\0\0\x12\x34", 58), None),                   # ICMPv6 in IPv4
-    (IPV6 + ipv6(b"\x80\0\0\0\x12\x34", 58), 0x1234),
-    (IPV6 + ipv6(b"\x81\0\0\0\x12\x34", 58), 0x1234),
-    (IPV6 + ipv6(b"\x82\0\0\0\x12\x34", 58), None),
-    (IPV6 + ipv6(b"\x80\0\0\0\x12", 58), None),
-    (IPV6 + ipv6(b"\x08\0\0\0\x12\x34", 1), None),                    # ICMP in IPv6
-    (IPV6 + ipv6(fragment(58, 0, 1) + b"\x80\0\0\0\x12\x34", 44), None),
-    (IPV6 + ipv6(fragment(58, 0, 0) + b"\x80\0\0\0\x12\x34", 44), 0x1234),
-])
+@pytest.mark.parametrize(
+    ("frame", "echo"),
+    [
+        (IPV4 + ipv4(bytes(ICMP(type=8, id=0x1234)), 1), 0x1234),
+        (IPV4 + ipv4(bytes(ICMP(type=0, id=0x1234)), 1), 0x1234),
+        (IPV4 + ipv4(bytes(ICMP(type=8, id=0x1234))[:6], 1), 0x1234),
+        (IPV4 + ipv4(bytes(ICMP(type=8, id=0x1234))[:5], 1), None),
+        (IPV4 + ipv4(b"\x0d\0\0\0\x12\x34", 1), None),  # timestamp request
+        (IPV4 + ipv4(b"\x80\0\0\0\x12\x34", 1), None),  # ICMPv6's echo type
+        (IPV4 + ipv4(b"\x08\0\0\0\x12\x34", 1, 0x2000), None),  # first fragment
+        (IPV4 + ipv4(b"\x80\0\0\0\x12\x34", 58), None),  # ICMPv6 in IPv4
+        (IPV6 + ipv6(b"\x80\0\0\0\x12\x34", 58), 0x1234),
+        (IPV6 + ipv6(b"\x81\0\0\0\x12\x34", 58), 0x1234),
+        (IPV6 + ipv6(b"\x82\0\0\0\x12\x34", 58), None),
+        (IPV6 + ipv6(b"\x80\0\0\0\x12", 58), None),
+        (IPV6 + ipv6(b"\x08\0\0\0\x12\x34", 1), None),  # ICMP in IPv6
+        (IPV6 + ipv6(fragment(58, 0, 1) + b"\x80\0\0\0\x12\x34", 44), None),
+        (IPV6 + ipv6(fragment(58, 0, 0) + b"\x80\0\0\0\x12\x34", 44), 0x1234),
+    ],
+)
 def test_echo_identifier(frame: bytes, echo: int | None) -> None:
     assert parse(frame).echo == echo
 
 
 def test_ipv6_tcp_built_by_scapy() -> None:
     packet = (
-        Ether() / IPv6(src="2001:db8::1", dst="2001:db8::2")
+        Ether()
+        / IPv6(src="2001:db8::1", dst="2001:db8::2")
         / IPv6ExtHdrHopByHop(options=PadN(optdata=b"12345678"))
-        / IPv6ExtHdrRouting(addresses=["2001:db8::3"]) / IPv6ExtHdrDestOpt() / TCP(sport=1000, dport=2000)
+        / IPv6ExtHdrRouting(addresses=["2001:db8::3"])
+        / IPv6ExtHdrDestOpt()
+        / TCP(sport=1000, dport=2000)
     )
     assert fields(bytes(packet)) == (Kind.IPV6, 6, False, (1000, 2000))

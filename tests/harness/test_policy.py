@@ -65,14 +65,7 @@ def test_resolves_the_whole_account() -> None:
                     ),
                     egress=(
                         Rule(
-                            "tmfr-egress10",
-                            10,
-                            True,
-                            ip_network("::/0"),
-                            ip_network("2001:db8::/32"),
-                            None,
-                            None,
-                            None,
+                            "tmfr-egress10", 10, True, ip_network("::/0"), ip_network("2001:db8::/32"), None, None, None
                         ),
                     ),
                     outer=Outer(
@@ -91,10 +84,7 @@ def test_resolves_the_whole_account() -> None:
 
 
 def test_the_chosen_interface_comes_first() -> None:
-    assert [each.eni_id for each in Policy.from_documents(documents(), eni=SPARE).interfaces] == [
-        SPARE,
-        SOURCE,
-    ]
+    assert [each.eni_id for each in Policy.from_documents(documents(), eni=SPARE).interfaces] == [SPARE, SOURCE]
     with pytest.raises(PolicyError, match=r"--eni: eni-99 is not in NetworkInterfaces"):
         Policy.from_documents(documents(), eni="eni-99")
 
@@ -103,9 +93,7 @@ def test_at_most_sixteen_interfaces_sources_first() -> None:
     config = documents()
     config["NetworkInterfaces"][2:] = [interface(f"eni-{number}", number) for number in range(10, 30)]
     policy = Policy.from_documents(config)
-    assert [each.eni_id for each in policy.interfaces] == [SOURCE] + [
-        f"eni-{number}" for number in range(10, 25)
-    ]
+    assert [each.eni_id for each in policy.interfaces] == [SOURCE] + [f"eni-{number}" for number in range(10, 25)]
     assert [warning.where for warning in policy.warnings] == ["NetworkInterfaces"]
 
 
@@ -113,8 +101,7 @@ def test_sessions_ascend_and_protocols_0_and_minus_1_mean_any() -> None:
     config = documents()
     first = config["TrafficMirrorSessions"][0]
     config["TrafficMirrorSessions"] = [
-        {**first, "TrafficMirrorSessionId": f"tms-{number}", "SessionNumber": number}
-        for number in (32766, 7, 20)
+        {**first, "TrafficMirrorSessionId": f"tms-{number}", "SessionNumber": number} for number in (32766, 7, 20)
     ]
     rules = config["TrafficMirrorFilters"][0]["IngressFilterRules"]
     rules[0]["Protocol"], rules[1]["Protocol"] = 0, -1
@@ -140,21 +127,12 @@ def test_null_counts_as_absent_and_unknown_keys_are_ignored() -> None:
         ({"Ipv6Address": "2001:db8::1"}, {"Ipv6Address": "2001:db8::2"}, ("10.0.0.1", "10.0.0.2"), 8961),
         (
             {"Ipv6Address": "2001:db8::1"},
-            {
-                "PrivateIpAddress": None,
-                "PrivateIpAddresses": [],
-                "Ipv6Addresses": [{"Ipv6Address": "2001:db8::2"}],
-            },
+            {"PrivateIpAddress": None, "PrivateIpAddresses": [], "Ipv6Addresses": [{"Ipv6Address": "2001:db8::2"}]},
             ("2001:db8::1", "2001:db8::2"),
             8941,  # guide: 9001 - 74 = 8927 over IPv6, plus 14
         ),
         (
-            {
-                "Ipv6Addresses": [
-                    {"Ipv6Address": "2001:db8::9"},
-                    {"Ipv6Address": "2001:db8::1", "IsPrimaryIpv6": True},
-                ]
-            },
+            {"Ipv6Addresses": [{"Ipv6Address": "2001:db8::9"}, {"Ipv6Address": "2001:db8::1", "IsPrimaryIpv6": True}]},
             {"PrivateIpAddress": None, "PrivateIpAddresses": None, "Ipv6Address": "2001:db8::2"},
             ("2001:db8::1", "2001:db8::2"),
             8941,
@@ -205,9 +183,7 @@ def test_balancer_by_stated_address(field: str) -> None:
 
 def test_balancer_addresses_are_looked_up_in_its_own_vpc() -> None:
     config = to_balancer(
-        AvailabilityZones=[
-            {"ZoneName": "eu-central-1a", "LoadBalancerAddresses": [{"PrivateIPv4Address": "10.0.0.3"}]}
-        ]
+        AvailabilityZones=[{"ZoneName": "eu-central-1a", "LoadBalancerAddresses": [{"PrivateIPv4Address": "10.0.0.3"}]}]
     )
     config["NetworkInterfaces"].insert(
         0, interface(SPARE, 6, PrivateIpAddress="10.0.0.3", PrivateIpAddresses=[], VpcId="vpc-2")
@@ -248,9 +224,7 @@ def test_an_unreachable_target_is_down_not_an_error() -> None:
     assert f"{APPLIANCE} has no known MAC address" in down(config)
 
     config = documents()
-    config["NetworkInterfaces"][0].update(
-        PrivateIpAddress=None, PrivateIpAddresses=[], Ipv6Address="2001:db8::2"
-    )
+    config["NetworkInterfaces"][0].update(PrivateIpAddress=None, PrivateIpAddresses=[], Ipv6Address="2001:db8::2")
     assert "has IPv4 and target interface" in down(config)
 
     config = to_endpoint()
@@ -265,9 +239,7 @@ def test_an_unreachable_target_is_down_not_an_error() -> None:
     del config["NetworkInterfaces"][1:]
     assert "no interface of net/tap/50dc6c495c0c9188" in down(config)
 
-    config["LoadBalancers"][0]["AvailabilityZones"] = [
-        {"LoadBalancerAddresses": [{"PrivateIPv4Address": "10.0.9.9"}]}
-    ]
+    config["LoadBalancers"][0]["AvailabilityZones"] = [{"LoadBalancerAddresses": [{"PrivateIPv4Address": "10.0.9.9"}]}]
     assert "10.0.9.9" in down(config)
 
 
@@ -311,10 +283,7 @@ def test_nonsense_mtu_is_refused(value: str | None) -> None:
 def test_unknown_tags_of_the_project_are_a_warning() -> None:
     config = documents()
     config["NetworkInterfaces"][0]["TagSet"] = [{"Key": "halfsilver:mut", "Value": "1500"}]
-    config["TrafficMirrorSessions"][0]["Tags"] = [
-        {"Key": "halfsilver:x", "Value": ""},
-        {"Key": "Name", "Value": "y"},
-    ]
+    config["TrafficMirrorSessions"][0]["Tags"] = [{"Key": "halfsilver:x", "Value": ""}, {"Key": "Name", "Value": "y"}]
     assert [(each.where, each.severity) for each in check(config)] == [
         (f"NetworkInterfaces[0] {APPLIANCE} TagSet[0].Key", "warning"),
         ("TrafficMirrorSessions[0] tms-08a33b1214EXAMPLE Tags[0].Key", "warning"),

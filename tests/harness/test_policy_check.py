@@ -47,12 +47,7 @@ REFUSALS: list[tuple[str, object, str, str]] = [
     (IN_RULE + "RuleAction", "allow", f"{RULE}.RuleAction", "accept or reject"),
     (IN_RULE + "RuleAction", GONE, f"{RULE}.RuleAction", "accept or reject"),
     (IN_RULE + "TrafficDirection", "egress", f"{RULE}.TrafficDirection", "must be ingress"),
-    (
-        IN_RULE + "TrafficMirrorFilterId",
-        "tmf-2",
-        f"{RULE}.TrafficMirrorFilterId",
-        "must be tmf-04812ff784EXAMPLE",
-    ),
+    (IN_RULE + "TrafficMirrorFilterId", "tmf-2", f"{RULE}.TrafficMirrorFilterId", "must be tmf-04812ff784EXAMPLE"),
     (IN_RULE + "TrafficMirrorFilterRuleId", GONE, f"{RULE}.TrafficMirrorFilterRuleId", "is missing"),
     (IN_RULE + "TrafficMirrorFilterRuleId", "tmf-1", f"{RULE}.TrafficMirrorFilterRuleId", "such as tmfr-"),
     (
@@ -67,18 +62,8 @@ REFUSALS: list[tuple[str, object, str, str]] = [
     (IN_RULE + "Protocol", 0, f"{RULE}.DestinationPortRange", "needs Protocol 6 (TCP) or 17 (UDP)"),
     (IN_RULE + "Protocol", GONE, f"{RULE}.DestinationPortRange", "needs Protocol 6 (TCP) or 17 (UDP)"),
     (IN_RULE + "DestinationPortRange.FromPort", 444, f"{RULE}.DestinationPortRange", "reversed"),
-    (
-        IN_RULE + "DestinationPortRange.ToPort",
-        65536,
-        f"{RULE}.DestinationPortRange.ToPort",
-        "from 0 to 65535",
-    ),
-    (
-        IN_RULE + "DestinationPortRange.FromPort",
-        -1,
-        f"{RULE}.DestinationPortRange.FromPort",
-        "from 0 to 65535",
-    ),
+    (IN_RULE + "DestinationPortRange.ToPort", 65536, f"{RULE}.DestinationPortRange.ToPort", "from 0 to 65535"),
+    (IN_RULE + "DestinationPortRange.FromPort", -1, f"{RULE}.DestinationPortRange.FromPort", "from 0 to 65535"),
     (IN_RULE + "DestinationPortRange.ToPort", GONE, f"{RULE}.DestinationPortRange.ToPort", "is missing"),
     (IN_RULE + "DestinationPortRange", [80, 443], f"{RULE}.DestinationPortRange", "must be an object"),
     (IN_RULE + "SourceCidrBlock", "::/0", f"{RULE}.SourceCidrBlock", "one family"),
@@ -91,12 +76,7 @@ REFUSALS: list[tuple[str, object, str, str]] = [
     (IN_RULE + "DestinationCidrBlock", "any", f"{RULE}.DestinationCidrBlock", "a network such as"),
     ("TrafficMirrorFilters.0.IngressFilterRules.1", "rule", RULE, "must be an object"),
     ("TrafficMirrorFilters.0.IngressFilterRules", {}, f"{FILTER} IngressFilterRules", "must be a list"),
-    (
-        "TrafficMirrorFilters.0.NetworkServices.0",
-        "amazon-ntp",
-        f"{FILTER} NetworkServices[0]",
-        "must be amazon-dns",
-    ),
+    ("TrafficMirrorFilters.0.NetworkServices.0", "amazon-ntp", f"{FILTER} NetworkServices[0]", "must be amazon-dns"),
     ("TrafficMirrorFilters.0.NetworkServices", "amazon-dns", f"{FILTER} NetworkServices", "must be a list"),
     (IN_SESSION + "SessionNumber", 0, f"{SESSION} SessionNumber", "from 1 to 32766"),
     (IN_SESSION + "SessionNumber", 32767, f"{SESSION} SessionNumber", "from 1 to 32766"),
@@ -105,32 +85,12 @@ REFUSALS: list[tuple[str, object, str, str]] = [
     (IN_SESSION + "VirtualNetworkId", 16777216, f"{SESSION} VirtualNetworkId", "from 1 to 16777215"),
     (IN_SESSION + "PacketLength", 0, f"{SESSION} PacketLength", "from 1 to 9001"),
     (IN_SESSION + "PacketLength", 9002, f"{SESSION} PacketLength", "from 1 to 9001"),
-    (
-        IN_SESSION + "TrafficMirrorFilterId",
-        "tmf-2",
-        f"{SESSION} TrafficMirrorFilterId",
-        "has tmf-04812ff784EXAMPLE",
-    ),
-    (
-        IN_SESSION + "TrafficMirrorTargetId",
-        "tmt-2",
-        f"{SESSION} TrafficMirrorTargetId",
-        "not in TrafficMirrorTargets",
-    ),
+    (IN_SESSION + "TrafficMirrorFilterId", "tmf-2", f"{SESSION} TrafficMirrorFilterId", "has tmf-04812ff784EXAMPLE"),
+    (IN_SESSION + "TrafficMirrorTargetId", "tmt-2", f"{SESSION} TrafficMirrorTargetId", "not in TrafficMirrorTargets"),
     (IN_SESSION + "TrafficMirrorTargetId", GONE, f"{SESSION} TrafficMirrorTargetId", "is missing"),
     (IN_SESSION + "NetworkInterfaceId", "eni-9", f"{SESSION} NetworkInterfaceId", "not in NetworkInterfaces"),
-    (
-        IN_SESSION + "NetworkInterfaceId",
-        APPLIANCE,
-        f"{TARGET} NetworkInterfaceId",
-        "a source or a target, not both",
-    ),
-    (
-        IN_SESSION + "TrafficMirrorSessionId",
-        "tms_1",
-        "TrafficMirrorSessions[0].TrafficMirrorSessionId",
-        "such as tms-",
-    ),
+    (IN_SESSION + "NetworkInterfaceId", APPLIANCE, f"{TARGET} NetworkInterfaceId", "a source or a target, not both"),
+    (IN_SESSION + "TrafficMirrorSessionId", "tms_1", "TrafficMirrorSessions[0].TrafficMirrorSessionId", "such as tms-"),
     (IN_TARGET + "NetworkInterfaceId", GONE, TARGET, "has no destination; a target has exactly one of"),
     (IN_TARGET + "NetworkLoadBalancerArn", NLB_ARN, TARGET, "exactly one of"),
     (IN_TARGET + "NetworkInterfaceId", "i-1", f"{TARGET} NetworkInterfaceId", "such as eni-"),
@@ -146,19 +106,9 @@ REFUSALS: list[tuple[str, object, str, str]] = [
     (IN_ENI + "PrivateIpAddress", "10.0.0.256", f"{ENI} PrivateIpAddress", "an IPv4 address"),
     (IN_ENI + "PrivateIpAddress", "2001:db8::1", f"{ENI} PrivateIpAddress", "an IPv4 address"),
     (IN_ENI + "Ipv6Address", "fe80::1%eth0", f"{ENI} Ipv6Address", "an IPv6 address"),
-    (
-        IN_ENI + "Ipv6Addresses",
-        [{"Ipv6Address": 1}],
-        f"{ENI} Ipv6Addresses[0].Ipv6Address",
-        "an IPv6 address",
-    ),
+    (IN_ENI + "Ipv6Addresses", [{"Ipv6Address": 1}], f"{ENI} Ipv6Addresses[0].Ipv6Address", "an IPv6 address"),
     (IN_ENI + "NetworkInterfaceId", SOURCE, "NetworkInterfaces[1].NetworkInterfaceId", "ids are unique"),
-    (
-        "NetworkInterfaces.1.MacAddress",
-        GONE,
-        f"NetworkInterfaces[1] {SOURCE} MacAddress",
-        "the source of tms-08a33b",
-    ),
+    ("NetworkInterfaces.1.MacAddress", GONE, f"NetworkInterfaces[1] {SOURCE} MacAddress", "the source of tms-08a33b"),
     ("TrafficMirrorTargets", {}, "TrafficMirrorTargets", "must be a list"),
     ("Vpcs", [{"VpcId": "vpc-1", "CidrBlock": "10.0.0.0/8"}], "Vpcs[0] vpc-1 CidrBlock", "/16 to /28"),
     ("LoadBalancers", [{"LoadBalancerArn": "net/tap"}], "LoadBalancers[0].LoadBalancerArn", "an ARN"),
@@ -207,9 +157,7 @@ def test_balancer_refusals() -> None:
     assert (error.where, "from 1 to 8500" in error.message) == (f"{SESSION} PacketLength", True)
 
     config = to_balancer()
-    config["TrafficMirrorTargets"].append(
-        {**config["TrafficMirrorTargets"][0], "TrafficMirrorTargetId": "tmt-2"}
-    )
+    config["TrafficMirrorTargets"].append({**config["TrafficMirrorTargets"][0], "TrafficMirrorTargetId": "tmt-2"})
     (error,) = errors(config)
     assert error.where == "TrafficMirrorTargets[1] tmt-2 NetworkLoadBalancerArn"
 
@@ -223,10 +171,7 @@ def test_an_endpoint_of_another_type_is_refused() -> None:
     config = to_endpoint()
     config["VpcEndpoints"][0]["VpcEndpointType"] = "Interface"
     (error,) = errors(config)
-    assert (
-        error.where == f"{TARGET} GatewayLoadBalancerEndpointId"
-        and "must be GatewayLoadBalancer" in error.message
-    )
+    assert error.where == f"{TARGET} GatewayLoadBalancerEndpointId" and "must be GatewayLoadBalancer" in error.message
 
 
 def test_ten_rules_per_filter_both_directions_together() -> None:

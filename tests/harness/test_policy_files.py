@@ -10,16 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_kit import (
-    APPLIANCE,
-    FILTER,
-    NLB_ARN,
-    SOURCE,
-    SPARE,
-    documents,
-    to_balancer,
-    to_endpoint,
-)
+from policy_kit import APPLIANCE, FILTER, NLB_ARN, SOURCE, SPARE, documents, to_balancer, to_endpoint
 
 from harness.errors import EXIT_USAGE, UsageError
 from harness.policy import Policy, PolicyError, Problem, check
@@ -29,9 +20,7 @@ from harness.policy import Policy, PolicyError, Problem, check
 
 def test_all_problems_at_once_and_the_message_counts_them() -> None:
     config = documents()
-    config["TrafficMirrorSessions"][0].update(
-        VirtualNetworkId=0, TrafficMirrorFilterId="tmf-9", PacketLength=20000
-    )
+    config["TrafficMirrorSessions"][0].update(VirtualNetworkId=0, TrafficMirrorFilterId="tmf-9", PacketLength=20000)
     config["TrafficMirrorFilters"][0]["IngressFilterRules"][0]["RuleAction"] = "drop"
     config["NetworkInterfaces"][0]["TagSet"] = [{"Key": "halfsilver:odd", "Value": ""}]
     with pytest.raises(PolicyError) as raised:
@@ -90,9 +79,7 @@ JSON = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(max_size=8)
-    | st.sampled_from(
-        [2**64, "::/0", "0.0.0.0/0", SOURCE, APPLIANCE, "tmf-1", NLB_ARN, "amazon-dns", "1.2.3.4/24"]
-    ),
+    | st.sampled_from([2**64, "::/0", "0.0.0.0/0", SOURCE, APPLIANCE, "tmf-1", NLB_ARN, "amazon-dns", "1.2.3.4/24"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )

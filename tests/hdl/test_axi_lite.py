@@ -42,18 +42,45 @@ class Bench:
         axi, bus = self.axi, self.bridge.bus
         addresses = data = answered = asked = given = 0
         waiting = {}
-        async for (_, _, address, write, word, read, aw, w, ar, bvalid, bready, bresp, rvalid, rready, rresp,
-                   rdata) in ctx.tick().sample(
-                bus.address, bus.write, bus.write_data, bus.read, axi.awvalid & axi.awready,
-                axi.wvalid & axi.wready, axi.arvalid & axi.arready, axi.bvalid, axi.bready, axi.bresp, axi.rvalid,
-                axi.rready, axi.rresp, axi.rdata):
+        async for (
+            _,
+            _,
+            address,
+            write,
+            word,
+            read,
+            aw,
+            w,
+            ar,
+            bvalid,
+            bready,
+            bresp,
+            rvalid,
+            rready,
+            rresp,
+            rdata,
+        ) in ctx.tick().sample(
+            bus.address,
+            bus.write,
+            bus.write_data,
+            bus.read,
+            axi.awvalid & axi.awready,
+            axi.wvalid & axi.wready,
+            axi.arvalid & axi.arready,
+            axi.bvalid,
+            axi.bready,
+            axi.bresp,
+            axi.rvalid,
+            axi.rready,
+            axi.rresp,
+            axi.rdata,
+        ):
             if write:
                 self.writes.append((address, word))
             if read:
                 self.reads.append(address)
             assert not (write and read)
-            for name, valid, ready, carried in (("b", bvalid, bready, (bresp,)),
-                                                ("r", rvalid, rready, (rresp, rdata))):
+            for name, valid, ready, carried in (("b", bvalid, bready, (bresp,)), ("r", rvalid, rready, (rresp, rdata))):
                 if name in waiting:
                     assert valid, f"{name}valid fell before {name}ready"
                     assert carried == waiting.pop(name), f"{name} changed while it waited"
@@ -104,6 +131,7 @@ class Bench:
 
     def write_benches(self, transfers, responses):
         """One testbench per channel of a list of (address, word, strobes, AW delay, W delay, B delay)."""
+
         async def aw(ctx):
             for address, _, _, delay, _, _ in transfers:
                 await self.send(ctx, "aw", delay, awaddr=address)
@@ -120,6 +148,7 @@ class Bench:
 
     def read_benches(self, transfers, words):
         """Likewise of a list of (address, AR delay, R delay)."""
+
         async def ar(ctx):
             for address, delay, _ in transfers:
                 await self.send(ctx, "ar", delay, araddr=address)
@@ -136,8 +165,9 @@ class Bench:
 def test_address_and_data_in_any_order(aw_delay, w_delay, b_delay):
     bench, responses = Bench(), []
     values = [0x10000001, 0x20000002, 0x00FFFFFF]
-    bench.run(*bench.write_benches(
-        [(TABLE_ADDRESS, value, 0xF, aw_delay, w_delay, b_delay) for value in values], responses))
+    bench.run(
+        *bench.write_benches([(TABLE_ADDRESS, value, 0xF, aw_delay, w_delay, b_delay) for value in values], responses)
+    )
     assert bench.writes == [(TABLE_ADDRESS, value) for value in values]
     assert responses == [OKAY] * 3
 
@@ -145,8 +175,9 @@ def test_address_and_data_in_any_order(aw_delay, w_delay, b_delay):
 @pytest.mark.parametrize("strobes", range(16))
 def test_only_whole_words_are_written(strobes):
     bench, responses = Bench(), []
-    bench.run(*bench.write_benches(
-        [(COUNTER_ADDRESS, 7, strobes, 0, 0, 0), (COUNTER_ADDRESS, 9, 0xF, 0, 0, 0)], responses))
+    bench.run(
+        *bench.write_benches([(COUNTER_ADDRESS, 7, strobes, 0, 0, 0), (COUNTER_ADDRESS, 9, 0xF, 0, 0, 0)], responses)
+    )
     whole = strobes == 0xF
     assert bench.writes == [(COUNTER_ADDRESS, 7)] * whole + [(COUNTER_ADDRESS, 9)]
     assert responses == [OKAY if whole else SLVERR, OKAY]
@@ -155,16 +186,21 @@ def test_only_whole_words_are_written(strobes):
 @pytest.mark.parametrize("r_delay", [None, 0, 4])
 def test_reads(r_delay):
     bench, words = Bench(), []
-    bench.run(*bench.read_benches(
-        [(ID, 0, r_delay), (ID + 2, 0, r_delay), (TABLE_DATA, 1, r_delay), (NOTHING, 0, r_delay)], words))
+    bench.run(
+        *bench.read_benches(
+            [(ID, 0, r_delay), (ID + 2, 0, r_delay), (TABLE_DATA, 1, r_delay), (NOTHING, 0, r_delay)], words
+        )
+    )
     assert words == [(0x48534D31, OKAY), (0x48534D31, OKAY), (0, OKAY), (0, OKAY)]
     assert len(bench.reads) == 4
 
 
 def test_a_write_to_no_register_is_ignored():
     bench, responses, words = Bench(), [], []
-    bench.run(*bench.write_benches([(NOTHING, 0xFFFFFFFF, 0xF, 0, 0, 0), (ID, 0xFFFFFFFF, 0xF, 0, 0, 0)], responses),
-              *bench.read_benches([(ID, 20, 0), (TABLE_ADDRESS, 0, 0), (COUNTER_ADDRESS, 0, 0)], words))
+    bench.run(
+        *bench.write_benches([(NOTHING, 0xFFFFFFFF, 0xF, 0, 0, 0), (ID, 0xFFFFFFFF, 0xF, 0, 0, 0)], responses),
+        *bench.read_benches([(ID, 20, 0), (TABLE_ADDRESS, 0, 0), (COUNTER_ADDRESS, 0, 0)], words),
+    )
     assert responses == [OKAY, OKAY]
     assert words == [(0x48534D31, OKAY), (0, OKAY), (0, OKAY)]
 
@@ -194,8 +230,17 @@ def test_reads_and_writes_at_once(seed):
     def patience():
         return source.choice([None, 0, 0, 1, 4])
 
-    writes = [(source.choice([TABLE_ADDRESS, TABLE_DATA, COUNTER_ADDRESS, NOTHING]), source.getrandbits(32),
-               source.choice([0xF, 0xF, 0xF, 0x3]), delay(), delay(), patience()) for _ in range(60)]
+    writes = [
+        (
+            source.choice([TABLE_ADDRESS, TABLE_DATA, COUNTER_ADDRESS, NOTHING]),
+            source.getrandbits(32),
+            source.choice([0xF, 0xF, 0xF, 0x3]),
+            delay(),
+            delay(),
+            patience(),
+        )
+        for _ in range(60)
+    ]
     reads = [(source.choice([ID, NOTHING]), delay(), patience()) for _ in range(60)]
     bench, responses, words = Bench(), [], []
     bench.run(*bench.write_benches(writes, responses), *bench.read_benches(reads, words))

@@ -31,7 +31,7 @@ def run(width, packets, idle, seed=1):
                     ctx.set(dut.last, rng.getrandbits(1))
                     ctx.set(dut.data, rng.getrandbits(width))
                     await tick(ctx)
-                piece = packet[at:at + step]
+                piece = packet[at : at + step]
                 garbage = rng.randbytes(step - len(piece))
                 ctx.set(dut.data, int.from_bytes(piece + garbage, "little"))
                 ctx.set(dut.count, len(piece))
@@ -82,8 +82,15 @@ def test_sum_of_random_packets(width, idle):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_carries(width):
     """All ones in the longest copy carries at every word; all zeros is the only packet that sums to zero."""
-    packets = [b"\xff" * 9216, bytes(64), b"\xff\xff" * 33, b"\xff\xfe\x00\x01", b"\xff\xff\x00\x01", b"\x80",
-               b"\x00" * 13 + b"\x01"]
+    packets = [
+        b"\xff" * 9216,
+        bytes(64),
+        b"\xff\xff" * 33,
+        b"\xff\xfe\x00\x01",
+        b"\xff\xff\x00\x01",
+        b"\x80",
+        b"\x00" * 13 + b"\x01",
+    ]
     _, results = run(width, packets, 0.0)
     assert [total for total, _ in results] == [0xFFFF, 0, 0xFFFF, 0xFFFF, 0x0001, 0x8000, 0x0001]
 

@@ -16,8 +16,7 @@ MIRRORED, NO_MATCH, CONGESTED, NO_ENI = 0, 8, 11, 2
 
 
 def record(octets, verdict=MIRRORED, direction=0, eni=0, session=0, rule=0):
-    return {"verdict": verdict, "direction": direction, "eni": eni, "session": session, "rule": rule,
-            "octets": octets}
+    return {"verdict": verdict, "direction": direction, "eni": eni, "session": session, "rule": rule, "octets": octets}
 
 
 def expected(records, enis):
@@ -109,8 +108,12 @@ def test_one_counter_with_others_in_between(others):
     slots = []
     for number in range(10):
         slots.append(record(60 + number, rule=0))
-        slots += [record(1000 + other, verdict=NO_MATCH + other % 2, session=other % 3, rule=1 + other % 9,
-                         direction=other % 2) for other in range(others)]
+        slots += [
+            record(
+                1000 + other, verdict=NO_MATCH + other % 2, session=other % 3, rule=1 + other % 9, direction=other % 2
+            )
+            for other in range(others)
+        ]
     check(NicParameters(enis=1), 1, slots)
 
 
@@ -125,10 +128,16 @@ def test_random_records_at_full_rate(enis, rounded):
         verdict = source.choice([MIRRORED, MIRRORED, CONGESTED, NO_MATCH, NO_ENI])
         named = verdict in (MIRRORED, CONGESTED)
         rule = source.choice([0, 0, 1, 9, NONE]) if named else NONE
-        slots.append(record(
-            source.choice([14, 60, 1500, 9216, 65535]), verdict, source.randrange(2),
-            NONE if verdict == NO_ENI else source.randrange(enis),
-            source.randrange(3) if named else NONE, rule))
+        slots.append(
+            record(
+                source.choice([14, 60, 1500, 9216, 65535]),
+                verdict,
+                source.randrange(2),
+                NONE if verdict == NO_ENI else source.randrange(enis),
+                source.randrange(3) if named else NONE,
+                rule,
+            )
+        )
     check(NicParameters(enis=enis), rounded, slots, keys=[(0, 1), (1, 3), (2, 5)])
 
 
@@ -145,8 +154,11 @@ def test_longest_run_of_largest_records():
 def test_carry_between_the_halves():
     """The low half of a sum overflows at 2**24 bytes: 256 records of 65,535 are 256 bytes less."""
     pause = [None] * 9
-    check(NicParameters(enis=1), 1,
-          [record(65535)] * 256 + pause + [record(255)] + pause + [record(1)] + pause + [record(1)])
+    check(
+        NicParameters(enis=1),
+        1,
+        [record(65535)] * 256 + pause + [record(255)] + pause + [record(1)] + pause + [record(1)],
+    )
 
 
 def test_a_snapshot_holds_everything_up_to_its_clock_and_stays():
@@ -187,6 +199,7 @@ def test_a_read_right_after_a_record():
 @pytest.mark.parametrize("gap", [0, 1, 4, 5, 6])
 def test_a_snapshot_at_any_moment_of_a_running_stream(gap):
     """Reads drift through every phase of the records; none may show less than was there, or more than came."""
+
     async def bench(ctx, dut):
         offered, clock = 0, 0
         for _ in range(30):

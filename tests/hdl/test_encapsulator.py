@@ -50,7 +50,7 @@ class Session:
         if self.outer6:
             vxlan = bytes([8, 0, 0, 0]) + self.vni.to_bytes(3, "big") + b"\0"
             return ones_sum(self.src + self.dst + bytes([0, 17]) + (4789).to_bytes(2, "big") + vxlan)
-        return ones_sum(bytes.fromhex("45000000" "00000000" "ff110000") + self.src + self.dst)
+        return ones_sum(bytes.fromhex("4500000000000000ff110000") + self.src + self.dst)
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,13 @@ def ones_sum(octets):
 
 def random_session(rng, outer6):
     octets = 16 if outer6 else 4
-    return Session(rng.randbytes(6), rng.randbytes(6), rng.randbytes(octets), rng.randbytes(octets),
-                   rng.randrange(1, 1 << 24))
+    return Session(
+        rng.randbytes(6), rng.randbytes(6), rng.randbytes(octets), rng.randbytes(octets), rng.randrange(1, 1 << 24)
+    )
 
 
 def random_copies(rng, lengths):
-    return [
-        Copy(rng.randrange(2 * SLOTS), rng.randbytes(length), rng.randrange(1 << 16)) for length in lengths
-    ]
+    return [Copy(rng.randrange(2 * SLOTS), rng.randbytes(length), rng.randrange(1 << 16)) for length in lengths]
 
 
 def built_by_scapy(session, copy):
@@ -112,16 +111,16 @@ def check_by_scapy(outer, session, copy):
     assert (ip.src, ip.dst) == (str(ip_address(session.src)), str(ip_address(session.dst)))
     assert (udp.sport, udp.dport, udp.len) == (copy.source_port, 4789, len(copy.inner) + 16)
     assert (int(vxlan.flags), vxlan.reserved1, vxlan.vni, vxlan.reserved2) == (8, 0, session.vni, 0)
-    assert outer[70 if session.outer6 else 50:] == copy.inner
+    assert outer[70 if session.outer6 else 50 :] == copy.inner
 
 
 @dataclass
 class Outcome:
-    packets: list          # bytes of each outer packet
-    beats: list            # clock of every beat accepted at o
-    accepted: list         # clock in which each descriptor was accepted
-    done: list             # (clock, bank) of each done pulse
-    lasts: list            # clock in which each packet's last beat was accepted
+    packets: list  # bytes of each outer packet
+    beats: list  # clock of every beat accepted at o
+    accepted: list  # clock in which each descriptor was accepted
+    done: list  # (clock, bank) of each done pulse
+    lasts: list  # clock in which each packet's last beat was accepted
 
 
 def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=()):
@@ -160,10 +159,16 @@ def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=()):
         for copy in copies:
             while rng_copy.random() < idle:
                 await ctx.tick()
-            ctx.set(dut.i_copy.payload, {
-                "slot": copy.slot, "length": len(copy.inner), "source_port": copy.source_port,
-                "payload_sum": ones_sum(copy.inner), "outer6": sessions[copy.slot].outer6,
-            })
+            ctx.set(
+                dut.i_copy.payload,
+                {
+                    "slot": copy.slot,
+                    "length": len(copy.inner),
+                    "source_port": copy.source_port,
+                    "payload_sum": ones_sum(copy.inner),
+                    "outer6": sessions[copy.slot].outer6,
+                },
+            )
             ctx.set(dut.i_copy.valid, 1)
             await ctx.tick().until(dut.i_copy.ready)
             outcome.accepted.append(clock)
@@ -175,7 +180,7 @@ def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=()):
             for at in range(0, len(copy.inner), step):
                 while rng_in.random() < idle:
                     await ctx.tick()
-                piece = copy.inner[at:at + step]
+                piece = copy.inner[at : at + step]
                 beat = piece + rng_in.randbytes(step - len(piece))
                 ctx.set(dut.i.payload.data, int.from_bytes(beat, "little"))
                 ctx.set(dut.i.payload.count, len(piece))
@@ -199,7 +204,7 @@ def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=()):
             outcome.beats.append(clock)
             assert not beat.bad and not beat.drop
             assert 1 <= beat.count <= step and (beat.last or beat.count == step)
-            packet += beat.data.to_bytes(step, "little")[:beat.count]
+            packet += beat.data.to_bytes(step, "little")[: beat.count]
             if beat.last:
                 outcome.packets.append(packet)
                 outcome.lasts.append(clock)
@@ -231,8 +236,7 @@ def check(sessions, copies, outcome):
         session = sessions[copy.slot]
         assert packet.hex() == built_by_scapy(session, copy).hex(), f"copy {number}, {len(copy.inner)} bytes"
         check_by_scapy(packet, session, copy)
-    assert outcome.done == [
-        (clock + 1, copy.slot // SLOTS) for clock, copy in zip(outcome.lasts, copies, strict=True)]
+    assert outcome.done == [(clock + 1, copy.slot // SLOTS) for clock, copy in zip(outcome.lasts, copies, strict=True)]
 
 
 def sessions_of_both_families(rng):

@@ -23,23 +23,44 @@ from hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil, to_verilog
 
 def axi_ports(width):
     """What users connect to: name -> (direction, bits), written out."""
+
     def packets(prefix, forward, backward):
-        return {f"{prefix}_tdata": (forward, width), f"{prefix}_tkeep": (forward, width // 8),
-                f"{prefix}_tvalid": (forward, 1), f"{prefix}_tready": (backward, 1),
-                f"{prefix}_tlast": (forward, 1), f"{prefix}_tuser": (forward, 1)}
+        return {
+            f"{prefix}_tdata": (forward, width),
+            f"{prefix}_tkeep": (forward, width // 8),
+            f"{prefix}_tvalid": (forward, 1),
+            f"{prefix}_tready": (backward, 1),
+            f"{prefix}_tlast": (forward, 1),
+            f"{prefix}_tuser": (forward, 1),
+        }
 
     return {
-        "clk": ("input", 1), "rst": ("input", 1),
-        **packets("s_axis_net", "input", "output"), "s_axis_net_drop": ("input", 1),
+        "clk": ("input", 1),
+        "rst": ("input", 1),
+        **packets("s_axis_net", "input", "output"),
+        "s_axis_net_drop": ("input", 1),
         **packets("s_axis_host", "input", "output"),
         **packets("m_axis_net", "output", "input"),
-        "m_axis_verdict_tdata": ("output", 128), "m_axis_verdict_tvalid": ("output", 1),
-        "s_axil_awaddr": ("input", 12), "s_axil_awprot": ("input", 3), "s_axil_awvalid": ("input", 1),
-        "s_axil_awready": ("output", 1), "s_axil_wdata": ("input", 32), "s_axil_wstrb": ("input", 4),
-        "s_axil_wvalid": ("input", 1), "s_axil_wready": ("output", 1), "s_axil_bresp": ("output", 2),
-        "s_axil_bvalid": ("output", 1), "s_axil_bready": ("input", 1), "s_axil_araddr": ("input", 12),
-        "s_axil_arprot": ("input", 3), "s_axil_arvalid": ("input", 1), "s_axil_arready": ("output", 1),
-        "s_axil_rdata": ("output", 32), "s_axil_rresp": ("output", 2), "s_axil_rvalid": ("output", 1),
+        "m_axis_verdict_tdata": ("output", 128),
+        "m_axis_verdict_tvalid": ("output", 1),
+        "s_axil_awaddr": ("input", 12),
+        "s_axil_awprot": ("input", 3),
+        "s_axil_awvalid": ("input", 1),
+        "s_axil_awready": ("output", 1),
+        "s_axil_wdata": ("input", 32),
+        "s_axil_wstrb": ("input", 4),
+        "s_axil_wvalid": ("input", 1),
+        "s_axil_wready": ("output", 1),
+        "s_axil_bresp": ("output", 2),
+        "s_axil_bvalid": ("output", 1),
+        "s_axil_bready": ("input", 1),
+        "s_axil_araddr": ("input", 12),
+        "s_axil_arprot": ("input", 3),
+        "s_axil_arvalid": ("input", 1),
+        "s_axil_arready": ("output", 1),
+        "s_axil_rdata": ("output", 32),
+        "s_axil_rresp": ("output", 2),
+        "s_axil_rvalid": ("output", 1),
         "s_axil_rready": ("input", 1),
     }
 
@@ -63,10 +84,15 @@ class StandIn(wiring.Component):
 
     def __init__(self, parameters):
         packets = packet_signature(parameters.width)
-        super().__init__({
-            "i_net": In(packets), "i_host": In(packets), "o_mirror": Out(packets),
-            "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)), "bus": In(RegisterBus()),
-        })
+        super().__init__(
+            {
+                "i_net": In(packets),
+                "i_host": In(packets),
+                "o_mirror": Out(packets),
+                "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)),
+                "bus": In(RegisterBus()),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -105,7 +131,7 @@ def test_the_real_core_has_the_same_ports():
 def beats(frame, octets):
     """(data, keep, last) of a frame, first byte in the lowest bits."""
     for start in range(0, len(frame), octets):
-        piece = frame[start:start + octets]
+        piece = frame[start : start + octets]
         yield int.from_bytes(piece, "little"), (1 << len(piece)) - 1, start + octets >= len(frame)
 
 
@@ -113,8 +139,7 @@ def beats(frame, octets):
 def test_frames_pass_with_every_length_and_pause(stand_in, width):
     """In by tdata and tkeep, through the packet stream, out again: the same bytes and marks, with any pauses."""
     source, octets = random.Random(width), width // 8
-    frames = [bytes(source.randrange(256) for _ in range(length))
-              for length in [*range(1, 2 * octets + 3), 60, 200]]
+    frames = [bytes(source.randrange(256) for _ in range(length)) for length in [*range(1, 2 * octets + 3), 60, 200]]
     dut = hdl.export.AxiNic(NicParameters(width=width))
     received, frame = [], bytearray()
 
@@ -135,8 +160,12 @@ def test_frames_pass_with_every_length_and_pause(stand_in, width):
         while len(received) < len(frames):
             ctx.set(dut.m_axis_net_tready, source.random() < 0.7)
             _, _, taken, data, keep, last, user = await ctx.tick().sample(
-                dut.m_axis_net_tvalid & dut.m_axis_net_tready, dut.m_axis_net_tdata, dut.m_axis_net_tkeep,
-                dut.m_axis_net_tlast, dut.m_axis_net_tuser)
+                dut.m_axis_net_tvalid & dut.m_axis_net_tready,
+                dut.m_axis_net_tdata,
+                dut.m_axis_net_tkeep,
+                dut.m_axis_net_tlast,
+                dut.m_axis_net_tuser,
+            )
             if not taken:
                 continue
             count = keep.bit_length()
@@ -159,8 +188,11 @@ def test_host_frames_verdicts_and_registers_are_connected(stand_in):
     dut = hdl.export.AxiNic(NicParameters(width=64))
 
     async def bench(ctx):
-        for data, keep, last, user, want in ((0x11223344, 0xFF, 0, 1, (8, 0b000)), (5, 0x07, 1, 0, (3, 0b001)),
-                                             (6, 0x01, 1, 1, (1, 0b011))):
+        for data, keep, last, user, want in (
+            (0x11223344, 0xFF, 0, 1, (8, 0b000)),
+            (5, 0x07, 1, 0, (3, 0b001)),
+            (6, 0x01, 1, 1, (1, 0b011)),
+        ):
             for name, value in (("tdata", data), ("tkeep", keep), ("tlast", last), ("tuser", user), ("tvalid", 1)):
                 ctx.set(getattr(dut, f"s_axis_host_{name}"), value)
             ctx.set(dut.s_axis_net_drop, 1)  # the other direction's
@@ -237,11 +269,14 @@ def test_command_line_writes_a_file_per_width(stand_in, tmp_path, capsys):
     assert capsys.readouterr().out.count("\n") == 2
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["--width", "12"], "data width must be a power of two"),
-    (["--width", "64", "--enis", "17"], "enis must be 1 to 16"),
-    (["--width", "wide"], "invalid int value"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--width", "12"], "data width must be a power of two"),
+        (["--width", "64", "--enis", "17"], "enis must be 1 to 16"),
+        (["--width", "wide"], "invalid int value"),
+    ],
+)
 def test_command_line_refuses(stand_in, arguments, words, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         hdl.export.main(["-o", str(tmp_path), *arguments])

@@ -9,8 +9,7 @@ from amaranth.sim import Simulator
 from hdl.flow_hash import FlowHash
 from hdl.parameters import NicParameters
 
-MICROSOFT_KEY = bytes.fromhex(
-    "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
+MICROSOFT_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 SYMMETRIC_KEY = bytes.fromhex("6d5a") * 20
 
@@ -87,17 +86,25 @@ def test_protocol_is_xored():
 def test_periodic_key_by_hand():
     """One set bit of the input picks one 32-bit window of the key: 6d5a6d5a rotated by the bit's position."""
     flows = [
-        ("128.0.0.0", "0.0.0.0", 0, 0, 0),        # position 0: the key itself
-        ("64.0.0.0", "0.0.0.0", 0, 0, 0),         # position 1
-        ("0.0.0.0", "0.128.0.0", 0, 0, 0),        # position 40, 8 modulo 16
-        ("0.0.0.0", "0.0.0.0", 0x8000, 0, 0),     # position 64, 0 modulo 16
-        ("0.0.0.0", "0.0.0.0", 0, 1, 0),          # position 95, 15 modulo 16
-        ("::1", "::", 0, 0, 0),                   # position 127
-        ("::", "8000::", 0, 0, 0),                # position 128
-        ("0.0.0.0", "0.0.0.0", 0, 0, 6),          # no bit, protocol only
+        ("128.0.0.0", "0.0.0.0", 0, 0, 0),  # position 0: the key itself
+        ("64.0.0.0", "0.0.0.0", 0, 0, 0),  # position 1
+        ("0.0.0.0", "0.128.0.0", 0, 0, 0),  # position 40, 8 modulo 16
+        ("0.0.0.0", "0.0.0.0", 0x8000, 0, 0),  # position 64, 0 modulo 16
+        ("0.0.0.0", "0.0.0.0", 0, 1, 0),  # position 95, 15 modulo 16
+        ("::1", "::", 0, 0, 0),  # position 127
+        ("::", "8000::", 0, 0, 0),  # position 128
+        ("0.0.0.0", "0.0.0.0", 0, 0, 6),  # no bit, protocol only
     ]
     assert run(SYMMETRIC_KEY, flows) == [
-        0x6D5A6D5A, 0xDAB4DAB4, 0x5A6D5A6D, 0x6D5A6D5A, 0x36AD36AD, 0x36AD36AD, 0x6D5A6D5A, 6]
+        0x6D5A6D5A,
+        0xDAB4DAB4,
+        0x5A6D5A6D,
+        0x6D5A6D5A,
+        0x36AD36AD,
+        0x36AD36AD,
+        0x6D5A6D5A,
+        6,
+    ]
 
 
 def test_default_key_gives_both_directions_the_same_hash():

@@ -10,13 +10,26 @@ from hdl.parser import WordParser
 from hdl.pipeline import delay
 
 
-@pytest.mark.parametrize(("field", "value", "right"), [
-    ("width", 24, "power of two"), ("width", 4, "8 to 1024"), ("width", 2048, "8 to 1024"), ("width", "64", "power"),
-    ("enis", 0, "1 to 16"), ("enis", 17, "1 to 16"), ("sessions", 4, "1 to 3"), ("rules", 11, "1 to 10"),
-    ("extension_headers", 16, "1 to 15"), ("copies", 2, "4 to 1024"), ("copies", 100, "power of two"),
-    ("queue_depth", 8192, "16384"), ("queue_depth", 20000, "power of two"), ("lookup_clocks", 3, "1, 2, 4 or 8"),
-    ("hash_key", b"short", "40 bytes"),
-])
+@pytest.mark.parametrize(
+    ("field", "value", "right"),
+    [
+        ("width", 24, "power of two"),
+        ("width", 4, "8 to 1024"),
+        ("width", 2048, "8 to 1024"),
+        ("width", "64", "power"),
+        ("enis", 0, "1 to 16"),
+        ("enis", 17, "1 to 16"),
+        ("sessions", 4, "1 to 3"),
+        ("rules", 11, "1 to 10"),
+        ("extension_headers", 16, "1 to 15"),
+        ("copies", 2, "4 to 1024"),
+        ("copies", 100, "power of two"),
+        ("queue_depth", 8192, "16384"),
+        ("queue_depth", 20000, "power of two"),
+        ("lookup_clocks", 3, "1, 2, 4 or 8"),
+        ("hash_key", b"short", "40 bytes"),
+    ],
+)
 def test_parameters_are_refused(field, value, right):
     with pytest.raises(ValueError, match=right):
         NicParameters(**{field: value})
@@ -50,5 +63,7 @@ def test_lanes_fit_a_block_ram_and_cover_the_key(enis, clocks):
         for position in range(layout.bound_lanes):
             lanes += [layout.decided_lane(bound, position), layout.equal_lane(bound, position)]
     assert sorted(lanes) == list(range(layout.lanes))
-    assert layout.action_index(0) == layout.word_index(layout.lanes - 1, layout.contexts - 1, clocks - 1,
-                                                       (1 << layout.chunk_bits) - 1) + 1
+    assert (
+        layout.action_index(0)
+        == layout.word_index(layout.lanes - 1, layout.contexts - 1, clocks - 1, (1 << layout.chunk_bits) - 1) + 1
+    )

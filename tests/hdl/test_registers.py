@@ -16,8 +16,11 @@ TABLE = {
     "ID": (0x000, "ro", {"value": (0, 32)}),
     "VERSION": (0x004, "ro", {"major": (16, 24), "minor": (8, 16), "patch": (0, 8)}),
     "SHAPE": (0x008, "ro", {"width": (0, 11), "enis": (16, 21), "sessions": (24, 26)}),
-    "RULES": (0x00C, "ro", {"rules": (0, 4), "extension_headers": (8, 12), "chunk_bits": (16, 20),
-                            "lookup_clocks": (24, 28)}),
+    "RULES": (
+        0x00C,
+        "ro",
+        {"rules": (0, 4), "extension_headers": (8, 12), "chunk_bits": (16, 20), "lookup_clocks": (24, 28)},
+    ),
     "QUEUE": (0x010, "ro", {"depth": (0, 32)}),
     "STATUS": (0x014, "ro", {"shadow_busy": (0, 1), "active_bank": (1, 2), "generation": (16, 32)}),
     "COMMIT": (0x018, "wo", {"go": (0, 1)}),
@@ -43,9 +46,12 @@ def register(name="A", address=0, access=Access.RO, fields=None, **options):
 
 # The map
 
+
 def test_the_map_is_the_published_one():
-    found = {one.name: (one.address, one.access.value,
-                        {field.name: (field.lsb, field.msb + 1) for field in one.fields}) for one in REGISTERS}
+    found = {
+        one.name: (one.address, one.access.value, {field.name: (field.lsb, field.msb + 1) for field in one.fields})
+        for one in REGISTERS
+    }
     assert found == TABLE
 
 
@@ -65,13 +71,16 @@ def test_pack_and_unpack():
     assert REGISTERS.pack("SHAPE", width=64) == 64
 
 
-@pytest.mark.parametrize(("values", "words"), [
-    ({"table": 4}, "table must be 0 to 0x3"),
-    ({"table": -1}, "table must be 0 to 0x3"),
-    ({"index": 1 << 24}, "index must be 0 to 0xffffff"),
-    ({"index": 1.0}, "index must be"),
-    ({"bank": 1}, "no field 'bank', only index, table"),
-])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"table": 4}, "table must be 0 to 0x3"),
+        ({"table": -1}, "table must be 0 to 0x3"),
+        ({"index": 1 << 24}, "index must be 0 to 0xffffff"),
+        ({"index": 1.0}, "index must be"),
+        ({"bank": 1}, "no field 'bank', only index, table"),
+    ],
+)
 def test_pack_refuses(values, words):
     with pytest.raises(ValueError, match=words):
         REGISTERS.pack("TABLE_ADDRESS", **values)
@@ -83,27 +92,30 @@ def test_unpack_refuses(word):
         REGISTERS.unpack("ID", word)
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda: Field("Value", 0, 0, "text"), "field name"),
-    (lambda: word_field(32, 0), r"must be within \[31:0\]"),
-    (lambda: word_field(3, 4), r"must be within \[31:0\]"),
-    (lambda: word_field(3, -1), r"must be within \[31:0\]"),
-    (lambda: Field("value", 0, 0, ""), "needs a description"),
-    (lambda: Field("value", 3, 0, "text", reset=16), "must be 0 to 0xf"),
-    (lambda: Field("value", 3, 0, "text", values={"much": 16}), "must be 0 to 0xf"),
-    (lambda: register(name="lower"), "register name"),
-    (lambda: register(address=2), "multiple of 4"),
-    (lambda: register(address=0x1000), "below 0x1000"),
-    (lambda: register(address=-4), "multiple of 4"),
-    (lambda: Register("A", 0, Access.RO, "", [word_field()]), "needs a description"),
-    (lambda: Register("A", 0, Access.RO, "text", []), "at least one field"),
-    (lambda: register(fields=[word_field(8, 4, "high"), word_field(4, 0, "low")]), "low and high overlap"),
-    (lambda: register(fields=[word_field(8, 5, "twin"), word_field(4, 0, "twin")]), "two fields of one name"),
-    (lambda: register(hardware_writable=True), "only an RW register"),
-    (lambda: RegisterMap("A map", "text", []), "map name"),
-    (lambda: RegisterMap("map", "text", [register("A", 4), register("B", 4)]), "A and B share address 0x004"),
-    (lambda: RegisterMap("map", "text", [register("A", 4), register("A", 8)]), "two registers are named A"),
-])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Field("Value", 0, 0, "text"), "field name"),
+        (lambda: word_field(32, 0), r"must be within \[31:0\]"),
+        (lambda: word_field(3, 4), r"must be within \[31:0\]"),
+        (lambda: word_field(3, -1), r"must be within \[31:0\]"),
+        (lambda: Field("value", 0, 0, ""), "needs a description"),
+        (lambda: Field("value", 3, 0, "text", reset=16), "must be 0 to 0xf"),
+        (lambda: Field("value", 3, 0, "text", values={"much": 16}), "must be 0 to 0xf"),
+        (lambda: register(name="lower"), "register name"),
+        (lambda: register(address=2), "multiple of 4"),
+        (lambda: register(address=0x1000), "below 0x1000"),
+        (lambda: register(address=-4), "multiple of 4"),
+        (lambda: Register("A", 0, Access.RO, "", [word_field()]), "needs a description"),
+        (lambda: Register("A", 0, Access.RO, "text", []), "at least one field"),
+        (lambda: register(fields=[word_field(8, 4, "high"), word_field(4, 0, "low")]), "low and high overlap"),
+        (lambda: register(fields=[word_field(8, 5, "twin"), word_field(4, 0, "twin")]), "two fields of one name"),
+        (lambda: register(hardware_writable=True), "only an RW register"),
+        (lambda: RegisterMap("A map", "text", []), "map name"),
+        (lambda: RegisterMap("map", "text", [register("A", 4), register("B", 4)]), "A and B share address 0x004"),
+        (lambda: RegisterMap("map", "text", [register("A", 4), register("A", 8)]), "two registers are named A"),
+    ],
+)
 def test_declarations_that_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
@@ -111,10 +123,17 @@ def test_declarations_that_are_refused(make, words):
 
 # The documents
 
+
 def test_json_says_the_same():
     document = json.loads(render("json"))
-    found = {one["name"]: (one["address"], one["access"], {
-        field["name"]: (field["lsb"], field["msb"] + 1) for field in one["fields"]}) for one in document["registers"]}
+    found = {
+        one["name"]: (
+            one["address"],
+            one["access"],
+            {field["name"]: (field["lsb"], field["msb"] + 1) for field in one["fields"]},
+        )
+        for one in document["registers"]
+    }
     assert found == TABLE
     assert document["registers"][0]["reset"] == 0x48534D31
 
@@ -142,13 +161,15 @@ def test_c_header_compiles_and_says_the_same(compiler, language, tmp_path):
     checks += ["HALFSILVER_ID_RESET == 0x48534d31u", "HALFSILVER_COUNTER_ADDRESS_GROUP_RULE == 2"]
     (tmp_path / "registers.h").write_text(render("c"))
     source = tmp_path / f"check.{'c' if language == 'c' else 'cpp'}"
-    source.write_text('#include "registers.h"\n#include "registers.h"\nint main(void) {\n'
-                      + "".join(f"    if (!({check})) return {number};\n"
-                                for number, check in enumerate(checks, start=1))
-                      + "    return 0;\n}\n")
+    source.write_text(
+        '#include "registers.h"\n#include "registers.h"\nint main(void) {\n'
+        + "".join(f"    if (!({check})) return {number};\n" for number, check in enumerate(checks, start=1))
+        + "    return 0;\n}\n"
+    )
     program = tmp_path / "check"
-    subprocess.run([compiler, "-Wall", "-Wextra", "-Werror", "-pedantic", source, "-o", program], check=True,
-                   timeout=60)
+    subprocess.run(
+        [compiler, "-Wall", "-Wextra", "-Werror", "-pedantic", source, "-o", program], check=True, timeout=60
+    )
     code = subprocess.run([program], timeout=10, check=False).returncode
     assert code == 0, checks[code - 1]
 
@@ -185,6 +206,7 @@ def test_unknown_format():
 
 
 # The decoder
+
 
 def run(bench, registers=REGISTERS):
     dut = RegisterFile(registers)
@@ -291,8 +313,13 @@ def test_table_address_counts_up_with_back_to_back_writes():
         for value in range(100, 104):
             await write(ctx, dut, 0x024, value)
             assert ctx.get(dut.w_table_data_strobe)
-            places.append((ctx.get(dut.w_table_address.table), ctx.get(dut.w_table_address.index),
-                           ctx.get(dut.w_table_data.value)))
+            places.append(
+                (
+                    ctx.get(dut.w_table_address.table),
+                    ctx.get(dut.w_table_address.index),
+                    ctx.get(dut.w_table_data.value),
+                )
+            )
             ctx.set(dut.h_table_address, {"table": 1, "index": places[-1][1] + 1})
             ctx.set(dut.h_table_address_strobe, 1)
         assert places == [(1, 5, 100), (1, 6, 101), (1, 7, 102), (1, 8, 103)]
@@ -308,9 +335,15 @@ def test_table_address_counts_up_with_back_to_back_writes():
 
 
 def test_reset_values_of_written_registers():
-    registers = RegisterMap("map", "text", [
-        Register("A", 0, Access.RW, "text", [
-            Field("low", 3, 0, "text", reset=5), Field("top", 31, 31, "text", reset=1)])])
+    registers = RegisterMap(
+        "map",
+        "text",
+        [
+            Register(
+                "A", 0, Access.RW, "text", [Field("low", 3, 0, "text", reset=5), Field("top", 31, 31, "text", reset=1)]
+            )
+        ],
+    )
 
     async def bench(ctx, dut):
         assert await read(ctx, dut, 0) == (0x80000005, 2)

@@ -23,20 +23,38 @@ JUMBO = 9001 + 14
 def session(eni, number, vni, family, protocol, packet_length, mtu):
     """A session that takes a protocol of both families; ``mtu`` None: no limit."""
     limit = None if mtu is None else mtu - (40 if family == 4 else 60)
-    rules = tuple(Rule(f"tmfr-{n}", n, True, ip_network(block), ip_network(block), protocol, None, None)
-                  for n, block in enumerate(("0.0.0.0/0", "::/0"), 1))
+    rules = tuple(
+        Rule(f"tmfr-{n}", n, True, ip_network(block), ip_network(block), protocol, None, None)
+        for n, block in enumerate(("0.0.0.0/0", "::/0"), 1)
+    )
     outer = Outer(TARGET, SOURCES[eni], *map(ip_address, ENDS[family]), limit)
     return Session(f"tms-{eni}{number}", number, "tmf", "tmt", vni, packet_length, False, rules, rules, outer, None)
 
 
-POLICY = Policy((
-    Interface("eni-a", SOURCES[0], None, (
-        session(0, 1, 0x000001, 4, 6, None, None), session(0, 2, 0x123456, 6, 17, None, None),
-        session(0, 3, 0xFFFFFF, 6, None, 101, 9001))),
-    Interface("eni-b", SOURCES[1], None, (
-        session(1, 1, 0x00ABCD, 4, 6, 60, 9001), session(1, 2, 0x800000, 6, 17, 1, 1500),
-        session(1, 3, 0x7FFFFF, 4, None, None, 1500))),
-))
+POLICY = Policy(
+    (
+        Interface(
+            "eni-a",
+            SOURCES[0],
+            None,
+            (
+                session(0, 1, 0x000001, 4, 6, None, None),
+                session(0, 2, 0x123456, 6, 17, None, None),
+                session(0, 3, 0xFFFFFF, 6, None, 101, 9001),
+            ),
+        ),
+        Interface(
+            "eni-b",
+            SOURCES[1],
+            None,
+            (
+                session(1, 1, 0x00ABCD, 4, 6, 60, 9001),
+                session(1, 2, 0x800000, 6, 17, 1, 1500),
+                session(1, 3, 0x7FFFFF, 4, None, None, 1500),
+            ),
+        ),
+    )
+)
 
 
 def inner_frames() -> list[Frame]:

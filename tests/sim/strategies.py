@@ -26,19 +26,50 @@ MACS = [bytes.fromhex(text) for text in ("020000000010", "020000000011", "020000
 """Of the interfaces: the last three each differ from the first in one bit."""
 PEERS = [bytes.fromhex(text) for text in ("0600000000aa", "ffffffffffff", "01005e000001", "030000000010")]
 
-IPV4 = [ip_address(text).packed for text in (
-    "10.0.0.1", "10.0.0.2", "10.0.1.1", "10.128.0.1", "192.168.7.7", "169.254.169.254", "169.254.169.253",
-    "169.254.169.123", "169.254.169.250", "169.254.169.251", "0.0.0.0", "255.255.255.255")]
-IPV6 = [ip_address(text).packed for text in (
-    "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "2001:db8:8000::1", "fd00:ec2::254", "fd00:ec2::253",
-    "fd00:ec2::123", "fd00:ec2::250", "::", "ff02::1")]
+IPV4 = [
+    ip_address(text).packed
+    for text in (
+        "10.0.0.1",
+        "10.0.0.2",
+        "10.0.1.1",
+        "10.128.0.1",
+        "192.168.7.7",
+        "169.254.169.254",
+        "169.254.169.253",
+        "169.254.169.123",
+        "169.254.169.250",
+        "169.254.169.251",
+        "0.0.0.0",
+        "255.255.255.255",
+    )
+]
+IPV6 = [
+    ip_address(text).packed
+    for text in (
+        "2001:db8::1",
+        "2001:db8::2",
+        "2001:db8:0:1::1",
+        "2001:db8:8000::1",
+        "fd00:ec2::254",
+        "fd00:ec2::253",
+        "fd00:ec2::123",
+        "fd00:ec2::250",
+        "::",
+        "ff02::1",
+    )
+]
 OFTEN = 4
 """The first addresses of each family and the first protocols, which rules and frames use most."""
 
 PROTOCOLS = [6, 17, 1, 58, 47, 132, 0, 255]
 PORTS = [80, 443, 53, 123, 1688, 67, 68, 546, 547, 0, 0x7FFF, 0x8000, 0xFFFF]
-TAGS = [b"", *(bytes.fromhex(text) for text in (
-    "81000001", "88a80fff", "88a8000181000800", "810086dd81000800", "810000018100000181000001"))]
+TAGS = [
+    b"",
+    *(
+        bytes.fromhex(text)
+        for text in ("81000001", "88a80fff", "88a8000181000800", "810086dd81000800", "810000018100000181000001")
+    ),
+]
 ETHERTYPES = [0x0806, 0x88CC, 0x8847, 0x8864, 0x0040, 0x9100]
 EXTENSIONS = [0, 60, 43, 44, 51, 135]
 FRAGMENT, AUTHENTICATION = 44, 51
@@ -63,8 +94,10 @@ NETWORKS = {
 }
 RANGES = [None] * 80 + [
     (max(port - below, 0), min(port + above, 0xFFFF))
-    for port in PORTS for below, above in ((0, 0), (0, 1), (1, 0), (-1, 0x100), (0x100, -1), (0x10000, 0))
-    if max(port - below, 0) <= min(port + above, 0xFFFF)]
+    for port in PORTS
+    for below, above in ((0, 0), (0, 1), (1, 0), (-1, 0x100), (0x100, -1), (0x10000, 0))
+    if max(port - below, 0) <= min(port + above, 0xFFFF)
+]
 
 
 @dataclass(frozen=True)
@@ -93,7 +126,7 @@ def rules(draw: st.DrawFn, number: int) -> Rule:
     networks = st.sampled_from(NETWORKS[draw(st.sampled_from([4, 6]))])
     accept = draw(st.sampled_from([True, True, False]))
     protocol = draw(st.sampled_from([None] * 10 + PROTOCOLS[:2] * 3 + PROTOCOLS))
-    protocol = protocol or None      # 0 in a rule is any protocol, and a policy resolves it so
+    protocol = protocol or None  # 0 in a rule is any protocol, and a policy resolves it so
     ports = [draw(st.sampled_from(RANGES)) if protocol in (6, 17) else None for _ in range(2)]
     return Rule(f"tmfr-{number}", number, accept, draw(networks), draw(networks), protocol, *ports)
 
@@ -118,10 +151,20 @@ def interfaces(draw: st.DrawFn, index: int, filters: list[tuple]) -> Interface:
     sessions = []
     for number in range(1, 1 + draw(st.sampled_from([1, 2, 3] * 4 + [0]))):
         outer = draw(outers(MACS[index]))
-        sessions.append(Session(
-            f"tms-{index}{number}", number, "tmf", "tmt", draw(st.sampled_from([1, 0x123456, 0xFFFFFF])),
-            draw(st.sampled_from(LENGTHS)), draw(rare(4)), *draw(st.sampled_from(filters)), outer,
-            None if outer else "down"))
+        sessions.append(
+            Session(
+                f"tms-{index}{number}",
+                number,
+                "tmf",
+                "tmt",
+                draw(st.sampled_from([1, 0x123456, 0xFFFFFF])),
+                draw(st.sampled_from(LENGTHS)),
+                draw(rare(4)),
+                *draw(st.sampled_from(filters)),
+                outer,
+                None if outer else "down",
+            )
+        )
     resolver = draw(st.sampled_from([None, *IPV4[:2]]))
     return Interface(f"eni-{index}", MACS[index], IPv4Address(resolver) if resolver else None, tuple(sessions))
 
@@ -149,17 +192,20 @@ class Ends(NamedTuple):
 def ends(draw: st.DrawFn, family: int) -> Ends:
     """Any of the pools."""
     addresses, protocols = (IPV4, PROTOCOLS) if family == 4 else (IPV6, [*PROTOCOLS[:6], 59, 50])
-    return Ends(draw(often(addresses)), draw(often(addresses)), draw(often(protocols)),
-                (draw(often(PORTS)), draw(often(PORTS))))
+    return Ends(
+        draw(often(addresses)), draw(often(addresses)), draw(often(protocols)), (draw(often(PORTS)), draw(often(PORTS)))
+    )
 
 
 @st.composite
 def aimed(draw: st.DrawFn, rule: Rule) -> Ends:
     """At a rule: in the corners of what it takes, and now and then just outside."""
     return Ends(
-        draw(corners(rule.source)), draw(corners(rule.destination)),
+        draw(corners(rule.source)),
+        draw(corners(rule.destination)),
         draw(often(PROTOCOLS)) if rule.protocol is None else rule.protocol,
-        (draw(port_corners(rule.source_ports)), draw(port_corners(rule.destination_ports))))
+        (draw(port_corners(rule.source_ports)), draw(port_corners(rule.destination_ports))),
+    )
 
 
 def corners(network: IPv4Network | IPv6Network) -> st.SearchStrategy[bytes]:
@@ -189,8 +235,17 @@ def transports(draw: st.DrawFn, protocol: int, ports: tuple[int, int]) -> bytes:
 @st.composite
 def ipv4_packets(draw: st.DrawFn, to: Ends) -> bytes:
     version, words = draw(st.sampled_from([(4, 5)] * 40 + [(4, 6), (4, 7), (4, 15), (4, 4), (4, 0), (6, 5)]))
-    header = struct.pack("!BBHHHBBH", version << 4 | words, 0, draw(st.sampled_from([0, 20, 0xFFFF])), 0,
-                         draw(st.sampled_from([0] * 12 + FRAGMENTS)), 64, to.protocol, 0)
+    header = struct.pack(
+        "!BBHHHBBH",
+        version << 4 | words,
+        0,
+        draw(st.sampled_from([0, 20, 0xFFFF])),
+        0,
+        draw(st.sampled_from([0] * 12 + FRAGMENTS)),
+        64,
+        to.protocol,
+        0,
+    )
     options = b"\x01" * max(0, words * 4 - 20)
     return header + to.source + to.destination + options + draw(transports(to.protocol, to.ports))
 
@@ -222,8 +277,10 @@ def frames(draw: st.DrawFn, policy: Policy) -> Frame:
     peer = draw(st.sampled_from(PEERS[:1] * 3 + PEERS))
     data = own + peer if direction is Direction.INGRESS else peer + own
     data += draw(st.sampled_from(TAGS[:1] * 12 + TAGS))
-    lists = [session.ingress if direction is Direction.INGRESS else session.egress
-             for session in policy.interfaces[index].sessions]
+    lists = [
+        session.ingress if direction is Direction.INGRESS else session.egress
+        for session in policy.interfaces[index].sessions
+    ]
     rules = [rule for each in lists for rule in each]
     rule = draw(st.sampled_from([*rules, None])) if rules else None
     kind = draw(st.sampled_from([4] * 4 + [6] * 4 + [0])) if rule is None else rule.source.version
@@ -234,7 +291,7 @@ def frames(draw: st.DrawFn, policy: Policy) -> Frame:
         data += b"\x08\x00" + draw(ipv4_packets(to)) if kind == 4 else b"\x86\xdd" + draw(ipv6_packets(to))
     data += bytes(draw(st.sampled_from(PADS[:1] * 16 + PADS[:5] * 8 + PADS)))
     if draw(rare(10)):
-        data = data[:max(1, len(data) - draw(st.integers(1, 80)))]
+        data = data[: max(1, len(data) - draw(st.integers(1, 80)))]
     bad, dropped = draw(st.sampled_from([(False, False)] * 40 + [(True, False), (False, True), (False, True)]))
     return Frame(data, direction, bad, dropped)
 

@@ -63,7 +63,8 @@ def test_concurrent_builders_agree(empty_cache, verilog):
     script = (
         "import sys, pathlib; from sim import build as b; from tests.sim.test_build import DESIGN; "
         "b.CACHE = pathlib.Path(sys.argv[1]); "
-        "print(b.build_library((b.CACHE / 'design.v').read_text(), 'standin', b.ports_of(DESIGN)))")
+        "print(b.build_library((b.CACHE / 'design.v').read_text(), 'standin', b.ports_of(DESIGN)))"
+    )
     command = [sys.executable, "-c", script, str(empty_cache)]
     both = [subprocess.Popen(command, cwd=builder.ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     paths = {process.communicate(timeout=300)[0].strip() for process in both}

@@ -33,8 +33,14 @@ def test_bench(bench: Bench, build: Build) -> None:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line, in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "sim.cocotb_runner", *arguments], cwd=ROOT, text=True,
-                          capture_output=True, timeout=900, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "sim.cocotb_runner", *arguments],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=900,
+        check=False,
+    )
 
 
 def test_one_test_with_seed_and_waves() -> None:
@@ -51,13 +57,14 @@ def test_one_test_with_seed_and_waves() -> None:
     waves.unlink()
 
 
-@pytest.mark.parametrize(("arguments", "code", "message"), [
-    (["--test", "nothing"], 2, "there is no bench 'nothing'"),
-    (["--test", "throughput", "--width", "512"], 2, "has no build of 512 bits"),
-])
-def test_wrong_names(
-    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--test", "nothing"], 2, "there is no bench 'nothing'"),
+        (["--test", "throughput", "--width", "512"], 2, "has no build of 512 bits"),
+    ],
+)
+def test_wrong_names(arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == code
     assert message in capsys.readouterr().err
 

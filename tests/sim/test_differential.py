@@ -83,8 +83,7 @@ def test_rules_decide_a_quarter(name):
 @pytest.fixture
 def one_capture(tmp_path, monkeypatch):
     """A folder with one capture of 40 frames: UDP over IPv4, and where the farm writes."""
-    frame = bytes.fromhex("0200000000010200000000020800" "450000200000000040110000" "0a000001" "0a000002"
-                          "1234005000080000")
+    frame = bytes.fromhex("02000000000102000000000208004500002000000000401100000a0000010a0000021234005000080000")
     with (tmp_path / "small.pcapng").open("wb") as stream:
         writer = CaptureWriter(stream)
         for index in range(40):

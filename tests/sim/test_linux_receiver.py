@@ -27,8 +27,9 @@ PATIENCE = 2.0
 """Seconds in which a frame must come out; a frame that must not come out gets a fifth of them."""
 
 VNIS = sorted({session.vni for interface in POLICY.interfaces for session in interface.sessions})
-FAMILY = {session.vni: session.outer.destination.version
-          for interface in POLICY.interfaces for session in interface.sessions}
+FAMILY = {
+    session.vni: session.outer.destination.version for interface in POLICY.interfaces for session in interface.sessions
+}
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root for a network namespace"),
@@ -103,10 +104,12 @@ def receiver():
     try:
         steps = [
             f"link add {near} type veth peer name {far} address {TARGET.hex(':')}",
-            f"link set {near} mtu 9300 up", f"link set {far} mtu 9300 up",
-            f"addr add {ENDS[4][1]}/24 dev {far}", f"addr add {ENDS[6][1]}/64 dev {far} nodad",
+            f"link set {near} mtu 9300 up",
+            f"link set {far} mtu 9300 up",
+            f"addr add {ENDS[4][1]}/24 dev {far}",
+            f"addr add {ENDS[6][1]}/64 dev {far} nodad",
         ]
-        for vni in VNIS:       # no udp6zerocsumrx: a zero checksum over IPv6 is dropped
+        for vni in VNIS:  # no udp6zerocsumrx: a zero checksum over IPv6 is dropped
             steps.append(f"link add vx{vni} type vxlan id {vni} dstport 4789 local {ENDS[FAMILY[vni]][1]} nolearning")
             steps.append(f"link set vx{vni} addrgenmode none mtu 9200 up")
         for step in steps:
@@ -134,17 +137,21 @@ def test_every_copy_comes_out_whole_at_its_vni(receiver, copies):
     """Byte for byte what went into the NIC, as far as it was copied: IPv4 and IPv6 outer, cut, tagged, jumbo."""
     seen = set()
     for frame, session, record, copy in copies:
-        assert receiver.deliver(copy, session.vni) == frame.data[:record.copied], (session.vni, len(copy))
+        assert receiver.deliver(copy, session.vni) == frame.data[: record.copied], (session.vni, len(copy))
         seen.add((session.outer.destination.version, record.copied < len(frame.data), len(copy) > 9000))
     assert {(4, True, False), (4, False, True), (6, True, False), (6, False, True)} <= seen
 
 
-@pytest.mark.parametrize(("version", "at"), [(4, 24), (4, 42), (6, 60), (6, 62), (6, 100)],
-                         ids=["IP checksum", "VXLAN flags", "UDP checksum", "VXLAN flags IPv6", "payload"])
+@pytest.mark.parametrize(
+    ("version", "at"),
+    [(4, 24), (4, 42), (6, 60), (6, 62), (6, 100)],
+    ids=["IP checksum", "VXLAN flags", "UDP checksum", "VXLAN flags IPv6", "payload"],
+)
 def test_the_receiver_is_strict(receiver, copies, version, at):
     """One bit wrong, and nothing comes out: the test above means something."""
-    _, session, _, copy = next(each for each in copies
-                               if each[1].outer.destination.version == version and len(each[3]) > 150)
+    _, session, _, copy = next(
+        each for each in copies if each[1].outer.destination.version == version and len(each[3]) > 150
+    )
     broken = bytearray(copy)
     broken[at] ^= 0x08
     assert receiver.deliver(bytes(broken), session.vni, PATIENCE / 5) is None

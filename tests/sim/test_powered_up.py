@@ -32,8 +32,11 @@ def transcript(library, parameters, seed):
     return rounds
 
 
-@pytest.mark.parametrize("parameters", [
-    NicParameters(width=64, enis=4), NicParameters(width=8, enis=4, lookup_clocks=4)], ids=lambda p: f"{p.width} bits")
+@pytest.mark.parametrize(
+    "parameters",
+    [NicParameters(width=64, enis=4), NicParameters(width=8, enis=4, lookup_clocks=4)],
+    ids=lambda p: f"{p.width} bits",
+)
 def test_nothing_differs_in_any_clock(parameters):
     plain = transcript(build(AxiNic(parameters), NIC_NAME), parameters, 7)
     fast = transcript(build_nic(parameters), parameters, 7)

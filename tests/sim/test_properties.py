@@ -30,8 +30,12 @@ FAULT_EXAMPLES = 1000
 """Within which a planted fault must be found."""
 
 SETTINGS = settings(
-    derandomize=True, database=None, deadline=None, phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 class Pair:
@@ -72,11 +76,19 @@ class Pair:
         engine.configure(policy, situation.flags)
         result = engine.process(situation.frames)
         self._counted[which] = result.counters
-        return replace(result, counters=Counters(*(
-            {key: Tally(now.frames - then.frames, now.octets - then.octets)
-             for key, now in getattr(result.counters, name).items()
-             for then in [getattr(before, name).get(key, Tally())]}
-            for name in ("verdicts", "sessions", "rules"))))
+        return replace(
+            result,
+            counters=Counters(
+                *(
+                    {
+                        key: Tally(now.frames - then.frames, now.octets - then.octets)
+                        for key, now in getattr(result.counters, name).items()
+                        for then in [getattr(before, name).get(key, Tally())]
+                    }
+                    for name in ("verdicts", "sessions", "rules")
+                )
+            ),
+        )
 
     def close(self):
         if self._engines is not None:
@@ -90,6 +102,7 @@ def counterexample(pair, enis, examples, altered=None):
     ``altered`` plants a fault: the golden model gets the rules it returns. Hypothesis gives up shrinking when
     nothing helps for a while, with frames and rules left that have no part in it: those are dropped afterwards.
     """
+
     def differs(situation):
         return bool(pair.differences(situation, altered and with_rules(situation.policy, altered)))
 
@@ -109,8 +122,9 @@ def counterexample(pair, enis, examples, altered=None):
             return drop_idle_parts(failing[-1], differs)
         return None
     try:
-        found = find(situations(enis), differs, settings=settings(SETTINGS, max_examples=examples),
-                     random=random.Random(1))
+        found = find(
+            situations(enis), differs, settings=settings(SETTINGS, max_examples=examples), random=random.Random(1)
+        )
     except NoSuchExample:
         return None
     return drop_idle_parts(found, differs)
@@ -127,8 +141,9 @@ def parts_less(situation) -> Iterator[Situation]:
     frames, policy = situation.frames, situation.policy
     if len(frames) > 1:
         for index in range(len(frames)):
-            yield replace(situation, frames=frames[:index] + frames[index + 1:])
+            yield replace(situation, frames=frames[:index] + frames[index + 1 :])
     for eni, interface in enumerate(policy.interfaces):
+
         def put(sessions, eni=eni, interface=interface):
             interfaces = list(policy.interfaces)
             interfaces[eni] = replace(interface, sessions=tuple(sessions))
@@ -136,29 +151,39 @@ def parts_less(situation) -> Iterator[Situation]:
 
         sessions = interface.sessions
         for index, session in enumerate(sessions):
-            rest = [sessions[:index], sessions[index + 1:]]
+            rest = [sessions[:index], sessions[index + 1 :]]
             yield put([*rest[0], *rest[1]])
             for name in ("ingress", "egress"):
                 rules = getattr(session, name)
                 for rule in range(len(rules)):
-                    fewer = replace(session, **{name: rules[:rule] + rules[rule + 1:]})
+                    fewer = replace(session, **{name: rules[:rule] + rules[rule + 1 :]})
                     yield put([*rest[0], fewer, *rest[1]])
     if situation.flags != Flags():
         yield replace(situation, flags=Flags())
     for index, frame in enumerate(frames):
         for keep in (len(frame.data) // 2, len(frame.data) - 1):
             if keep:
-                yield replace(situation, frames=[
-                    *frames[:index], replace(frame, data=frame.data[:keep]), *frames[index + 1:]])
+                yield replace(
+                    situation, frames=[*frames[:index], replace(frame, data=frame.data[:keep]), *frames[index + 1 :]]
+                )
 
 
 def with_rules(policy, change):
     """The policy with every rule changed."""
-    return Policy(tuple(
-        replace(interface, sessions=tuple(
-            replace(session, ingress=tuple(map(change, session.ingress)), egress=tuple(map(change, session.egress)))
-            for session in interface.sessions))
-        for interface in policy.interfaces))
+    return Policy(
+        tuple(
+            replace(
+                interface,
+                sessions=tuple(
+                    replace(
+                        session, ingress=tuple(map(change, session.ingress)), egress=tuple(map(change, session.egress))
+                    )
+                    for session in interface.sessions
+                ),
+            )
+            for interface in policy.interfaces
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +203,7 @@ def test_any_policy_and_frames(pairs, parameters):
     after = pair.examples, pair.frames, pair.decided, pair.mirrored
     examples, frames, decided, mirrored = (now - then for now, then in zip(after, before, strict=True))
     assert examples >= EXAMPLES[parameters]
-    assert decided > frames // 5 and mirrored > frames // 10        # the frames do meet the rules
+    assert decided > frames // 5 and mirrored > frames // 10  # the frames do meet the rules
 
 
 def higher_port_bound(rule):

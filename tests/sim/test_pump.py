@@ -51,8 +51,10 @@ def pump(libraries):
 
 @pytest.mark.parametrize("width", [8, 32, 64, 128])
 @pytest.mark.parametrize(
-    "pacing", [Pacing(), Pacing(limit_frames=1), Pacing(input_stalls=0.3, output_stalls=0.5)],
-    ids=["paced", "lockstep", "stalls"])
+    "pacing",
+    [Pacing(), Pacing(limit_frames=1), Pacing(input_stalls=0.3, output_stalls=0.5)],
+    ids=["paced", "lockstep", "stalls"],
+)
 def test_paced_copies_come_in_input_order(pump, width, pacing):
     frames = make_frames(200, seed=width)
     run = pump(width).run(frames, pacing)
@@ -68,17 +70,16 @@ def test_full_rate_keeps_order_within_a_direction(pump, width):
         mine = [frame for frame in frames if frame.direction is direction]
         records = [record for record in run.verdicts if record[10] == direction]
         assert [struct.unpack_from("<IH", record) for record in records] == [
-            (number, len(frame.data)) for number, frame in enumerate(mine)]
-        assert [record[8] for record in records] == [
-            NO_MATCH if frame.data[0] & 1 else MIRRORED for frame in mine]
+            (number, len(frame.data)) for number, frame in enumerate(mine)
+        ]
+        assert [record[8] for record in records] == [NO_MATCH if frame.data[0] & 1 else MIRRORED for frame in mine]
         own = set(expected_copies(mine))
         assert [copy for copy in run.copies if copy in own] == expected_copies(mine)
 
 
 def test_bad_frames_are_flagged_with_their_last_beat(pump):
     """The stand-in looks at tuser in the first beat, which is also the last one of a short frame."""
-    frames = [Frame(bytes(8), INGRESS, bad=True), Frame(bytes(8), EGRESS),
-              Frame(bytes(16), INGRESS, bad=True)]
+    frames = [Frame(bytes(8), INGRESS, bad=True), Frame(bytes(8), EGRESS), Frame(bytes(16), INGRESS, bad=True)]
     run = pump(64).run(frames, Pacing())
     assert run.copies == [bytes(8), bytes(16)]
 
@@ -131,14 +132,17 @@ def test_ports_are_reachable_through_pyverilator(pump):
     assert simulation.clock is not None
 
 
-@pytest.mark.parametrize("fault, message", [
-    ("valid_drops", "tvalid fell before tready"),
-    ("payload_changes", "changed while it waited"),
-    ("keep_gap", "tkeep is not contiguous"),
-    ("loses_copy", r"\d+ verdicts 'mirrored' but \d+ copies"),
-    ("loses_verdict", "frame \\d+ has no verdict"),
-    ("extra_verdict", "a frame that was not offered"),
-])
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        ("valid_drops", "tvalid fell before tready"),
+        ("payload_changes", "changed while it waited"),
+        ("keep_gap", "tkeep is not contiguous"),
+        ("loses_copy", r"\d+ verdicts 'mirrored' but \d+ copies"),
+        ("loses_verdict", "frame \\d+ has no verdict"),
+        ("extra_verdict", "a frame that was not offered"),
+    ],
+)
 def test_faults_are_noticed(pump, fault, message):
     frames = [Frame(bytes([0] * 60), INGRESS)] * 10
     with pytest.raises(PumpError, match=message):

@@ -43,6 +43,7 @@ def profile(tmp_path_factory):
 @pytest.fixture
 def dissect(profile, tmp_path):
     """Frames -> for each, the outer layers: fields by name, and the expert messages inside them."""
+
     def run(frames):
         path = tmp_path / "copies.pcapng"
         with path.open("wb") as stream:
@@ -50,10 +51,27 @@ def dissect(profile, tmp_path):
             for number, data in enumerate(frames):
                 writer.write(data, number)
         done = subprocess.run(
-            [TSHARK, "-n", "-C", "l4", "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
-             "-o", "ip.defragment:FALSE", "-T", "pdml", "-r", str(path)],
-            capture_output=True, timeout=300, check=True,
-            env=os.environ | {"WIRESHARK_CONFIG_DIR": str(profile)})
+            [
+                TSHARK,
+                "-n",
+                "-C",
+                "l4",
+                "-o",
+                "ip.check_checksum:TRUE",
+                "-o",
+                "udp.check_checksum:TRUE",
+                "-o",
+                "ip.defragment:FALSE",
+                "-T",
+                "pdml",
+                "-r",
+                str(path),
+            ],
+            capture_output=True,
+            timeout=300,
+            check=True,
+            env=os.environ | {"WIRESHARK_CONFIG_DIR": str(profile)},
+        )
         packets = ElementTree.fromstring(done.stdout).findall("packet")
         assert len(packets) == len(frames)
         return [outer_layers(packet) for packet in packets]
@@ -87,19 +105,38 @@ def check_outer(copies, dissected):
         header = 20 if network == "ip" else 40
         assert len(copy) == 14 + header + 16 + record.copied
         wanted = {
-            "eth.dst": outer.destination_mac.hex(":"), "eth.src": outer.source_mac.hex(":"),
-            f"{network}.src": str(outer.source), f"{network}.dst": str(outer.destination),
-            "udp.dstport": "4789", "udp.length": str(16 + record.copied),
-            "vxlan.flags": "0x0800", "vxlan.vni": str(session.vni), "vxlan.gbp": "0",
+            "eth.dst": outer.destination_mac.hex(":"),
+            "eth.src": outer.source_mac.hex(":"),
+            f"{network}.src": str(outer.source),
+            f"{network}.dst": str(outer.destination),
+            "udp.dstport": "4789",
+            "udp.length": str(16 + record.copied),
+            "vxlan.flags": "0x0800",
+            "vxlan.vni": str(session.vni),
+            "vxlan.gbp": "0",
             "vxlan.reserved8": "0",
         }
         if network == "ip":
-            wanted |= {"ip.len": str(36 + record.copied), "ip.ttl": "255", "ip.id": "0x0000", "ip.flags": "0x00",
-                       "ip.dsfield": "0x00", "ip.frag_offset": "0", "ip.hdr_len": "20",
-                       "ip.checksum.status": GOOD, "udp.checksum.status": NOT_PRESENT}
+            wanted |= {
+                "ip.len": str(36 + record.copied),
+                "ip.ttl": "255",
+                "ip.id": "0x0000",
+                "ip.flags": "0x00",
+                "ip.dsfield": "0x00",
+                "ip.frag_offset": "0",
+                "ip.hdr_len": "20",
+                "ip.checksum.status": GOOD,
+                "udp.checksum.status": NOT_PRESENT,
+            }
         else:
-            wanted |= {"ipv6.plen": str(16 + record.copied), "ipv6.hlim": "255", "ipv6.nxt": "17",
-                       "ipv6.tclass": "0x00000000", "ipv6.flow": "0x00000000", "udp.checksum.status": GOOD}
+            wanted |= {
+                "ipv6.plen": str(16 + record.copied),
+                "ipv6.hlim": "255",
+                "ipv6.nxt": "17",
+                "ipv6.tclass": "0x00000000",
+                "ipv6.flow": "0x00000000",
+                "udp.checksum.status": GOOD,
+            }
         found = {name: fields.get(name) for name in wanted}
         # Wireshark writes zero of a wide field in different widths from version to version.
         for values in (wanted, found):
@@ -118,12 +155,16 @@ def copies():
 @needs_tshark
 def test_outer_headers_of_every_session(copies, dissect):
     assert {session.vni for _, session, _, _ in copies} == {
-        session.vni for interface in POLICY.interfaces for session in interface.sessions}
+        session.vni for interface in POLICY.interfaces for session in interface.sessions
+    }
     lengths = {record.copied for _, _, record, _ in copies}
-    assert max(lengths) == JUMBO and {35, 55, 60, 101, 1460} <= lengths     # whole, both floors, cut, cut by MTU
+    assert max(lengths) == JUMBO and {35, 55, 60, 101, 1460} <= lengths  # whole, both floors, cut, cut by MTU
     check_outer(copies, dissect([copy for *_, copy in copies]))
-    ports = {int.from_bytes(copy[at:at + 2]) for _, session, _, copy in copies
-             for at in [34 if session.outer.destination.version == 4 else 54]}
+    ports = {
+        int.from_bytes(copy[at : at + 2])
+        for _, session, _, copy in copies
+        for at in [34 if session.outer.destination.version == 4 else 54]
+    }
     assert len(ports) > 3 and min(ports) >= 0xFF80
 
 
@@ -147,12 +188,15 @@ def test_outer_headers_of_captured_traffic(dissect):
 
 
 @needs_tshark
-@pytest.mark.parametrize(("version", "at", "complaint"), [
-    (4, 24, "Bad checksum"), (4, 38, "length"), (6, 60, "Bad checksum"), (6, 100, "Bad checksum"), (6, 19, "length")])
+@pytest.mark.parametrize(
+    ("version", "at", "complaint"),
+    [(4, 24, "Bad checksum"), (4, 38, "length"), (6, 60, "Bad checksum"), (6, 100, "Bad checksum"), (6, 19, "length")],
+)
 def test_the_judge_sees_faults(copies, dissect, version, at, complaint):
     """One bit wrong in an outer header, or in the bytes under the UDP checksum: Wireshark complains."""
-    copy = bytearray(next(copy for _, session, _, copy in copies
-                          if session.outer.destination.version == version and len(copy) > 150))
+    copy = bytearray(
+        next(copy for _, session, _, copy in copies if session.outer.destination.version == version and len(copy) > 150)
+    )
     copy[at] ^= 0x40
     ((_, fields, complaints),) = dissect([bytes(copy)])
     assert any(complaint in each for each in complaints), (fields, complaints)
@@ -161,4 +205,5 @@ def test_the_judge_sees_faults(copies, dissect, version, at, complaint):
 def test_ends_are_those_of_the_policy():
     """The addresses the Linux receiver of the next test has."""
     assert {str(session.outer.destination) for interface in POLICY.interfaces for session in interface.sessions} == {
-        ends[1] for ends in ENDS.values()}
+        ends[1] for ends in ENDS.values()
+    }

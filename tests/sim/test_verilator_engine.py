@@ -26,20 +26,33 @@ ONE_PORT = Flags(source_port_base=0xFF80, source_port_mask=0)
 
 def web_request(payload, destination=SOURCE):
     """Matches the first ingress rule of the account in ``policy_kit``: TCP from 10.1/16 to port 80."""
-    return bytes(Ether(src=STRANGER, dst=destination) / IP(src="10.1.2.3", dst="10.0.0.1")
-                 / TCP(sport=1234, dport=80) / Raw(payload))
+    return bytes(
+        Ether(src=STRANGER, dst=destination)
+        / IP(src="10.1.2.3", dst="10.0.0.1")
+        / TCP(sport=1234, dport=80)
+        / Raw(payload)
+    )
 
 
 def dns_query(name):
     """Sent by the source to the Amazon resolver; the filter has the network service."""
-    return bytes(Ether(src=SOURCE, dst=STRANGER) / IP(src="10.0.0.1", dst="169.254.169.253")
-                 / UDP(sport=4321, dport=53) / DNS(qd=DNSQR(qname=name)))
+    return bytes(
+        Ether(src=SOURCE, dst=STRANGER)
+        / IP(src="10.0.0.1", dst="169.254.169.253")
+        / UDP(sport=4321, dport=53)
+        / DNS(qd=DNSQR(qname=name))
+    )
 
 
 def vxlan(inner):
     """The copy as an independent tool builds it."""
-    return bytes(Ether(src=SOURCE, dst=APPLIANCE) / IP(src="10.0.0.1", dst="10.0.0.2", id=0, ttl=255)
-                 / UDP(sport=0xFF80, dport=4789, chksum=0) / VXLAN(vni=VNI, flags=8) / Raw(inner))
+    return bytes(
+        Ether(src=SOURCE, dst=APPLIANCE)
+        / IP(src="10.0.0.1", dst="10.0.0.2", id=0, ttl=255)
+        / UDP(sport=0xFF80, dport=4789, chksum=0)
+        / VXLAN(vni=VNI, flags=8)
+        / Raw(inner)
+    )
 
 
 @pytest.fixture
@@ -62,8 +75,7 @@ def test_copy_verdict_and_counters_of_one_frame(engine):
     assert [(output.frame, output.data) for output in result.outputs] == [(0, vxlan(frame[:PACKET_LENGTH]))]
     (record,) = result.verdicts
     assert (record.verdict, record.eni, record.session, record.rule) == (Verdict.MIRRORED, 0, 0, 0)
-    assert (record.sequence, record.length, record.copied, record.generation) == (
-        0, len(frame), PACKET_LENGTH, 1)
+    assert (record.sequence, record.length, record.copied, record.generation) == (0, len(frame), PACKET_LENGTH, 1)
     assert result.counters.verdicts == {(INGRESS, Verdict.MIRRORED): Tally(1, PACKET_LENGTH)}
     assert result.counters.sessions == {(0, 0): Tally(1, PACKET_LENGTH)}
     assert result.counters.rules == {(INGRESS, 0, 0, 0): Tally(1, PACKET_LENGTH)}
@@ -81,14 +93,22 @@ def test_verdicts_are_in_frame_order_and_numbered_per_direction(engine):
         Frame(web_request(b"elsewhere", STRANGER), INGRESS),
         Frame(b"short", EGRESS),
     ]
-    expected = [Verdict.MIRRORED, Verdict.MIRRORED, Verdict.MALFORMED, Verdict.DROPPED, Verdict.NOT_ELIGIBLE,
-                Verdict.NO_ENI, Verdict.MALFORMED]
+    expected = [
+        Verdict.MIRRORED,
+        Verdict.MIRRORED,
+        Verdict.MALFORMED,
+        Verdict.DROPPED,
+        Verdict.NOT_ELIGIBLE,
+        Verdict.NO_ENI,
+        Verdict.MALFORMED,
+    ]
     first, second = nic.process(frames), nic.process(frames)
     for offset, result in ((0, first), (1, second)):
         assert [record.verdict for record in result.verdicts] == expected
         assert [record.direction for record in result.verdicts] == [frame.direction for frame in frames]
         assert [record.sequence for record in result.verdicts] == [
-            place + offset * total for place, total in ((0, 4), (0, 3), (1, 4), (2, 4), (1, 3), (3, 4), (2, 3))]
+            place + offset * total for place, total in ((0, 4), (0, 3), (1, 4), (2, 4), (1, 3), (3, 4), (2, 3))
+        ]
         assert [output.frame for output in result.outputs] == [0, 1]
     assert second.counters.verdicts[INGRESS, Verdict.NO_ENI] == Tally(2, 2 * len(frames[5].data))
 
@@ -124,8 +144,12 @@ def test_seed_changes_the_pauses_and_nothing_else(engine):
 
 def test_full_rate_copies_are_given_to_their_frames(engine):
     rng = random.Random(2)
-    frames = [Frame(web_request(rng.randbytes(60)), INGRESS) if rng.random() < 0.5
-              else Frame(dns_query(f"{rng.getrandbits(64):x}.example"), EGRESS) for _ in range(60)]
+    frames = [
+        Frame(web_request(rng.randbytes(60)), INGRESS)
+        if rng.random() < 0.5
+        else Frame(dns_query(f"{rng.getrandbits(64):x}.example"), EGRESS)
+        for _ in range(60)
+    ]
     result = engine(full_rate=True, output_stalls=0.3).process(frames)
     mirrored = {index for index, record in enumerate(result.verdicts) if record.verdict is Verdict.MIRRORED}
     assert {output.frame for output in result.outputs} == mirrored

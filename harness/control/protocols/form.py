@@ -21,8 +21,18 @@ from harness.control.protocols.faults import Faults
 from harness.control.protocols.limits import MAX_INDEX_DIGITS, MAX_NESTING, MAX_PARAMETERS
 from harness.control.protocols.values import checker, from_text
 
-__all__ = ["EC2_NAMES", "Names", "QUERY_NAMES", "SIGNATURE_PARAMETERS", "Reader", "Tree", "decode", "fields", "reader",
-           "tree"]
+__all__ = [
+    "EC2_NAMES",
+    "Names",
+    "QUERY_NAMES",
+    "SIGNATURE_PARAMETERS",
+    "Reader",
+    "Tree",
+    "decode",
+    "fields",
+    "reader",
+    "tree",
+]
 
 Tree = dict[str, "str | Tree"]
 Reader = Callable[["str | Tree", str], Any]
@@ -31,8 +41,17 @@ Reader = Callable[["str | Tree", str], Any]
 ABSENT = object()
 """``Name=`` for an EC2 list: the client had an empty list, which this protocol writes as no parameter at all."""
 
-SIGNATURE_PARAMETERS = frozenset({"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
-                                  "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Security-Token"})
+SIGNATURE_PARAMETERS = frozenset(
+    {
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-SignedHeaders",
+        "X-Amz-Signature",
+        "X-Amz-Security-Token",
+    }
+)
 """The query parameters of a presigned request; they are no parameters of the operation."""
 
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -155,8 +174,9 @@ def reader(shape: Shape, names: Names, faults: Faults) -> Reader:
 
 
 def _structure(shape: StructureShape, names: Names, faults: Faults) -> Reader:
-    members = {names.member(name, member): (name, reader(member, names, faults))
-               for name, member in shape.members.items()}
+    members = {
+        names.member(name, member): (name, reader(member, names, faults)) for name, member in shape.members.items()
+    }
     required = tuple((name, names.member(name, shape.members[name])) for name in shape.required_members)
 
     def read(node: str | Tree, path: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ __all__ = ["document", "inputs", "query"]
 
 _Reader = Callable[[Any, str], Any]
 
+
 def query(request: Request) -> dict[str, str]:
     """The parameters in a query string by name, without those of the signature."""
     found: dict[str, str] = {}
@@ -45,8 +46,9 @@ def document(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        found = json.loads(body.decode(), object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite,
-                           parse_constant=_constant)
+        found = json.loads(
+            body.decode(), object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_constant
+        )
     except (ValueError, RecursionError):
         raise _not_json() from None
     if not isinstance(found, dict):
@@ -90,8 +92,10 @@ def inputs(shape: StructureShape | None) -> tuple[_Reader, Callable[[dict[str, s
     if shape is not None and (set(places.values()) - {None, "querystring"} or "payload" in shape.serialization):
         raise ValueError(f"{shape.name}: only the body and the query string are read")
     in_query = {name: member for name, member in everything.items() if places[name]}
-    queried = {str(member.serialization.get("name", name)): (name, from_text(member, FAULTS))
-               for name, member in in_query.items()}
+    queried = {
+        str(member.serialization.get("name", name)): (name, from_text(member, FAULTS))
+        for name, member in in_query.items()
+    }
 
     def read_query(found: dict[str, str]) -> dict[str, Any]:
         result = {}
@@ -112,8 +116,10 @@ def inputs(shape: StructureShape | None) -> tuple[_Reader, Callable[[dict[str, s
 def _structure(members: Mapping[str, Shape], required: list[str], depth: int) -> _Reader:
     if depth > MAX_NESTING:
         raise ValueError(f"an input is nested more than {MAX_NESTING} deep")
-    readers = {str(member.serialization.get("name", name)): (name, _reader(member, depth + 1))
-               for name, member in members.items()}
+    readers = {
+        str(member.serialization.get("name", name)): (name, _reader(member, depth + 1))
+        for name, member in members.items()
+    }
 
     def read(value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, dict):

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_BODY", "MAX_HEAD", "MAX_INDEX_DIGITS", "MAX_NESTING", "MAX_NUMBER_DIGITS", "MAX_PARAMETERS",
-           "MAX_QUOTED"]
+__all__ = [
+    "MAX_BODY",
+    "MAX_HEAD",
+    "MAX_INDEX_DIGITS",
+    "MAX_NESTING",
+    "MAX_NUMBER_DIGITS",
+    "MAX_PARAMETERS",
+    "MAX_QUOTED",
+]
 
 MAX_BODY = 1 << 20
 """Bytes of a body."""

@@ -104,8 +104,10 @@ class Ec2(_Form):
     def _envelope(self, model: OperationModel, result: str, request_id: str) -> str:
         if model.output_shape is None:
             result = "<return>true</return>"
-        return (f'<{model.name}Response xmlns="{self._namespace}"><requestId>{request_id}</requestId>{result}'
-                f"</{model.name}Response>")
+        return (
+            f'<{model.name}Response xmlns="{self._namespace}"><requestId>{request_id}</requestId>{result}'
+            f"</{model.name}Response>"
+        )
 
 
 class Query(_Form):
@@ -131,5 +133,7 @@ class Query(_Form):
         wrapper = model.output_shape.serialization.get("resultWrapper") if model.output_shape is not None else None
         if wrapper is not None:
             result = f"<{wrapper}>{result}</{wrapper}>"
-        return (f'<{model.name}Response xmlns="{self._namespace}">{result}'
-                f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{model.name}Response>")
+        return (
+            f'<{model.name}Response xmlns="{self._namespace}">{result}'
+            f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{model.name}Response>"
+        )

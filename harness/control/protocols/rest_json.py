@@ -44,8 +44,9 @@ class RestJson(Service):
         return any(path == each for _, each in self._operations)
 
     def refuse(self, error: ApiError, request_id: str) -> Response:
-        return _answer(error.status, {"__type": error.code, "message": error.message}, request_id,
-                       ("x-amzn-ErrorType", error.code))
+        return _answer(
+            error.status, {"__type": error.code, "message": error.message}, request_id, ("x-amzn-ErrorType", error.code)
+        )
 
 
 def _answer(status: int, document: object, request_id: str, *more: tuple[str, str]) -> Response:
@@ -75,10 +76,15 @@ def _empty(result: Any) -> dict[str, Any]:
 def _writer(shape: Shape) -> _Writer:
     """What makes a value of a shape ready for ``json.dumps``, without members that are None or not in the model."""
     if isinstance(shape, StructureShape):
-        members = {name: (str(member.serialization.get("name", name)), _writer(member))
-                   for name, member in shape.members.items()}
-        return lambda value: {members[name][0]: members[name][1](each) for name, each in value.items()
-                              if each is not None and name in members}
+        members = {
+            name: (str(member.serialization.get("name", name)), _writer(member))
+            for name, member in shape.members.items()
+        }
+        return lambda value: {
+            members[name][0]: members[name][1](each)
+            for name, each in value.items()
+            if each is not None and name in members
+        }
     if isinstance(shape, ListShape):
         item = _writer(shape.member)
         return lambda value: [item(each) for each in value]
