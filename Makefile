@@ -30,27 +30,27 @@ $(ready): pyproject.toml tools/bootstrap tools/setup_venv.py tools/constraints.t
 
 sim: $(ready) ## a capture through the gateware under Verilator, compared with the golden model
 ifdef TEST
-	@$(run) -m sim.cocotb_runner --test $(TEST) $(seed) $(if $(WAVES),--waves)
+	@$(run) -m halfsilver.sim.cocotb_runner --test $(TEST) $(seed) $(if $(WAVES),--waves)
 else
-	@$(run) -m sim.run $(if $(PCAP),--pcap $(PCAP)) $(if $(CONFIG),--config $(CONFIG)) $(seed) $(if $(FULL_RATE),--full-rate)
+	@$(run) -m halfsilver.sim.run $(if $(PCAP),--pcap $(PCAP)) $(if $(CONFIG),--config $(CONFIG)) $(seed) $(if $(FULL_RATE),--full-rate)
 endif
 
 sim-all: $(ready) ## every development capture against many random policies (long)
-	@$(run) -m sim.farm --all $(seed)
+	@$(run) -m halfsilver.sim.farm --all $(seed)
 
 test: $(ready) ## all tests, the cocotb regression among them
 	@$(run) -m pytest -n 2 $(if $(TEST),-k $(TEST))
 
 cocotb: $(ready) ## the cocotb regression alone
-	@$(run) -m sim.cocotb_runner --all $(seed) $(if $(WAVES),--waves)
+	@$(run) -m halfsilver.sim.cocotb_runner --all $(seed) $(if $(WAVES),--waves)
 
 lint: $(ready) ## ruff (rules and layout) everywhere, mypy --strict on harness and sim
 	@$(run) -m ruff check .
 	@$(run) -m ruff format --check .
-	@$(run) -m mypy --strict harness sim
+	@$(run) -m mypy --strict
 
 verilog: $(ready) ## plain Verilog with AXI-Stream names, in build/verilog
-	@$(run) -m hdl.export -o build/verilog
+	@$(run) -m halfsilver.hdl.export -o build/verilog
 
 regs: $(ready) ## the register map: Markdown on the terminal, and as C header, JSON and SystemRDL in build/regs
 	@mkdir -p build/regs
@@ -62,14 +62,14 @@ regs: $(ready) ## the register map: Markdown on the terminal, and as C header, J
 	@echo "build/regs: halfsilver.md halfsilver.h halfsilver.json halfsilver.rdl" >&2
 
 synth: $(ready) ## size and speed per block and in total on ECP5 (long), in build/synth.json
-	@$(run) -m boards.synth
+	@$(run) -m halfsilver.boards.synth
 
 bench: $(ready) ## cycles per second: native pump beside hand-written cocotb; requests per second of the served API
-	@$(run) -m sim.bench
-	@$(run) -m harness.load.bench
+	@$(run) -m halfsilver.sim.speed
+	@$(run) -m halfsilver.harness.speed.measure
 
 mutants: $(ready) ## plant faults in the gateware and count those the tests catch
-	@$(run) -m sim.mutants $(seed)
+	@$(run) -m halfsilver.sim.mutation.mutants $(seed)
 
 docs: $(ready) ## diagrams, and the generated parts of README.md
 	@$(run) docs/build_docs.py

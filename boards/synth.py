@@ -24,17 +24,17 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable
 
-from boards.shell import TimingShell
-from hdl.classifier import Classifier
-from hdl.counters import Counters
-from hdl.encapsulator import Encapsulator
-from hdl.flow_hash import FlowHash
-from hdl.matcher import Matcher
-from hdl.mirror_queue import MirrorQueue
-from hdl.nic import MirrorNic
-from hdl.parameters import NicParameters
-from hdl.parser import ParserBank
-from hdl.registers import RegisterFile
+from halfsilver.boards.shell import TimingShell
+from halfsilver.hdl.counters import Counters
+from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.registers import RegisterFile
+from halfsilver.hdl.match.classifier import Classifier
+from halfsilver.hdl.match.flow_hash import FlowHash
+from halfsilver.hdl.match.matcher import Matcher
+from halfsilver.hdl.mirror_queue import MirrorQueue
+from halfsilver.hdl.nic import MirrorNic
+from halfsilver.hdl.parser.parser import ParserBank
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent

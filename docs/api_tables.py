@@ -17,19 +17,22 @@ from api_errors import ERRORS
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
-import harness.control
-from harness.control import authentication_errors, authorization, data_plane, mirror_objects, ram_invitations, tags
-from harness.control.authorization import RESOURCES, Given
-from harness.control.catalogue import MODULES, OPERATIONS
-from harness.control.describe import Listing
-from harness.control.errors import ApiError
-from harness.control.protocols import faults, limits
-from harness.control.quotas import Quotas
-from harness.control.tag_rules import RESOURCE_TYPES
+import halfsilver.harness.control
+from halfsilver.harness.control.catalogue import MODULES, OPERATIONS
+from halfsilver.harness.control.ec2 import mirror_objects, tags
+from halfsilver.harness.control.http.protocols import faults, limits
+from halfsilver.harness.control.iam import authentication_errors, authorization
+from halfsilver.harness.control.iam.authorization import RESOURCES, Given
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.listing import Listing
+from halfsilver.harness.control.operations.quotas import Quotas
+from halfsilver.harness.control.operations.tag_rules import RESOURCE_TYPES
+from halfsilver.harness.control.plane import data_plane
+from halfsilver.harness.control.ram import invitations as ram_invitations
 
 __all__ = ["TABLES", "WITHOUT_EFFECT", "collect_errors", "model"]
 
-SOURCES = Path(harness.control.__file__).parent
+SOURCES = Path(halfsilver.harness.control.__file__).parent
 
 WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("ec2", "DescribeAvailabilityZones"): {"AllAvailabilityZones": "no effect, all zones of the bench are shown"},

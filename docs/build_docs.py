@@ -6,7 +6,7 @@
 A marked part stands between `<!-- KIND: WHAT -->` and `<!-- end -->`. Kinds are
   output   a command; it may end in `, last N lines`
   session  a part of docs/session.py: a server and its clients
-  table    a file; the synthesis table is made from docs/synth.json, which `python -m boards.synth --publish` writes
+  table    a file; the synthesis table is made from docs/synth.json, by `python -m halfsilver.boards.synth --publish`
   api      a table of docs/api_tables.py, from the code of the server
 
 Exit status: 0 done, 1 a command failed (its part is left as it was), 2 usage.

@@ -13,8 +13,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from harness.commands import check, diff, doctor, explain, listing, mirror, regs, serve
-from harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
+from halfsilver.harness.commands import check, diff, doctor, explain, listing, mirror, regs, serve
+from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
 
 __all__ = ["main"]
 

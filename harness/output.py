@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from harness.errors import UsageError
+from halfsilver.harness.errors import UsageError
 
 __all__ = ["atomic_output", "refuse_overwriting_input"]
 

@@ -8,8 +8,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .packet import check_width
-from .pipeline import delay, registered
+from halfsilver.hdl.packet import check_width
+from halfsilver.hdl.pipeline import delay, registered
 
 __all__ = ["PayloadSum", "add_with_carry"]
 
@@ -35,7 +35,7 @@ class PayloadSum(wiring.Component):
     Ports
     -----
     data, count, last, valid
-        A beat as in ``hdl.packet``, observed in the clock in which it is transferred; any number of clocks
+        A beat as in ``halfsilver.hdl.packet``, observed in the clock in which it is transferred; any number of clocks
         may lie between beats. Bytes past ``count`` are ignored.
     sum
         The 16-bit sum, not inverted; 0 only if all bytes are zero. Holds until the next ``done``.

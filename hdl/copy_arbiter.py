@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .encapsulator import CopyDescriptor
-from .packet import packet_signature
+from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
+from halfsilver.hdl.packet import packet_signature
 
 __all__ = ["CopyArbiter"]
 

@@ -1,6 +1,6 @@
 """The exported top: MirrorNic behind flat AXI names, and its Verilog.
 
-``python -m hdl.export -o DIRECTORY [--width BITS]...`` writes one Verilog file per width. The simulation
+``python -m halfsilver.hdl.export -o DIRECTORY [--width BITS]...`` writes one Verilog file per width. The simulation
 runs the same top.
 """
 
@@ -13,12 +13,12 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .bus.axi_lite import AxiLiteBridge, AxiLiteSignature
-from .bus.axi_stream import AxiStreamSignature, FromAxiStream, ToAxiStream
-from .nic import MirrorNic
-from .parameters import NicParameters
-from .verdict import VerdictRecord
-from .verilog import VerilogError, to_verilog
+from halfsilver.hdl.bus.axi_lite import AxiLiteBridge, AxiLiteSignature
+from halfsilver.hdl.bus.axi_stream import AxiStreamSignature, FromAxiStream, ToAxiStream
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.verdict import VerdictRecord
+from halfsilver.hdl.nic import MirrorNic
+from halfsilver.hdl.verilog import VerilogError, to_verilog
 
 __all__ = ["WIDTHS", "AxiNic", "export", "main"]
 
@@ -109,7 +109,9 @@ def export(parameters, directory):
 def main(arguments=None):
     """Command line; returns 0, 2 for a wrong parameter or directory, 1 if Yosys fails."""
     defaults = NicParameters()
-    parser = argparse.ArgumentParser(prog="python -m hdl.export", description="Write the NIC as plain Verilog.")
+    parser = argparse.ArgumentParser(
+        prog="python -m halfsilver.hdl.export", description="Write the NIC as plain Verilog."
+    )
     parser.add_argument("-o", "--output", required=True, metavar="DIRECTORY")
     parser.add_argument(
         "--width",

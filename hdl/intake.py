@@ -8,14 +8,14 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .encapsulator import CopyDescriptor
-from .fifo import Fifo
-from .matcher import FrameSummary
-from .mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
-from .packet import packet_signature
-from .parser import ParserBank
-from .pipeline import delay, registered
-from .verdict import DirectionCode
+from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
+from halfsilver.hdl.fifo import Fifo
+from halfsilver.hdl.layout.verdict import DirectionCode
+from halfsilver.hdl.match.matcher import FrameSummary
+from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
+from halfsilver.hdl.packet import packet_signature
+from halfsilver.hdl.parser.parser import ParserBank
+from halfsilver.hdl.pipeline import delay, registered
 
 __all__ = ["Intake"]
 

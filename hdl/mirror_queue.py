@@ -9,11 +9,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, enum, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .checksum import PayloadSum
-from .encapsulator import CopyDescriptor
-from .fifo import Fifo
-from .packet import beat_layout, packet_signature
-from .pipeline import delay, registered
+from halfsilver.hdl.checksum import PayloadSum
+from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
+from halfsilver.hdl.fifo import Fifo
+from halfsilver.hdl.packet import beat_layout, packet_signature
+from halfsilver.hdl.pipeline import delay, registered
 
 __all__ = ["UNDECIDED_FRAMES", "Decision", "MirrorQueue"]
 

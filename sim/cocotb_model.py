@@ -22,8 +22,8 @@ from pathlib import Path
 
 import cocotb_tools.config
 
-from harness.errors import HalfsilverError
-from sim.build import compiler, digest, tool, verilator_environment
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.sim.build import compiler, digest, tool, verilator_environment
 
 __all__ = ["BUILD", "TOP", "build_model", "exclusive", "run_process", "simulate"]
 

@@ -1,4 +1,4 @@
-"""The cocotb regression: ``python -m sim.cocotb_runner --all | --test NAME | --list``.
+"""The cocotb regression: ``python -m halfsilver.sim.cocotb_runner --all | --test NAME | --list``.
 
 A name is a bench (``core``) or one of its tests (``core::sizes_and_pauses``). Every bench runs on each of its
 builds, in a simulator process of its own, with its results in ``build/cocotb/<bench>-<width>/results.xml`` (JUnit).
@@ -21,10 +21,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_NOTHING, EXIT_OK, HalfsilverError, UsageError
-from sim.benches import BENCHES, BUILD_VARIABLE, Bench, Build
-from sim.build import to_verilog
-from sim.cocotb_model import BUILD, ROOT, TOP, build_model, exclusive, simulate
+from halfsilver.harness.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_MISMATCH,
+    EXIT_NOTHING,
+    EXIT_OK,
+    HalfsilverError,
+    UsageError,
+)
+from halfsilver.sim.benches import BENCHES, BUILD_VARIABLE, Bench, Build
+from halfsilver.sim.build import to_verilog
+from halfsilver.sim.cocotb_model import BUILD, ROOT, TOP, build_model, exclusive, simulate
 
 __all__ = ["Outcome", "main", "run_bench"]
 
@@ -54,7 +61,7 @@ class Outcome:
         for test, message in self.failed.items():
             lines += [
                 f"  FAILED {test}: {message}",
-                f"    repeat: python -m sim.cocotb_runner --test {self.bench}::{test} --width {self.width} "
+                f"    repeat: python -m halfsilver.sim.cocotb_runner --test {self.bench}::{test} --width {self.width} "
                 f"--seed {self.seed} --waves",
             ]
         if self.failed:
@@ -131,7 +138,7 @@ def _model(build: Build, waves: bool) -> Path:
     """The model of a build; its Verilog is only made again when a source file of the gateware has changed."""
 
     def verilog() -> str:
-        from hdl.parameters import NicParameters
+        from halfsilver.hdl.layout.parameters import NicParameters
 
         module, _, name = build.block.rpartition(".")
         component = getattr(importlib.import_module(f"hdl.{module}"), name)
@@ -165,7 +172,7 @@ def _list() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; exit codes as in the README."""
-    parser = argparse.ArgumentParser(prog="python -m sim.cocotb_runner", description="Run cocotb benches.")
+    parser = argparse.ArgumentParser(prog="python -m halfsilver.sim.cocotb_runner", description="Run cocotb benches.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--test", metavar="NAME", help="a bench, or bench::test")
     what.add_argument("--all", action="store_true", help="the whole regression")

@@ -1,6 +1,6 @@
 """``make sim-all``: every development capture against many random policies, golden model and gateware side by side.
 
-What is run, and what must hold, is in ``sim.lots``. A table is printed, and everything is written to
+What is run, and what must hold, is in ``halfsilver.sim.lots``. A table is printed, and everything is written to
 ``build/farm.json``; what is needed to look into a failure goes to ``build/farm``.
 """
 
@@ -19,11 +19,11 @@ from itertools import groupby
 from multiprocessing import get_context
 from typing import Any
 
-from harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError, UsageError
-from harness.verdict import Verdict
-from hdl.parameters import NicParameters
-from sim.build import BUILD, ROOT, build_nic
-from sim.lots import CAPTURES, Lot, Outcome, captures, run_lot
+from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError, UsageError
+from halfsilver.harness.verdict import Verdict
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.build import BUILD, ROOT, build_nic
+from halfsilver.sim.lots import CAPTURES, Lot, Outcome, captures, run_lot
 
 __all__ = ["main"]
 
@@ -47,7 +47,7 @@ REPORT_EVERY = 10
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line. Exit code 0: all agree; 1: a difference, or verdicts that never occurred; 5: no captures."""
-    parser = argparse.ArgumentParser(prog="python -m sim.farm", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m halfsilver.sim.farm", description=__doc__.partition("\n")[0])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--all", action="store_true", help="all captures on all builds, also at full rate")
     what.add_argument("--capture", metavar="NAME", help="one capture of captures/dev")

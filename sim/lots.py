@@ -2,7 +2,7 @@
 
 A *lot* runs policy after policy on the same two engines, so that sequence numbers, counters, generations and both
 banks of tables go on from one to the next. It depends on the seed and its own name alone, so a failing lot can be
-repeated by itself. ``sim.farm`` runs all of them.
+repeated by itself. ``halfsilver.sim.farm`` runs all of them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.capture import CaptureWriter, open_capture
-from harness.compare import Difference, compare
-from harness.engines import Flags, Frame
-from harness.engines.golden import GoldenEngine
-from harness.engines.verilator import PAUSES, VerilatorEngine
-from harness.errors import EXIT_NOTHING, HalfsilverError
-from harness.policy import Policy
-from harness.verdict import Verdict
-from hdl.parameters import NicParameters
-from sim.build import BUILD, ROOT
-from sim.random_policy import draw_flags, draw_policy, observe, own_frames
+from halfsilver.harness.capture.pcap import CaptureWriter, open_capture
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.compare import Difference, compare
+from halfsilver.harness.verdict import Verdict
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.build import BUILD, ROOT
+from halfsilver.sim.engine import PAUSES, VerilatorEngine
+from halfsilver.sim.random_policy import draw_flags, draw_policy, observe, own_frames
 
 __all__ = ["CAPTURES", "FAILURES", "Case", "Lot", "NoCaptures", "Outcome", "captures", "prepare", "run_lot"]
 
@@ -217,6 +217,6 @@ def _keep_failure(lot: Lot, seed: int, number: int, case: Case, trouble: Differe
 def _again(lot: Lot, seed: int) -> str:
     """The command that repeats a lot."""
     return (
-        f".venv/bin/python -m sim.farm --capture {lot.capture} --enis {lot.enis} --policies {lot.policies} "
+        f".venv/bin/python -m halfsilver.sim.farm --capture {lot.capture} --enis {lot.enis} --policies {lot.policies} "
         f"--seed {seed}{' --full-rate' * lot.full_rate}"
     )

@@ -15,14 +15,14 @@ from amaranth.hdl import ClockDomain, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.export import AxiNic
-from hdl.parameters import NicParameters
+from halfsilver.hdl.export import AxiNic
+from halfsilver.hdl.layout.parameters import NicParameters
 
 __all__ = ["PoweredUpNic"]
 
 
 class PoweredUpNic(wiring.Component):  # type: ignore[misc]  # Amaranth 0.5 has no complete types
-    """``hdl.export.AxiNic`` with the same ports, less ``rst``."""
+    """``halfsilver.hdl.export.AxiNic`` with the same ports, less ``rst``."""
 
     def __init__(self, parameters: NicParameters) -> None:
         self._nic = AxiNic(replace(parameters, sleep=True))

@@ -1,6 +1,6 @@
 """A Verilated NIC in this process: PyVerilator around the library, plus the native pump of ``pump.cpp``.
 
-``Pump`` moves frames, register accesses and records; what they mean is for ``harness.engines.verilator``.
+``Pump`` moves frames, register accesses and records; what they mean is for ``halfsilver.sim.engine``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import pyverilator
 
-from harness.engines import Frame
-from harness.errors import HalfsilverError, UsageError
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.errors import HalfsilverError, UsageError
 
 __all__ = ["Access", "Pacing", "Pump", "PumpError", "PumpRun", "read", "write"]
 

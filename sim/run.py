@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cli import main as halfsilver
-from harness.errors import EXIT_USAGE, HalfsilverError
-from sim.build import BUILD, ROOT
+from halfsilver.harness.cli import main as halfsilver
+from halfsilver.harness.errors import EXIT_USAGE, HalfsilverError
+from halfsilver.sim.build import BUILD, ROOT
 
 __all__ = ["main", "make_example"]
 
@@ -27,7 +27,7 @@ EXAMPLE_TIMEOUT = 300
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code of ``halfsilver``."""
-    parser = argparse.ArgumentParser(prog="python -m sim.run", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m halfsilver.sim.run", description=__doc__.partition("\n")[0])
     parser.add_argument("--pcap", help="capture to read; default: the project's example")
     parser.add_argument("--config", help="policy, as `aws ec2 describe-*` prints it; default: the example's")
     parser.add_argument("--seed", type=int, default=1, help="of the random pauses (default: %(default)s)")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.catalogue import OPERATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
@@ -124,7 +124,7 @@ def test_the_pages_own_references_lead_somewhere():
 
 
 def test_options_on_the_page_exist():
-    from harness.cli import build_parser
+    from halfsilver.harness.cli import build_parser
 
     serve = build_parser()._subparsers._group_actions[0].choices["serve"]
     known = {option for action in serve._actions for option in action.option_strings}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness import verdict as host
-from hdl import verdict as gateware
+from halfsilver.harness import verdict as host
+from halfsilver.hdl.layout import verdict as gateware
 
 
 @pytest.mark.parametrize(

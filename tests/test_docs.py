@@ -58,7 +58,7 @@ def test_readme_names_only_make_targets_that_exist():
 def test_readme_names_only_subcommands_that_exist():
     """`counters`, `build` and `program` are named as not there yet, and must then not be there."""
     usage = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "--help"],
+        [sys.executable, "-m", "halfsilver.harness.cli", "--help"],
         cwd=ROOT,
         timeout=TIMEOUT,
         capture_output=True,

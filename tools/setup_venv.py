@@ -139,7 +139,7 @@ def install_packages() -> None:
         "--constraint",
         CONSTRAINTS,
         "--editable",
-        f"{ROOT}[test,lint]",
+        f"{ROOT}[all,test,lint]",
     ]
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     assert pip.stdout is not None

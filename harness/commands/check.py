@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
-from harness.commands.common import Subparsers, plural
-from harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
-from harness.policy import check
+from halfsilver.harness.commands.common import Subparsers, plural
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.policy.policy import check
 
 __all__ = ["add", "run"]
 

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
-from harness.capture import CapturedFrame, CaptureReader
-from harness.engines import Engine, Flags, Frame, Identity
-from harness.errors import EXIT_NOTHING, EnvironmentMissing, HalfsilverError
-from harness.policy import Policy
-from harness.verdict import Direction
+from halfsilver.harness.capture.pcap import CapturedFrame, CaptureReader
+from halfsilver.harness.engine import Engine, Flags, Frame, Identity
+from halfsilver.harness.errors import EXIT_NOTHING, EnvironmentMissing, HalfsilverError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.verdict import Direction
 
 if TYPE_CHECKING:
-    from harness.engines.golden import GoldenEngine
+    from halfsilver.harness.engines.golden import GoldenEngine
 
 __all__ = [
     "ENGINES",
@@ -112,7 +112,7 @@ def flags_of(arguments: argparse.Namespace) -> Flags:
 
 def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> GoldenEngine:
     """The golden model, configured; ``like`` is a gateware build whose limits it should have."""
-    from harness.engines.golden import GoldenEngine
+    from halfsilver.harness.engines.golden import GoldenEngine
 
     limit = like.parameters.get("extension_headers") if like else None
     engine = GoldenEngine() if limit is None else GoldenEngine(extension_headers=limit)
@@ -123,11 +123,11 @@ def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> G
 def make_engine(name: str, seed: int = DEFAULT_SEED, full_rate: bool = False) -> Engine:
     """The engine of ``--engine``, not configured yet. EnvironmentMissing if a part of it is not installed."""
     if name == "golden":
-        from harness.engines.golden import GoldenEngine
+        from halfsilver.harness.engines.golden import GoldenEngine
 
         return GoldenEngine()
     try:
-        from harness.engines.verilator import VerilatorEngine
+        from halfsilver.sim.engine import VerilatorEngine
     except ModuleNotFoundError as error:
         raise EnvironmentMissing(
             f"--engine verilator needs {error.name}, which is not installed; `halfsilver doctor` lists what is missing"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from harness.capture import CapturedFrame, open_capture
-from harness.commands.common import NothingRan, Subparsers, plural, report_damage
-from harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
-from harness.fields import field_at
+from halfsilver.harness.capture.pcap import CapturedFrame, open_capture
+from halfsilver.harness.commands.common import NothingRan, Subparsers, plural, report_damage
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.report.fields import field_at
 
 __all__ = ["add", "run"]
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from serial.tools import list_ports
 
-from harness.commands.common import Subparsers, say
-from harness.errors import EXIT_ENVIRONMENT, EXIT_OK
-from harness.report import table
+from halfsilver.harness.commands.common import Subparsers, say
+from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_OK
+from halfsilver.harness.report.summary import table
 
 __all__ = ["add", "run"]
 

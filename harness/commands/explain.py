@@ -6,8 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from harness.capture import CapturedFrame, open_capture
-from harness.commands.common import (
+from halfsilver.harness.capture.pcap import CapturedFrame, open_capture
+from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     Subparsers,
@@ -18,12 +18,12 @@ from harness.commands.common import (
     open_golden,
     say,
 )
-from harness.compare import Difference, compare
-from harness.engines import Result
-from harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
-from harness.golden.describe import describe
-from harness.report import table
-from harness.sidecar import VerdictLine, verdict_line
+from halfsilver.harness.engine import Result
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.golden.narrate import describe
+from halfsilver.harness.report.compare import Difference, compare
+from halfsilver.harness.report.sidecar import VerdictLine, verdict_line
+from halfsilver.harness.report.summary import table
 
 __all__ = ["add", "run"]
 

@@ -9,9 +9,9 @@ import os
 import pkgutil
 from pathlib import Path
 
-from harness.commands.common import ENGINES, Subparsers
-from harness.errors import EXIT_OK
-from harness.report import table
+from halfsilver.harness.commands.common import ENGINES, Subparsers
+from halfsilver.harness.errors import EXIT_OK
+from halfsilver.harness.report.summary import table
 
 __all__ = ["add", "run"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
 
-from harness.capture import CapturedFrame, CaptureReader, CaptureWriter, open_capture
-from harness.commands.common import (
+from halfsilver.harness.capture.pcap import CapturedFrame, CaptureReader, CaptureWriter, open_capture
+from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     Subparsers,
@@ -22,14 +22,14 @@ from harness.commands.common import (
     report_damage,
     say,
 )
-from harness.compare import compare
-from harness.engines import Result
-from harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
-from harness.output import atomic_output, refuse_overwriting_input
-from harness.policy import Policy
-from harness.progress import capture_progress
-from harness.report import RunSummary, render_run
-from harness.sidecar import verdict_line
+from halfsilver.harness.engine import Result
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.output import atomic_output, refuse_overwriting_input
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.compare import compare
+from halfsilver.harness.report.progress import capture_progress
+from halfsilver.harness.report.sidecar import verdict_line
+from halfsilver.harness.report.summary import RunSummary, render_run
 
 __all__ = ["add", "run"]
 

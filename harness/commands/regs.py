@@ -1,11 +1,11 @@
-"""``halfsilver regs``: the register map, from its one declaration in ``hdl/registers.py``."""
+"""``halfsilver regs``: the register map, from its one declaration in ``hdl/layout/registers.py``."""
 
 from __future__ import annotations
 
 import argparse
 
-from harness.commands.common import Subparsers
-from harness.errors import EXIT_OK, EnvironmentMissing
+from halfsilver.harness.commands.common import Subparsers
+from halfsilver.harness.errors import EXIT_OK, EnvironmentMissing
 
 __all__ = ["add", "run"]
 
@@ -24,7 +24,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        from hdl.register_formats import render
+        from halfsilver.hdl.layout.register_formats import render
     except ModuleNotFoundError as error:
         raise EnvironmentMissing(
             f"the register map needs {error.name}, which is not installed; `halfsilver doctor` lists what is missing"

@@ -11,12 +11,12 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.common import ENGINES, Subparsers, make_engine, say
-from harness.control.quotas import Quotas
-from harness.errors import EXIT_OK, EnvironmentMissing, UsageError
+from halfsilver.harness.commands.common import ENGINES, Subparsers, make_engine, say
+from halfsilver.harness.control.operations.quotas import Quotas
+from halfsilver.harness.errors import EXIT_OK, EnvironmentMissing, UsageError
 
 if TYPE_CHECKING:
-    from harness.control.serving import Ready
+    from halfsilver.harness.control.serving import Ready
 
 __all__ = ["add", "run"]
 
@@ -100,8 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     if mirror is not None and arguments.database is not None:
         raise UsageError(f"--state {mirror} is one server's, and a --database may have several; give only one of them")
     try:
-        from harness.control import serving
-        from harness.control.server import Listen
+        from halfsilver.harness.control import serving
+        from halfsilver.harness.control.http.server import Listen
     except ModuleNotFoundError as error:
         raise EnvironmentMissing(
             f"serve needs {error.name}, which is not installed; install the project's dependencies"

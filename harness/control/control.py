@@ -8,18 +8,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from harness.control import authorization, bench_file, idempotency
-from harness.control.bench_file import Bench
-from harness.control.catalogue import OPERATIONS
-from harness.control.data_plane import DataPlane, Judged
-from harness.control.errors import ApiError
-from harness.control.iam import Policies
-from harness.control.nic_policy import NicPolicy
-from harness.control.operations import Call, Caller, Context, Operation, Settings
-from harness.control.status import describe_engine
-from harness.control.store import Store, StoreError, Transaction
-from harness.engines import Frame
-from harness.errors import CapacityExceeded, HalfsilverError, UsageError
+from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.iam import authorization
+from halfsilver.harness.control.iam.policies import Policies
+from halfsilver.harness.control.inventory import inventory_file as bench_file
+from halfsilver.harness.control.inventory.inventory_file import Bench
+from halfsilver.harness.control.operations import idempotency
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Call, Caller, Context, Operation, Settings
+from halfsilver.harness.control.plane.data_plane import DataPlane, Judged
+from halfsilver.harness.control.plane.nic_policy import NicPolicy
+from halfsilver.harness.control.plane.status import describe_engine
+from halfsilver.harness.control.state.store import Store, StoreError, Transaction
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
 
 __all__ = ["Control", "POLL_SECONDS"]
 

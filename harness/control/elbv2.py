@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.control.errors import ApiError
-from harness.control.operations import Context, Parameters, Record, operation
-from harness.control.pages import Paging
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.pages import Paging
 
 __all__ = ["describe_listeners", "describe_load_balancer_attributes", "describe_load_balancers", "describe_tags"]
 

@@ -9,32 +9,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.control import bench_file
-from harness.control.access_keys import KeyStore, anonymous
-from harness.control.app import App
-from harness.control.bench_file import Bench
-from harness.control.catalogue import OPERATIONS
-from harness.control.control import Control
-from harness.control.data_plane import DataPlane
-from harness.control.errors import ApiError
-from harness.control.exchange import Authenticate, Exchange
-from harness.control.frames import FRAMES_PATH, frames_route
-from harness.control.http_request import Request
-from harness.control.iam import ADMINISTRATOR, Policies
-from harness.control.mirror_file import MirrorFile
-from harness.control.operations import Caller, Settings, Transaction
-from harness.control.protocols import Services, load
-from harness.control.quotas import Quotas
-from harness.control.restoring import restore
-from harness.control.routes import routes
-from harness.control.server import Listen, serve
-from harness.control.sigv4 import authenticate
-from harness.control.state_directory import StateDirectory
-from harness.control.store import Store
-from harness.engines import Engine
-from harness.errors import HalfsilverError, UsageError
-from harness.policy import read_documents
-from harness.policy_types import Problem
+from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.control import Control
+from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.exchange import Authenticate, Exchange
+from halfsilver.harness.control.http.protocols import Services, load
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.http.server import Listen, serve
+from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous
+from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
+from halfsilver.harness.control.iam.sigv4 import authenticate
+from halfsilver.harness.control.inventory import inventory_file as bench_file
+from halfsilver.harness.control.inventory.inventory_file import Bench
+from halfsilver.harness.control.local.frames import FRAMES_PATH, frames_route
+from halfsilver.harness.control.local.routes import routes
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Caller, Settings, Transaction
+from halfsilver.harness.control.operations.quotas import Quotas
+from halfsilver.harness.control.plane.data_plane import DataPlane
+from halfsilver.harness.control.plane.mirror_file import MirrorFile
+from halfsilver.harness.control.plane.restoring import restore
+from halfsilver.harness.control.state.directory import StateDirectory
+from halfsilver.harness.control.state.store import Store
+from halfsilver.harness.engine import Engine
+from halfsilver.harness.errors import HalfsilverError, UsageError
+from halfsilver.harness.policy.policy import read_documents
+from halfsilver.harness.policy.types import Problem
 
 __all__ = ["Options", "Ready", "run"]
 

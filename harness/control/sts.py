@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.control.operations import Context, Parameters, operation
+from halfsilver.harness.control.operations.operation import Context, Parameters, operation
 
 __all__ = ["get_caller_identity"]
 

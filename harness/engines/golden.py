@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from harness.engines import Counters, Flags, Frame, Identity, Output, Progress, Result, Tally
-from harness.errors import UsageError
-from harness.golden.flow_hash import SYMMETRIC_KEY
-from harness.golden.model import Model, Trace
-from harness.golden.parse import EXTENSION_HEADERS
-from harness.policy import Interface, Policy
-from harness.verdict import Direction, Verdict, VerdictRecord
+from halfsilver.harness.engine import Counters, Flags, Frame, Identity, Output, Progress, Result, Tally
+from halfsilver.harness.errors import UsageError
+from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY
+from halfsilver.harness.golden.model import Model, Trace
+from halfsilver.harness.golden.parse import EXTENSION_HEADERS
+from halfsilver.harness.policy.policy import Interface, Policy
+from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
 __all__ = ["GoldenEngine"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
-from harness.golden.parse import Headers, Kind
-from harness.verdict import Service
+from halfsilver.harness.golden.parse import Headers, Kind
+from halfsilver.harness.verdict import Service
 
 __all__ = ["service_of"]
 

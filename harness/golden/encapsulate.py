@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address
 
-from harness.policy import Outer
+from halfsilver.harness.policy.policy import Outer
 
 __all__ = ["VXLAN_PORT", "encapsulate", "internet_checksum"]
 

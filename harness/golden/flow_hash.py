@@ -6,7 +6,7 @@ destination port. With the key 0x6d5a repeated, the hash is the same for both di
 
 from __future__ import annotations
 
-from harness.golden.parse import Headers, Kind
+from halfsilver.harness.golden.parse import Headers, Kind
 
 __all__ = ["SYMMETRIC_KEY", "Toeplitz", "flow_hash"]
 

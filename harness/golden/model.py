@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.engines import Flags, Frame
-from harness.golden.eligibility import service_of
-from harness.golden.encapsulate import encapsulate
-from harness.golden.flow_hash import SYMMETRIC_KEY, Toeplitz, flow_hash
-from harness.golden.ownership import Ownership, owner_of
-from harness.golden.parse import EXTENSION_HEADERS, Headers, Kind, parse
-from harness.golden.select import SessionTest, SessionWalk, choose, dns_session
-from harness.golden.truncate import Cut, copy_length
-from harness.policy import Interface
-from harness.verdict import Direction, Service, Verdict, VerdictRecord
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.golden.eligibility import service_of
+from halfsilver.harness.golden.encapsulate import encapsulate
+from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY, Toeplitz, flow_hash
+from halfsilver.harness.golden.ownership import Ownership, owner_of
+from halfsilver.harness.golden.parse import EXTENSION_HEADERS, Headers, Kind, parse
+from halfsilver.harness.golden.select import SessionTest, SessionWalk, choose, dns_session
+from halfsilver.harness.golden.truncate import Cut, copy_length
+from halfsilver.harness.policy.policy import Interface
+from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
 
 __all__ = ["Model", "Trace"]
 

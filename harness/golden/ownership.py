@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 
-from harness.verdict import Direction
+from halfsilver.harness.verdict import Direction
 
 __all__ = ["Ownership", "owner_of"]
 

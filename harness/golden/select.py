@@ -9,9 +9,9 @@ import enum
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.golden.parse import Headers, Kind
-from harness.policy import Rule, Session
-from harness.verdict import Direction
+from halfsilver.harness.golden.parse import Headers, Kind
+from halfsilver.harness.policy.policy import Rule, Session
+from halfsilver.harness.verdict import Direction
 
 __all__ = ["Choice", "Mismatch", "RuleTest", "SessionTest", "SessionWalk", "choose", "dns_session"]
 

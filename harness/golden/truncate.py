@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from harness.golden.parse import Kind
+from halfsilver.harness.golden.parse import Kind
 
 __all__ = ["FLOOR", "Cut", "Limit", "copy_length"]
 

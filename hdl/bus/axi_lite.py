@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..registers import ADDRESS_BITS, RegisterBus
+from halfsilver.hdl.layout.registers import ADDRESS_BITS, RegisterBus
 
 __all__ = ["OKAY", "SLVERR", "AxiLiteBridge", "AxiLiteSignature"]
 

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..packet import packet_signature
+from halfsilver.hdl.packet import packet_signature
 
 __all__ = ["AxiStreamSignature", "FromAxiStream", "ToAxiStream"]
 

@@ -45,7 +45,7 @@ class Bench:
     @property
     def module(self) -> str:
         """Python module with the tests."""
-        return f"sim.benches.{self.name}"
+        return f"halfsilver.sim.benches.{self.name}"
 
 
 def _build(block: str, width: int, **options: Any) -> Build:
@@ -60,13 +60,13 @@ BENCHES = (
     Bench(
         "parser",
         (
-            _build("parser.ParserBank", 8, egress=False),
-            _build("parser.ParserBank", 64, egress=True),
-            _build("parser.ParserBank", 512, egress=False),
+            _build("parser.parser.ParserBank", 8, egress=False),
+            _build("parser.parser.ParserBank", 64, egress=True),
+            _build("parser.parser.ParserBank", 512, egress=False),
         ),
     ),
     Bench("mirror_queue", tuple(_build("mirror_queue.MirrorQueue", width) for width in (8, 64, 512))),
-    Bench("encapsulator", (_build("encapsulator.Encapsulator", 64),)),
+    Bench("encapsulator", (_build("encapsulator.encapsulator.Encapsulator", 64),)),
     Bench("registers", (_CORE_8,)),
     Bench("core", (_CORE_8, _CORE_64, _CORE_512)),
     Bench("overload", (_CORE_8, _CORE_64, _CORE_512)),
@@ -78,6 +78,6 @@ BENCHES = (
 
 def parameters_of_build() -> Any:
     """NicParameters of the build that is being simulated (inside the simulator)."""
-    from hdl.parameters import NicParameters
+    from halfsilver.hdl.layout.parameters import NicParameters
 
     return NicParameters(**json.loads(os.environ[BUILD_VARIABLE]))

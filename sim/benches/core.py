@@ -8,11 +8,11 @@ from typing import Any
 
 import cocotb
 
-from harness.engines import Frame
-from harness.verdict import Direction, Verdict
-from sim.benches.frames import LENGTHS, any_frame, frame_of_length
-from sim.benches.nic import PACES, PARAMETERS, WIDTH, start
-from sim.benches.policies import everything, random_flags, random_policy
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.sim.benches.frames import LENGTHS, any_frame, frame_of_length
+from halfsilver.sim.benches.nic import PACES, PARAMETERS, WIDTH, start
+from halfsilver.sim.benches.policies import everything, random_flags, random_policy
 
 ENIS = PARAMETERS.enis
 

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from harness.engines import Frame
-from hdl.packet import beat_layout
+from halfsilver.harness.engine import Frame
+from halfsilver.hdl.packet import beat_layout
 
 __all__ = [
     "Access",
@@ -280,7 +280,7 @@ class AxiStreamSource(FrameSource):
 
 
 class PacketSource(FrameSource):
-    """Transmitter on a packet port of the gateware (``hdl.packet``), named by its prefix."""
+    """Transmitter on a packet port of the gateware (``halfsilver.hdl.packet``), named by its prefix."""
 
     def __init__(self, dut: Any, prefix: str, width: int) -> None:
         self._signals = Signals(dut, payload=f"{prefix}__payload", valid=f"{prefix}__valid", ready=f"{prefix}__ready")
@@ -298,7 +298,7 @@ class PacketSource(FrameSource):
 
 
 def pack_beat(width: int, data: int, count: int, ends: Frame | None) -> int:
-    """The bits of a beat as ``hdl.packet.beat_layout`` lays them out."""
+    """The bits of a beat as ``halfsilver.hdl.packet.beat_layout`` lays them out."""
     layout = beat_layout(width)
     bits = data | count << layout["count"].offset
     if ends is not None:
@@ -381,7 +381,7 @@ class AxiStreamSink(FrameSink):
 
 
 class PacketSink(FrameSink):
-    """Receiver on a packet port of the gateware (``hdl.packet``), named by its prefix."""
+    """Receiver on a packet port of the gateware (``halfsilver.hdl.packet``), named by its prefix."""
 
     def __init__(self, dut: Any, prefix: str, width: int) -> None:
         self._signals = Signals(dut, payload=f"{prefix}__payload", valid=f"{prefix}__valid", ready=f"{prefix}__ready")

@@ -9,16 +9,25 @@ from typing import Any
 
 import cocotb
 
-from harness.engines import Flags, Frame
-from harness.golden.encapsulate import encapsulate, internet_checksum
-from harness.image import table_words
-from harness.policy import Policy
-from harness.verdict import Direction
-from hdl.encapsulator import TEMPLATE_WORDS, CopyDescriptor
-from hdl.tables import Table
-from sim.benches import parameters_of_build
-from sim.benches.drivers import Pace, PacketSink, PacketSource, Signals, Testbench, always, bursts, now_and_then
-from sim.benches.policies import everything
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.golden.encapsulate import encapsulate, internet_checksum
+from halfsilver.harness.nic.image import table_words
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.encapsulator.encapsulator import TEMPLATE_WORDS, CopyDescriptor
+from halfsilver.hdl.layout.tables import Table
+from halfsilver.sim.benches import parameters_of_build
+from halfsilver.sim.benches.drivers import (
+    Pace,
+    PacketSink,
+    PacketSource,
+    Signals,
+    Testbench,
+    always,
+    bursts,
+    now_and_then,
+)
+from halfsilver.sim.benches.policies import everything
 
 PARAMETERS = parameters_of_build()
 WIDTH = PARAMETERS.width

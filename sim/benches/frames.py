@@ -1,7 +1,7 @@
 """Frames for the benches: valid, cut off, and hostile.
 
 Everything is drawn from `random`, which cocotb seeds for each test. Addresses and ports come from small pools, so
-that the rules of ``sim.benches.policies`` match often; some belong to services that are never mirrored.
+that the rules of ``halfsilver.sim.benches.policies`` match often; some belong to services that are never mirrored.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 from ipaddress import IPv4Address, IPv6Address
 
-from harness.engines import Frame
-from harness.verdict import Direction
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.verdict import Direction
 
 __all__ = [
     "ENI_MACS",

@@ -9,14 +9,24 @@ from typing import Any
 
 import cocotb
 
-from harness.engines import Frame
-from harness.golden.encapsulate import internet_checksum
-from harness.verdict import Direction
-from hdl.encapsulator import CopyDescriptor
-from hdl.mirror_queue import UNDECIDED_FRAMES, Decision
-from sim.benches import parameters_of_build
-from sim.benches.drivers import Pace, PacketSink, Signals, Testbench, always, bursts, never, now_and_then, pack_beat
-from sim.benches.frames import LENGTHS
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.golden.encapsulate import internet_checksum
+from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
+from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision
+from halfsilver.sim.benches import parameters_of_build
+from halfsilver.sim.benches.drivers import (
+    Pace,
+    PacketSink,
+    Signals,
+    Testbench,
+    always,
+    bursts,
+    never,
+    now_and_then,
+    pack_beat,
+)
+from halfsilver.sim.benches.frames import LENGTHS
 
 PARAMETERS = parameters_of_build()
 WIDTH = PARAMETERS.width

@@ -1,4 +1,4 @@
-"""The whole NIC (``hdl.export.AxiNic``) with drivers on every port, judged by the golden model as it runs.
+"""The whole NIC (``halfsilver.hdl.export.AxiNic``) with drivers on every port, judged by the golden model as it runs.
 
 `NicBench` offers frames, loads rule sets over AXI4-Lite, and compares every verdict record and every copy the moment
 it comes out. The generation in a record says which rule set must explain the frame.
@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.engines import Counters, Flags, Frame, Tally
-from harness.golden.model import Model
-from harness.image import table_words
-from harness.policy import Policy
-from harness.verdict import Direction, Verdict, VerdictRecord
-from hdl.registers import REGISTERS
-from hdl.tables import Table
-from sim.benches import parameters_of_build
-from sim.benches.drivers import (
+from halfsilver.harness.engine import Counters, Flags, Frame, Tally
+from halfsilver.harness.golden.model import Model
+from halfsilver.harness.nic.image import table_words
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
+from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.hdl.layout.tables import Table
+from halfsilver.sim.benches import parameters_of_build
+from halfsilver.sim.benches.drivers import (
     Access,
     AxiLiteMaster,
     AxiStreamSink,

@@ -8,11 +8,11 @@ from typing import Any
 
 import cocotb
 
-from harness.verdict import Direction, Verdict
-from sim.benches.drivers import always, bursts, never, now_and_then
-from sim.benches.frames import any_frame, frame_of_length
-from sim.benches.nic import PARAMETERS, WIDTH, NicBench, start
-from sim.benches.policies import everything, random_flags, random_policy
+from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.sim.benches.drivers import always, bursts, never, now_and_then
+from halfsilver.sim.benches.frames import any_frame, frame_of_length
+from halfsilver.sim.benches.nic import PARAMETERS, WIDTH, NicBench, start
+from halfsilver.sim.benches.policies import everything, random_flags, random_policy
 
 ENIS = PARAMETERS.enis
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import cocotb
 
-from harness.engines import Frame
-from harness.golden import parse as golden
-from harness.verdict import Direction
-from hdl.parser import Headers
-from sim.benches import parameters_of_build
-from sim.benches.drivers import Pace, PacketSource, Signals, Testbench, always, bursts, now_and_then
-from sim.benches.frames import LENGTHS, any_frame, frame_of_length, tcp6_frame
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.golden import parse as golden
+from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.parser.parser import Headers
+from halfsilver.sim.benches import parameters_of_build
+from halfsilver.sim.benches.drivers import Pace, PacketSource, Signals, Testbench, always, bursts, now_and_then
+from halfsilver.sim.benches.frames import LENGTHS, any_frame, frame_of_length, tcp6_frame
 
 WIDTH = parameters_of_build().width
 EGRESS = WIDTH == 64

@@ -1,4 +1,4 @@
-"""Random policies for the benches, made of the addresses and ports of ``sim.benches.frames``.
+"""Random policies for the benches, made of the addresses and ports of ``halfsilver.sim.benches.frames``.
 
 Drawn from `random`, which cocotb seeds for each test.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from harness.engines import Flags
-from harness.policy import Interface, Outer, Policy, Rule, Session
-from sim.benches.frames import ENI_MACS, HOSTS_IPV4, HOSTS_IPV6, PORTS
+from halfsilver.harness.engine import Flags
+from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.sim.benches.frames import ENI_MACS, HOSTS_IPV4, HOSTS_IPV6, PORTS
 
 __all__ = ["everything", "outer", "random_flags", "random_policy", "rule"]
 

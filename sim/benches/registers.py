@@ -7,9 +7,9 @@ from typing import Any
 
 import cocotb
 
-from hdl.registers import REGISTERS, VERSION, Access
-from sim.benches.drivers import OKAY, SLVERR, always, bursts, now_and_then
-from sim.benches.nic import PARAMETERS, WIDTH, start
+from halfsilver.hdl.layout.registers import REGISTERS, VERSION, Access
+from halfsilver.sim.benches.drivers import OKAY, SLVERR, always, bursts, now_and_then
+from halfsilver.sim.benches.nic import PARAMETERS, WIDTH, start
 
 PACES = (always, now_and_then(0.5), now_and_then(0.15), bursts(10))
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import cocotb
 
-from harness.engines import Frame
-from harness.verdict import Direction, Verdict
-from sim.benches.frames import frame_of_length, tcp6_frame
-from sim.benches.nic import PARAMETERS, WIDTH, start
-from sim.benches.policies import everything
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.sim.benches.frames import frame_of_length, tcp6_frame
+from halfsilver.sim.benches.nic import PARAMETERS, WIDTH, start
+from halfsilver.sim.benches.policies import everything
 
 FRAMES = 2000 if WIDTH > 8 else 300
 """Frames per direction."""

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from signing_kit import ACCOUNT, OTHER_ACCOUNT, REGION
 
-from harness.control.authorization import authorize
-from harness.control.errors import ApiError
-from harness.control.iam import Policies, load_policy
-from harness.control.operations import Call, Caller, Record, Settings
-from harness.control.store import Store, Transaction
+from halfsilver.harness.control.iam.authorization import authorize
+from halfsilver.harness.control.iam.policies import Policies, load_policy
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Call, Caller, Record, Settings
+from halfsilver.harness.control.state.store import Store, Transaction
+from tests.control.signing_kit import ACCOUNT, OTHER_ACCOUNT, REGION
 
 ANN = Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/ann", "AIDAANN", "ann")
 SETTINGS = Settings(region=REGION)

@@ -19,13 +19,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from harness.control import bench_file
-from harness.control.catalogue import OPERATIONS
-from harness.control.exchange import Exchange, Peer
-from harness.control.http_request import Request
-from harness.control.operations import Call, Caller, Context, Record, Settings
-from harness.control.protocols import load
-from harness.control.store import Store
+from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.http.exchange import Exchange, Peer
+from halfsilver.harness.control.http.protocols import load
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.inventory import inventory_file as bench_file
+from halfsilver.harness.control.operations.operation import Call, Caller, Context, Record, Settings
+from halfsilver.harness.control.state.store import Store
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "bench.json"
 OWNER, SECURITY, PARTNER = "111122223333", "222233334444", "444455556666"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from server_kit import Cloud, running
+
+from tests.control.server_kit import Cloud, running
 
 
 @pytest.fixture(scope="session")

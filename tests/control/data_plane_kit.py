@@ -9,13 +9,13 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from harness.control.operations import Record
-from harness.control.store import Store
-from harness.engines import Frame, Identity, Progress, Result
-from harness.engines.golden import GoldenEngine
-from harness.errors import CapacityExceeded, HalfsilverError
-from harness.policy import Policy
-from harness.verdict import Direction
+from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.control.state.store import Store
+from halfsilver.harness.engine import Frame, Identity, Progress, Result
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.errors import CapacityExceeded, HalfsilverError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.verdict import Direction
 
 OWNER, OTHER = "111111111111", "222222222222"
 SOURCE, SECOND, COLLECTOR, OFF_NIC = (f"eni-{number:017x}" for number in (1, 2, 3, 4))

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bench_kit import COLLECTOR, OWNER, WEB, Lab, example
 
-from harness.control import idempotency
-from harness.control.catalogue import OPERATIONS
-from harness.control.errors import ApiError
-from harness.control.operations import Call, Caller, Context, Settings
-from harness.control.quotas import Quotas
+from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.operations import idempotency
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Call, Caller, Context, Settings
+from halfsilver.harness.control.operations.quotas import Quotas
+from tests.control.bench_kit import COLLECTOR, OWNER, WEB, Lab, example
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ANYWHERE = {"SourceCidrBlock": "0.0.0.0/0", "DestinationCidrBlock": "0.0.0.0/0"}

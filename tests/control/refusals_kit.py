@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench_kit import (
+from tests.control.bench_kit import (
     APPLICATION,
     COLLECTOR,
     DATABASE,
@@ -17,8 +17,8 @@ from bench_kit import (
     WEB,
     WEBSHOP,
 )
-from serve_kit import ANYWHERE, make_filter, make_session, make_target
-from server_kit import Cloud, ids
+from tests.control.serve_kit import ANYWHERE, make_filter, make_session, make_target
+from tests.control.server_kit import Cloud, ids
 
 RULE = {
     "TrafficMirrorFilterId": "{filter}",

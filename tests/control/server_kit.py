@@ -11,12 +11,12 @@ from typing import Any
 
 import boto3
 import pytest
-from bench_kit import OWNER, PARTNER, SECURITY
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from serve_kit import REGION, Server
 
-from harness.control.access_keys import create_user
+from halfsilver.harness.control.iam.access_keys import create_user
+from tests.control.bench_kit import OWNER, PARTNER, SECURITY
+from tests.control.serve_kit import REGION, Server
 
 ADMIN = "admin"
 Key = tuple[str, str]

@@ -16,8 +16,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from harness.control.access_keys import KeyStore
-from harness.control.http_request import Request
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.iam.access_keys import KeyStore
 
 ACCOUNT, OTHER_ACCOUNT = "123456789012", "210987654321"
 REGION = "eu-central-1"

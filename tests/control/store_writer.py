@@ -10,10 +10,10 @@ import random
 import sys
 from datetime import UTC, datetime
 
-from harness.control.catalogue import OPERATIONS
-from harness.control.errors import ApiError
-from harness.control.operations import Call, Caller, Context, Record, Settings
-from harness.control.store import Store
+from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Call, Caller, Context, Record, Settings
+from halfsilver.harness.control.state.store import Store
 
 ACCOUNT = "111122223333"
 

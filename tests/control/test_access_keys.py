@@ -12,12 +12,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from signing_kit import ACCOUNT, ALLOW_ALL, KEY_ID, OTHER_ACCOUNT, SECRET, key_store, user, write_users
 
-from harness.control.access_keys import KeyStore, anonymous, create_user, write_credentials
-from harness.control.errors import ApiError
-from harness.control.operations import Caller
-from harness.errors import UsageError
+from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous, create_user, write_credentials
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Caller
+from halfsilver.harness.errors import UsageError
+from tests.control.signing_kit import ACCOUNT, ALLOW_ALL, KEY_ID, OTHER_ACCOUNT, SECRET, key_store, user, write_users
 
 SECOND = {"key_id": "AKIASECONDSECONDSECO", "secret": "0123456789abcdefghij0123456789abcdefghij"}
 
@@ -239,7 +239,7 @@ def test_what_cannot_be_created_changes_nothing(tmp_path: Path) -> None:
 
 def test_users_created_at_once_are_all_there(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from harness.control.access_keys import create_user\n"
+        "import sys; from pathlib import Path; from halfsilver.harness.control.iam.access_keys import create_user\n"
         "for n in range(5): create_user(Path(sys.argv[1]), '123456789012', sys.argv[2] + str(n))"
     )
     processes = [

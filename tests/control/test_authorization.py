@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from authorization_kit import (
+
+from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.iam import authorization
+from halfsilver.harness.control.iam.authorization import authorize
+from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies, load_policy
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.state.store import Transaction
+from tests.control.authorization_kit import (
     A_FILTER,
     A_RULE,
     A_SESSION,
@@ -34,14 +41,7 @@ from authorization_kit import (
     refusal,
     small_account,
 )
-from signing_kit import ACCOUNT, OTHER_ACCOUNT, REGION, key_store, user
-
-from harness.control import authorization
-from harness.control.authorization import authorize
-from harness.control.catalogue import OPERATIONS
-from harness.control.errors import ApiError
-from harness.control.iam import ADMINISTRATOR, Policies, load_policy
-from harness.control.store import Transaction
+from tests.control.signing_kit import ACCOUNT, OTHER_ACCOUNT, REGION, key_store, user
 
 
 @pytest.fixture()

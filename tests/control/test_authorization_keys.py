@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from authorization_kit import (
+
+from halfsilver.harness.control.operations.operation import Call, Record
+from halfsilver.harness.control.state.store import Transaction
+from tests.control.authorization_kit import (
     A_FILTER,
     A_TARGET,
     AN_ENI,
@@ -26,10 +29,7 @@ from authorization_kit import (
     refusal,
     small_account,
 )
-from signing_kit import ACCOUNT, OTHER_ACCOUNT, REGION
-
-from harness.control.operations import Call, Record
-from harness.control.store import Transaction
+from tests.control.signing_kit import ACCOUNT, OTHER_ACCOUNT, REGION
 
 
 @pytest.fixture()

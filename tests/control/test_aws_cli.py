@@ -12,8 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_kit import COLLECTOR, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY, SECURITY_COLLECTOR, SENSORS, WEB
-from server_kit import Cloud, ids
+
+from tests.control.bench_kit import (
+    COLLECTOR,
+    OWNER,
+    PARTNER,
+    SECOND_COLLECTOR,
+    SECURITY,
+    SECURITY_COLLECTOR,
+    SENSORS,
+    WEB,
+)
+from tests.control.server_kit import Cloud, ids
 
 AWS = Path(sys.executable).with_name("aws")
 REFUSED = (254, 255)

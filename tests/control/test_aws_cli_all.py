@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_kit import OWNER, PARTNER, SECURITY
-from refusals_kit import MISSING, REFUSAL_IDS, REFUSALS, RULE, SESSION, WRONG, World
-from server_kit import Cloud, error_of, running
-from test_boto3 import use_every_operation
 
-from harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.catalogue import OPERATIONS
+from tests.control.bench_kit import OWNER, PARTNER, SECURITY
+from tests.control.refusals_kit import MISSING, REFUSAL_IDS, REFUSALS, RULE, SESSION, WRONG, World
+from tests.control.server_kit import Cloud, error_of, running
+from tests.control.test_boto3 import use_every_operation
 
 WORKER = Path(__file__).with_name("aws_cli_worker.py")
 REFUSED = (254, 255)

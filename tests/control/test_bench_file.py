@@ -6,7 +6,13 @@ import copy
 import json
 
 import pytest
-from bench_kit import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from halfsilver.harness.control.inventory.inventory_file import BenchError, from_documents, load, synchronize
+from halfsilver.harness.control.operations.operation import Settings
+from halfsilver.harness.errors import EXIT_USAGE, UsageError
+from tests.control.bench_kit import (
     APPLICATION,
     BATCH,
     CACHE,
@@ -24,12 +30,6 @@ from bench_kit import (
     refused,
     without,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from harness.control.bench_file import BenchError, from_documents, load, synchronize
-from harness.control.operations import Settings
-from harness.errors import EXIT_USAGE, UsageError
 
 # Reading.
 

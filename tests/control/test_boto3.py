@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bench_kit import (
+from botocore.exceptions import ClientError, ParamValidationError, WaiterError
+from botocore.waiter import WaiterModel, create_waiter_with_client
+
+from halfsilver.harness.control.catalogue import OPERATIONS
+from tests.control.bench_kit import (
     BATCH,
     COLLECTOR,
     DATABASE,
@@ -19,12 +23,8 @@ from bench_kit import (
     SENSORS_LISTENER,
     WEB,
 )
-from botocore.exceptions import ClientError, ParamValidationError, WaiterError
-from botocore.waiter import WaiterModel, create_waiter_with_client
-from serve_kit import ANYWHERE, make_filter, make_session, make_target
-from server_kit import Cloud, error_of, ids, tags
-
-from harness.control.catalogue import OPERATIONS
+from tests.control.serve_kit import ANYWHERE, make_filter, make_session, make_target
+from tests.control.server_kit import Cloud, error_of, ids, tags
 
 VPC, SUBNET, INSTANCE = "vpc-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60001", "i-0a1b2c3d4e5f60010"
 

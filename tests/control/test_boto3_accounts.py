@@ -10,10 +10,11 @@ from typing import Any
 
 import botocore.auth
 import pytest
-from bench_kit import APPLICATION, OWNER, PARTNER, SCANNER, SECURITY, SECURITY_COLLECTOR, WEB
 from botocore import UNSIGNED
-from serve_kit import ANYWHERE, REGION, make_filter, make_session, make_target
-from server_kit import Cloud, error_of, ids, tags
+
+from tests.control.bench_kit import APPLICATION, OWNER, PARTNER, SCANNER, SECURITY, SECURITY_COLLECTOR, WEB
+from tests.control.serve_kit import ANYWHERE, REGION, make_filter, make_session, make_target
+from tests.control.server_kit import Cloud, error_of, ids, tags
 
 
 def target_arn(target_id: str, account: str = SECURITY) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from refusals_kit import REFUSAL_IDS, REFUSALS, World
-from server_kit import Cloud, error_of
+
+from tests.control.refusals_kit import REFUSAL_IDS, REFUSALS, World
+from tests.control.server_kit import Cloud, error_of
 
 
 @pytest.fixture(scope="module")

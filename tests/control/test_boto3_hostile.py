@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from bench_kit import BATCH, CACHE, DATABASE, OWNER, SECURITY, SECURITY_COLLECTOR, SENSORS, WEB
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serve_kit import ANYWHERE, make_filter, make_session, make_target
-from server_kit import Cloud, error_of, ids, running, tags
+
+from tests.control.bench_kit import BATCH, CACHE, DATABASE, OWNER, SECURITY, SECURITY_COLLECTOR, SENSORS, WEB
+from tests.control.serve_kit import ANYWHERE, make_filter, make_session, make_target
+from tests.control.server_kit import Cloud, error_of, ids, running, tags
 
 CLIENTS = 6
 

@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harness.control import bench_file
-from harness.control.control import Control
-from harness.control.data_plane import DataPlane
-from harness.control.errors import ApiError
-from harness.control.iam import ADMINISTRATOR, Policies
-from harness.control.operations import Call, Caller, Settings
-from harness.control.quotas import Quotas
-from harness.control.store import Store
-from harness.engines import Frame
-from harness.errors import CapacityExceeded, HalfsilverError, UsageError
-from harness.verdict import Direction, Verdict
+from halfsilver.harness.control.control import Control
+from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
+from halfsilver.harness.control.inventory import inventory_file as bench_file
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Call, Caller, Settings
+from halfsilver.harness.control.operations.quotas import Quotas
+from halfsilver.harness.control.plane.data_plane import DataPlane
+from halfsilver.harness.control.state.store import Store
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
+from halfsilver.harness.verdict import Direction, Verdict
 from tests.control.data_plane_kit import Refusing
 from tests.control.serve_kit import ANYWHERE, BENCH, COLLECTOR, DATABASE, WEB, to_web
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.control.data_plane import DataPlane
-from harness.control.errors import ApiError
-from harness.control.operations import Record
-from harness.control.store import Store
-from harness.engines import Frame
-from harness.engines.golden import GoldenEngine
-from harness.errors import CapacityExceeded, HalfsilverError
-from harness.verdict import Direction, Verdict
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.control.plane.data_plane import DataPlane
+from halfsilver.harness.control.state.store import Store
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.errors import CapacityExceeded, HalfsilverError
+from halfsilver.harness.verdict import Direction, Verdict
 from tests.control.data_plane_kit import (
     COLLECTOR,
     NIC,

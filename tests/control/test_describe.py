@@ -8,10 +8,10 @@ import time
 import tracemalloc
 
 import pytest
-from bench_kit import COLLECTOR, DATABASE, OWNER, PARTNER, SENSORS, WEB
-from mirror_kit import Desk, refusal
 
-from harness.control.operations import Record
+from halfsilver.harness.control.operations.operation import Record
+from tests.control.bench_kit import COLLECTOR, DATABASE, OWNER, PARTNER, SENSORS, WEB
+from tests.control.mirror_kit import Desk, refusal
 
 
 @pytest.fixture(scope="module")

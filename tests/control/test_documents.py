@@ -6,12 +6,23 @@ import copy
 import json
 
 import pytest
-from bench_kit import COLLECTOR, DATABASE, ENDPOINT, ENDPOINT_ENI, OWNER, PARTNER, SECURITY, SENSORS, WEB, WEBSHOP
-from mirror_kit import Desk, crowd, crowded
 
-from harness.control.documents import assemble
-from harness.control.restoring import restore
-from harness.policy import Policy, PolicyError, check
+from halfsilver.harness.control.plane.documents import assemble
+from halfsilver.harness.control.plane.restoring import restore
+from halfsilver.harness.policy.policy import Policy, PolicyError, check
+from tests.control.bench_kit import (
+    COLLECTOR,
+    DATABASE,
+    ENDPOINT,
+    ENDPOINT_ENI,
+    OWNER,
+    PARTNER,
+    SECURITY,
+    SENSORS,
+    WEB,
+    WEBSHOP,
+)
+from tests.control.mirror_kit import Desk, crowd, crowded
 
 NIC = [DATABASE, WEB]
 

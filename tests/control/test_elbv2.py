@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 
 import pytest
-from bench_kit import OWNER, PARTNER, SENSORS, SENSORS_LISTENER, WEBSHOP, Lab, example, refused
+
+from tests.control.bench_kit import OWNER, PARTNER, SENSORS, SENSORS_LISTENER, WEBSHOP, Lab, example, refused
 
 NOBODY = SENSORS.replace("sensors", "nobody")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.control.iam import ADMINISTRATOR, Decision, Policies, Policy, PolicyError, load_policy
+from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Decision, Policies, Policy, PolicyError, load_policy
 
 FILTER = "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/tmf-0a1"
 SESSION = "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-session/*"

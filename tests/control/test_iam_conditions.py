@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.control.iam import PolicyError, load_policy
-from harness.control.iam_conditions import load_condition
+from halfsilver.harness.control.iam.conditions import load_condition
+from halfsilver.harness.control.iam.policies import PolicyError, load_policy
 
 CONTEXT = {
     "aws:username": ("Ann",),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bench_kit import PARTNER
-from mirror_kit import NOON, Desk, refusal
 
-from harness.control import idempotency
-from harness.control.operations import Call, Caller
+from halfsilver.harness.control.operations import idempotency
+from halfsilver.harness.control.operations.operation import Call, Caller
+from tests.control.bench_kit import PARTNER
+from tests.control.mirror_kit import NOON, Desk, refusal
 
 
 @pytest.fixture

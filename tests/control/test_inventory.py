@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bench_kit import (
+
+from tests.control.bench_kit import (
     APPLICATION,
     BATCH,
     CACHE,

@@ -20,7 +20,7 @@ from pathlib import Path
 from botocore.exceptions import HTTPClientError
 from botocore.parsers import ResponseParserError
 
-from harness.cli import main
+from halfsilver.harness.cli import main
 from tests.control.serve_kit import ANYWHERE, BENCH, WEB, Served, make_filter, make_session, make_target, to_web, vnis
 
 KILLS = 30
@@ -151,7 +151,7 @@ def test_nothing_answered_is_lost_and_nothing_is_half(tmp_path):
     print("seed", seed)  # of what is changed; when it is killed, no seed repeats
     rng = random.Random(seed)
     fork = multiprocessing.get_context("forkserver")
-    fork.set_forkserver_preload(["harness.control.serving", "harness.engines.golden"])
+    fork.set_forkserver_preload(["halfsilver.harness.control.serving", "halfsilver.harness.engines.golden"])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

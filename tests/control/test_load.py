@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HalfsilverError
-from harness.load.client import Memory, processor_seconds
-from harness.load.servers import empty, halfsilver
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.speed.client import Memory, processor_seconds
+from halfsilver.harness.speed.servers import empty, halfsilver
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 120
@@ -26,7 +26,7 @@ def test_it_measures_every_kind_over_one_and_several_connections(tmp_path):
         [
             sys.executable,
             "-m",
-            "harness.load.bench",
+            "halfsilver.harness.speed.measure",
             "--requests",
             "20",
             "--rounds",

@@ -5,10 +5,10 @@ import json
 import os
 
 import pytest
-from mirror_kit import Desk
 
-from harness.control.mirror_file import MirrorFile
-from harness.errors import UsageError
+from halfsilver.harness.control.plane.mirror_file import MirrorFile
+from halfsilver.harness.errors import UsageError
+from tests.control.mirror_kit import Desk
 
 
 class Killed(BaseException):

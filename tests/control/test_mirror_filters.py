@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from bench_kit import OWNER, PARTNER
-from mirror_kit import Desk, refusal
 
-from harness.control.errors import ApiError
+from halfsilver.harness.control.operations.errors import ApiError
+from tests.control.bench_kit import OWNER, PARTNER
+from tests.control.mirror_kit import Desk, refusal
 
 
 @pytest.fixture

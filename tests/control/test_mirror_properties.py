@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bench_kit import COLLECTOR, DATABASE, ENDPOINT, OWNER, SCANNER, SECURITY, SENSORS, WEB
-from bench_kit import WEBSHOP as SILENT
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
-from mirror_kit import ANYWHERE, Desk
 
-from harness.control.documents import assemble
-from harness.control.errors import ApiError
-from harness.policy import check
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.plane.documents import assemble
+from halfsilver.harness.policy.policy import check
+from tests.control.bench_kit import COLLECTOR, DATABASE, ENDPOINT, OWNER, SCANNER, SECURITY, SENSORS, WEB
+from tests.control.bench_kit import WEBSHOP as SILENT
+from tests.control.mirror_kit import ANYWHERE, Desk
 
 QUOTAS = {
     "filters": 3,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from mirror_kit import ANYWHERE, Desk, refusal
+
+from tests.control.mirror_kit import ANYWHERE, Desk, refusal
 
 WEB_PORTS = {"FromPort": 80, "ToPort": 443}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bench_kit import (
+
+from tests.control.bench_kit import (
     APPLICATION,
     COLLECTOR,
     DATABASE,
@@ -19,7 +20,7 @@ from bench_kit import (
     example,
     without,
 )
-from mirror_kit import Desk, crowd, crowded, refusal
+from tests.control.mirror_kit import Desk, crowd, crowded, refusal
 
 
 @pytest.fixture

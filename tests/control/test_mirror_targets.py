@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bench_kit import (
+
+from tests.control.bench_kit import (
     APPLICATION,
     COLLECTOR,
     ENDPOINT,
@@ -17,7 +18,7 @@ from bench_kit import (
     example,
     without,
 )
-from mirror_kit import Desk, refusal
+from tests.control.mirror_kit import Desk, refusal
 
 
 @pytest.fixture

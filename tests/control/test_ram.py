@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from bench_kit import COLLECTOR, ORGANISATION, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY, Lab, refused
+
+from tests.control.bench_kit import COLLECTOR, ORGANISATION, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY, Lab, refused
 
 NO_SHARE = f"arn:aws:ram:us-east-1:{OWNER}:resource-share/00000000-0000-4000-8000-000000000000"
 

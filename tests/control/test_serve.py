@@ -16,8 +16,8 @@ from threading import Barrier
 import pytest
 from botocore.exceptions import ClientError
 
-from harness.cli import main
-from harness.control.store import Store
+from halfsilver.harness.cli import main
+from halfsilver.harness.control.state.store import Store
 from tests.control.serve_kit import (
     BENCH,
     COLLECTOR,
@@ -450,7 +450,7 @@ def test_a_postgresql_that_does_not_answer(refusal, state):
 
 
 def test_an_engine_without_its_tools(refusal, state, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sim.pump", None)
-    monkeypatch.delitem(sys.modules, "harness.engines.verilator", raising=False)
+    monkeypatch.setitem(sys.modules, "halfsilver.sim.pump", None)
+    monkeypatch.delitem(sys.modules, "halfsilver.sim.engine", raising=False)
     said = refusal(3, "--bench", str(BENCH), "--state", str(state), "--port", "0", "--engine", "verilator")
-    assert "sim.pump" in said and "doctor" in said
+    assert "halfsilver.sim.pump" in said and "doctor" in said

@@ -10,13 +10,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from signing_kit import ACCOUNT, KEY_ID, REGION, SECRET, boto3_request, key_store, signed, stamp_of, user, with_header
 
-from harness.control.access_keys import AccessKey, KeyStore
-from harness.control.errors import ApiError
-from harness.control.http_request import Request
-from harness.control.operations import Caller
-from harness.control.sigv4 import authenticate
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.iam.access_keys import AccessKey, KeyStore
+from halfsilver.harness.control.iam.sigv4 import authenticate
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Caller
+from tests.control.signing_kit import (
+    ACCOUNT,
+    KEY_ID,
+    REGION,
+    SECRET,
+    boto3_request,
+    key_store,
+    signed,
+    stamp_of,
+    user,
+    with_header,
+)
 
 MINUTE = timedelta(minutes=1)
 MISMATCH = {

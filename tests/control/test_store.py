@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from bench_kit import example
-from mirror_kit import crowd, crowded
-from postgresql_kit import needs_postgresql, postgresql
 
-from harness.control import bench_file
-from harness.control.operations import Record, Settings
-from harness.control.store import IdTaken, SlotTaken, Store, StoreError
-from harness.errors import HalfsilverError, UsageError
+from halfsilver.harness.control.inventory import inventory_file as bench_file
+from halfsilver.harness.control.operations.operation import Record, Settings
+from halfsilver.harness.control.state.store import IdTaken, SlotTaken, Store, StoreError
+from halfsilver.harness.errors import HalfsilverError, UsageError
+from tests.control.bench_kit import example
+from tests.control.mirror_kit import crowd, crowded
+from tests.control.postgresql_kit import needs_postgresql, postgresql
 
 WRITER = Path(__file__).with_name("store_writer.py")
 ROOT = Path(__file__).parents[2]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bench_kit import APPLICATION, BATCH, ENDPOINT, PARTNER, WEB
-from mirror_kit import Desk, refusal
+
+from tests.control.bench_kit import APPLICATION, BATCH, ENDPOINT, PARTNER, WEB
+from tests.control.mirror_kit import Desk, refusal
 
 VPC, SUBNET, INSTANCE = "vpc-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60001", "i-0a1b2c3d4e5f60010"
 

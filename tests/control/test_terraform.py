@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_kit import BATCH, COLLECTOR, ENDPOINT, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY
-from server_kit import Cloud, tags
-from terraform_kit import NO_CHANGE, Workspace, initialise
+
+from tests.control.bench_kit import BATCH, COLLECTOR, ENDPOINT, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY
+from tests.control.server_kit import Cloud, tags
+from tests.control.terraform_kit import NO_CHANGE, Workspace, initialise
 
 New = Callable[[str], Workspace]
 

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from wire_kit import PEER, FakeControl, authorization, call, exchange, form, read, scope_of
 
-from harness.control.app import App
-from harness.control.errors import ApiError
-from harness.control.http_request import Request
-from harness.control.protocols import Response
+from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.protocols import Response
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.errors import ApiError
+from tests.control.wire_kit import PEER, FakeControl, authorization, call, exchange, form, read, scope_of
 
 SESSIONS = form({"Action": "DescribeTrafficMirrorSessions"})
 

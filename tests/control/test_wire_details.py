@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from wire_kit import PEER, FakeControl, exchange, form, ram, read
-
-from harness.control.errors import ApiError
-from harness.control.http_request import Request
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.errors import ApiError
+from tests.control.wire_kit import PEER, FakeControl, exchange, form, ram, read
 
 SESSIONS = {"Action": "DescribeTrafficMirrorSessions"}
 TAGS = {"Action": "CreateTags", "ResourceId.1": "tmf-1", "Tag.1.Key": "k", "Tag.1.Value": "v"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wire_kit import PEER, FakeControl, authorization, exchange, form, ram, read
 
-from harness.control.errors import ApiError
-from harness.control.http_request import Request
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.errors import ApiError
+from tests.control.wire_kit import PEER, FakeControl, authorization, exchange, form, ram, read
 
 SESSION = {
     "Action": "CreateTrafficMirrorSession",

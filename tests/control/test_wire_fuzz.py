@@ -13,12 +13,12 @@ from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire_kit import SERVED, FakeControl, call, exchange, inputs, model, scope_of, sent
-from wire_mutations import garbage, malformed, shaken
 
-from harness.control.app import App
-from harness.control.http_request import Request
-from harness.control.protocols import Response
+from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.protocols import Response
+from halfsilver.harness.control.http.request import Request
+from tests.control.wire_kit import SERVED, FakeControl, call, exchange, inputs, model, scope_of, sent
+from tests.control.wire_mutations import garbage, malformed, shaken
 
 MODELS = [model(service, name) for service, name in SERVED]
 EXAMPLES, EACH = 450, 40

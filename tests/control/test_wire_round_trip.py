@@ -9,9 +9,21 @@ import pytest
 from botocore.model import OperationModel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire_kit import CALLER, PEER, SERVED, FakeControl, exchange, inputs, model, sent, served, structures, understood
 
-from harness.control.protocols import Response, Services, load
+from halfsilver.harness.control.http.protocols import Response, Services, load
+from tests.control.wire_kit import (
+    CALLER,
+    PEER,
+    SERVED,
+    FakeControl,
+    exchange,
+    inputs,
+    model,
+    sent,
+    served,
+    structures,
+    understood,
+)
 
 FOREIGN = [
     ("autoscaling", "PutScalingPolicy"),

@@ -24,12 +24,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from wire_kit import FakeControl
-from wire_kit import exchange as exchange_of
 
-from harness.control.app import App
-from harness.control.server import Listen, serve
-from harness.errors import UsageError
+from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.server import Listen, serve
+from halfsilver.harness.errors import UsageError
+from tests.control.wire_kit import FakeControl
+from tests.control.wire_kit import exchange as exchange_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20

@@ -18,13 +18,13 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from hypothesis import strategies as st
 
-from harness.control.app import App
-from harness.control.catalogue import OPERATIONS
-from harness.control.exchange import Exchange, Peer
-from harness.control.http_request import Request
-from harness.control.operations import Call, Caller
-from harness.control.protocols import Response, Services, load
-from harness.control.routes import routes
+from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.exchange import Exchange, Peer
+from halfsilver.harness.control.http.protocols import Response, Services, load
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.local.routes import routes
+from halfsilver.harness.control.operations.operation import Call, Caller
 
 SERVED = sorted(OPERATIONS)
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/ann", "AIDAEXAMPLE", "ann")

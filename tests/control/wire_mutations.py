@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from botocore.model import OperationModel, Shape
 
-from harness.control.http_request import Request
+from halfsilver.harness.control.http.request import Request
 
 __all__ = ["garbage", "malformed", "shaken"]
 

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.control import server
-from harness.control.app import App
-from harness.control.exchange import Exchange
-from harness.control.operations import Call, Caller
-from harness.control.protocols import load
+from halfsilver.harness.control.http import server
+from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.exchange import Exchange
+from halfsilver.harness.control.http.protocols import load
+from halfsilver.harness.control.operations.operation import Call, Caller
 
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/ann", "AIDAEXAMPLE", "ann")
 

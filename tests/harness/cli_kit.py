@@ -12,7 +12,7 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.utils import PcapNgReader, RawPcapWriter
 
-from harness.cli import main
+from halfsilver.harness.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB, COLLECTOR, ROUTER = "0a:00:00:00:00:10", "0a:00:00:00:00:40", "0a:00:00:00:00:01"
@@ -127,7 +127,7 @@ def start(*arguments: str, **options) -> subprocess.Popen:
 
     It can be interrupted even where the tests cannot: a shell's background jobs ignore SIGINT, and their children too.
     """
-    command = [sys.executable, "-m", "harness.cli", *arguments]
+    command = [sys.executable, "-m", "halfsilver.harness.cli", *arguments]
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     streams["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, **(streams | options))

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from harness.engines import Flags, Frame
-from harness.engines.golden import GoldenEngine
-from harness.golden.model import Trace
-from harness.policy import Interface, Outer, Policy, Rule, Session
-from harness.verdict import Direction
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.golden.model import Trace
+from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.harness.verdict import Direction
 
 ENI_0 = "02:00:00:00:00:10"
 ENI_1 = "02:00:00:00:00:11"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.policy import Policy, Problem, Session, check
+from halfsilver.harness.policy.policy import Policy, Problem, Session, check
 
 NLB_ARN = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/net/tap/50dc6c495c0c9188"
 FILTER = "TrafficMirrorFilters[0] tmf-04812ff784EXAMPLE"

@@ -10,8 +10,8 @@ import pytest
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapNgReader, RawPcapReader, RawPcapWriter, wrpcapng
 
-from harness.capture import CapturedFrame, CaptureReader, CaptureWriter, open_capture
-from harness.errors import UsageError
+from halfsilver.harness.capture.pcap import CapturedFrame, CaptureReader, CaptureWriter, open_capture
+from halfsilver.harness.errors import UsageError
 
 CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", Path(__file__).resolve().parents[3] / "shared" / "captures"))
 FRAMES = [bytes(range(60)), b"\xff" * 61, b"\x00" * 1514, b"x"]

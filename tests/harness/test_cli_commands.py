@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, run, write_capture, write_policy
 from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 from scapy.utils import RawPcapReader
 
-from harness.commands import doctor
-from harness.verdict import Verdict
+from halfsilver.harness.commands import doctor
+from halfsilver.harness.verdict import Verdict
+from tests.harness.cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, run, write_capture, write_policy
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_explain_of_an_empty_capture(paths):
 
 
 def test_explain_side_by_side(paths, capsys):
-    pytest.importorskip("harness.engines.verilator", reason="the Verilator engine is not there")
+    pytest.importorskip("halfsilver.sim.engine", reason="the Verilator engine is not there")
     arguments = ("explain", "-r", paths[0], "-c", paths[1], "--engine", "verilator")
     rows = [line.split() for line in output_of(capsys, *arguments).splitlines()]
     assert ["copied", "100", "100"] in rows and ["rule", "tmfr-2", "tmfr-2"] in rows
@@ -155,7 +155,7 @@ def test_check_of_what_is_no_json(tmp_path, capsys, content, message):
 
 @pytest.mark.parametrize(("form", "sign"), [("md", "| "), ("c", "#define"), ("json", "0x48534D31"), ("rdl", "addrmap")])
 def test_regs(capsys, form, sign):
-    pytest.importorskip("hdl.register_formats", reason="the register map is not there")
+    pytest.importorskip("halfsilver.hdl.layout.register_formats", reason="the register map is not there")
     text = output_of(capsys, "regs", "--format", form)
     if form == "json":
         json.loads(text)

@@ -8,7 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cli_kit import (
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.layers.vxlan import VXLAN
+
+import halfsilver.harness.commands.mirror as mirror
+from halfsilver.harness.engine import Identity, Output
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.verdict import Verdict
+from tests.harness.cli_kit import (
     ANSWERS,
     COLLECTOR,
     DOCUMENTS,
@@ -21,14 +29,6 @@ from cli_kit import (
     write_capture,
     write_policy,
 )
-from scapy.layers.inet import IP, UDP
-from scapy.layers.l2 import Ether
-from scapy.layers.vxlan import VXLAN
-
-import harness.commands.mirror as mirror
-from harness.engines import Identity, Output
-from harness.engines.golden import GoldenEngine
-from harness.verdict import Verdict
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_two_runs_give_the_same_bytes(paths):
 
 def test_batches_change_nothing(paths, monkeypatch):
     assert mirror_it(paths, "-w", str(paths[2] / "one"), "--verdicts", str(paths[2] / "v1")) == 0
-    monkeypatch.setattr("harness.commands.common.BATCH_FRAMES", 2)
+    monkeypatch.setattr("halfsilver.harness.commands.common.BATCH_FRAMES", 2)
     assert mirror_it(paths, "-w", str(paths[2] / "two"), "--verdicts", str(paths[2] / "v2")) == 0
     assert (paths[2] / "one").read_bytes() == (paths[2] / "two").read_bytes()
     assert (paths[2] / "v1").read_bytes() == (paths[2] / "v2").read_bytes()
@@ -318,7 +318,7 @@ def test_a_wrong_byte_is_found_and_named(paths, capsys, monkeypatch):
 
 
 def test_a_wrong_verdict_in_a_later_batch_has_its_frame_number(paths, capsys, monkeypatch):
-    monkeypatch.setattr("harness.commands.common.BATCH_FRAMES", 3)
+    monkeypatch.setattr("halfsilver.harness.commands.common.BATCH_FRAMES", 3)
 
     def fault(result):
         for index, record in enumerate(result.verdicts):
@@ -379,7 +379,7 @@ def test_reader_of_the_pipe_goes_away(tmp_path):
 
 
 def test_the_gateware_agrees_on_a_small_capture(paths, capsys):
-    pytest.importorskip("harness.engines.verilator", reason="the Verilator engine is not there")
+    pytest.importorskip("halfsilver.sim.engine", reason="the Verilator engine is not there")
     assert mirror_it(paths, "--engine", "verilator", "--json") == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["agreement"], summary["conserved"], summary["copies"]) == (True, True, 2)

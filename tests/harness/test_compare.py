@@ -3,9 +3,9 @@
 from copy import deepcopy
 from dataclasses import replace
 
-from harness.compare import compare
-from harness.engines import Counters, Output, Result, Tally
-from harness.verdict import Direction, Verdict, VerdictRecord
+from halfsilver.harness.engine import Counters, Output, Result, Tally
+from halfsilver.harness.report.compare import compare
+from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
 IN, OUT = Direction.INGRESS, Direction.EGRESS
 COPY = bytes(12) + b"\x08\x00" + b"\x45" + bytes(85)

@@ -8,16 +8,16 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from golden_kit import CAPTURES, engine, interface, outer, session
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 from scapy.utils import RawPcapReader
 
-from harness.engines import Frame
-from harness.golden.parse import Kind, parse
-from harness.verdict import Direction, Verdict
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.golden.parse import Kind, parse
+from halfsilver.harness.verdict import Direction, Verdict
+from tests.harness.golden_kit import CAPTURES, engine, interface, outer, session
 
 AWS = CAPTURES / "vxlan" / "suricata-verify__AWS__vxlan.pcap"
 SOURCE_MAC = "02:29:23:74:c7:7d"

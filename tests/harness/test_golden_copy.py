@@ -6,18 +6,18 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from golden_kit import ENI_0, PEER, TARGET, engine, interface, judge, outer, policy, session
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
-from harness.engines import Flags, Frame
-from harness.errors import UsageError
-from harness.golden.encapsulate import internet_checksum
-from harness.golden.flow_hash import Toeplitz
-from harness.verdict import Direction
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.errors import UsageError
+from halfsilver.harness.golden.encapsulate import internet_checksum
+from halfsilver.harness.golden.flow_hash import Toeplitz
+from halfsilver.harness.verdict import Direction
+from tests.harness.golden_kit import ENI_0, PEER, TARGET, engine, interface, judge, outer, policy, session
 
 IN = Ether(dst=ENI_0, src=PEER)
 MICROSOFT_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")

@@ -6,16 +6,29 @@ import random
 from typing import Any
 
 import pytest
-from golden_kit import ANY_IPV4, ENI_0, ENI_1, EVERYTHING, PEER, engine, interface, judge, outer, policy, rule, session
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
-from harness.engines import Counters, Engine, Frame, Result, Tally
-from harness.engines.golden import GoldenEngine
-from harness.golden.describe import describe
-from harness.verdict import Direction, Verdict, VerdictRecord
+from halfsilver.harness.engine import Counters, Engine, Frame, Result, Tally
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.golden.narrate import describe
+from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
+from tests.harness.golden_kit import (
+    ANY_IPV4,
+    ENI_0,
+    ENI_1,
+    EVERYTHING,
+    PEER,
+    engine,
+    interface,
+    judge,
+    outer,
+    policy,
+    rule,
+    session,
+)
 
 IN = Ether(dst=ENI_0, src=PEER)
 WEB = bytes(IN / IP(src="10.0.0.1", dst="10.1.0.2") / TCP(sport=40000, dport=443) / Raw(bytes(46)))

@@ -10,7 +10,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 
-from harness.golden.parse import Headers, Kind, parse
+from halfsilver.harness.golden.parse import Headers, Kind, parse
 
 MACS = bytes.fromhex("020000000010 020000000099")
 IPV4 = MACS + b"\x08\x00"

@@ -6,7 +6,9 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from policy_kit import (
+
+from halfsilver.harness.policy.policy import Interface, Outer, Policy, PolicyError, Rule, Session, check
+from tests.harness.policy_kit import (
     APPLIANCE,
     SOURCE,
     SPARE,
@@ -18,8 +20,6 @@ from policy_kit import (
     to_endpoint,
     warnings,
 )
-
-from harness.policy import Interface, Outer, Policy, PolicyError, Rule, Session, check
 
 # What a good file becomes.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from policy_kit import (
+
+from halfsilver.harness.policy.policy import Policy, PolicyError, check
+from tests.harness.policy_kit import (
     APPLIANCE,
     FILTER,
     NLB_ARN,
@@ -22,8 +24,6 @@ from policy_kit import (
     to_endpoint,
     warnings,
 )
-
-from harness.policy import Policy, PolicyError, check
 
 # Refusals: one field changed, one problem, at that field, saying what would be right.
 

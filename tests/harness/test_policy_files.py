@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_kit import APPLIANCE, FILTER, NLB_ARN, SOURCE, SPARE, documents, to_balancer, to_endpoint
 
-from harness.errors import EXIT_USAGE, UsageError
-from harness.policy import Policy, PolicyError, Problem, check
+from halfsilver.harness.errors import EXIT_USAGE, UsageError
+from halfsilver.harness.policy.policy import Policy, PolicyError, Problem, check
+from tests.harness.policy_kit import APPLIANCE, FILTER, NLB_ARN, SOURCE, SPARE, documents, to_balancer, to_endpoint
 
 # Everything at once, files, round trip.
 

@@ -7,7 +7,7 @@ import pytest
 from amaranth.sim import Simulator
 from scapy.utils import checksum as scapy_checksum
 
-from hdl.checksum import PayloadSum
+from halfsilver.hdl.checksum import PayloadSum
 
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 

@@ -8,9 +8,9 @@ import pytest
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.sim import Simulator
 
-from hdl.counters import SNAPSHOT_CLOCKS, CounterGroup, Counters
-from hdl.parameters import NicParameters
-from hdl.verdict import NONE
+from halfsilver.hdl.counters import SNAPSHOT_CLOCKS, CounterGroup, Counters
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.verdict import NONE
 
 MIRRORED, NO_MATCH, CONGESTED, NO_ENI = 0, 8, 11, 2
 

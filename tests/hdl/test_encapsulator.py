@@ -14,8 +14,8 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 from scapy.utils import checksum as scapy_checksum
 
-from hdl.encapsulator import CopyDescriptor, Encapsulator
-from hdl.parameters import NicParameters
+from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor, Encapsulator
+from halfsilver.hdl.layout.parameters import NicParameters
 
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 

@@ -12,13 +12,13 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-import hdl.export
-from hdl.bus.axi_stream import FromAxiStream
-from hdl.packet import packet_signature
-from hdl.parameters import NicParameters
-from hdl.registers import RegisterBus, RegisterFile
-from hdl.verdict import VerdictRecord
-from hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil, to_verilog
+from halfsilver.hdl import export
+from halfsilver.hdl.bus.axi_stream import FromAxiStream
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.registers import RegisterBus, RegisterFile
+from halfsilver.hdl.layout.verdict import VerdictRecord
+from halfsilver.hdl.packet import packet_signature
+from halfsilver.hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil, to_verilog
 
 
 def axi_ports(width):
@@ -114,17 +114,17 @@ class StandIn(wiring.Component):
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    monkeypatch.setattr(hdl.export, "MirrorNic", StandIn)
+    monkeypatch.setattr(export, "MirrorNic", StandIn)
 
 
 @pytest.mark.parametrize("width", [8, 64, 512])
 def test_port_names_are_those_of_axi(stand_in, width):
-    text = to_verilog(hdl.export.AxiNic(NicParameters(width=width)), "top", strip_src=True)
+    text = to_verilog(export.AxiNic(NicParameters(width=width)), "top", strip_src=True)
     assert verilog_ports(text, "top") == axi_ports(width)
 
 
 def test_the_real_core_has_the_same_ports():
-    text = to_verilog(hdl.export.AxiNic(NicParameters(width=8, enis=1, rules=2, sessions=1)), "top", strip_src=True)
+    text = to_verilog(export.AxiNic(NicParameters(width=8, enis=1, rules=2, sessions=1)), "top", strip_src=True)
     assert verilog_ports(text, "top") == axi_ports(8)
 
 
@@ -140,7 +140,7 @@ def test_frames_pass_with_every_length_and_pause(stand_in, width):
     """In by tdata and tkeep, through the packet stream, out again: the same bytes and marks, with any pauses."""
     source, octets = random.Random(width), width // 8
     frames = [bytes(source.randrange(256) for _ in range(length)) for length in [*range(1, 2 * octets + 3), 60, 200]]
-    dut = hdl.export.AxiNic(NicParameters(width=width))
+    dut = export.AxiNic(NicParameters(width=width))
     received, frame = [], bytearray()
 
     async def send(ctx):
@@ -185,7 +185,7 @@ def test_frames_pass_with_every_length_and_pause(stand_in, width):
 
 
 def test_host_frames_verdicts_and_registers_are_connected(stand_in):
-    dut = hdl.export.AxiNic(NicParameters(width=64))
+    dut = export.AxiNic(NicParameters(width=64))
 
     async def bench(ctx):
         for data, keep, last, user, want in (
@@ -262,7 +262,7 @@ def test_yosys_errors_are_one_line():
 
 
 def test_command_line_writes_a_file_per_width(stand_in, tmp_path, capsys):
-    assert hdl.export.main(["-o", str(tmp_path / "new"), "--width", "8", "--width", "16", "--enis", "2"]) == 0
+    assert export.main(["-o", str(tmp_path / "new"), "--width", "8", "--width", "16", "--enis", "2"]) == 0
     written = sorted(path.name for path in (tmp_path / "new").iterdir())
     assert written == ["halfsilver_16.v", "halfsilver_8.v"]
     assert verilog_ports((tmp_path / "new" / "halfsilver_16.v").read_text(), "halfsilver_16") == axi_ports(16)
@@ -279,13 +279,16 @@ def test_command_line_writes_a_file_per_width(stand_in, tmp_path, capsys):
 )
 def test_command_line_refuses(stand_in, arguments, words, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        hdl.export.main(["-o", str(tmp_path), *arguments])
+        export.main(["-o", str(tmp_path), *arguments])
     assert stopped.value.code == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_gateware_knows_nothing_of_the_host():
-    code = "import sys, hdl.export; print(sorted({m.split('.')[0] for m in sys.modules} & {'harness', 'sim', 'scapy'}))"
+    code = (
+        "import sys, halfsilver.hdl.export; rooms = ('halfsilver.harness', 'halfsilver.sim', 'scapy'); "
+        "print(sorted(name for name in sys.modules if name.startswith(rooms)))"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.strip() == "[]"

@@ -6,8 +6,8 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from hdl.flow_hash import FlowHash
-from hdl.parameters import NicParameters
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.match.flow_hash import FlowHash
 
 MICROSOFT_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from hdl.flow_hash import FlowHash
-from hdl.lookup import BOUNDS, LookupLayout
-from hdl.packet import beat_layout
-from hdl.parameters import NicParameters
-from hdl.parser import WordParser
-from hdl.pipeline import delay
+from halfsilver.hdl.layout.lookup import BOUNDS, LookupLayout
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.match.flow_hash import FlowHash
+from halfsilver.hdl.packet import beat_layout
+from halfsilver.hdl.parser.parser import WordParser
+from halfsilver.hdl.pipeline import delay
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from amaranth.sim import Simulator
 
-from hdl.register_formats import FORMATS, render
-from hdl.registers import REGISTERS, Access, Field, Register, RegisterFile, RegisterMap
+from halfsilver.hdl.layout.register_formats import FORMATS, render
+from halfsilver.hdl.layout.registers import REGISTERS, Access, Field, Register, RegisterFile, RegisterMap
 
 TABLE = {
     # name: (address, access, {field: (first bit, bit after the last)}), written out a second time on purpose

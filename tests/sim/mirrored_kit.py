@@ -8,11 +8,11 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import Dot1Q, Ether
 
-from harness.engines import Flags, Frame
-from harness.engines.verilator import VerilatorEngine
-from harness.policy import Interface, Outer, Policy, Rule, Session
-from harness.verdict import Direction
-from hdl.parameters import NicParameters
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.engine import VerilatorEngine
 
 SOURCES = [bytes.fromhex("0200000000a1"), bytes.fromhex("0200000000a2")]
 TARGET = bytes.fromhex("020000000002")

@@ -1,4 +1,4 @@
-"""A small NIC with the ports of ``hdl.export.AxiNic``, to test builder and pump without the gateware.
+"""A small NIC with the ports of ``halfsilver.hdl.export.AxiNic``, to test builder and pump without the gateware.
 
 Frames of both inputs pass, whole and one at a time, through a buffer. A frame whose first byte is even comes
 out again as its own copy (verdict mirrored, ``copied`` is its length), an odd one is swallowed (no match).

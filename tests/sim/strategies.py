@@ -14,9 +14,9 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from harness.engines import Flags, Frame
-from harness.policy import Interface, Outer, Policy, Rule, Session
-from harness.verdict import Direction
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.harness.verdict import Direction
 
 __all__ = ["Situation", "situations"]
 

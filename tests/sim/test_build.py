@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import Frame
-from harness.errors import EnvironmentMissing, HalfsilverError
-from harness.verdict import Direction
-from sim import build as builder
-from sim.pump import Pacing, Pump
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError
+from halfsilver.harness.verdict import Direction
+from halfsilver.sim import build as builder
+from halfsilver.sim.pump import Pacing, Pump
 from tests.sim.standin import StandIn
 
 DESIGN = StandIn(32)

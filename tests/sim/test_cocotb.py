@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.benches import BENCHES, Bench, Build
-from sim.cocotb_runner import SEED_LIMIT, main, run_bench
+from halfsilver.sim.benches import BENCHES, Bench, Build
+from halfsilver.sim.cocotb_runner import SEED_LIMIT, main, run_bench
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("SEED") or int.from_bytes(os.urandom(4), "big") % SEED_LIMIT)
@@ -34,7 +34,7 @@ def test_bench(bench: Bench, build: Build) -> None:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line, in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "sim.cocotb_runner", *arguments],
+        [sys.executable, "-m", "halfsilver.sim.cocotb_runner", *arguments],
         cwd=ROOT,
         text=True,
         capture_output=True,

@@ -7,15 +7,15 @@ from collections import Counter
 
 import pytest
 
-from harness.capture import CaptureWriter, open_capture
-from harness.engines import Frame
-from harness.engines.golden import GoldenEngine
-from harness.errors import EXIT_MISMATCH, EXIT_NOTHING, EXIT_OK
-from harness.policy import Policy
-from harness.verdict import Direction, Verdict
-from hdl.parameters import NicParameters
-from sim import farm, lots
-from sim.lots import CAPTURES, Lot, prepare, run_lot
+from halfsilver.harness.capture.pcap import CaptureWriter, open_capture
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_NOTHING, EXIT_OK
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim import farm, lots
+from halfsilver.sim.lots import CAPTURES, Lot, prepare, run_lot
 
 SEED = 20260101
 POLICIES = 6
@@ -119,7 +119,7 @@ def test_a_failure_can_be_repeated(one_capture, capsys, monkeypatch):
     assert farm.main(arguments) == EXIT_MISMATCH
     printed = capsys.readouterr().out
     assert "DIFFERS" in printed and "0 of 1 lots agree" in printed
-    assert "again: .venv/bin/python -m sim.farm --capture small.pcapng --enis 1 --policies " in printed
+    assert "again: .venv/bin/python -m halfsilver.sim.farm --capture small.pcapng --enis 1 --policies " in printed
     (place,) = (one_capture / "failures").iterdir()
     told = (place / "failure.txt").read_text()
     policies = int(told.split("--policies ")[1].split()[0])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sim import mutants
-from sim.mutant_regression import BUILDS, PHASES
-from sim.mutants_list import FAULTS, Fault
+from halfsilver.sim.mutation import mutants
+from halfsilver.sim.mutation.faults import FAULTS, Fault
+from halfsilver.sim.mutation.regression import BUILDS, PHASES
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("second-vlan-tag", "session-priority")
@@ -32,7 +32,7 @@ def test_a_fault_without_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hdl").mkdir()
     (tmp_path / "hdl" / "parser.py").write_text("twice twice\n")
     for old, times in (("never", 0), ("twice", 2)):
-        with pytest.raises(ValueError, match=f"{times} times in hdl/parser.py"):
+        with pytest.raises(ValueError, match=f"{times} times in hdl/parser/parser.py"):
             Fault("rotten", "parser.py", old, "new", "nothing").apply(tmp_path)
 
 

@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from harness.engines import Flags
-from harness.image import build_image
-from hdl.export import AxiNic
-from hdl.parameters import NicParameters
-from hdl.registers import REGISTERS
-from sim.build import NIC_NAME, build, build_nic
-from sim.mutant_traffic import draw_frames, draw_policy, edge_frames
-from sim.pump import Pacing, Pump
+from halfsilver.harness.engine import Flags
+from halfsilver.harness.nic.image import build_image
+from halfsilver.hdl.export import AxiNic
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.sim.build import NIC_NAME, build, build_nic
+from halfsilver.sim.mutation.traffic import draw_frames, draw_policy, edge_frames
+from halfsilver.sim.pump import Pacing, Pump
 
 COMMIT = (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))
 ROUNDS = 3

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis.errors import NoSuchExample
 
-from harness.compare import compare
-from harness.engines import Counters, Flags, Tally
-from harness.engines.golden import GoldenEngine
-from harness.engines.verilator import VerilatorEngine
-from harness.errors import HalfsilverError
-from harness.policy import Policy
-from hdl.parameters import NicParameters
+from halfsilver.harness.engine import Counters, Flags, Tally
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.compare import compare
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.engine import VerilatorEngine
 from tests.sim.strategies import Situation, situations
 
 SMALL_CORE = NicParameters(width=8, enis=1, lookup_clocks=8)

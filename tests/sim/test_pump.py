@@ -5,10 +5,10 @@ import struct
 
 import pytest
 
-from harness.engines import Frame
-from harness.verdict import Direction
-from sim.build import build
-from sim.pump import Pacing, Pump, PumpError, read, write
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.verdict import Direction
+from halfsilver.sim.build import build
+from halfsilver.sim.pump import Pacing, Pump, PumpError, read, write
 from tests.sim.standin import MIRRORED, NO_MATCH, StandIn
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS

@@ -10,8 +10,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from harness.capture import CaptureWriter, open_capture
-from sim.lots import CAPTURES, captures, prepare
+from halfsilver.harness.capture.pcap import CaptureWriter, open_capture
+from halfsilver.sim.lots import CAPTURES, captures, prepare
 from tests.sim.mirrored_kit import ENDS, JUMBO, POLICY, inner_frames, mirror
 
 TSHARK = shutil.which("tshark")

@@ -9,12 +9,12 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
-from harness.engines import Flags, Frame, Tally
-from harness.engines.verilator import VerilatorEngine
-from harness.errors import HalfsilverError, UsageError
-from harness.policy import Policy
-from harness.verdict import Direction, Verdict
-from hdl.parameters import NicParameters
+from halfsilver.harness.engine import Flags, Frame, Tally
+from halfsilver.harness.errors import HalfsilverError, UsageError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.engine import VerilatorEngine
 from tests.harness.policy_kit import documents, sixteen_sources_and
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
@@ -191,7 +191,7 @@ def test_the_smallest_build_that_fits_is_taken(monkeypatch, extra_interfaces, en
     def ask(parameters, trace):
         raise Asked(parameters.enis)
 
-    monkeypatch.setattr("harness.engines.verilator.build_nic", ask)
+    monkeypatch.setattr("halfsilver.sim.engine.build_nic", ask)
     with pytest.raises(Asked, match=f"^{enis}$"):
         VerilatorEngine().configure(Policy.from_documents(account))
 

@@ -1,0 +1,1 @@
+"""Capture files: frames in, copies out."""

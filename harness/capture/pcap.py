@@ -1,0 +1,340 @@
+"""Capture files: read pcap and pcapng frame by frame, write pcapng with nanoseconds and comments.
+
+Stands between files and engines; knows nothing of mirroring. Sources: draft-ietf-opsawg-pcap (pcap) and
+draft-ietf-opsawg-pcapng (pcapng).
+
+Reading and writing are done here, and not by scapy, for four reasons: a damaged file must be read up to the
+damage and the damage named by its byte offset; timestamps must stay whole nanoseconds; a large capture is
+streamed, never held; and scapy's licence (GPL-2.0) stays out of the installed program. The tests check this
+module against scapy.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from halfsilver.harness.errors import UsageError
+
+__all__ = ["CaptureReader", "CaptureWriter", "CapturedFrame", "Damage", "open_capture"]
+
+NANOSECONDS = 1_000_000_000
+LINK_ETHERNET = 1
+LINK_NAMES = {
+    0: "NULL",
+    9: "PPP",
+    101: "RAW",
+    104: "C_HDLC",
+    105: "IEEE802_11",
+    108: "LOOP",
+    113: "LINUX_SLL",
+    127: "IEEE802_11_RADIOTAP",
+    189: "USB_LINUX",
+    192: "PPI",
+    220: "USB_LINUX_MMAPPED",
+    228: "IPV4",
+    229: "IPV6",
+    239: "NFLOG",
+    249: "USBPCAP",
+    276: "LINUX_SLL2",
+}
+"""Some link types by their registered name (draft-ietf-opsawg-pcaplinktype), for error messages."""
+
+MAX_RECORD = 262_144
+"""Longest frame believed in, in bytes: libpcap's largest snapshot length. A longer one is damage."""
+
+MAX_BLOCK = 16 * 1024 * 1024
+"""Longest pcapng block believed in, in bytes."""
+
+_PCAP_MAGIC = {0xA1B2C3D4: 1_000_000, 0xA1B23C4D: NANOSECONDS}
+"""Magic number -> clock ticks per second."""
+
+_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
+_BYTE_ORDER_MAGIC = 0x1A2B3C4D
+_OPTION_COMMENT, _OPTION_APPLICATION = 1, 4
+_OPTION_TSRESOL, _OPTION_FCSLEN, _OPTION_TSOFFSET = 9, 13, 14
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedFrame:
+    """One frame of a capture: bytes present (FCS removed), nanoseconds since 1970, bytes it had on the wire.
+
+    A timestamp that 64 bits of nanoseconds cannot hold (before 1970, after 2554) is the nearest they can.
+    """
+
+    data: bytes
+    timestamp: int
+    original_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Where a capture file breaks its format: byte offset of the record or block, and what is wrong."""
+
+    offset: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"byte offset {self.offset}: {self.message}"
+
+
+class _Broken(Exception):
+    """The record or block being read is damaged (message says how)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Interface:
+    """An interface of a pcapng section: link type, clock ticks per second, clock offset in s, FCS bytes."""
+
+    link: int
+    snaplen: int
+    ticks: int
+    offset: int
+    fcs: int
+
+
+class CaptureReader:
+    """Frames of a pcap or pcapng stream, in order, one at a time.
+
+    ``stream`` is binary and need not seek; ``size`` is its length in bytes where known. Iterate once.
+    Everything readable is yielded; where the file is damaged an entry is added to ``damage`` and reading goes
+    on behind the block (pcapng, if its two lengths agree) or ends. ``offset`` is the number of bytes read so
+    far, ``short`` counts frames captured with fewer bytes than they had on the wire.
+
+    UsageError: not a capture file, or a frame of another link type than Ethernet.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, size: int | None = None) -> None:
+        self.name = name
+        self.size = size
+        self.damage: list[Damage] = []
+        self.offset = 0
+        self.short = 0
+        self._start = 0
+        self._stream = stream
+        self._order = "<"
+        self._interfaces: list[_Interface] = []
+
+    def __iter__(self) -> Iterator[CapturedFrame]:
+        magic = self._read(4)
+        if not magic:
+            return
+        little, big = int.from_bytes(magic, "little"), int.from_bytes(magic, "big")
+        if len(magic) == 4 and little == _SECTION:
+            frames = self._pcapng(magic)
+        elif len(magic) == 4 and little in _PCAP_MAGIC:
+            frames = self._pcap("<", _PCAP_MAGIC[little])
+        elif len(magic) == 4 and big in _PCAP_MAGIC:
+            frames = self._pcap(">", _PCAP_MAGIC[big])
+        else:
+            hint = " (it is gzip-compressed: decompress it first)" if magic[:2] == b"\x1f\x8b" else ""
+            raise UsageError(f"{self.name}: not a pcap or pcapng file, it starts with {magic.hex(' ')}{hint}")
+        for frame in frames:
+            if not frame.data:
+                self._note("a frame without bytes, which no wire carries")
+                continue
+            self.short += len(frame.data) < frame.original_length
+            yield frame
+
+    def _note(self, message: str) -> None:
+        """Damage in the record or block being read."""
+        self.damage.append(Damage(self._start, message))
+
+    def _read(self, count: int) -> bytes:
+        """Up to ``count`` bytes; fewer only at the end of the stream."""
+        data = self._stream.read(count)
+        self.offset += len(data)
+        return data
+
+    def _read_exactly(self, count: int, what: str) -> bytes:
+        data = self._read(count)
+        if len(data) < count:
+            raise _Broken(f"the file ends inside {what}: {count} bytes needed, {len(data)} present")
+        return data
+
+    def _check_link(self, link: int, where: str) -> None:
+        if link != LINK_ETHERNET:
+            label = LINK_NAMES.get(link, "unknown")
+            raise UsageError(f"{self.name}: link type {link} ({label}){where}; only Ethernet (1) can be mirrored")
+
+    # pcap ------------------------------------------------------------------------------------------------
+
+    def _pcap(self, order: str, ticks: int) -> Iterator[CapturedFrame]:
+        record = struct.Struct(order + "IIII")
+        number = 0
+        try:
+            header = self._read_exactly(20, "the file header")
+            snaplen, link = struct.unpack(order + "12xII", header)
+            # Link type in the low 16 bits; bit 26: FCS present, as many 16-bit words as the top 4 bits say.
+            fcs = (link >> 28) * 2 if link & (1 << 26) else 0
+            self._check_link(link & 0xFFFF, "")
+            while True:
+                self._start, number = self.offset, number + 1
+                raw = self._read(record.size)
+                if not raw:
+                    return
+                if len(raw) < record.size:
+                    raise _Broken(
+                        f"the file ends inside the header of frame {number}: {record.size} bytes "
+                        f"needed, {len(raw)} present"
+                    )
+                seconds, fraction, captured, original = record.unpack(raw)
+                if captured > max(MAX_RECORD, snaplen if snaplen < MAX_BLOCK else 0):
+                    raise _Broken(f"frame {number} claims {captured} captured bytes")
+                data = self._read_exactly(captured, f"frame {number}")
+                yield _frame(data, seconds * NANOSECONDS + fraction * (NANOSECONDS // ticks), original, fcs)
+        except _Broken as broken:
+            self._note(str(broken))
+
+    # pcapng ----------------------------------------------------------------------------------------------
+
+    def _pcapng(self, magic: bytes) -> Iterator[CapturedFrame]:
+        kind_bytes = magic
+        while kind_bytes:
+            try:
+                kind, body = self._block(kind_bytes)
+            except _Broken as broken:
+                self._note(str(broken))
+                return
+            try:
+                frame = self._take_block(kind, body)
+            except _Broken as broken:
+                self._note(str(broken))
+                frame = None
+            if frame is not None:
+                yield frame
+            self._start = self.offset
+            kind_bytes = self._read(4)
+
+    def _block(self, kind_bytes: bytes) -> tuple[int, bytes]:
+        """One block behind its first four bytes: its type and body (without both total lengths)."""
+        if len(kind_bytes) < 4:
+            raise _Broken(f"the file ends inside a block: 4 bytes needed, {len(kind_bytes)} present")
+        length_bytes = self._read_exactly(4, "a block")
+        head = b""
+        if int.from_bytes(kind_bytes, "little") == _SECTION:  # the same in both byte orders
+            head = self._read_exactly(4, "a section header")
+            orders = {_BYTE_ORDER_MAGIC.to_bytes(4, "little"): "<", _BYTE_ORDER_MAGIC.to_bytes(4, "big"): ">"}
+            if head not in orders:
+                raise _Broken(f"byte-order magic is {head.hex(' ')}, not 1a 2b 3c 4d in either order")
+            self._order = orders[head]
+        (kind,), (length,) = (struct.unpack(self._order + "I", part) for part in (kind_bytes, length_bytes))
+        if length % 4 or not 12 + len(head) <= length <= MAX_BLOCK:
+            raise _Broken(f"block total length is {length}")
+        rest = self._read_exactly(length - 8 - len(head), f"a block of {length} bytes")
+        if rest[-4:] != length_bytes:
+            raise _Broken(
+                f"block total length is {length} in front of the block, "
+                f"{struct.unpack(self._order + 'I', rest[-4:])[0]} behind it"
+            )
+        return kind, head + rest[:-4]
+
+    def _take_block(self, kind: int, body: bytes) -> CapturedFrame | None:
+        if kind == _SECTION:
+            self._interfaces = []
+        elif kind == _INTERFACE:
+            self._interfaces.append(self._interface(body))
+        elif kind == _PACKET:
+            index, high, low, captured, original = self._fields("IIIII", body, "an enhanced packet block")
+            return self._packet(index, (high << 32) | low, captured, original, body[20:])
+        elif kind == _OLD_PACKET:
+            index, _drops, high, low, captured, original = self._fields("HHIIII", body, "a packet block")
+            return self._packet(index, (high << 32) | low, captured, original, body[20:])
+        elif kind == _SIMPLE_PACKET:
+            (original,) = self._fields("I", body, "a simple packet block")
+            snaplen = self._interfaces[0].snaplen if self._interfaces else 0
+            captured = min(original, snaplen) if snaplen else original
+            return self._packet(0, 0, captured, original, body[4:])
+        return None
+
+    def _fields(self, layout: str, body: bytes, what: str) -> tuple[int, ...]:
+        fields = struct.Struct(self._order + layout)
+        if len(body) < fields.size:
+            raise _Broken(f"{what} of {len(body)} bytes is too short")
+        return fields.unpack_from(body)
+
+    def _interface(self, body: bytes) -> _Interface:
+        link, _reserved, snaplen = self._fields("HHI", body, "an interface description block")
+        ticks, offset, fcs = 1_000_000, 0, 0
+        position = 8
+        while position + 4 <= len(body):
+            code, size = struct.unpack_from(self._order + "HH", body, position)
+            value = body[position + 4 : position + 4 + size]
+            position += 4 + size + -size % 4
+            if code == 0:
+                break
+            if code == _OPTION_TSRESOL and len(value) == 1:
+                exponent = value[0] & 0x7F
+                ticks = 2**exponent if value[0] & 0x80 else 10**exponent
+            elif code == _OPTION_TSOFFSET and len(value) == 8:
+                (offset,) = struct.unpack(self._order + "q", value)
+            elif code == _OPTION_FCSLEN and len(value) == 1:
+                fcs = value[0]
+        return _Interface(link, snaplen, ticks, offset, fcs)
+
+    def _packet(self, index: int, clock: int, captured: int, original: int, rest: bytes) -> CapturedFrame:
+        if index >= len(self._interfaces):
+            raise _Broken(f"a frame of interface {index}, but the section describes {len(self._interfaces)}")
+        if captured > len(rest):
+            raise _Broken(f"a frame claims {captured} captured bytes, its block holds {len(rest)}")
+        interface = self._interfaces[index]
+        self._check_link(interface.link, f" on interface {index}")
+        timestamp = clock * NANOSECONDS // interface.ticks + interface.offset * NANOSECONDS
+        return _frame(rest[:captured], timestamp, original, interface.fcs)
+
+
+def _frame(data: bytes, timestamp: int, original: int, fcs: int) -> CapturedFrame:
+    """A frame as on the wire without its FCS of ``fcs`` bytes (which may be cut off already)."""
+    if fcs:
+        original = max(0, original - fcs)
+        data = data[:original]
+    return CapturedFrame(data, min(max(timestamp, 0), 2**64 - 1), original)
+
+
+class CaptureWriter:
+    """Writes one pcapng section with one Ethernet interface whose clock counts nanoseconds.
+
+    The bytes depend on the frames alone (no date, no host name), so equal runs give equal files.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._block(
+            _SECTION, struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1) + _options((_OPTION_APPLICATION, b"halfsilver"))
+        )
+        self._block(_INTERFACE, struct.pack("<HHI", LINK_ETHERNET, 0, 0) + _options((_OPTION_TSRESOL, b"\x09")))
+
+    def write(self, data: bytes, timestamp: int, comment: str | None = None) -> None:
+        """Append one frame; ``timestamp`` in nanoseconds since 1970, from 0 to 2^64 - 1."""
+        options = _options((_OPTION_COMMENT, comment.encode())) if comment is not None else b""
+        head = struct.pack("<IIIII", 0, timestamp >> 32, timestamp & 0xFFFFFFFF, len(data), len(data))
+        self._block(_PACKET, head + _padded(data) + options)
+
+    def _block(self, kind: int, body: bytes) -> None:
+        length = struct.pack("<I", len(body) + 12)
+        self._stream.write(struct.pack("<I", kind) + length + body + length)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+def _options(*options: tuple[int, bytes]) -> bytes:
+    """A pcapng option list with its end mark."""
+    return b"".join(struct.pack("<HH", code, len(value)) + _padded(value) for code, value in (*options, (0, b"")))
+
+
+@contextmanager
+def open_capture(path: str | Path) -> Iterator[CaptureReader]:
+    """A reader of a file, or of standard input if ``path`` is ``-``; closes the file behind it."""
+    if str(path) == "-":
+        yield CaptureReader(sys.stdin.buffer, "standard input")
+        return
+    with open(path, "rb") as stream:
+        yield CaptureReader(stream, str(path), os.fstat(stream.fileno()).st_size or None)

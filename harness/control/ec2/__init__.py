@@ -1,0 +1,1 @@
+"""EC2's operations: filters, rules, sessions, targets, network, tags."""

@@ -1,0 +1,147 @@
+"""The rules of traffic mirror filters.
+
+``halfsilver.harness.policy.filters`` judges the values, as it does those of a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from halfsilver.harness.control.ec2.mirror_objects import NOT_FOUND, NOUNS, check_quota, find_owned, refuse
+from halfsilver.harness.control.operations import identifiers
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.listing import Listing, describe, member
+from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.parameters import client_token, description, remove_fields, required
+from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
+from halfsilver.harness.control.state.store import SlotTaken
+from halfsilver.harness.policy.filters import ANY_PROTOCOL, PORT_PROTOCOLS, read_rule
+from halfsilver.harness.policy.node import Node
+from halfsilver.harness.policy.types import Problem
+
+__all__ = ["create_rule", "delete_rule", "describe_rules", "modify_rule", "render_rules", "slot"]
+
+_REQUIRED = ("TrafficDirection", "RuleNumber", "RuleAction", "DestinationCidrBlock", "SourceCidrBlock")
+_OPTIONAL = ("Protocol", "DestinationPortRange", "SourcePortRange")
+_REMOVABLE = {
+    "destination-port-range": "DestinationPortRange",
+    "source-port-range": "SourcePortRange",
+    "protocol": "Protocol",
+    "description": "Description",
+}
+
+
+@operation("ec2", "CreateTrafficMirrorFilterRule", mirrors=True)
+def create_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
+    document = {name: required(parameters, name) for name in ("TrafficMirrorFilterId", *_REQUIRED)}
+    document |= {name: parameters[name] for name in _OPTIONAL if parameters.get(name) is not None}
+    document |= description(parameters)
+    document["TrafficMirrorFilterRuleId"] = identifiers.new(context, "tmfr")
+    _check(document)
+    tags = read_tag_specifications(context, parameters, "rule")
+    parent = find_owned(context, parameters, "TrafficMirrorFilterId", "filter")
+    check_quota(
+        "TrafficMirrorFilterRuleLimitExceeded",
+        "Rules per filter",
+        context.transaction.count("rule", parent=parent.id),
+        context.settings.quotas.rules_per_filter,
+    )
+    record = Record(
+        "rule", document["TrafficMirrorFilterRuleId"], parent.account, document, tags, parent.id, slot(document)
+    )
+    try:
+        context.transaction.insert(record)
+    except SlotTaken as taken:
+        raise _number_taken(document, taken) from None
+    return {"TrafficMirrorFilterRule": render_rules(context, [record])[0], **client_token(parameters)}
+
+
+@operation("ec2", "ModifyTrafficMirrorFilterRule", mirrors=True)
+def modify_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Change some members and put others back to "any"; the rule as it is then must be right as a whole."""
+    removed = remove_fields(parameters, _REMOVABLE)
+    record = find_owned(context, parameters, "TrafficMirrorFilterRuleId", "rule")
+    document = {name: value for name, value in record.document.items() if name not in removed}
+    document |= {name: parameters[name] for name in (*_REQUIRED, *_OPTIONAL) if parameters.get(name) is not None}
+    if "Description" in parameters:
+        document.pop("Description", None)
+        document |= description(parameters)
+    _check(document)
+    record.document, record.slot = document, slot(document)
+    try:
+        context.transaction.update(record)
+    except SlotTaken as taken:
+        raise _number_taken(document, taken) from None
+    return {"TrafficMirrorFilterRule": dict(document)}
+
+
+@operation("ec2", "DeleteTrafficMirrorFilterRule", mirrors=True)
+def delete_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
+    record = find_owned(context, parameters, "TrafficMirrorFilterRuleId", "rule")
+    context.transaction.delete(record)
+    return {"TrafficMirrorFilterRuleId": record.id}
+
+
+@operation("ec2", "DescribeTrafficMirrorFilterRules")
+def describe_rules(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Rules of all filters of the caller, or of one."""
+    parent = None
+    if parameters.get("TrafficMirrorFilterId") is not None:
+        parent = find_owned(context, parameters, "TrafficMirrorFilterId", "filter").id
+    return describe(context, parameters, _LISTING, parent=parent)
+
+
+def slot(document: dict[str, Any]) -> str:
+    """What a rule has alone in its filter: its number in its direction."""
+    return f"{document['TrafficDirection']}/{document['RuleNumber']}"
+
+
+def render_rules(context: Context, rules: Sequence[Record]) -> list[dict[str, Any]]:
+    """Rules with their tags."""
+    return [{**rule.document, "Tags": tag_list(context, rule)} for rule in rules]
+
+
+def _check(document: dict[str, Any]) -> None:
+    """Refuse a rule that the policy does not know; a protocol that stands for all of them is left out."""
+    if document.get("Protocol") in ANY_PROTOCOL:
+        del document["Protocol"]
+    ranges = [name for name in ("DestinationPortRange", "SourcePortRange") if name in document]
+    if ranges and document.get("Protocol") not in PORT_PROTOCOLS:
+        raise ApiError(
+            "InvalidParameterCombination",
+            f"The parameter {ranges[0]} can only be used with the protocols 6 (TCP) and 17 (UDP)",
+        )
+    problems: list[Problem] = []
+    read_rule(Node(document, problems), document["TrafficMirrorFilterId"], document["TrafficDirection"], {}, {})
+    refuse(problems)
+
+
+def _number_taken(document: dict[str, Any], taken: SlotTaken) -> ApiError:
+    return ApiError(
+        "TrafficMirrorFilterRuleAlreadyExists",
+        f"Rule number {document['RuleNumber']} is already being used by {taken.holder} for "
+        f"{document['TrafficDirection']} traffic of {document['TrafficMirrorFilterId']}",
+    )
+
+
+_LISTING = Listing(
+    kind="rule",
+    result="TrafficMirrorFilterRules",
+    ids="TrafficMirrorFilterRuleIds",
+    not_found=NOT_FOUND["rule"],
+    noun=NOUNS["rule"],
+    filters={
+        "traffic-mirror-filter-rule-id": member("TrafficMirrorFilterRuleId"),
+        "traffic-mirror-filter-id": member("TrafficMirrorFilterId"),
+        "rule-number": member("RuleNumber"),
+        "rule-action": member("RuleAction"),
+        "traffic-direction": member("TrafficDirection"),
+        "protocol": member("Protocol"),
+        "source-cidr-block": member("SourceCidrBlock"),
+        "destination-cidr-block": member("DestinationCidrBlock"),
+        "description": member("Description"),
+    },
+    render=render_rules,
+    id_filter="traffic-mirror-filter-rule-id",
+)

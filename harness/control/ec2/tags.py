@@ -1,0 +1,125 @@
+"""CreateTags, DeleteTags and DescribeTags, for all kinds of objects that EC2 tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.listing import Filters, decode_token, encode_token, member, page_size
+from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.parameters import brief, invalid, required
+from halfsilver.harness.control.operations.tag_rules import RESOURCE_TYPES, check_tags, read_tag_list
+
+__all__ = ["create_tags", "delete_tags", "describe_tags"]
+
+MAX_RESOURCES = 1000
+"""Resources, and tags, of one request (EC2 API)."""
+_NOT_FOUND = {
+    "tmf": ("InvalidTrafficMirrorFilterId.NotFound", "traffic mirror filter"),
+    "tmfr": ("InvalidTrafficMirrorFilterRuleId.NotFound", "traffic mirror filter rule"),
+    "tms": ("InvalidTrafficMirrorSessionId.NotFound", "traffic mirror session"),
+    "tmt": ("InvalidTrafficMirrorTargetId.NotFound", "traffic mirror target"),
+    "eni": ("InvalidNetworkInterfaceID.NotFound", "networkInterface"),
+    "i": ("InvalidInstanceID.NotFound", "instance"),
+    "subnet": ("InvalidSubnetID.NotFound", "subnet"),
+    "vpc": ("InvalidVpcID.NotFound", "vpc"),
+    "vpce": ("InvalidVpcEndpointId.NotFound", "Vpc Endpoint"),
+}
+"""Error code and noun for an id of each prefix."""
+_BATCH = 200
+_FILTERS = {
+    name: member(path)
+    for name, path in (
+        ("key", "Key"),
+        ("resource-id", "ResourceId"),
+        ("resource-type", "ResourceType"),
+        ("value", "Value"),
+    )
+}
+
+
+@operation("ec2", "CreateTags", mirrors=True)
+def create_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Give tags to objects; a key that is there gets the new value. The tags of an interface can change its MTU."""
+    tags = read_tag_list(required(parameters, "Tags"))
+    for record in _resources(context, parameters):
+        record.tags = {**record.tags, **tags}
+        check_tags(context, record.kind, record.tags)
+        context.transaction.update(record)
+    return {}
+
+
+@operation("ec2", "DeleteTags", mirrors=True)
+def delete_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Take tags from objects: by key, or by key and value if a value is there (an empty one too); without any, all."""
+    wanted = parameters.get("Tags")
+    for record in _resources(context, parameters):
+        for key, value in list(record.tags.items()):
+            if not wanted or any(tag.get("Key") == key and tag.get("Value") in (None, value) for tag in wanted):
+                del record.tags[key]
+        context.transaction.update(record)
+    return {}
+
+
+@operation("ec2", "DescribeTags")
+def describe_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """The tags of the caller's objects, one by one, in order of the objects' creation and of the keys."""
+    filters = Filters(parameters.get("Filters", ()), _FILTERS)
+    size = page_size(parameters)
+    after: tuple[int, str] = (0, "")
+    if parameters.get("NextToken") is not None:
+        serial, key = decode_token(context, parameters, int, str)
+        after = (serial, key)
+    page: list[dict[str, Any]] = []
+    last = after
+    for tag in _walk(context, filters.exact("resource-id"), after):
+        if not filters.match(context, tag):
+            continue
+        if len(page) == size:
+            return {"Tags": page, "NextToken": encode_token(context, parameters, *last)}
+        page.append(tag.document)
+        last = (tag.serial, tag.document["Key"])
+    return {"Tags": page}
+
+
+def _resources(context: Context, parameters: Parameters) -> list[Record]:
+    """The caller's objects that the request names."""
+    names = list(dict.fromkeys(required(parameters, "Resources")))
+    if len(names) > MAX_RESOURCES:
+        raise invalid("Resources", len(names), f"At most {MAX_RESOURCES} resources can be named in one request.")
+    found = {
+        record.id: record
+        for record in context.transaction.find(tuple(RESOURCE_TYPES), identifiers=names)
+        if record.account == context.caller.account
+    }
+    for name in names:
+        if name not in found:
+            prefix = name.rpartition("-")[0]
+            if prefix not in _NOT_FOUND:
+                raise ApiError("InvalidID", f"The ID '{brief(name)}' is not valid")
+            code, noun = _NOT_FOUND[prefix]
+            raise ApiError(code, f"The {noun} ID '{brief(name)}' does not exist")
+    return list(found.values())
+
+
+def _walk(context: Context, resources: list[str] | None, after: tuple[int, str]) -> Iterator[Record]:
+    """Each tag behind a serial and key, as a record of its own: its document is what DescribeTags prints."""
+    serial = max(after[0] - 1, 0)
+    while True:
+        batch = context.transaction.find(
+            tuple(RESOURCE_TYPES), account=context.caller.account, identifiers=resources, after=serial, limit=_BATCH
+        )
+        for record in batch:
+            for key, value in sorted(record.tags.items()):
+                if (record.serial, key) > after:
+                    document = {
+                        "Key": key,
+                        "ResourceId": record.id,
+                        "Value": value,
+                        "ResourceType": RESOURCE_TYPES[record.kind],
+                    }
+                    yield Record("tag", record.id, record.account, document, {key: value}, serial=record.serial)
+        if len(batch) < _BATCH:
+            return
+        serial = batch[-1].serial

@@ -1,0 +1,1 @@
+"""Requests and answers: the server, its limits, and the protocols of AWS."""

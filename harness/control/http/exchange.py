@@ -1,0 +1,136 @@
+"""One request becomes one answer: whose it is, who sent it, what they want, what came of it.
+
+Everything here is synchronous and safe in several threads; ``app`` has the HTTP and the limits around it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from halfsilver.harness.control.http.protocols import Response, Services
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Call, Caller
+
+__all__ = ["Authenticate", "Exchange", "Executor", "Peer", "Route"]
+
+Authenticate = Callable[[Request], Caller]
+"""Who signed a request; ApiError when that cannot be said."""
+
+_LOG = logging.getLogger("halfsilver.control")
+
+_SECRET = re.compile(r"(?i)((?:signature|security-token|credential|authorization)[\"']?\s*[=:]\s*)[^\s,&;]+")
+_LONGEST = 300
+"""Characters of an exception's message that are logged."""
+
+
+class Executor(Protocol):
+    """What does the work (``control.Control``)."""
+
+    def execute(self, call: Call) -> Mapping[str, Any]:
+        """The result of an operation, ApiError when it is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of the connection: its IP address, and whether the connection is TLS."""
+
+    address: str
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Another path than the API's: the methods it takes, and what answers."""
+
+    methods: tuple[str, ...]
+    answer: Callable[[Request, Caller], Response]
+
+
+class Exchange:
+    """The API, and the other paths beside it.
+
+    services      the protocols, with the operations that are served
+    authenticate  called for every request, other paths included, before any parameter is believed
+    control       called for a request that is whole and right in itself
+    routes        other paths by their names
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        authenticate: Authenticate,
+        control: Executor,
+        routes: Mapping[str, Route] | None = None,
+    ) -> None:
+        self._services = services
+        self._authenticate = authenticate
+        self._control = control
+        self._routes = dict(routes or {})
+
+    def answer(self, request: Request, peer: Peer) -> Response:
+        """The answer to a request; never raises."""
+        request_id = str(uuid.uuid4())
+        service = self._services.of(request)
+        try:
+            route = self._routes.get(request.path)
+            if route is not None:
+                return self._beside(route, service.name, request)
+            operation, found = service.identify(request)
+            caller = self._authenticate(request)
+            parameters = operation.read(found)
+            call = Call(
+                service.name,
+                operation.name,
+                parameters,
+                caller,
+                request_id,
+                peer.address,
+                datetime.now(UTC),
+                peer.secure,
+            )
+            return operation.write(self._control.execute(call), request_id)
+        except ApiError as error:
+            return service.refuse(error, request_id)
+        except Exception as error:
+            _log(error, request, request_id)
+            return service.refuse(ApiError("InternalError", "An internal error has occurred", 500), request_id)
+
+    def refuse(self, request: Request, error: ApiError) -> Response:
+        """An error that was found before the request was whole, in the protocol of its service."""
+        return self._services.of(request).refuse(error, str(uuid.uuid4()))
+
+    def _beside(self, route: Route, service: str, request: Request) -> Response:
+        if service != "ec2":
+            raise ApiError("InvalidAction", f"Requests for {request.path} are signed for the service ec2.")
+        if request.method not in route.methods:
+            message = f"The HTTP request is invalid. Reason: use {' or '.join(route.methods)}."
+            raise ApiError("InvalidHttpRequest", message, 405)
+        return route.answer(request, self._authenticate(request))
+
+
+def _log(error: Exception, request: Request, request_id: str) -> None:
+    """Where it happened and what it was, without what the client sent or what proves who it is."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    message = str(error)
+    for name in ("authorization", "x-amz-security-token"):
+        secret = request.header(name)
+        if secret:
+            message = message.replace(secret, "...")
+    message = _SECRET.sub(r"\1...", message)[:_LONGEST]
+    _LOG.error(
+        "internal error, request %s, %s %s\n%s%s: %s",
+        request_id,
+        request.method,
+        request.path[:100],
+        frames,
+        type(error).__name__,
+        message,
+    )

@@ -1,0 +1,106 @@
+"""Which service a request is for, and the services themselves, made from botocore's models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel
+
+from halfsilver.harness.control.http.protocols.faults import quoted
+from halfsilver.harness.control.http.protocols.form import decode
+from halfsilver.harness.control.http.protocols.query import Ec2, Query
+from halfsilver.harness.control.http.protocols.rest_json import RestJson
+from halfsilver.harness.control.http.protocols.service import Response, Service
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.errors import ApiError
+
+__all__ = ["Services", "load"]
+
+_SCOPE = re.compile(r"Credential=[^/,\s]+/[^/,\s]*/[^/,\s]*/([^/,\s]+)/aws4_request")
+_SIGNED_QUERY = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)")
+_VERSION = re.compile(rb"(?:^|&)Version=([0-9-]{10})(?:&|\Z)")
+
+_KINDS: Mapping[str, type[Ec2] | type[Query] | type[RestJson]] = {"ec2": Ec2, "query": Query, "rest-json": RestJson}
+
+
+class Services:
+    """All services that are served.
+
+    ``of`` says whose a request is, without judging it: the signature's scope names the service; without a signature,
+    the path (RAM's operations have one each) or the version does. What is left is taken for EC2's.
+    """
+
+    def __init__(self, served: Mapping[str, Service]) -> None:
+        """``served``: by the name that a signature's scope has for the service."""
+        self._by_scope = dict(served)
+        self._by_path = [each for each in served.values() if isinstance(each, RestJson)]
+        self._by_version = {each.version.encode(): each for each in served.values() if isinstance(each, Ec2 | Query)}
+        self._ec2: Service = self._by_scope["ec2"]
+        self._queries = [each for each in served.values() if isinstance(each, Query)]
+
+    def of(self, request: Request) -> Service:
+        """The service whose request this is; never fails, but the service may be one that refuses everything."""
+        scope = signed_for(request)
+        if scope is not None:
+            return self._by_scope.get(scope) or _NotServed(scope, self._speaker(request))
+        for service in self._by_path:
+            if service.has_path(request.path):
+                return service
+        version = _VERSION.search(request.query_string.encode("latin-1", "replace")) or _VERSION.search(request.body)
+        return self._by_version.get(version[1], self._ec2) if version is not None else self._ec2
+
+    def _speaker(self, request: Request) -> Service:
+        """A service whose errors the client of some other service will understand."""
+        json = "json" in (request.header("content-type") or "") or request.header("x-amz-target") is not None
+        return next(iter(self._by_path if json else self._queries), self._ec2)
+
+
+class _NotServed(Service):
+    """A service that AWS has and this server has not."""
+
+    def __init__(self, name: str, speaker: Service) -> None:
+        super().__init__(name, speaker.protocol)
+        self._speaker = speaker
+
+    def identify(self, request: Request) -> NoReturn:
+        raise ApiError("InvalidAction", f"The service {quoted(self.name)} is not served here.")
+
+    def refuse(self, error: ApiError, request_id: str) -> Response:
+        return self._speaker.refuse(error, request_id)
+
+
+def signed_for(request: Request) -> str | None:
+    """The service in the scope of the request's signature; None when there is no signature that says one."""
+    header = request.header("authorization")
+    found = _SCOPE.search(header) if header is not None else None
+    if found is None:
+        presigned = _SIGNED_QUERY.search(request.query_string)
+        if presigned is None:
+            return None
+        try:
+            found = _SCOPE.search(f"Credential={decode(presigned[1])}")
+        except ApiError:
+            return None
+    return found[1] if found is not None else None
+
+
+def load(operations: Iterable[tuple[str, str]]) -> Services:
+    """The services of these operations (service, name), EC2 among them. ValueError for one that botocore has not."""
+    wanted: dict[str, list[str]] = {}
+    for service, name in operations:
+        wanted.setdefault(service, []).append(name)
+    loader = Loader()
+    served: dict[str, Service] = {}
+    for service, names in wanted.items():
+        model: Any = ServiceModel(loader.load_service_model(service, "service-2"), service)
+        unknown = set(names) - set(model.operation_names)
+        if unknown or model.resolved_protocol not in _KINDS:
+            raise ValueError(f"{service}: botocore has no {', '.join(sorted(unknown)) or 'protocol served here'}")
+        models: list[OperationModel] = [model.operation_model(name) for name in names]
+        served[str(model.signing_name)] = _KINDS[model.resolved_protocol](service, models)
+    if "ec2" not in served:
+        raise ValueError("EC2 is always served: name one of its operations")
+    return Services(served)

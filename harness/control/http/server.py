@@ -1,0 +1,224 @@
+"""The server process: sockets, TLS, signals. uvicorn (h11) speaks HTTP and calls the application.
+
+Addresses other than loopback are served over TLS alone, and without signatures only loopback is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.protocols.limits import MAX_HEAD
+from halfsilver.harness.errors import HalfsilverError, UsageError
+
+__all__ = ["Listen", "serve"]
+
+HEAD_SECONDS = 20
+"""How long a connection may be open without a whole request head, between two requests as well."""
+STOP_SECONDS = 10
+"""How long requests under way may still take when the server stops."""
+MAX_CONNECTIONS = 256
+"""Open at once; more are answered with 503, which clients try again. With a body each they fill 256 MB."""
+
+_LOG = logging.getLogger("halfsilver.control")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen, and how.
+
+    port             0 for any free one
+    certificate, key PEM files, both or none; the certificate's file may have its chain after it
+    insecure         requests are not checked for signatures
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    certificate: Path | None = None
+    key: Path | None = None
+    insecure: bool = False
+
+
+def serve(app: App, listen: Listen, *, listening: Callable[[str], None], reload: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way. Runs in the main thread, for the signals.
+
+    ``listening`` gets the URL once connections are taken. SIGHUP calls ``reload`` in a thread (what it raises is
+    logged, and the server goes on) and reads the certificate files again. UsageError for an address or certificate
+    that cannot be used.
+    """
+    address = _permitted(listen)
+    context = _tls(listen)
+    # asyncio turns Nagle's algorithm off only for sockets that name their protocol. With it on, the second part of
+    # every answer would wait 40 ms for the client to acknowledge the first.
+    with socket.socket(address[0], socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        _bind(listener, address[1], listen)
+        try:
+            asyncio.run(_serve(app, listen, listener, context, listening, reload))
+        finally:
+            app.close()
+
+
+async def _serve(
+    app: App,
+    listen: Listen,
+    listener: socket.socket,
+    context: ssl.SSLContext | None,
+    listening: Callable[[str], None],
+    reload: Callable[[], None],
+) -> None:
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=HEAD_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD,
+        ssl_context_factory=None if context is None else lambda _config, _default: context,
+    )
+    server = _Server(config, lambda: listening(_url(listener, secure=context is not None)))
+    loop = asyncio.get_running_loop()
+
+    def reload_all() -> None:
+        try:
+            reload()
+            if context is not None:
+                _load_certificate(context, listen)
+        except HalfsilverError as error:
+            _LOG.error("not reloaded: %s", error)
+        except Exception:
+            _LOG.exception("not reloaded")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, reload_all))
+    await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to us: it would send them to itself again after the stop."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._tell_started()
+
+    def stop(self) -> None:
+        """Take no more connections; at the second call, wait for nothing."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's HTTP/1.1, which waits forever for the first request and for the rest of a head; this does not."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_timer()
+        elif self._head_timer is None and not self.transport.is_closing():
+            self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+def _permitted(listen: Listen) -> tuple[socket.AddressFamily, Any]:
+    """Family and socket address to bind; UsageError when the address may not be served like this."""
+    try:
+        found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise UsageError(f"cannot listen on {listen.host}: {error.strerror}; give an address of this machine") from None
+    local = all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
+    if listen.insecure and not local:
+        raise UsageError(
+            f"{listen.host} is not a loopback address: without signatures only loopback is served, e.g. 127.0.0.1"
+        )
+    if (listen.certificate is None) != (listen.key is None):
+        raise UsageError("TLS needs a certificate file and a key file, both PEM")
+    if not local and listen.certificate is None:
+        raise UsageError(
+            f"{listen.host} is not a loopback address: it is served over TLS only, "
+            "give a certificate file and a key file"
+        )
+    return found[0][0], found[0][4]
+
+
+def _bind(listener: socket.socket, address: Any, listen: Listen) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        raise UsageError(f"cannot listen on {listen.host} port {listen.port}: {error.strerror}") from None
+
+
+def _tls(listen: Listen) -> ssl.SSLContext | None:
+    if listen.certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load_certificate(context, listen)
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, listen: Listen) -> None:
+    """Read the files; connections made from now on get this certificate."""
+    assert listen.certificate is not None
+    try:
+        # An encrypted key would make OpenSSL ask for a password at the terminal; an empty one makes it fail.
+        context.load_cert_chain(listen.certificate, listen.key, password="")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"certificate {listen.certificate}, key {listen.key}: "
+            f"{error.strerror if isinstance(error, OSError) and error.strerror else error}; "
+            "give two PEM files that belong together, the key without a password"
+        ) from None
+
+
+def _url(listener: socket.socket, *, secure: bool) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -1,0 +1,196 @@
+"""IAM policies: read, checked, and asked whether a user may do something to a resource.
+
+    policy = load_policy({"Version": "2012-10-17", "Statement": {...}}, "policy view of user ann")
+    Policies((policy,)).decide("ec2:DescribeTrafficMirrorFilters", "*", {"aws:username": ("ann",)})
+
+Sources: IAM User Guide, "IAM JSON policy element reference", "Policy evaluation logic" and "Permissions boundaries for
+IAM entities". A Deny that applies is final; otherwise the identity's policies must allow, and so must its permissions
+boundary if it has one. A statement whose condition does not hold says nothing, neither yes nor no.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from halfsilver.harness.control.iam.conditions import Condition, load_condition
+from halfsilver.harness.control.iam.patterns import ArnPattern, Pattern, PolicyError, RequestContext, split_arn
+
+__all__ = ["ADMINISTRATOR", "Decision", "Policies", "Policy", "PolicyError", "RequestContext", "load_policy"]
+
+VERSIONS = ("2012-10-17", "2008-10-17")
+"""Policy variables are read in the newer only; the older is what a policy without ``Version`` is."""
+
+_ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+|\*:\*")
+_SID = re.compile(r"[A-Za-z0-9]*")
+
+
+class Decision(Enum):
+    """What came out, and the end of the sentence in which AWS tells it. ``{}`` is the action."""
+
+    ALLOWED = "because it is allowed"
+    DENIED = "with an explicit deny in an identity-based policy"
+    DENIED_BY_BOUNDARY = "with an explicit deny in a permissions boundary"
+    NOT_ALLOWED = "because no identity-based policy allows the {} action"
+    OUTSIDE_BOUNDARY = "because no permissions boundary allows the {} action"
+
+    @property
+    def allowed(self) -> bool:
+        return self is Decision.ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement; ``not_actions`` and ``not_resources`` turn the lists round (everything but these)."""
+
+    allow: bool
+    actions: tuple[Pattern, ...]
+    not_actions: bool
+    resources: tuple[ArnPattern, ...]
+    not_resources: bool
+    condition: Condition
+
+    def applies(self, action: str, parts: Sequence[str], context: RequestContext) -> bool:
+        """``action`` in lower case, ``parts`` of the resource's ARN."""
+        return (
+            any(pattern.matches(action, context) for pattern in self.actions) != self.not_actions
+            and any(pattern.matches(parts, context) for pattern in self.resources) != self.not_resources
+            and self.condition.holds(context)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy as loaded; its document is not kept."""
+
+    statements: tuple[Statement, ...]
+
+    def says(self, action: str, parts: Sequence[str], context: RequestContext) -> tuple[bool, bool]:
+        """(a statement allows it, a statement denies it)."""
+        allows = False
+        for statement in self.statements:
+            if (not statement.allow or not allows) and statement.applies(action, parts, context):
+                if not statement.allow:
+                    return allows, True
+                allows = True
+        return allows, False
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """All that binds one user: the policies of the identity, and the permissions boundary."""
+
+    identity: tuple[Policy, ...] = ()
+    boundary: Policy | None = None
+
+    def decide(self, action: str, resource: str, context: RequestContext) -> Decision:
+        """May it do ``ec2:DescribeRegions`` to ``resource`` (an ARN, or ``*`` for an action without resources)?"""
+        action, parts = action.lower(), split_arn(resource)
+        said = [policy.says(action, parts, context) for policy in self.identity]
+        bounds = self.boundary.says(action, parts, context) if self.boundary is not None else (True, False)
+        if any(denies for _, denies in said):
+            return Decision.DENIED
+        if bounds[1]:
+            return Decision.DENIED_BY_BOUNDARY
+        if not any(allows for allows, _ in said):
+            return Decision.NOT_ALLOWED
+        return Decision.ALLOWED if bounds[0] else Decision.OUTSIDE_BOUNDARY
+
+
+def load_policy(document: object, where: str) -> Policy:
+    """Check a policy document (JSON, read) and prepare it. PolicyError names the statement and the key."""
+    members = _members(document, where, {"Version", "Id", "Statement"})
+    version = members.get("Version", VERSIONS[1])
+    if version not in VERSIONS:
+        raise PolicyError(f"{where}: Version must be {VERSIONS[0]} (or {VERSIONS[1]}, without policy variables)")
+    statements = members.get("Statement")
+    if isinstance(statements, dict):
+        return Policy((_statement(statements, version == VERSIONS[0], f"{where}: Statement"),))
+    if not isinstance(statements, list) or not statements:
+        raise PolicyError(f"{where}: Statement must be a statement or a list of at least one")
+    _unique_sids(statements, where)
+    return Policy(
+        tuple(
+            _statement(statement, version == VERSIONS[0], f"{where}: Statement[{index}]")
+            for index, statement in enumerate(statements)
+        )
+    )
+
+
+def _statement(document: object, variables: bool, where: str) -> Statement:
+    for principal in ("Principal", "NotPrincipal"):
+        if isinstance(document, dict) and principal in document:
+            raise PolicyError(f"{where}.{principal}: the policy of a user is about that user and names no principal")
+    members = _members(
+        document, where, {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+    )
+    if members.get("Effect") not in ("Allow", "Deny"):
+        raise PolicyError(f"{where}.Effect: must be Allow or Deny")
+    if not isinstance(members.get("Sid", ""), str) or not _SID.fullmatch(members.get("Sid", "")):
+        raise PolicyError(f"{where}.Sid: must be letters and digits")
+    actions_key, actions = _one_of(members, "Action", "NotAction", where)
+    resources_key, resources = _one_of(members, "Resource", "NotResource", where)
+    return Statement(
+        allow=members["Effect"] == "Allow",
+        actions=tuple(_action(text, f"{where}.{actions_key}") for text in actions),
+        not_actions=actions_key == "NotAction",
+        resources=tuple(
+            ArnPattern(text, variables=variables, spanning=True, where=f"{where}.{resources_key}") for text in resources
+        ),
+        not_resources=resources_key == "NotResource",
+        condition=load_condition(members["Condition"], variables, f"{where}.Condition")
+        if members.get("Condition", {}) != {}
+        else Condition(),
+    )
+
+
+def _members(document: object, where: str, known: set[str]) -> Mapping[str, Any]:
+    if not isinstance(document, dict):
+        raise PolicyError(f"{where}: must be a JSON object")
+    unknown = sorted(set(document) - known)
+    if unknown:
+        raise PolicyError(f"{where}: {unknown[0]!r} is not known here; known are {', '.join(sorted(known))}")
+    return document
+
+
+def _one_of(members: Mapping[str, Any], name: str, opposite: str, where: str) -> tuple[str, list[str]]:
+    """The element that is there, and its values."""
+    found = [each for each in (name, opposite) if each in members]
+    if len(found) != 1:
+        raise PolicyError(f"{where}: needs either {name} or {opposite}")
+    values = members[found[0]]
+    values = values if isinstance(values, list) else [values]
+    if not values or not all(isinstance(value, str) and value for value in values):
+        raise PolicyError(f"{where}.{found[0]}: must be a string or a list of at least one")
+    return found[0], values
+
+
+def _unique_sids(statements: Iterable[object], where: str) -> None:
+    seen: set[str] = set()
+    for index, statement in enumerate(statements):
+        sid = statement.get("Sid") if isinstance(statement, dict) else None
+        if isinstance(sid, str) and sid:
+            if sid in seen:
+                raise PolicyError(f"{where}: Statement[{index}].Sid: {sid!r} is there twice")
+            seen.add(sid)
+
+
+def _action(text: str, where: str) -> Pattern:
+    if not _ACTION.fullmatch(text):
+        raise PolicyError(
+            f"{where}: {text!r} is not an action; an action is written service:Name, with * and ? in the name, or *"
+        )
+    return Pattern(text.lower(), wildcards=True, variables=False, where=where)
+
+
+ADMINISTRATOR = Policies(
+    (
+        load_policy(
+            {"Version": VERSIONS[0], "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}, "administrator"
+        ),
+    )
+)
+"""Everything is allowed."""

@@ -1,0 +1,327 @@
+"""Whose request is it? AWS Signature Version 4, in the ``Authorization`` header or in the query string (presigned).
+
+The signature covers method, path, query string, the named headers and the body; it is made with a key derived from
+the user's secret for one day, region and service, the *scope*. Source: IAM User Guide, "AWS Signature Version 4 for
+API requests". The rules are those of all services but S3: the path is normalized and encoded once more, the body is
+always hashed (``UNSIGNED-PAYLOAD`` is for S3), and ``host`` and every ``x-amz-*`` header must be signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+from urllib.parse import quote, unquote_to_bytes
+
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.iam.access_keys import AccessKey
+from halfsilver.harness.control.iam.authentication_errors import AuthenticationErrors, errors_of
+from halfsilver.harness.control.operations.operation import Caller
+
+__all__ = ["Keys", "SIGNING_NAMES", "authenticate"]
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
+CLOCK_SKEW = timedelta(minutes=15)
+"""A date may be this far from the server's clock, either way."""
+LONGEST_VALIDITY = 7 * 24 * 3600
+"""Seconds for which a presigned request may be valid; the signing key is good for no longer."""
+
+SIGNING_NAMES = {"elbv2": "elasticloadbalancing"}
+"""botocore's name of a service -> the service in the scope, where they differ."""
+GLOBAL_REGIONS = {"sts": "us-east-1"}
+"""A service whose global endpoint is signed for this region, wherever the client is."""
+
+_STAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
+_HEADER_FIELDS = ("Credential", "SignedHeaders", "Signature")
+_QUERY_FIELDS = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Signature",
+)
+
+Headers = Mapping[str, list[str]]
+"""Lower-case name -> its values, in the order in which they came."""
+Pairs = list[tuple[str, str]]
+"""Names and values of the query string, percent-encoded as the signature wants them."""
+
+
+class Keys(Protocol):
+    """What knows the access keys (``access_keys.KeyStore``)."""
+
+    def find(self, key_id: str) -> AccessKey | None:
+        """None for a key that nobody has, or that is not active."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the client says about its signature. Nothing of it has been checked.
+
+    scope   date, region, service and terminator
+    stamp   when it was signed, as the string to sign has it; signed_at is the same
+    valid   seconds for which a presigned request is good; None for one that is signed in a header
+    query   of the query string, what is signed
+    """
+
+    key_id: str
+    scope: tuple[str, str, str, str]
+    signed: tuple[str, ...]
+    signature: str = field(repr=False)
+    stamp: str
+    signed_at: datetime
+    valid: int | None
+    query: Pairs = field(repr=False)
+
+
+def authenticate(request: Request, keys: Keys, now: datetime, *, service: str, region: str) -> Caller:
+    """The user who signed the request. ApiError in the words of the service when nobody who is known did.
+
+    service   botocore's name of the service that the request goes to: ec2, elbv2, ram, sts
+    region    the server's
+    """
+    errors = errors_of(service)
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers:
+        headers.setdefault(name, []).append(value)
+    claim = _claim(request, headers, errors)
+    _check_scope(claim, service, region, errors)
+    _check_time(claim, now, errors)
+    _check_coverage(claim, headers, errors)
+    body_hash = hashlib.sha256(request.body).hexdigest()
+    if headers.get("x-amz-content-sha256", [body_hash]) != [body_hash]:
+        raise errors.mismatch("The x-amz-content-sha256 header is not the SHA-256 of the body.")
+    key = keys.find(claim.key_id)
+    if key is None:
+        raise errors.unknown_key()
+    signature = _signature(key.secret, claim, _canonical_request(request, headers, claim, body_hash))
+    if not hmac.compare_digest(signature.encode(), claim.signature.encode()):
+        raise errors.mismatch()
+    return key.caller
+
+
+# What the client claims.
+
+
+def _claim(request: Request, headers: Headers, errors: AuthenticationErrors) -> Claim:
+    pairs = _pairs(request.query_string)
+    presigned = any(name in _QUERY_FIELDS for name, _ in pairs)
+    authorization = headers.get("authorization", [])
+    if not presigned and not authorization:
+        raise errors.missing()
+    if len(authorization) + presigned > 1:
+        raise errors.incomplete("The request is signed more than once.")
+    if "x-amz-security-token" in headers or any(name == "X-Amz-Security-Token" for name, _ in pairs):
+        raise errors.session_token()
+    if presigned:
+        return _claim_of_query(pairs, errors)
+    return _claim_of_header(authorization[0], pairs, headers, errors)
+
+
+def _claim_of_header(authorization: str, query: Pairs, headers: Headers, errors: AuthenticationErrors) -> Claim:
+    algorithm, _, rest = authorization.strip().partition(" ")
+    if algorithm != ALGORITHM:
+        raise errors.incomplete(f"The Authorization header must begin with {ALGORITHM}.")
+    fields: dict[str, str] = {}
+    for item in rest.split(","):
+        name, equals, value = item.strip().partition("=")
+        if not equals or name not in _HEADER_FIELDS or name in fields:
+            raise errors.incomplete(
+                f"The Authorization header must have {', '.join(_HEADER_FIELDS)}, each once, and nothing else."
+            )
+        fields[name] = value
+    missing = [name for name in _HEADER_FIELDS if not fields.get(name)]
+    if missing:
+        raise errors.incomplete(f"The Authorization header requires a {missing[0]!r} parameter.")
+    return _checked_claim(
+        fields["Credential"], fields["SignedHeaders"], fields["Signature"], _stamp(headers, errors), None, query, errors
+    )
+
+
+def _claim_of_query(pairs: Pairs, errors: AuthenticationErrors) -> Claim:
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name in _QUERY_FIELDS:
+            if name in fields:
+                raise errors.incomplete(f"The query string has {name} twice.")
+            fields[name] = unquote_to_bytes(value).decode("utf-8", "replace")
+    missing = [name for name in _QUERY_FIELDS if not fields.get(name)]
+    if missing:
+        raise errors.incomplete(f"A presigned request requires the query parameter {missing[0]}.")
+    if fields["X-Amz-Algorithm"] != ALGORITHM:
+        raise errors.incomplete(f"X-Amz-Algorithm must be {ALGORITHM}.")
+    valid = fields["X-Amz-Expires"]
+    if not re.fullmatch("[0-9]{1,6}", valid) or not 1 <= int(valid) <= LONGEST_VALIDITY:
+        raise errors.incomplete(f"X-Amz-Expires must be 1 to {LONGEST_VALIDITY} seconds (a week).")
+    return _checked_claim(
+        fields["X-Amz-Credential"],
+        fields["X-Amz-SignedHeaders"],
+        fields["X-Amz-Signature"],
+        fields["X-Amz-Date"],
+        int(valid),
+        [pair for pair in pairs if pair[0] != "X-Amz-Signature"],
+        errors,
+    )
+
+
+def _checked_claim(
+    credential: str,
+    signed: str,
+    signature: str,
+    stamp: str,
+    valid: int | None,
+    query: Pairs,
+    errors: AuthenticationErrors,
+) -> Claim:
+    parts = credential.split("/")
+    if len(parts) != 5 or not all(parts):
+        raise errors.incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."
+        )
+    names = tuple(signed.split(";"))
+    if names != tuple(sorted(set(names))) or signed != signed.lower():
+        raise errors.incomplete("SignedHeaders must be lower-case names in order, each once, divided by semicolons.")
+    return Claim(
+        parts[0],
+        (parts[1], parts[2], parts[3], parts[4]),
+        names,
+        signature,
+        stamp,
+        _moment(stamp, errors),
+        valid,
+        query,
+    )
+
+
+def _stamp(headers: Headers, errors: AuthenticationErrors) -> str:
+    """``X-Amz-Date``, or else ``Date`` in the same form or in that of HTTP."""
+    values = headers.get("x-amz-date") or headers.get("date", [])
+    if len(values) != 1:
+        raise errors.incomplete("The request must have one X-Amz-Date header, or else one Date header.")
+    value = values[0].strip()
+    if "x-amz-date" not in headers and not _STAMP.fullmatch(value):
+        try:
+            return parsedate_to_datetime(value).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        except (ValueError, OverflowError):
+            pass  # not HTTP's form either: refused with the other stamps that cannot be read
+    return value
+
+
+def _moment(stamp: str, errors: AuthenticationErrors) -> datetime:
+    parts = _STAMP.fullmatch(stamp)
+    try:
+        if parts is None:
+            raise ValueError
+        year, month, day, hour, minute, second = (int(number) for number in parts.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        raise errors.incomplete("The date of the request must be written as in 20261120T120000Z.") from None
+
+
+# What is checked before anything is calculated.
+
+
+def _check_scope(claim: Claim, service: str, region: str, errors: AuthenticationErrors) -> None:
+    date, its_region, its_service, terminator = claim.scope
+    signing_name = SIGNING_NAMES.get(service, service)
+    if terminator != TERMINATOR:
+        raise errors.mismatch(f"Credential should be scoped with a valid terminator: '{TERMINATOR}'.")
+    if its_service != signing_name:
+        raise errors.mismatch(f"Credential should be scoped to correct service: '{signing_name}'.")
+    if its_region not in (region, GLOBAL_REGIONS.get(service)):
+        raise errors.mismatch(f"Credential should be scoped to a valid region: '{region}'.")
+    if date != claim.stamp[:8]:
+        raise errors.mismatch("Date in Credential scope does not match YYYYMMDD from the date of the request.")
+
+
+def _check_time(claim: Claim, now: datetime, errors: AuthenticationErrors) -> None:
+    age = now - claim.signed_at
+    if age < -CLOCK_SKEW:
+        raise errors.expired(
+            f"Signature not yet current: {claim.stamp} is still later than "
+            f"{_written(now + CLOCK_SKEW)} ({_written(now)} + 15 min.)"
+        )
+    if claim.valid is None and age > CLOCK_SKEW:
+        raise errors.expired(
+            f"Signature expired: {claim.stamp} is now earlier than "
+            f"{_written(now - CLOCK_SKEW)} ({_written(now)} - 15 min.)"
+        )
+    if claim.valid is not None and age > timedelta(seconds=claim.valid):
+        raise errors.expired(
+            f"Signature expired: {claim.stamp} was good for {claim.valid} seconds; it is now {_written(now)}"
+        )
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _check_coverage(claim: Claim, headers: Headers, errors: AuthenticationErrors) -> None:
+    """All that could change the meaning of the request is signed, and all that is signed is there."""
+    for name in headers:
+        if name not in claim.signed and name.startswith("x-amz-"):
+            raise errors.mismatch(f"'{name}' must be a 'SignedHeader' in the AWS Authorization.")
+    if "host" not in claim.signed:
+        raise errors.mismatch("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    if claim.valid is None and "x-amz-date" not in headers and "date" not in claim.signed:
+        raise errors.mismatch("'Date' must be a 'SignedHeader' in the AWS Authorization.")
+    for name in claim.signed:
+        if name not in headers:
+            raise errors.mismatch("A header that SignedHeaders names does not exist in the HTTP request.")
+
+
+# The calculation.
+
+
+def _pairs(query_string: str) -> Pairs:
+    """In a form, ``+`` is a space: so it must be for the signature, or one could be exchanged for the other."""
+    if not query_string:
+        return []
+    raw = query_string.encode("latin-1", "replace").replace(b"+", b" ")
+    return [
+        (quote(unquote_to_bytes(name), safe=""), quote(unquote_to_bytes(value), safe=""))
+        for name, _, value in (pair.partition(b"=") for pair in raw.split(b"&") if pair)
+    ]
+
+
+def _canonical_path(path: str) -> str:
+    """Without ``.``, ``..`` and double slashes, and percent-encoded once more."""
+    if path == "/":
+        return path
+    kept: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del kept[-1:]
+        elif part not in ("", "."):
+            kept.append(part)
+    normalized = "/" + "/".join(kept) + ("/" if kept and path.endswith("/") else "")
+    return quote(normalized.encode("latin-1", "replace"), safe="/~")
+
+
+def _canonical_request(request: Request, headers: Headers, claim: Claim, body_hash: str) -> bytes:
+    lines = [
+        request.method,
+        _canonical_path(request.path),
+        "&".join(f"{name}={value}" for name, value in sorted(claim.query)),
+    ]
+    for name in claim.signed:
+        # Only ASCII white space is trimmed: a byte above 127 belongs to a character of which nothing is known here.
+        values = (b" ".join(value.encode("latin-1", "replace").split()) for value in headers[name])
+        lines.append(f"{name}:{b','.join(values).decode('latin-1')}")
+    lines += ["", ";".join(claim.signed), body_hash]
+    return "\n".join(lines).encode("latin-1", "replace")
+
+
+def _signature(secret: str, claim: Claim, canonical_request: bytes) -> str:
+    key = f"AWS4{secret}".encode()
+    for part in claim.scope:
+        key = hmac.digest(key, part.encode(), "sha256")
+    text = "\n".join([ALGORITHM, claim.stamp, "/".join(claim.scope), hashlib.sha256(canonical_request).hexdigest()])
+    return hmac.digest(key, text.encode(), "sha256").hex()

@@ -1,0 +1,1 @@
+"""What exists around the NIC, from the inventory file: accounts, interfaces, subnets, load balancers."""

@@ -1,0 +1,132 @@
+"""The bench file: what is there to be mirrored, and what the NIC carries of it.
+
+JSON with the lists that AWS's describe commands print, verbatim, in one object: ``NetworkInterfaces``, ``Vpcs``,
+``Subnets``, ``Reservations`` (or ``Instances``), ``LoadBalancers``, ``Listeners``, ``VpcEndpoints``,
+``AvailabilityZones``; ``Accounts`` as ``aws organizations list-accounts`` prints them; and one key of ours,
+``"Nic": {"NetworkInterfaceIds": [...]}``, the interfaces that the NIC carries (all, where it is not there). Subnets,
+VPCs, instances and zones that the others name may be left out.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from halfsilver.harness.control.inventory import reader as bench_reader
+from halfsilver.harness.control.operations import sharing
+from halfsilver.harness.control.operations.operation import Record, Settings, Transaction
+from halfsilver.harness.control.operations.target_resource import why_unusable
+from halfsilver.harness.errors import UsageError
+from halfsilver.harness.policy.policy import read_documents
+from halfsilver.harness.policy.types import Problem
+
+__all__ = ["Bench", "BenchError", "KINDS", "from_documents", "load", "synchronize"]
+
+KINDS = ("account", "zone", "vpc", "subnet", "interface", "instance", "endpoint", "load-balancer", "listener")
+"""Kinds of records that come from a bench file."""
+
+
+class BenchError(UsageError):
+    """A bench file that cannot be used: one line for each mistake. ``problems`` has them, and the warnings."""
+
+    def __init__(self, where: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        errors = [problem for problem in self.problems if problem.severity == "error"]
+        super().__init__("\n".join(f"{where}: {problem.where}: {problem.message}" for problem in errors))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A bench file without mistakes.
+
+    records   its objects as the store keeps them; an interface of the NIC has its index in ``note["nic"]``
+    nic       ids of the NIC's interfaces, in order of their index, at most 16
+    region    the one region of all zones and load balancers, None when nothing names one
+    warnings  what the file may say but hardly means
+    """
+
+    records: tuple[Record, ...]
+    nic: tuple[str, ...]
+    region: str | None
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """All accounts that are listed or own something, in the order of the file."""
+        return tuple(dict.fromkeys(record.account for record in self.records if record.account))
+
+
+def load(path: str | Path) -> Bench:
+    """Read a bench file. BenchError has a line for each mistake, another UsageError says why it is not JSON."""
+    return from_documents(read_documents(path), where=str(path))
+
+
+def from_documents(documents: object, *, where: str = "bench.json") -> Bench:
+    """The same from what the file holds; ``where`` is what error messages call it."""
+    found = bench_reader.read(documents)
+    if any(problem.severity == "error" for problem in found.problems):
+        raise BenchError(where, found.problems)
+    return Bench(found.records, found.nic, found.region, found.problems)
+
+
+def synchronize(transaction: Transaction, bench: Bench, settings: Settings) -> int:
+    """Make the store's inventory that of the file; returns how many records changed, sessions included.
+
+    Sessions of an interface that is gone go with it. Sessions whose target has lost its interface, load balancer,
+    UDP listener on port 4789 or endpoint, or is shared with their account no longer, stop, with the reason in
+    ``note["stopped"]``. Tags that clients gave to an object stay unless the file changes them.
+    UsageError when the file is of another region than the server.
+    """
+    if bench.region not in (None, settings.region):
+        raise UsageError(
+            f"the bench is of region {bench.region} and the server of {settings.region}; give both the same"
+        )
+    changed = 0
+    for kind in KINDS:
+        wanted = {record.id: record for record in bench.records if record.kind == kind}
+        there = {record.id: record for record in transaction.find(kind)}
+        for identifier in there.keys() - wanted.keys():
+            changed += _remove(transaction, there[identifier])
+        for identifier, record in wanted.items():
+            changed += _put(transaction, record, there.get(identifier))
+    return changed + _stop_sessions(transaction, settings)
+
+
+def _remove(transaction: Transaction, record: Record) -> int:
+    sessions = transaction.find("session", parent=record.id) if record.kind == "interface" else []
+    for each in (*sessions, record):
+        transaction.delete(each)
+    return len(sessions) + 1
+
+
+def _put(transaction: Transaction, wanted: Record, there: Record | None) -> int:
+    """Insert or update; ``note["file tags"]`` has the tags of the file, to tell them from those of clients."""
+    record = copy.deepcopy(wanted)
+    record.note["file tags"] = wanted.tags
+    if there is None:
+        transaction.insert(record)
+        return 1
+    record.tags = _merge(there.tags, there.note.get("file tags", {}), wanted.tags)
+    record.serial = there.serial
+    if record == there:
+        return 0
+    transaction.update(record)
+    return 1
+
+
+def _merge(tags: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """``tags`` with what changed in the file between ``before`` and ``after``."""
+    kept = {key: value for key, value in tags.items() if key not in before or key in after}
+    return kept | {key: value for key, value in after.items() if before.get(key) != value}
+
+
+def _stop_sessions(transaction: Transaction, settings: Settings) -> int:
+    targets = transaction.find("target")
+    stopped = 0
+    for target in targets:
+        reason = why_unusable(transaction, target)
+        if reason is not None:
+            stopped += sharing.stop(transaction, sharing.sessions_on(transaction, target), reason)
+    return stopped + sharing.stop_unshared(transaction, settings, targets)

@@ -1,0 +1,266 @@
+"""From the lists of a bench file to the records of the store, with all mistakes collected on the way.
+
+Every object keeps the members that AWS describes it with; its tags and its owner are put where the store wants them.
+Interfaces, load balancers, endpoints and VPCs are read by ``halfsilver.harness.policy.inventory`` as well, which knows
+what a policy needs of them, so that nothing gets into the store that a data plane could not be configured from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from halfsilver.harness.control.inventory.objects import conform, derive, region_of, shape, text
+from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.policy.inventory import read as read_policy
+from halfsilver.harness.policy.node import Node, is_identifier, show
+from halfsilver.harness.policy.types import MAX_INTERFACES, Problem
+
+__all__ = ["Found", "read"]
+
+_ORGANISATION = re.compile(r"o-[0-9a-z]{10,32}")
+_ACCOUNT_ARN = re.compile(r"arn:[\w-]+:organizations::\w*:account/(o-[0-9a-z]{10,32})/[0-9]{12}", re.ASCII)
+_BALANCER_ARN = re.compile(r"arn:[\w-]+:elasticloadbalancing:[\w-]+:[0-9]{12}:(loadbalancer|listener)/[!-~]+", re.ASCII)
+_MIRRORING = ("TrafficMirrorFilters", "TrafficMirrorSessions", "TrafficMirrorTargets", "TrafficMirrorFilterRules")
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list of the file: what it holds, the member with the id and how that begins, its shape at botocore."""
+
+    kind: str
+    key: str
+    prefix: str
+    service: str
+    shape: str
+
+
+_LISTS = {
+    "AvailabilityZones": _List("zone", "ZoneName", "", "ec2", "AvailabilityZone"),
+    "Vpcs": _List("vpc", "VpcId", "vpc", "ec2", "Vpc"),
+    "Subnets": _List("subnet", "SubnetId", "subnet", "ec2", "Subnet"),
+    "NetworkInterfaces": _List("interface", "NetworkInterfaceId", "eni", "ec2", "NetworkInterface"),
+    "Instances": _List("instance", "InstanceId", "i", "ec2", "Instance"),
+    "VpcEndpoints": _List("endpoint", "VpcEndpointId", "vpce", "ec2", "VpcEndpoint"),
+    "LoadBalancers": _List("load-balancer", "LoadBalancerArn", "loadbalancer", "elbv2", "LoadBalancer"),
+    "Listeners": _List("listener", "ListenerArn", "listener", "elbv2", "Listener"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file holds: records, ids of the NIC's interfaces, the region that it names, errors and warnings."""
+
+    records: tuple[Record, ...]
+    nic: tuple[str, ...]
+    region: str | None
+    problems: tuple[Problem, ...]
+
+
+def read(documents: object) -> Found:
+    """Read the documents. Never raises for what it is given."""
+    if not isinstance(documents, Mapping):
+        return Found((), (), None, (Problem("error", "the file", f"must be a JSON object, not {show(documents)}"),))
+    reader = _Reader(Node(documents, []))
+    reader.read()
+    said = {problem.where for problem in reader.root.problems}
+    network = {key: value for key, value in documents.items() if key not in _MIRRORING}
+    more = [problem for problem in read_policy(network)[1] if problem.where not in said]
+    return Found(tuple(reader.records.values()), reader.nic, reader.region, (*reader.root.problems, *more))
+
+
+class _Reader:
+    """One pass over a file. ``nodes`` has the object of each record."""
+
+    def __init__(self, root: Node) -> None:
+        self.root = root
+        self.records: dict[str, Record] = {}
+        self.nodes: dict[str, Node] = {}
+        self.nic: tuple[str, ...] = ()
+        self.region: str | None = None
+
+    def read(self) -> None:
+        root = self.root
+        for name in _MIRRORING:
+            if name in root.values:
+                root.error(name, "is no part of a bench; filters, targets and sessions are made by clients")
+        if not root.items("NetworkInterfaces"):
+            root.problems.append(
+                Problem(
+                    "error",
+                    "the file",
+                    "has no NetworkInterfaces; put what `aws ec2 describe-network-interfaces` prints into it",
+                )
+            )
+        for node in root.children("Accounts"):
+            self._read_account(node)
+        for name, kind in _LISTS.items():
+            for node in root.children(name):
+                self._read_object(node, kind)
+        for reservation in root.children("Reservations"):
+            for node in reservation.children("Instances"):
+                self._read_object(node, _LISTS["Instances"], reservation)
+        self._read_nic()
+        for record in derive(self.records.values()):
+            self.records[record.id] = record
+        self._check_references()
+        self._find_region()
+
+    def _add(self, node: Node, key: str, record: Record) -> None:
+        if record.id in self.nodes:
+            node.error(key, f"{record.id} is that of {self.nodes[record.id].place()} already; ids are unique")
+        else:
+            self.records[record.id] = record
+            self.nodes[record.id] = node.named(record.id)
+
+    # Objects.
+
+    def _read_account(self, node: Node) -> None:
+        """As ``aws organizations list-accounts`` prints it, or with ``OrganizationId`` in plain words."""
+        account = self._account(node, "Id", required=True)
+        organisation = node.text("OrganizationId")
+        if organisation is not None and not _ORGANISATION.fullmatch(organisation):
+            node.error("OrganizationId", f"must be an id such as o-exampleorgid, not {show(organisation)}")
+        arn = _ACCOUNT_ARN.fullmatch(node.text("Arn") or "")
+        if organisation is None and arn is not None:
+            organisation = arn.group(1)
+        name = text(node, "Name", node.values.get("Name") or "")
+        members = {"Id": account, "Name": name or None, "OrganizationId": organisation}
+        if account is not None:
+            document = {key: value for key, value in members.items() if value is not None}
+            self._add(node, "Id", Record("account", account, account, document))
+
+    def _read_object(self, node: Node, kind: _List, reservation: Node | None = None) -> None:
+        identifier = self._identifier(node, kind)
+        if identifier is None:
+            return
+        named = node.named(identifier)
+        document = conform(named, shape(kind.service, kind.shape))
+        tags = {}
+        for field in ("TagSet", "Tags"):
+            document.pop(field, None)
+            for tag in named.children(field):
+                key = text(tag, "Key", tag.get("Key", "a string", required=True) or "")
+                value = text(tag, "Value", tag.values.get("Value") or "")
+                if key:
+                    tags[key] = value or ""
+        account = self._owner(named, kind, identifier, reservation)
+        if account is None:
+            return
+        if "OwnerId" in shape(kind.service, kind.shape).members:
+            document["OwnerId"] = account
+        record = Record(kind.kind, identifier, account, document, tags)
+        if kind.kind == "listener":
+            record.parent = document.get("LoadBalancerArn", "")
+        if kind.kind == "instance":
+            stated = reservation.text("ReservationId") if reservation else None
+            record.note["reservation"] = stated or "r-" + identifier.removeprefix("i-")
+        self._add(node, kind.key, record)
+
+    def _identifier(self, node: Node, kind: _List) -> str | None:
+        if kind.service == "elbv2":
+            right = f"an ARN such as arn:aws:elasticloadbalancing:REGION:ACCOUNT:{kind.prefix}/net/NAME/ID"
+            value = node.text(kind.key, right, required=True)
+            match = _BALANCER_ARN.fullmatch(value or "")
+            if value is not None and (match is None or match.group(1) != kind.prefix):
+                node.error(kind.key, f"must be {right}, not {show(value)}")
+                return None
+            return value
+        if kind.prefix:
+            return node.identifier(kind.key, kind.prefix, required=True)
+        value = node.text(kind.key, "a zone such as us-east-1a", required=True)
+        if value is not None and region_of(value) is None:
+            node.error(kind.key, f"must be a zone such as us-east-1a, not {show(value)}")
+            return None
+        return value
+
+    # Owners.
+
+    def _account(self, node: Node, key: str, *, required: bool = False) -> str | None:
+        right = "the twelve digits of an account"
+        value = node.text(key, right, required=required)
+        if value is None or re.fullmatch("[0-9]{12}", value):
+            return value
+        node.error(key, f"must be {right}, not {show(value)}")
+        return None
+
+    def _owner(self, node: Node, kind: _List, identifier: str, reservation: Node | None) -> str | None:
+        """Stated by the object, else the one account of the file; None (and an error) when nothing tells."""
+        if kind.kind == "zone":
+            return ""
+        if kind.service == "elbv2":
+            return identifier.split(":")[4]
+        place = reservation or node
+        if place.values.get("OwnerId") is not None:
+            return self._account(place, "OwnerId")
+        owners = {record.account for record in self.records.values() if record.kind == "account"}
+        if kind.kind == "instance":
+            owners = {
+                each.account
+                for each in self.records.values()
+                if each.kind == "interface" and each.document.get("Attachment", {}).get("InstanceId") == identifier
+            } or owners
+        if len(owners) == 1:
+            return owners.pop()
+        node.error("OwnerId", "is missing; it must be the twelve digits of the account that it belongs to")
+        return None
+
+    # The NIC, and what the objects say of one another.
+
+    def _read_nic(self) -> None:
+        """The interfaces that the NIC carries: those that the file names, else all that have a MAC address."""
+        interfaces = {each.id: each for each in self.records.values() if each.kind == "interface"}
+        nic = self.root.child("Nic")
+        if nic is None:
+            chosen = [each.id for each in interfaces.values() if "MacAddress" in each.document]
+        else:
+            listed = nic.items("NetworkInterfaceIds")
+            if not listed:
+                nic.error("NetworkInterfaceIds", "is missing; it must name the interfaces that the NIC carries")
+            chosen = [each for place, item in listed for each in self._carried(nic, place, item, interfaces)]
+        chosen = list(dict.fromkeys(chosen))
+        if len(chosen) > MAX_INTERFACES:
+            self.root.error(
+                "Nic", f"would carry {len(chosen)} interfaces; name at most {MAX_INTERFACES} in NetworkInterfaceIds"
+            )
+        for index, identifier in enumerate(chosen):
+            interfaces[identifier].note["nic"] = index
+        self.nic = tuple(chosen)
+
+    def _carried(self, nic: Node, place: str, item: object, interfaces: Mapping[str, Record]) -> list[str]:
+        """The interface that an element of the list names; none (and an error) when the NIC cannot carry it."""
+        if not isinstance(item, str) or not is_identifier(item, "eni"):
+            nic.error(place, f"must be an id such as eni-0123456789abcdef0, not {show(item)}")
+        elif item not in interfaces:
+            nic.error(place, f"{item} is not in NetworkInterfaces; describe it there")
+        elif "MacAddress" not in interfaces[item].document:
+            self.nodes[item].error("MacAddress", "is missing; the NIC knows the interface's frames by it")
+        else:
+            return [item]
+        return []
+
+    def _check_references(self) -> None:
+        accounts = [record.id for record in self.records.values() if record.kind == "account"]
+        for identifier, node in self.nodes.items():
+            record = self.records[identifier]
+            if record.kind == "listener":
+                balancer = self.records.get(record.parent)
+                if balancer is None or balancer.kind != "load-balancer":
+                    node.error("LoadBalancerArn", f"{show(record.parent)} is not in LoadBalancers; describe it there")
+            if accounts and record.account and record.account not in accounts:
+                node.warn("OwnerId", f"{record.account} is not in Accounts, which has {', '.join(accounts[:3])}")
+
+    def _find_region(self) -> None:
+        """Zones and load balancers name regions; a server is one region."""
+        regions = {record.id.split(":")[3] for record in self.records.values() if record.kind == "load-balancer"}
+        regions |= {region_of(record.id) or "" for record in self.records.values() if record.kind == "zone"}
+        if len(regions) > 1:
+            self.root.problems.append(
+                Problem(
+                    "error",
+                    "the file",
+                    f"has zones and load balancers of {', '.join(sorted(regions))}; a bench is of one region",
+                )
+            )
+        self.region = min(regions, default=None)

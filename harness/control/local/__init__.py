@@ -1,0 +1,1 @@
+"""Halfsilver's own paths beside AWS's API."""

@@ -1,0 +1,155 @@
+"""A capture through the served engine: ``POST /halfsilver/frames`` takes pcap or pcapng, and answers with the copies.
+
+    direction  ingress, egress or auto (egress if an interface of the NIC, or ``eni``, sent the frame; the default)
+    eni        all frames must be this interface's
+
+The answer is a pcapng as ``halfsilver mirror -w`` writes it: copies in the order of their frames, with the frame's time
+and with its verdict as comment. Two headers have the rest: ``x-halfsilver-verdicts`` counts the verdicts,
+``x-halfsilver-generation`` is the generation of the store whose policy judged. Frames of an interface can be sent by
+its account alone, and by users whose policies allow it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import urllib.parse
+from collections import Counter
+from collections.abc import Sequence
+
+from halfsilver.harness.capture.pcap import CapturedFrame, CaptureReader, CaptureWriter
+from halfsilver.harness.control.control import Control
+from halfsilver.harness.control.http.exchange import Route
+from halfsilver.harness.control.http.protocols import Response
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.operation import Caller
+from halfsilver.harness.control.plane.data_plane import Judged
+from halfsilver.harness.control.plane.nic_policy import NicPolicy
+from halfsilver.harness.engine import Frame
+from halfsilver.harness.errors import HalfsilverError, UsageError
+from halfsilver.harness.policy.policy import Interface
+from halfsilver.harness.report.sidecar import verdict_line
+from halfsilver.harness.verdict import Direction
+
+__all__ = ["ACTION", "FRAMES_PATH", "MAX_FRAMES", "frames_route"]
+
+FRAMES_PATH = "/halfsilver/frames"
+ACTION = "halfsilver:ProcessFrames"
+"""What IAM policies call it; its resources are network interfaces."""
+MAX_FRAMES = 2_000
+"""Frames of one request: no change of the policy waits longer than these take."""
+
+_DIRECTIONS = ("ingress", "egress", "auto")
+_MEDIA_TYPE = "application/vnd.tcpdump.pcap"
+
+
+def frames_route(control: Control) -> Route:
+    def answer(request: Request, caller: Caller) -> Response:
+        direction, eni_id = _read_query(request.query_string)
+        captured = _read_capture(request.body)
+        try:
+            nic = control.nic()
+            frames = _direct(captured, direction, nic.policy.interfaces, eni_id)
+            _permit(control, caller, nic, frames)
+            judged = control.process(frames)
+        except HalfsilverError as error:
+            raise ApiError("ServiceUnavailable", f"No frame was judged: {error}.", 503) from error
+        verdicts = Counter(str(record.verdict) for record in judged.result.verdicts)
+        return Response(
+            200,
+            _write(captured, judged),
+            (
+                ("content-type", _MEDIA_TYPE),
+                ("x-halfsilver-verdicts", " ".join(f"{name}={count}" for name, count in sorted(verdicts.items()))),
+                ("x-halfsilver-generation", str(judged.generation)),
+            ),
+        )
+
+    return Route(("POST",), answer)
+
+
+def _read_query(query: str) -> tuple[str, str | None]:
+    """Direction and interface."""
+    try:
+        values = dict(urllib.parse.parse_qsl(query, keep_blank_values=True, max_num_fields=2))
+    except ValueError:
+        raise ApiError("InvalidQueryParameter", "There are two parameters, direction and eni") from None
+    unknown = sorted(values.keys() - {"direction", "eni"})
+    if unknown:
+        raise ApiError("UnknownParameter", f"The parameter {unknown[0][:64]} is not recognized")
+    direction = values.get("direction", "auto")
+    if direction not in _DIRECTIONS:
+        raise ApiError("InvalidParameterValue", f"direction must be {', '.join(_DIRECTIONS)}, not {direction[:64]}")
+    return direction, values.get("eni")
+
+
+def _read_capture(body: bytes) -> list[CapturedFrame]:
+    reader = CaptureReader(io.BytesIO(body), "the body")
+    captured: list[CapturedFrame] = []
+    try:
+        for frame in reader:
+            if len(captured) == MAX_FRAMES:
+                raise ApiError("InvalidParameterValue", f"the body has more than {MAX_FRAMES} frames; send several")
+            captured.append(frame)
+    except UsageError as error:
+        raise ApiError("InvalidParameterValue", str(error)) from error
+    if reader.damage:
+        raise ApiError("InvalidParameterValue", f"the body is damaged at {reader.damage[0]}")
+    if not captured:
+        raise ApiError("InvalidParameterValue", "the body holds no frame; send a pcap or pcapng file")
+    return captured
+
+
+def _direct(
+    captured: Sequence[CapturedFrame], direction: str, interfaces: Sequence[Interface], eni_id: str | None
+) -> list[Frame]:
+    """The frames with their directions; ApiError if one is not ``eni_id``'s."""
+    own = [each.mac for each in interfaces if eni_id in (None, each.eni_id)]
+    if eni_id is not None and not own:
+        raise ApiError("InvalidNetworkInterfaceID.NotFound", f"The NIC does not carry '{eni_id[:64]}'")
+    frames = []
+    for number, each in enumerate(captured, 1):
+        guess = Direction.EGRESS if each.data[6:12] in own else Direction.INGRESS
+        frame = Frame(each.data, guess if direction == "auto" else Direction[direction.upper()])
+        if eni_id is not None:
+            interface = _interface_of(frame, interfaces)
+            if interface is None or interface.eni_id != eni_id:
+                raise ApiError("InvalidParameterValue", f"Frame {number} is not one of {eni_id}")
+        frames.append(frame)
+    return frames
+
+
+def _permit(control: Control, caller: Caller, nic: NicPolicy, frames: Sequence[Frame]) -> None:
+    """ApiError unless the caller may send frames of these interfaces."""
+    settings, policies = control.settings, control.policies(caller)
+    found = {each.eni_id for each in (_interface_of(frame, nic.policy.interfaces) for frame in frames) if each}
+    for eni_id in sorted(found):
+        if nic.owners[eni_id] != caller.account:
+            raise ApiError("UnauthorizedOperation", f"{eni_id} belongs to another account, so do its frames.", 403)
+    for resource in [settings.arn("ec2", caller.account, f"network-interface/{eni_id}") for eni_id in found] or ["*"]:
+        if not policies.decide(ACTION, resource, {}).allowed:
+            raise ApiError(
+                "UnauthorizedOperation",
+                "You are not authorized to perform this operation. "
+                f"{caller.arn} is not authorized to perform: {ACTION} on resource: {resource}",
+                403,
+            )
+
+
+def _interface_of(frame: Frame, interfaces: Sequence[Interface]) -> Interface | None:
+    """Whose frame it is (``docs/decisions.md`` section 2)."""
+    egress = frame.direction is Direction.EGRESS
+    address = frame.data[6:12] if egress else frame.data[:6]
+    if not egress and address[0] & 1:
+        return interfaces[0] if interfaces else None
+    return next((each for each in interfaces if each.mac == address), None)
+
+
+def _write(captured: Sequence[CapturedFrame], judged: Judged) -> bytes:
+    stream = io.BytesIO()
+    writer = CaptureWriter(stream)
+    for output in sorted(judged.result.outputs, key=lambda output: output.frame):
+        line = verdict_line(judged.result.verdicts[output.frame], output.frame + 1, judged.nic.policy)
+        writer.write(output.data, captured[output.frame].timestamp, json.dumps(line))
+    return stream.getvalue()

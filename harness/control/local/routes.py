@@ -1,0 +1,33 @@
+"""The paths beside the API. They are signed like everything else, with the service name ``ec2``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from halfsilver.harness.control.http.exchange import Route
+from halfsilver.harness.control.http.protocols import Response
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.operation import Caller
+
+__all__ = ["Reporter", "STATUS_PATH", "routes"]
+
+STATUS_PATH = "/halfsilver/status"
+
+
+class Reporter(Protocol):
+    """What can say how it is (``control.Control``)."""
+
+    def status(self, account: str) -> Mapping[str, Any]:
+        """Plain values, ready for JSON: what users of this account may see."""
+
+
+def routes(reporter: Reporter) -> dict[str, Route]:
+    """All of them, by path."""
+
+    def status(request: Request, caller: Caller) -> Response:
+        body = json.dumps(reporter.status(caller.account), indent=2).encode("ascii") + b"\n"
+        return Response(200, body, (("content-type", "application/json"), ("cache-control", "no-store")))
+
+    return {STATUS_PATH: Route(("GET",), status)}

@@ -1,0 +1,1 @@
+"""What every operation is made of: context, errors, parameters, lists, tags, quotas."""

@@ -1,0 +1,1 @@
+"""Between the store and the engine: documents, import and export, the policy of one NIC."""

@@ -1,0 +1,70 @@
+"""From the store to what one NIC is configured with: sessions of its interfaces, and all that these refer to.
+
+Sessions of other interfaces exist only in the store. A session that has stopped stays in the policy with its target
+down: it claims its frames, and they are not copied anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from halfsilver.harness.control.operations.operation import Transaction
+from halfsilver.harness.control.plane.documents import assemble
+from halfsilver.harness.errors import CapacityExceeded
+from halfsilver.harness.policy.inventory import STOPPED
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.policy.types import MAX_RULES, MAX_SESSIONS
+
+__all__ = ["NicPolicy", "read_nic_policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class NicPolicy:
+    """What a NIC is to do, and whose it is.
+
+    carried    ids of the NIC's interfaces in index order
+    documents  what the policy was read from
+    owners     accounts by interface id and by session id
+    stopped    ids of sessions that have stopped; one that is down for want of an address is not among them
+    """
+
+    policy: Policy
+    carried: tuple[str, ...]
+    documents: Mapping[str, Any]
+    owners: Mapping[str, str]
+    stopped: frozenset[str]
+
+
+def read_nic_policy(transaction: Transaction, carried: Sequence[str], present: NicPolicy | None = None) -> NicPolicy:
+    """What a NIC that carries these interfaces is to do; ``present`` itself if that is just the same.
+
+    CapacityExceeded if there is more of something than any NIC has; PolicyError if an address makes no sense.
+    """
+    documents = assemble(transaction, carried)
+    if present is not None and present.carried == tuple(carried) and present.documents == documents:
+        return present
+    _check_capacity(documents)
+    policy = Policy.from_documents(documents, carried=carried, where="the stored policy")
+    sessions = documents["TrafficMirrorSessions"]
+    owners = {each["NetworkInterfaceId"]: each["OwnerId"] for each in documents["NetworkInterfaces"]}
+    owners |= {each["TrafficMirrorSessionId"]: each["OwnerId"] for each in sessions}
+    stopped = frozenset(each["TrafficMirrorSessionId"] for each in sessions if STOPPED in each)
+    return NicPolicy(policy, tuple(carried), documents, owners, stopped)
+
+
+def _check_capacity(documents: Mapping[str, Any]) -> None:
+    """What quotas above AWS's own allow, and no NIC can do."""
+    for each in documents["TrafficMirrorFilters"]:
+        rules = len(each["IngressFilterRules"]) + len(each["EgressFilterRules"])
+        if rules > MAX_RULES:
+            raise CapacityExceeded(
+                f"{each['TrafficMirrorFilterId']} has {rules} rules, a NIC takes {MAX_RULES} per filter", "rules"
+            )
+    sources = [each["NetworkInterfaceId"] for each in documents["TrafficMirrorSessions"]]
+    for eni_id in sources:
+        if sources.count(eni_id) > MAX_SESSIONS:
+            raise CapacityExceeded(
+                f"{eni_id} has {sources.count(eni_id)} sessions, a NIC takes {MAX_SESSIONS} per interface", "sessions"
+            )

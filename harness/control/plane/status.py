@@ -1,0 +1,65 @@
+"""What the engine does at the moment, in plain values: for the status page, and for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from halfsilver.harness.control.plane.data_plane import EngineState
+from halfsilver.harness.control.plane.nic_policy import NicPolicy
+from halfsilver.harness.policy.policy import Interface, Session
+
+__all__ = ["describe_engine"]
+
+
+def describe_engine(state: EngineState, account: str | None = None) -> dict[str, Any]:
+    """JSON values. ``account``: only interfaces and sessions of this account.
+
+    generation         of the store, whose policy the engine runs; -1 before the first
+    stored_generation  of the store, as last seen
+    engine             name, detail, parameters; state "running", "behind" (it runs an older policy) or "down"; reason
+    interfaces         the NIC's: index, id, owner, mac, and sessions: id, owner, number, target, filter, vni;
+                       state "active", "stopped" (until it is modified) or "down" (until its target is there); reason
+    """
+    identity, nic = state.identity, state.nic
+    working = "running" if state.trouble is None else "behind"
+    engine = {
+        "name": identity.name if identity else None,
+        "detail": identity.detail if identity else None,
+        "parameters": identity.parameters if identity else {},
+        "state": working if identity else "down",
+        "reason": state.trouble,
+    }
+    interfaces = []
+    for index, interface in enumerate(nic.policy.interfaces if nic else ()):
+        assert nic is not None
+        described = _describe_interface(nic, index, interface, account)
+        if account in (None, described["owner"]) or described["sessions"]:
+            interfaces.append(described)
+    return {"generation": state.generation, "stored_generation": state.seen, "engine": engine, "interfaces": interfaces}
+
+
+def _describe_interface(nic: NicPolicy, index: int, interface: Interface, account: str | None) -> dict[str, Any]:
+    owner = nic.owners[interface.eni_id]
+    seen = [each for each in interface.sessions if account in (None, owner, nic.owners[each.session_id])]
+    return {
+        "index": index,
+        "id": interface.eni_id,
+        "owner": owner,
+        "mac": interface.mac.hex(":"),
+        "sessions": [_describe_session(nic, each) for each in seen],
+    }
+
+
+def _describe_session(nic: NicPolicy, session: Session) -> dict[str, Any]:
+    working = "active" if session.outer is not None else "down"
+    state = "stopped" if session.session_id in nic.stopped else working
+    return {
+        "id": session.session_id,
+        "owner": nic.owners[session.session_id],
+        "number": session.number,
+        "target": session.target_id,
+        "filter": session.filter_id,
+        "vni": session.vni,
+        "state": state,
+        "reason": session.down_reason,
+    }

@@ -1,0 +1,1 @@
+"""Operations of the Resource Access Manager: shares and invitations."""

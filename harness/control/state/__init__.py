@@ -1,0 +1,1 @@
+"""Where the state is kept: the store, its tables, its files."""

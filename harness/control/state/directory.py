@@ -1,0 +1,91 @@
+"""Where a server keeps what it must not lose: database, access keys, and the credentials file for its clients.
+
+The directory is its owner's alone, as it holds secrets. While a server uses the database in it, no other one can.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from halfsilver.harness.control.iam.access_keys import KeyStore, create_user, write_credentials
+from halfsilver.harness.control.state.private_files import make_private
+from halfsilver.harness.errors import UsageError
+
+__all__ = ["StateDirectory"]
+
+ADMINISTRATOR = "admin"
+"""Name of the user that every account has from the beginning."""
+
+
+class StateDirectory:
+    """A directory of mode 0700; made if it is not there. UsageError if it is somebody else's or open to others."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = path / "state.sqlite"
+        self.keys = path / "keys.json"
+        self.credentials = path / "credentials"
+        self.digests = path / "mirror.sha256"
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            status = path.stat()
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be used as the state directory: {error.strerror}") from None
+        if status.st_uid != os.geteuid():
+            raise UsageError(
+                f"{path}: belongs to user {status.st_uid}, but this is user {os.geteuid()}; "
+                "name another directory with --state"
+            )
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise UsageError(
+                f"{path}: group or others may use it (mode {stat.S_IMODE(status.st_mode):04o}) "
+                f"and it holds secrets: chmod 700 {path}"
+            )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other servers from the database. UsageError if one has it; a server that was killed has not."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise UsageError(f"{self.path / 'lock'}: cannot be opened: {error.strerror}") from None
+        with os.fdopen(descriptor, "r+") as file:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                process = file.read().strip() or "unknown"
+                raise UsageError(
+                    f"{self.path}: is in use by another server (process {process}); "
+                    "stop that one, or name another directory with --state"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def make_database(self) -> Path:
+        """The database's file, which its owner alone may use; so are the files that SQLite makes beside it."""
+        make_private(self.database)
+        for suffix in ("-wal", "-shm"):
+            beside = self.database.with_name(self.database.name + suffix)
+            if beside.exists():
+                make_private(beside)
+        return self.database
+
+    def add_users(self, accounts: Sequence[str], partition: str) -> KeyStore:
+        """The access keys. An account without a user gets an administrator, with a profile in the credentials file.
+
+        The profile has the account's name; the first account's administrator is the profile ``default`` too.
+        """
+        known = KeyStore(self.keys, partition=partition).accounts() if self.keys.exists() else frozenset()
+        for account in accounts:
+            if account not in known:
+                key = create_user(self.keys, account, ADMINISTRATOR, partition=partition)
+                for profile in ("default", account) if not known and account == accounts[0] else (account,):
+                    write_credentials(self.credentials, profile, key)
+        return KeyStore(self.keys, partition=partition)

@@ -1,0 +1,341 @@
+"""Where the state of the control plane is kept: one table of records, in SQLite or PostgreSQL.
+
+    store = Store("state.sqlite")                 # or postgresql://user@host/database
+    with store.begin(write=True) as transaction:  # commits at the end, rolls back at an exception
+        transaction.insert(Record("filter", "tmf-...", "123456789012", {...}))
+
+What has been committed survives the loss of the process and of power (SQLite: write-ahead log, synchronous=FULL).
+Writers come one after the other, over all processes and servers: on SQLite by its own lock, on PostgreSQL by the lock
+of one row. So what a writer reads stays true until it commits, and quotas hold. Readers see one moment and wait for
+nobody.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.control.state import statements
+from halfsilver.harness.control.state.tables import SCHEMA_VERSION, links, meta, metadata
+from halfsilver.harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
+
+__all__ = ["IdTaken", "SlotTaken", "Store", "StoreError", "Transaction"]
+
+_GENERATION, _SCHEMA = "generation", "schema"
+_CHUNK = 500
+"""Ids per query: both databases bound the parameters of a statement."""
+_IN_MEMORY = (None, "", ":memory:")
+_INTERNAL = ("sqlite_", "halfsilver_")
+
+
+class StoreError(HalfsilverError):
+    """The database cannot be used: which one, and why."""
+
+    exit_code = EXIT_ENVIRONMENT
+
+
+class IdTaken(Exception):
+    """There is a record with this id."""
+
+
+class SlotTaken(Exception):
+    """There is a record of this kind, parent and slot; ``holder`` is its id."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"the slot is that of {holder}")
+        self.holder = holder
+
+
+class Transaction:
+    """Some reading and writing that happens at one moment, or not at all. See ``operations.Transaction``."""
+
+    def __init__(self, connection: Connection, writable: bool) -> None:
+        self._connection = connection
+        self._writable = writable
+
+    # Reading.
+
+    def get(self, kind: str, identifier: str) -> Record | None:
+        found = self.find(kind, identifiers=[identifier])
+        return found[0] if found else None
+
+    def find(
+        self,
+        kind: str | Collection[str],
+        *,
+        account: str | None = None,
+        parent: str | Collection[str] | None = None,
+        identifiers: Sequence[str] | None = None,
+        where: tuple[str, object] | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Record]:
+        """Records of one kind or several, in order of creation.
+
+        account, parent  only those of this account, of this parent or one of these (at most a thousand)
+        identifiers      only those with these ids
+        where            only those whose document has this value for this member; ``tables.links`` knows which
+                         members can be asked for
+        after, limit     only behind this serial, and only so many
+        """
+        asked = statements.asked(kind, account, parent, where)
+        if after:
+            asked["after"] = after
+        if limit is not None:
+            asked["limit"] = limit
+        if identifiers is None:
+            return self._fetch(asked)
+        # No record has an id with other characters, and databases refuse some of them.
+        known = sorted({each for each in identifiers if each.isascii() and each.isprintable()})
+        found = [
+            record
+            for start in range(0, len(known), _CHUNK)
+            for record in self._fetch(asked | statements.one_or_several("id", known[start : start + _CHUNK]))
+        ]
+        return sorted(found, key=lambda record: record.serial)[:limit]
+
+    def count(
+        self,
+        kind: str,
+        *,
+        account: str | None = None,
+        parent: str | None = None,
+        where: tuple[str, object] | None = None,
+    ) -> int:
+        asked = statements.asked(kind, account, parent, where)
+        return int(self._connection.execute(statements.counting(tuple(asked)), asked).scalar_one())
+
+    def generation(self) -> int:
+        """How many changes of the mirroring policy have been committed; with ``advance``, this one included."""
+        return self._number(_GENERATION)
+
+    # Writing.
+
+    def insert(self, record: Record) -> None:
+        """Add a record and set its serial. IdTaken, SlotTaken: there is such a record."""
+        self._check_writable()
+        if self._connection.execute(statements.OF_ID, {"id": record.id}).first():
+            raise IdTaken(record.id)
+        self._check_slot(record)
+        values = {"kind": record.kind, "id": record.id, **_values(record)}
+        record.serial = int(self._connection.execute(statements.ADD_RECORD, values).scalar_one())
+        self._link(record)
+
+    def update(self, record: Record) -> None:
+        """Keep what has changed in a record that was read. SlotTaken: another record has the slot."""
+        self._check_writable()
+        self._check_slot(record)
+        self._connection.execute(statements.CHANGE_RECORD, {"of": record.serial, **_values(record)})
+        self._unlink(record)
+        self._link(record)
+
+    def delete(self, record: Record) -> None:
+        self._check_writable()
+        self._unlink(record)
+        self._connection.execute(statements.DROP_RECORD, {"of": record.serial})
+
+    def advance(self) -> int:
+        """Count a change of the mirroring policy; the new generation."""
+        self._check_writable()
+        self._connection.execute(statements.ADVANCE, {"of": _GENERATION})
+        return self.generation()
+
+    # Inside.
+
+    def _fetch(self, asked: dict[str, Any]) -> list[Record]:
+        rows = self._connection.execute(statements.finding(tuple(asked)), asked)
+        return [Record(*row) for row in rows]
+
+    def _number(self, name: str) -> int:
+        return int(self._connection.execute(statements.NUMBER, {"name": name}).scalar_one())
+
+    def _check_writable(self) -> None:
+        if not self._writable:
+            raise RuntimeError(
+                "a transaction that was begun for reading cannot write; register the operation with writes=True"
+            )
+
+    def _check_slot(self, record: Record) -> None:
+        if not record.slot:
+            return
+        slot = {"kind": record.kind, "parent": record.parent, "slot": record.slot, "id": record.id}
+        holder = self._connection.execute(statements.HOLDER, slot).scalar()
+        if holder is not None:
+            raise SlotTaken(holder)
+
+    def _link(self, record: Record) -> None:
+        rows = [{"serial": record.serial, "name": name} for name in sorted(links(record))]
+        if rows:
+            self._connection.execute(statements.ADD_LINKS, rows)
+
+    def _unlink(self, record: Record) -> None:
+        self._connection.execute(statements.DROP_LINKS, {"of": record.serial})
+
+
+class Store:
+    """A database with the state. Threads may share it.
+
+    url      a file name (SQLite; made if it is not there), ``sqlite://`` for one in memory (one thread at a time), or
+             ``postgresql://user:password@host/database``
+    timeout  seconds to wait for another writer
+
+    StoreError, in one line: the file cannot be read, is locked or is no database, the server does not answer, or the
+    tables are those of a newer version.
+    """
+
+    def __init__(self, url: str, timeout: float = 10.0) -> None:
+        parsed = _parse(url)
+        self.name = _name(parsed)
+        self._engine = _connect(parsed, timeout)
+        try:
+            with self.begin(write=True, fresh=True) as transaction:
+                self._prepare(transaction._connection)
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def begin(self, write: bool = False, *, fresh: bool = False) -> Iterator[Transaction]:
+        """A transaction: committed at the end of the block, rolled back if an exception leaves it.
+
+        ``fresh``: the tables may not be there yet.
+        """
+        options: dict[str, Any] = {"halfsilver_write": write}
+        if self._engine.dialect.name == "postgresql":
+            options["isolation_level"] = "READ COMMITTED" if write else "REPEATABLE READ"
+            options["postgresql_readonly"] = not write
+        try:
+            with self._engine.connect().execution_options(**options) as connection, connection.begin():
+                if write and self._engine.dialect.name == "postgresql":
+                    _wait_for_writers(connection, fresh)
+                yield Transaction(connection, write)
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"the state in {self.name} cannot be {'written' if write else 'read'}: {_reason(error)}"
+            ) from error
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _prepare(self, connection: Connection) -> None:
+        """Make the tables where there are none; refuse those of a newer version and other people's databases."""
+        names = sqlalchemy.inspect(connection).get_table_names()
+        if meta.name in names:
+            version = connection.execute(statements.NUMBER, {"name": _SCHEMA}).scalar()
+            if version != SCHEMA_VERSION:
+                raise StoreError(
+                    f"the state in {self.name} has version {version} of the tables and this program knows "
+                    f"version {SCHEMA_VERSION}; use the version of the program that wrote it"
+                )
+            return
+        foreign = [name for name in names if not name.startswith(_INTERNAL)]
+        if foreign and self._engine.dialect.name == "sqlite":
+            raise StoreError(
+                f"{self.name} is the database of another program (it has a table {foreign[0]}); "
+                "name a file of its own for the state"
+            )
+        metadata.create_all(connection)
+        numbers = {_SCHEMA: SCHEMA_VERSION, _GENERATION: 0}
+        connection.execute(statements.ADD_NUMBERS, [{"name": name, "value": value} for name, value in numbers.items()])
+
+
+def _parse(url: str) -> sqlalchemy.URL:
+    if "://" not in url:
+        return sqlalchemy.URL.create("sqlite", database=url)
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except SQLAlchemyError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise UsageError(
+            "the state must be a file name or a URL such as postgresql://user@host/database, not "
+            f"{url.partition('://')[0]}://..."
+        )
+    return parsed.set(drivername="sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql+psycopg")
+
+
+def _name(url: sqlalchemy.URL) -> str:
+    """What messages call the database: without its password."""
+    if url.drivername == "sqlite":
+        return url.database or "memory"
+    return url.set(drivername="postgresql").render_as_string()
+
+
+def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
+    if url.drivername == "sqlite":
+        in_memory: dict[str, Any] = {"poolclass": StaticPool} if url.database in _IN_MEMORY else {}
+        engine = sqlalchemy.create_engine(
+            url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **in_memory
+        )
+        event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, timeout))
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        options = f"-c lock_timeout={int(timeout * 1000)}"
+        arguments = {"connect_timeout": max(2, int(timeout)), "options": options}
+        return sqlalchemy.create_engine(url, connect_args=arguments, pool_pre_ping=True)
+    except ImportError:
+        raise EnvironmentMissing(
+            "PostgreSQL needs psycopg, which is not installed; pip install 'psycopg[binary]'"
+        ) from None
+
+
+def _set_up_sqlite(connection: Any, timeout: float) -> None:
+    """The driver begins no transactions by itself (isolation_level None): ``_begin_sqlite`` says which kind.
+
+    Of several processes that give a new file its log at once, SQLite lets all but one fail instead of wait.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("halfsilver_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _wait_for_writers(connection: Connection, fresh: bool) -> None:
+    """PostgreSQL: one writer at a time. While there may be no tables, by a lock that needs none."""
+    if fresh:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('halfsilver'))")
+    else:
+        connection.execute(statements.LOCK, {"name": _SCHEMA})
+
+
+def _values(record: Record) -> dict[str, Any]:
+    return {
+        "account": record.account,
+        "parent": record.parent,
+        "slot": record.slot,
+        "document": record.document,
+        "tags": record.tags,
+        "note": record.note,
+    }
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """What the database said, in one line and without the statement."""
+    said = str(getattr(error, "orig", None) or error)
+    reason = " ".join(said.split())
+    return {
+        "database is locked": "another process is writing to it and does not finish",
+        "file is not a database": "it is no SQLite database",
+        "unable to open database file": "the file cannot be opened or made; check the folder and the permissions",
+    }.get(reason, reason)

@@ -1,0 +1,1 @@
+"""The driver of the card: what is written to it and read from it, over any transport."""

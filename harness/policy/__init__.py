@@ -1,0 +1,1 @@
+"""AWS's words: read, checked and resolved into what an engine is configured with."""

@@ -1,0 +1,264 @@
+"""AWS's describe output, read into an ``Inventory``; everything the guide and the API forbid is refused here.
+
+Sources of the limits: the Traffic Mirroring guide (concepts, quotas), the EC2 API reference and, where both
+are silent, ``docs/decisions.md``. Reading never stops at a problem: an object that cannot be used is left
+out, its id stays known, and the rest is read, so that all problems come out at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+
+from halfsilver.harness.policy.filters import read_filter
+from halfsilver.harness.policy.network import (
+    load_balancer_name,
+    read_endpoint,
+    read_interface,
+    read_load_balancer,
+    read_resolver,
+    read_tags,
+)
+from halfsilver.harness.policy.node import Node, show
+from halfsilver.harness.policy.types import (
+    MAX_NUMBER,
+    MAX_PACKET_LENGTH,
+    MAX_VNI,
+    NLB_PACKET_LENGTH,
+    Inventory,
+    Limits,
+    MirrorSession,
+    Problem,
+    Target,
+    TargetKind,
+)
+
+__all__ = ["DESTINATIONS", "STOPPED", "read", "read_session_numbers"]
+
+_ARN = re.compile(r"arn:[!-~]{1,250}")
+_LISTS = (
+    "TrafficMirrorFilters",
+    "TrafficMirrorSessions",
+    "TrafficMirrorTargets",
+    "NetworkInterfaces",
+    "LoadBalancers",
+    "VpcEndpoints",
+    "Vpcs",
+)
+DESTINATIONS: dict[str, TargetKind] = {
+    "NetworkInterfaceId": "network-interface",
+    "NetworkLoadBalancerArn": "network-load-balancer",
+    "GatewayLoadBalancerEndpointId": "gateway-load-balancer-endpoint",
+}
+"""The members that say where a target leads, each with the type of such a target."""
+STOPPED = "StoppedReason"
+"""Why a session does not mirror any more: a member of ours, which AWS has no place for. Its target may be gone."""
+
+
+def read(documents: object, limits: Limits | None = None) -> tuple[Inventory, list[Problem]]:
+    """Read the documents; returns what could be read, and the errors and warnings of reading.
+
+    Without ``limits``, those of AWS hold.
+    """
+    if not isinstance(documents, Mapping):
+        message = f"must be a JSON object with lists such as {_LISTS[0]}, not {show(documents)}"
+        return Inventory(), [Problem("error", "the file", message)]
+    if not any(name in documents for name in _LISTS):
+        message = f"has none of {', '.join(_LISTS)}: put what the aws describe commands print into one object"
+        return Inventory(), [Problem("error", "the file", message)]
+    reader = _Reader(limits or Limits())
+    reader.read(Node(documents, reader.problems))
+    return reader.inventory, reader.problems
+
+
+def read_session_numbers(node: Node, kind: TargetKind | None) -> tuple[int | None, int | None, int | None]:
+    """Session number, VNI and packet length of a session with a target of ``kind`` (None: not known)."""
+    longest = NLB_PACKET_LENGTH if kind == "network-load-balancer" else MAX_PACKET_LENGTH
+    return (
+        node.integer("SessionNumber", 1, MAX_NUMBER, required=True),
+        node.integer("VirtualNetworkId", 1, MAX_VNI),
+        node.integer("PacketLength", 1, longest),
+    )
+
+
+class _Reader:
+    """One pass over a file. ``nodes`` has, per list, every object with an id of its own, usable or not."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.inventory = Inventory()
+        self.problems: list[Problem] = []
+        self.nodes: dict[str, dict[str, Node]] = {}
+        self.sources: dict[str, list[str]] = {}
+
+    def read(self, root: Node) -> None:
+        """Lists in the order in which they refer to one another."""
+        if root.values.get("NextToken") is not None:
+            root.warn("NextToken", "more pages exist than this file has; describe without --max-items")
+        inventory = self.inventory
+        resolvers: dict[str, IPv4Address] = {}
+        for vpc_id, node in self._objects(root, "Vpcs", "VpcId", "vpc"):
+            resolver = read_resolver(node)
+            if resolver is not None:
+                resolvers[vpc_id] = resolver
+        for eni_id, node in self._objects(root, "NetworkInterfaces", "NetworkInterfaceId", "eni"):
+            inventory.interfaces[eni_id] = read_interface(node, eni_id, resolvers)
+        for arn, node in self._objects(root, "LoadBalancers", "LoadBalancerArn", "arn"):
+            inventory.load_balancers[arn] = read_load_balancer(node, arn)
+        for endpoint_id, node in self._objects(root, "VpcEndpoints", "VpcEndpointId", "vpce"):
+            inventory.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
+        for filter_id, node in self._objects(root, "TrafficMirrorFilters", "TrafficMirrorFilterId", "tmf"):
+            inventory.filters[filter_id] = read_filter(node, filter_id, inventory.places, self.limits.rules)
+        for target_id, node in self._objects(root, "TrafficMirrorTargets", "TrafficMirrorTargetId", "tmt"):
+            self._read_target(node, target_id)
+        numbers: dict[tuple[str, int], str] = {}
+        for session_id, node in self._objects(root, "TrafficMirrorSessions", "TrafficMirrorSessionId", "tms"):
+            self._read_session(node, session_id, numbers)
+        self._check_macs()
+        self._check_sources()
+        self._check_targets()
+
+    def _objects(self, root: Node, name: str, key: str, prefix: str) -> list[tuple[str, Node]]:
+        """The objects of a list with their ids; one without an id of its own is left out."""
+        nodes = self.nodes.setdefault(name, {})
+        for node in root.children(name):
+            identifier = _read_arn(node, key) if prefix == "arn" else node.identifier(key, prefix, required=True)
+            if identifier is None:
+                continue
+            if identifier in nodes:
+                node.error(key, f"{identifier} is that of {nodes[identifier].place()} already; ids are unique")
+                continue
+            nodes[identifier] = node.named(identifier)
+            self.inventory.places[identifier] = nodes[identifier].place()
+        return list(nodes.items())
+
+    def _refer(self, node: Node, key: str, prefix: str, name: str) -> str | None:
+        """A required reference to an object of the list ``name``; None when it is wrong or leads nowhere."""
+        identifier = node.identifier(key, prefix, required=True)
+        known = list(self.nodes[name])
+        if identifier is None or identifier in known:
+            return identifier
+        there = ", ".join(known[:3] + ["..."] * (len(known) > 3)) or "nothing"
+        node.error(key, f"{identifier} is not in {name}, which has {there}")
+        return None
+
+    def _read_target(self, node: Node, target_id: str) -> None:
+        read_tags(node, "Tags")
+        present = [key for key in DESTINATIONS if node.values.get(key) is not None]
+        if len(present) != 1:
+            node.error(
+                "",
+                f"has {' and '.join(present) or 'no destination'}; a target has exactly one of "
+                f"{', '.join(DESTINATIONS)}",
+            )
+            return
+        key = present[0]
+        kind = DESTINATIONS[key]
+        stated = node.choice("Type", tuple(DESTINATIONS.values()))
+        if stated is not None and stated != kind:
+            node.error("Type", f"must be {kind} for a target with {key}, not {stated}")
+        if kind == "network-load-balancer":
+            destination = _read_nlb_arn(node, key)
+        else:
+            destination = node.identifier(key, "eni" if kind == "network-interface" else "vpce")
+        if destination is None:
+            return
+        endpoint = self.inventory.endpoints.get(destination)
+        if endpoint is not None and endpoint.kind not in (None, "GatewayLoadBalancer"):
+            node.error(
+                key, f"{destination} is an endpoint of type {show(endpoint.kind)}; it must be GatewayLoadBalancer"
+            )
+        self.inventory.targets[target_id] = Target(target_id, kind, destination)
+
+    def _read_session(self, node: Node, session_id: str, numbers: dict[tuple[str, int], str]) -> None:
+        """``numbers`` are the session numbers taken, by interface."""
+        read_tags(node, "Tags")
+        eni_id = self._refer(node, "NetworkInterfaceId", "eni", "NetworkInterfaces")
+        stopped = node.text(STOPPED) or None
+        if stopped is None:
+            target_id = self._refer(node, "TrafficMirrorTargetId", "tmt", "TrafficMirrorTargets")
+        else:
+            target_id = node.identifier("TrafficMirrorTargetId", "tmt", required=True)
+        filter_id = self._refer(node, "TrafficMirrorFilterId", "tmf", "TrafficMirrorFilters")
+        target = self.inventory.targets.get(target_id or "")
+        kind = None if target is None else target.kind
+        number, vni, packet_length = read_session_numbers(node, kind)
+        if node.values.get("VirtualNetworkId") is None:
+            node.warn("VirtualNetworkId", "is missing, one is made from the session's id; state the one AWS chose")
+        if eni_id is None:
+            return
+        self.sources.setdefault(eni_id, []).append(session_id)
+        if number is None:
+            return
+        other = numbers.setdefault((eni_id, number), session_id)
+        if other != session_id:
+            node.error("SessionNumber", f"{number} is also that of {other}; numbers are unique per source interface")
+        if filter_id is not None and target_id is not None and (target is not None or stopped is not None):
+            self.inventory.sessions[session_id] = MirrorSession(
+                session_id, number, eni_id, filter_id, target_id, vni, packet_length, stopped
+            )
+
+    def _check_macs(self) -> None:
+        owners: dict[bytes, str] = {}
+        for eni_id, interface in self.inventory.interfaces.items():
+            if interface.mac is None:
+                continue
+            owner = owners.setdefault(interface.mac, eni_id)
+            if owner != eni_id:
+                self.nodes["NetworkInterfaces"][eni_id].error(
+                    "MacAddress", f"{interface.mac.hex(':')} is also that of {owner}; each interface has its own"
+                )
+
+    def _check_sources(self) -> None:
+        """Not too many sessions per source, and a MAC for it: its frames are known by it."""
+        most = self.limits.sessions
+        for eni_id, sessions in self.sources.items():
+            if len(sessions) > most:
+                self.nodes["TrafficMirrorSessions"][sessions[most]].error(
+                    "NetworkInterfaceId",
+                    f"{eni_id} has {len(sessions)} sessions ({', '.join(sessions[:8])}); "
+                    f"a source interface has at most {most}",
+                )
+            source = self.nodes["NetworkInterfaces"][eni_id]
+            if source.values.get("MacAddress") is None:
+                source.error(
+                    "MacAddress",
+                    f"is missing; the interface is the source of {sessions[0]} and its frames "
+                    "are known by their MAC address",
+                )
+
+    def _check_targets(self) -> None:
+        """A target is no source, and a load balancer is one target only."""
+        balancers: dict[str, str] = {}
+        for target_id, target in self.inventory.targets.items():
+            node = self.nodes["TrafficMirrorTargets"][target_id]
+            if target.destination in self.sources:
+                node.error(
+                    "NetworkInterfaceId",
+                    f"{target.destination} is also the source of "
+                    f"{self.sources[target.destination][0]}; an interface is a source or a "
+                    "target, not both",
+                )
+            if target.kind == "network-load-balancer":
+                other = balancers.setdefault(target.destination, target_id)
+                if other != target_id:
+                    node.error("NetworkLoadBalancerArn", f"is that of {other} too; a load balancer is one target only")
+
+
+def _read_arn(node: Node, key: str) -> str | None:
+    right = "an ARN such as arn:aws:elasticloadbalancing:..."
+    value = node.text(key, right, required=True)
+    if value is None or _ARN.fullmatch(value):
+        return value
+    node.error(key, f"must be {right}, not {show(value)}")
+    return None
+
+
+def _read_nlb_arn(node: Node, key: str) -> str | None:
+    right = "a Network Load Balancer's ARN (arn:aws:elasticloadbalancing:...:loadbalancer/net/NAME/ID)"
+    value = node.text(key, right)
+    if value is None or load_balancer_name(value):
+        return value
+    node.error(key, f"must be {right}, not {show(value)}")
+    return None

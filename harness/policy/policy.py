@@ -1,0 +1,148 @@
+"""The policy: what to mirror, from where, to where, in AWS's own words.
+
+``mirror.json`` is the verbatim output of ``aws ec2 describe-traffic-mirror-filters``, ``-sessions``,
+``-targets``, ``describe-network-interfaces`` and, where used, ``aws elbv2 describe-load-balancers``,
+``describe-vpc-endpoints`` and ``describe-vpcs``: their top-level lists in one JSON object. Keys that
+mirroring does not need are ignored.
+
+The way of a file: ``policy_load`` reads and refuses, ``policy_resolve`` finds addresses, ``policy_lint``
+warns, and the result is a ``Policy``, which is all that engines see.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from halfsilver.harness.errors import UsageError
+from halfsilver.harness.policy.inventory import read
+from halfsilver.harness.policy.lint import lint
+from halfsilver.harness.policy.resolve import resolve
+from halfsilver.harness.policy.types import Address, Interface, Limits, Network, Outer, Problem, Rule, Session
+
+__all__ = [
+    "Address",
+    "Interface",
+    "Network",
+    "Outer",
+    "Policy",
+    "PolicyError",
+    "Problem",
+    "Rule",
+    "Session",
+    "check",
+    "read_documents",
+]
+
+
+class PolicyError(UsageError):
+    """A policy that cannot be used: the message has the first problem and how many more there are.
+
+    ``problems`` has them all, errors first, then warnings.
+    """
+
+    def __init__(self, where: str, problems: Sequence[Problem]) -> None:
+        errors = [problem for problem in problems if problem.severity == "error"]
+        self.problems = (*errors, *(problem for problem in problems if problem.severity != "error"))
+        more = len(errors) - 1
+        others = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
+        super().__init__(f"{where}: {errors[0].where}: {errors[0].message}{others}")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy without errors, everything resolved.
+
+    interfaces  the NIC's interfaces in index order (``docs/decisions.md`` section 2), at most 16
+    warnings    what the policy may say but hardly means
+    documents   the documents it came from, as AWS printed them; take them with ``to_documents``
+    """
+
+    interfaces: tuple[Interface, ...]
+    warnings: tuple[Problem, ...] = ()
+    documents: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+
+    @classmethod
+    def load(cls, path: str | Path, *, eni: str | None = None) -> Policy:
+        """Read a file; ``eni`` is the interface to be the NIC's first. PolicyError lists all problems."""
+        return cls.from_documents(read_documents(path), eni=eni, where=str(path))
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Mapping[str, Any],
+        *,
+        eni: str | None = None,
+        carried: Sequence[str] | None = None,
+        where: str = "mirror.json",
+    ) -> Policy:
+        """The same from documents in memory; ``where`` is what error messages call them.
+
+        ``carried`` are the ids of the NIC's interfaces in index order; without it they are chosen.
+        """
+        interfaces, problems = _examine(documents, eni, carried)
+        if any(problem.severity == "error" for problem in problems):
+            raise PolicyError(where, problems)
+        return cls(interfaces, tuple(problems), copy.deepcopy(dict(documents)))
+
+    def to_documents(self) -> dict[str, Any]:
+        """The documents the policy was read from, for writing back; a copy."""
+        return copy.deepcopy(dict(self.documents))
+
+
+def check(documents: object, *, carried: Sequence[str] | None = None, limits: Limits | None = None) -> list[Problem]:
+    """All errors and warnings at once, in the order they are met; never raises for what it is given.
+
+    ``carried`` as for ``Policy.from_documents``; without ``limits``, those of AWS hold.
+    """
+    return _examine(documents, carried=carried, limits=limits)[1]
+
+
+def read_documents(path: str | Path) -> Any:
+    """What a JSON file holds; PolicyError names line and column of a syntax error."""
+
+    def refuse(where: str, message: str) -> PolicyError:
+        return PolicyError(str(path), [Problem("error", where, message)])
+
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise refuse("the file", f"cannot be read: {error.strerror}; give the name of a policy file") from None
+    try:
+        return json.loads(data.decode(json.detect_encoding(data)), object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise refuse(f"line {error.lineno} column {error.colno}", f"is not JSON: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise refuse(f"byte {error.start}", f"is not {error.encoding} text; JSON is written in UTF-8") from None
+    except RecursionError:
+        raise refuse("the file", "is nested too deeply; describe output has fewer than ten levels") from None
+    except _RepeatedKey as error:
+        raise refuse("the file", str(error)) from None
+    except ValueError:
+        raise refuse("the file", "has a number of thousands of digits; AWS's have at most twelve") from None
+
+
+def _examine(
+    documents: object, eni: str | None = None, carried: Sequence[str] | None = None, limits: Limits | None = None
+) -> tuple[tuple[Interface, ...], list[Problem]]:
+    inventory, problems = read(documents, limits)
+    interfaces, choice = resolve(inventory, eni, carried)
+    return interfaces, problems + choice + lint(inventory, interfaces)
+
+
+class _RepeatedKey(ValueError):
+    """A JSON object has one key twice."""
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object whose keys are all different: of two lists of one name, JSON readers silently drop one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _RepeatedKey(f"the key {json.dumps(twice)} is there twice in one object; join the two into one")
+    return found

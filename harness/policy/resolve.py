@@ -1,0 +1,247 @@
+"""From the inventory to what a data plane is configured with: interfaces in index order, sessions, addresses.
+
+A target that cannot be reached does not refuse the policy: its sessions are down, with a reason. A load
+balancer or an endpoint may have several interfaces; the one in the source's Availability Zone is preferred.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from halfsilver.harness.policy.network import load_balancer_name
+from halfsilver.harness.policy.types import (
+    ENDPOINT_MTU,
+    MAX_INTERFACES,
+    MAX_VNI,
+    NLB_PACKET_LENGTH,
+    OUTER_IPV4,
+    OUTER_IPV6,
+    Address,
+    Interface,
+    Inventory,
+    LoadBalancer,
+    MirrorSession,
+    NetworkInterface,
+    Outer,
+    Problem,
+    Session,
+    Target,
+)
+
+__all__ = ["number_networks", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """One interface behind a target, with the addresses that copies may be sent to; MTU None: no limit."""
+
+    interface: NetworkInterface
+    addresses: tuple[Address, ...]  # the first of a family is used
+    mtu: int | None
+
+
+def resolve(
+    inventory: Inventory, eni: str | None = None, carried: Sequence[str] | None = None
+) -> tuple[tuple[Interface, ...], list[Problem]]:
+    """The NIC's interfaces (``docs/decisions.md`` section 2) and the problems of choosing them.
+
+    ``eni`` is the interface to be first; without it, a session's source is. ``carried`` are the ids of all of the
+    NIC's interfaces in index order, where that is settled beforehand.
+    """
+    if carried is not None:
+        chosen, problems = _look_up(inventory, carried)
+        return _build(inventory, chosen), problems
+    problems = []
+    if eni is not None and eni not in inventory.interfaces:
+        there = ", ".join(_some(list(inventory.interfaces))) or "none"
+        problems.append(Problem("error", "--eni", f"{eni} is not in NetworkInterfaces, which has {there}"))
+    elif eni is not None and inventory.interfaces[eni].mac is None:
+        problems.append(Problem("error", "--eni", f"{eni} has no MacAddress; state it in NetworkInterfaces"))
+    sources = {session.eni_id for session in inventory.sessions.values()}
+    if len(sources) > MAX_INTERFACES:
+        message = f"has {len(sources)} source interfaces; one NIC carries at most {MAX_INTERFACES}"
+        problems.append(Problem("error", "TrafficMirrorSessions", message))
+    chosen = _choose(inventory, eni)
+    left_out = [interface.eni_id for interface, _ in chosen[MAX_INTERFACES:]]
+    if left_out:
+        lost = eni is not None and not sources.isdisjoint(left_out)
+        message = (
+            f"{', '.join(_some(left_out))} not on the NIC, which carries {MAX_INTERFACES} interfaces "
+            "(--eni first, then sources); leave out what is not needed"
+        )
+        problems.append(Problem("error" if lost else "warning", "NetworkInterfaces", message))
+    return _build(inventory, chosen[:MAX_INTERFACES]), problems
+
+
+def _build(inventory: Inventory, chosen: list[tuple[NetworkInterface, bytes]]) -> tuple[Interface, ...]:
+    """The interfaces with their sessions, in the order given."""
+    vnis = number_networks(inventory)
+    interfaces = []
+    for interface, mac in chosen:
+        own = [session for session in inventory.sessions.values() if session.eni_id == interface.eni_id]
+        sessions = []
+        for session in sorted(own, key=lambda session: session.number):
+            outer = session.stopped or _find_outer(inventory, interface, mac, inventory.targets[session.target_id])
+            sessions.append(_resolve_session(inventory, session, outer, vnis[session.session_id]))
+        interfaces.append(Interface(interface.eni_id, mac, interface.resolver, tuple(sessions)))
+    return tuple(interfaces)
+
+
+def _look_up(
+    inventory: Inventory, carried: Sequence[str]
+) -> tuple[list[tuple[NetworkInterface, bytes]], list[Problem]]:
+    """The interfaces of the ids, and a problem for each that cannot be on the NIC."""
+    chosen, problems = [], []
+    for eni_id in carried:
+        interface = inventory.interfaces.get(eni_id)
+        if interface is None:
+            message = f"{eni_id} is on the NIC but not described; add it to NetworkInterfaces"
+            problems.append(Problem("error", "NetworkInterfaces", message))
+        elif interface.mac is None:
+            message = f"{eni_id} is on the NIC and has no MacAddress; state it in NetworkInterfaces"
+            problems.append(Problem("error", "NetworkInterfaces", message))
+        else:
+            chosen.append((interface, interface.mac))
+    if len(carried) > MAX_INTERFACES:
+        message = f"{len(carried)} are to be on the NIC, which carries at most {MAX_INTERFACES}"
+        problems.append(Problem("error", "NetworkInterfaces", message))
+    return chosen, problems
+
+
+def _choose(inventory: Inventory, eni: str | None) -> list[tuple[NetworkInterface, bytes]]:
+    """All interfaces with a MAC that could be the NIC's: ``eni``, sources, those that no target uses."""
+    sources = {session.eni_id for session in inventory.sessions.values()}
+    used = {door.interface.eni_id for target in inventory.targets.values() for door in _doors(inventory, target)[0]}
+    with_mac = [(each, each.mac) for each in inventory.interfaces.values() if each.mac is not None]
+    first = [pair for pair in with_mac if pair[0].eni_id == eni]
+    carried = [pair for pair in with_mac if pair[0].eni_id in sources]
+    others = [pair for pair in with_mac if pair[0].eni_id not in used]
+    return list(dict.fromkeys(first + carried + others))
+
+
+def number_networks(inventory: Inventory) -> dict[str, int]:
+    """The VNI of each session. AWS draws a free one at random; here it follows from the session's id."""
+    used = {session.vni for session in inventory.sessions.values() if session.vni is not None}
+    vnis = {}
+    for session in inventory.sessions.values():
+        vni = session.vni
+        if vni is None:
+            digest = hashlib.sha256(session.session_id.encode()).digest()
+            vni = int.from_bytes(digest[:8]) % MAX_VNI + 1
+            while vni in used:
+                vni = vni % MAX_VNI + 1
+            used.add(vni)
+        vnis[session.session_id] = vni
+    return vnis
+
+
+def _resolve_session(inventory: Inventory, session: MirrorSession, outer: Outer | str, vni: int) -> Session:
+    """``outer`` is how the copies reach the target, or why they do not."""
+    mirror_filter = inventory.filters[session.filter_id]
+    packet_length = session.packet_length
+    target = inventory.targets.get(session.target_id)
+    if packet_length is None and target is not None and target.kind == "network-load-balancer":
+        packet_length = NLB_PACKET_LENGTH
+    return Session(
+        session_id=session.session_id,
+        number=session.number,
+        filter_id=session.filter_id,
+        target_id=session.target_id,
+        vni=vni,
+        packet_length=packet_length,
+        amazon_dns=mirror_filter.amazon_dns,
+        ingress=mirror_filter.ingress,
+        egress=mirror_filter.egress,
+        outer=outer if isinstance(outer, Outer) else None,
+        down_reason=outer if isinstance(outer, str) else None,
+    )
+
+
+def _find_outer(inventory: Inventory, source: NetworkInterface, mac: bytes, target: Target) -> Outer | str:
+    """How the copies of ``source``, which has ``mac``, reach ``target``, or why they do not."""
+    doors, reason = _doors(inventory, target)
+    reasons = [reason] if reason else []
+    for door in sorted(doors, key=lambda door: door.interface.zone != source.zone):
+        outer = _address(source, mac, door)
+        if isinstance(outer, Outer):
+            return outer
+        reasons.append(outer)
+    return reasons[0]
+
+
+def _address(source: NetworkInterface, mac: bytes, door: _Door) -> Outer | str:
+    """IPv4 if both ends have it, else IPv6 if both have it, else the reason why not."""
+    eni_id = door.interface.eni_id
+    if door.interface.mac is None:
+        return f"{eni_id} has no known MAC address; give it a MacAddress in NetworkInterfaces"
+    for own, headroom in ((source.ipv4, OUTER_IPV4), (source.ipv6, OUTER_IPV6)):
+        for address in door.addresses:
+            if own is not None and address.version == own.version:
+                limit = None if door.mtu is None else door.mtu - headroom
+                return Outer(door.interface.mac, mac, own, address, limit)
+    return (
+        f"source {source.eni_id} has {_families(_primary(source))} and target interface {eni_id} has "
+        f"{_families(door.addresses)}; they need one family in common"
+    )
+
+
+def _doors(inventory: Inventory, target: Target) -> tuple[list[_Door], str | None]:
+    """The interfaces behind a target in order of the file; without any, the reason."""
+    if target.kind == "network-interface":
+        interface = inventory.interfaces.get(target.destination)
+        if interface is None:
+            return [], f"{target.destination} is not in NetworkInterfaces; add its description there"
+        return [_Door(interface, _primary(interface), interface.mtu)], None
+    if target.kind == "gateway-load-balancer-endpoint":
+        endpoint = inventory.endpoints.get(target.destination)
+        if endpoint is None:
+            return [], f"{target.destination} is not in VpcEndpoints; add its description there"
+        known = [inventory.interfaces[eni_id] for eni_id in endpoint.eni_ids if eni_id in inventory.interfaces]
+        if not known:
+            return [], f"no interface of {target.destination} is in NetworkInterfaces; add one there"
+        return [_Door(interface, _primary(interface), ENDPOINT_MTU) for interface in known], None
+    return _balancer_doors(inventory, target.destination)
+
+
+def _balancer_doors(inventory: Inventory, arn: str) -> tuple[list[_Door], str | None]:
+    """By the addresses elbv2 states, then by the description AWS gives a load balancer's interfaces."""
+    balancer = inventory.load_balancers.get(arn, LoadBalancer(arn, None, ()))
+    near = [
+        interface
+        for interface in inventory.interfaces.values()
+        if None in (interface.vpc_id, balancer.vpc_id) or interface.vpc_id == balancer.vpc_id
+    ]
+    doors: dict[str, _Door] = {}
+    for place in balancer.addresses:
+        for interface in near:
+            stated = tuple(address for address in place.addresses if address in interface.addresses)
+            if stated:
+                doors.setdefault(interface.eni_id, _Door(interface, stated + _primary(interface), None))
+    name = load_balancer_name(arn)
+    for interface in near:
+        if interface.description == f"ELB {name}":
+            doors.setdefault(interface.eni_id, _Door(interface, _primary(interface), None))
+    if doors:
+        return list(doors.values()), None
+    stated_addresses = ", ".join(str(address) for place in balancer.addresses for address in place.addresses)
+    if stated_addresses:
+        return [], (
+            f"no interface in NetworkInterfaces has an address of {name} ({stated_addresses}), so its MAC "
+            "address is not known; add its interfaces there"
+        )
+    return [], f'no interface of {name} is in NetworkInterfaces; add those with the description "ELB {name}"'
+
+
+def _primary(interface: NetworkInterface) -> tuple[Address, ...]:
+    return tuple(address for address in (interface.ipv4, interface.ipv6) if address is not None)
+
+
+def _families(addresses: tuple[Address, ...]) -> str:
+    versions = sorted({address.version for address in addresses})
+    return " and ".join(f"IPv{version}" for version in versions) or "no address"
+
+
+def _some(names: list[str]) -> list[str]:
+    return names[:3] + ["..."] * (len(names) > 3)

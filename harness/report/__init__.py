@@ -1,0 +1,1 @@
+"""What a run is worth saying: comparisons, summaries, verdict lines, progress."""

@@ -1,0 +1,204 @@
+"""What a run is worth saying: its sums, as JSON for programs and as tables for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from halfsilver.harness.engine import Counters, Result, Tally
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.compare import Difference
+from halfsilver.harness.report.sidecar import names_of
+from halfsilver.harness.verdict import Direction, Verdict
+
+__all__ = ["RunSummary", "render_run", "share", "table"]
+
+KEPT_DIFFERENCES = 20
+"""Differences kept in full; all are counted."""
+
+
+@dataclass
+class RunSummary:
+    """The sums of a run, batch by batch.
+
+    ``compared`` says that the golden model judged the same frames; ``differences`` are the first few.
+    """
+
+    engine: str
+    seed: int
+    policy: Policy
+    compared: bool = False
+    offered: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    mirrored_bytes: int = 0
+    copies: int = 0
+    counters: Counters = field(default_factory=Counters)
+    cycles: int | None = None
+    difference_count: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def frames(self) -> int:
+        """Frames offered, both directions."""
+        return sum(self.offered.values())
+
+    def add(self, directions: Sequence[Direction], result: Result, differences: Sequence[Difference]) -> None:
+        """Take in one batch: the directions of its frames, what the engine said, where the model differs."""
+        for direction in directions:
+            self.offered[direction] += 1
+        for record in result.verdicts:
+            self.verdicts[record.verdict] += 1
+            self.mirrored_bytes += record.copied
+        self.copies += len(result.outputs)
+        self.counters = result.counters  # totals since the engine was configured
+        if result.cycles is not None:
+            self.cycles = (self.cycles or 0) + result.cycles
+        self.difference_count += len(differences)
+        self.differences += differences[: max(0, KEPT_DIFFERENCES - len(self.differences))]
+
+    @property
+    def conserved(self) -> bool:
+        """Every frame offered has exactly one verdict, in the records and in the engine's counters."""
+        counted = dict.fromkeys(Direction, 0)
+        for (direction, _), tally in self.counters.verdicts.items():
+            counted[direction] += tally.frames
+        return counted == self.offered and self.verdicts.total() == self.frames
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary of ``--json``; counters that are zero are left out."""
+        return {
+            "engine": self.engine,
+            "seed": self.seed,
+            "offered": self.frames,
+            "verdicts": {str(verdict): self.verdicts[verdict] for verdict in Verdict if self.verdicts[verdict]},
+            "mirrored_bytes": self.mirrored_bytes,
+            "copies": self.copies,
+            "counters": self._counters_to_json(),
+            "conserved": self.conserved,
+            "cycles": self.cycles,
+            "agreement": None if not self.compared else not self.difference_count,
+            "differences": self.difference_count,
+            "first_differences": [difference.describe() for difference in self.differences],
+        }
+
+    def _counters_to_json(self) -> dict[str, list[dict[str, Any]]]:
+        verdicts = [
+            {"direction": str(direction), "verdict": str(verdict), **_tally_to_json(tally)}
+            for (direction, verdict), tally in sorted(self.counters.verdicts.items())
+        ]
+        sessions = []
+        for (eni, session), tally in sorted(self.counters.sessions.items()):
+            names = names_of(self.policy, Direction.INGRESS, eni, session)
+            sessions.append({"eni": names.eni, "session": names.session, **_tally_to_json(tally)})
+        rules = []
+        for (direction, eni, session, rule), tally in sorted(self.counters.rules.items()):
+            names = names_of(self.policy, direction, eni, session, rule)
+            rules.append({"direction": str(direction), **asdict(names), **_tally_to_json(tally)})
+        return {"verdicts": verdicts, "sessions": sessions, "rules": rules}
+
+
+def _tally_to_json(tally: Tally) -> dict[str, int]:
+    return {"frames": tally.frames, "bytes": tally.octets}
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
+    """Columns of text. ``right`` names the columns set flush right by digits, from 0, such as ``"123"``.
+
+    Whole numbers get thousands separators.
+    """
+    cells = [list(header)]
+    cells += [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    lines = []
+    for row in cells:
+        line = "  ".join(
+            cell.rjust(width) if str(column) in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append(line.rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage with one decimal; never 0.0 or 100.0 unless it is exactly that."""
+    if part in (0, whole) or not whole:
+        return f"{100 * part / whole if whole else 0:.1f} %"
+    return f"{min(99.9, max(0.1, 100 * part / whole)):.1f} %"
+
+
+def render_run(summary: RunSummary, files: Sequence[str] = ()) -> str:
+    """The tables of a run: verdicts, sessions, lines on ``files``, agreement, conservation at the bottom."""
+    parts = [_verdict_table(summary)]
+    sessions = _session_table(summary)
+    if sessions:
+        parts.append(sessions)
+    last = [
+        f"engine {summary.engine}, seed {summary.seed}"
+        + (f", {summary.cycles:,} clock cycles" if summary.cycles is not None else "")
+    ]
+    last += files
+    if summary.compared:
+        last.append(_agreement(summary))
+    last.append(_conservation(summary))
+    return "\n\n".join([*parts, "\n".join(last)])
+
+
+def _verdict_table(summary: RunSummary) -> str:
+    rows: list[tuple[object, ...]] = []
+    total = 0
+    for verdict in Verdict:
+        if not summary.verdicts[verdict]:
+            continue
+        octets = sum(tally.octets for (_, of), tally in summary.counters.verdicts.items() if of is verdict)
+        total += octets
+        frames = summary.verdicts[verdict]
+        rows.append((str(verdict), frames, octets, share(frames, summary.frames)))
+    rows.append(("all", summary.verdicts.total(), total, share(summary.verdicts.total(), summary.frames)))
+    return table(("verdict", "frames", "bytes", "share"), rows, right="123")
+
+
+def _session_table(summary: RunSummary) -> str:
+    rows: list[tuple[object, ...]] = []
+    for eni, interface in enumerate(summary.policy.interfaces):
+        for index, session in enumerate(interface.sessions):
+            tally = summary.counters.sessions.get((eni, index))
+            where = str(session.outer.destination) if session.outer else "target down"
+            rows.append(
+                (
+                    interface.eni_id,
+                    str(session.number),
+                    session.session_id,
+                    str(session.vni),
+                    tally.frames if tally else 0,
+                    tally.octets if tally else 0,
+                    where,
+                )
+            )
+    if not rows:
+        return ""
+    return table(("interface", "number", "session", "VNI", "copies", "bytes", "to"), rows, right="1345")
+
+
+def _agreement(summary: RunSummary) -> str:
+    if summary.difference_count:
+        first = summary.differences[0].describe(("golden", summary.engine))
+        return (
+            f"agreement: NO, {summary.difference_count:,} differences between golden and {summary.engine}; "
+            f"first: {first}"
+        )
+    lost = summary.verdicts[Verdict.CONGESTED]
+    same = summary.verdicts.total() - lost
+    text = (
+        f"agreement: golden and {summary.engine} give the same {same:,} verdicts, {summary.copies:,} copies "
+        "and counters"
+    )
+    return f"{text}, with {lost:,} frames congested" if lost else text
+
+
+def _conservation(summary: RunSummary) -> str:
+    ways = " + ".join(f"{summary.offered[direction]:,} {direction}" for direction in Direction)
+    holds = "conserved" if summary.conserved else "NOT CONSERVED"
+    return f"offered {summary.frames:,} ({ways}) = sum over verdicts {summary.verdicts.total():,}: {holds}"

@@ -1,0 +1,1 @@
+"""The encapsulator: puts the outer headers in front of a copy."""

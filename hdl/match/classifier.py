@@ -1,0 +1,195 @@
+"""Classifier: key -> one hit bit per rule, whatever the number of rules.
+
+It stands behind the parsers; both directions share it. Every chunk of the key addresses a block RAM that
+holds one bit per rule (`halfsilver.hdl.layout.lookup`); the words are ANDed, port bounds are decided digit by digit.
+One lookup per ``lookup_clocks`` clocks, at a fixed latency, without a comparator per rule.
+"""
+
+from functools import reduce
+from operator import and_
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from halfsilver.hdl.layout.lookup import ADDRESS_BITS, BOUNDS, CLASS_BITS, PORT_BITS, PROTOCOL_BITS, LookupLayout
+from halfsilver.hdl.pipeline import delay, registered
+
+__all__ = ["Classifier", "Key"]
+
+_GROUP = 16
+"""Words ANDed in one clock: two levels of four-input LUTs."""
+
+
+class Key(data.Struct):
+    """What rules are matched against; the class bits are those of `halfsilver.hdl.layout.lookup`."""
+
+    source: ADDRESS_BITS
+    destination: ADDRESS_BITS
+    protocol: PROTOCOL_BITS
+    klass: CLASS_BITS
+    source_port: PORT_BITS
+    destination_port: PORT_BITS
+
+
+class Classifier(wiring.Component):
+    """Bit-vector lookup in block RAM.
+
+    Ports
+    -----
+    i_valid, i_bank, i_context, i_key   one lookup; at most one every ``lookup_clocks`` clocks
+    o_hits      one bit per rule, ``session * rules + rule``, ``latency`` clocks after i_valid
+    o_accepts   of the same context: which rules accept (the others reject)
+    write_enable, write_bank, write_index, write_data   table 0 of the register map
+
+    Latency: ``latency`` clocks, a property. No stall, no reset of the tables: they power up empty (no rule hits).
+    """
+
+    def __init__(self, parameters):
+        self.layout = LookupLayout.of(parameters)
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i_bank": In(1),
+                "i_context": In(range(self.layout.contexts)),
+                "i_key": In(Key),
+                "o_hits": Out(self.layout.rule_slots),
+                "o_accepts": Out(self.layout.rule_slots),
+                "write_enable": In(1),
+                "write_bank": In(1),
+                "write_index": In(24),
+                "write_data": In(32),
+            }
+        )
+
+    @property
+    def latency(self):
+        """Clocks from i_valid to o_hits: address, memory, its output register, three of logic; and, where chunks
+        take turns, the slots and the multiplexer in front of the memories.
+        """
+        return 6 + (self.layout.clocks if self.layout.clocks > 1 else 0)
+
+    def elaborate(self, platform):
+        m = Module()
+        layout = self.layout
+        slot, bank, context, ternary, digits = self._address(m)
+        if layout.clocks > 1:
+            # The multiplexers in front of the memories are wide and far apart: a clock of their own.
+            slot, bank, context, self._first = (
+                registered(m, value, f"{name}_presented")
+                for name, value in (("slot", slot), ("bank", bank), ("context", context), ("first", self._first))
+            )
+            ternary, digits = (
+                [registered(m, Value.cast(chunk), f"{kind}_{index}") for index, chunk in enumerate(chunks)]
+                for kind, chunks in (("ternary", ternary), ("digit", digits))
+            )
+
+        # One memory per lane, read in two clocks: the array and its output register.
+        index_bits = (layout.bank_words - 1).bit_length()
+        writer = self._write_side(m, index_bits)
+        words = []
+        for lane in range(layout.lanes):
+            value = ternary[lane] if lane < layout.ternary_lanes else digits[lane - layout.ternary_lanes]
+            words.append(self._lane(m, f"lane_{lane}", writer, lane, Cat(value, slot, context, bank)))
+        first = delay(m, self._first, 2, "first")
+        accepts = self._lane(
+            m, "actions", writer, layout.lanes, Cat(context, bank), index_bits=(layout.contexts - 1).bit_length()
+        )
+
+        self._combine(m, words, first)
+        # The context's actions come out of the memory with the first slot's words.
+        words_at = 3 if layout.clocks == 1 else 4
+        m.d.comb += self.o_accepts.eq(delay(m, accepts, self.latency - words_at, "accepts"))
+        return m
+
+    def _address(self, m):
+        """Stage 1: hold the key and present one chunk per lane and slot."""
+        layout = self.layout
+        slots, bits = layout.clocks, layout.chunk_bits
+        key, bank = Signal(Key), Signal()
+        context = Signal(range(layout.contexts))
+        slot = Signal(range(slots))
+        self._first = Signal()  # this clock's words are those of slot 0
+        m.d.sync += [self._first.eq(self.i_valid), slot.eq(Mux(self.i_valid, 0, slot + 1) if slots > 1 else 0)]
+        with m.If(self.i_valid):
+            m.d.sync += [key.eq(self.i_key), bank.eq(self.i_bank), context.eq(self.i_context)]
+
+        def lanes_of(chunks, lanes):
+            """Chunk ``slot * lanes + lane`` for every lane; a chunk beyond the last reads word 0."""
+            zero = Const(0, bits)
+            padded = chunks + [zero] * (lanes * slots - len(chunks))
+            return [
+                Array(padded[s * lanes + lane] for s in range(slots))[slot] if slots > 1 else padded[lane]
+                for lane in range(lanes)
+            ]
+
+        def cut(value):
+            """Chunks from bit 0 up, the last one filled with zeros."""
+            parts = [value[start : start + bits] for start in range(0, len(value), bits)]
+            return [Cat(part, Const(0, bits - len(part))) for part in parts]
+
+        chunks = cut(Cat(key.source, key.destination, key.protocol, key.klass))
+        ternary = lanes_of(chunks, layout.ternary_lanes)
+        digit_lanes = []
+        for bound in range(len(BOUNDS)):
+            port = key.source_port if bound < 2 else key.destination_port
+            for digit in lanes_of(cut(port)[::-1], layout.bound_lanes):
+                digit_lanes += [digit, digit]  # decided, equal
+        return (slot if slots > 1 else Const(0, 0)), bank, context, ternary, digit_lanes
+
+    def _write_side(self, m, index_bits):
+        """The write bus to all lanes. It fans out over the whole chip: two clocks, one of them for the decoder."""
+        return (
+            registered(m, self.write_enable, "write_enable_1"),
+            registered(m, self.write_index[index_bits:], "write_lane"),
+            delay(m, Cat(self.write_index[:index_bits], self.write_bank), 2, "write_address"),
+            delay(m, self.write_data[: self.layout.rule_slots], 2, "write_data"),
+        )
+
+    def _lane(self, m, name, writer, number, address, index_bits=None):
+        write_enable, write_lane, write_address, write_data = writer
+        depth = 2 * self.layout.bank_words if index_bits is None else 2 << index_bits
+        m.submodules[name] = ram = memory.Memory(shape=unsigned(self.layout.rule_slots), depth=depth, init=[])
+        write_port, read_port = ram.write_port(), ram.read_port()
+        if index_bits is not None:
+            write_address = Cat(write_address[:index_bits], write_address[-1])
+        m.d.comb += [
+            write_port.en.eq(registered(m, write_enable & (write_lane == number), f"{name}_written")),
+            write_port.addr.eq(write_address),
+            write_port.data.eq(write_data),
+            read_port.addr.eq(Cat(address)),
+            read_port.en.eq(1),
+        ]
+        return registered(m, read_port.data, f"{name}_word")
+
+    def _combine(self, m, words, first):
+        """Stages 4 to 6: AND the ternary words; decide each port bound from the most significant digit down."""
+        layout = self.layout
+        ternary = words[: layout.ternary_lanes]
+        first_a = registered(m, first, "first_a")
+
+        groups = [
+            registered(m, reduce(and_, ternary[start : start + _GROUP]), f"group_{start}")
+            for start in range(0, len(ternary), _GROUP)
+        ]
+        bounds = []
+        for bound, name in enumerate(BOUNDS):
+            inside, tied = Const(0, layout.rule_slots), ~Const(0, layout.rule_slots)
+            for position in range(layout.bound_lanes):
+                inside = inside | (tied & words[layout.decided_lane(bound, position)])
+                tied = tied & words[layout.equal_lane(bound, position)]
+            bounds.append((registered(m, inside, f"{name}_inside"), registered(m, tied, f"{name}_tied")))
+
+        # Slots follow each other from the most significant digits down; slot 0 starts afresh.
+        all_ternary = Signal(layout.rule_slots)
+        m.d.sync += all_ternary.eq(reduce(and_, groups) & Mux(first_a, ~Const(0, layout.rule_slots), all_ternary))
+        results = [all_ternary]
+        for (inside, tied), name in zip(bounds, BOUNDS, strict=True):
+            inside_all = Signal(layout.rule_slots, name=f"{name}_inside_all")
+            tied_all = Signal(layout.rule_slots, name=f"{name}_tied_all")
+            with m.If(first_a):
+                m.d.sync += [inside_all.eq(inside), tied_all.eq(tied)]
+            with m.Else():
+                m.d.sync += [inside_all.eq(inside_all | (tied_all & inside)), tied_all.eq(tied_all & tied)]
+            results.append(inside_all | tied_all)
+        m.d.sync += self.o_hits.eq(reduce(and_, results))

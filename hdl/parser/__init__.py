@@ -1,0 +1,1 @@
+"""The parser: reads headers out of a frame as it streams by."""

@@ -1,0 +1,1 @@
+"""Faults planted in the gateware, and the regression that must catch them."""

@@ -1,0 +1,194 @@
+"""A compact regression of the gateware against the golden model, for ``halfsilver.sim.mutation.mutants``.
+
+``python -m halfsilver.sim.mutation.regression --build NAME`` builds the gateware of the tree it is started from
+and exits 0 if golden model and gateware agree, 1 at the first disagreement, which it prints on stdout as
+``phase: what``. Any other exit code means that nothing was learned (no compiler, gateware that cannot be elaborated).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_MISMATCH, EXIT_OK, HalfsilverError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.compare import compare
+from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.build import build_nic
+from halfsilver.sim.engine import VerilatorEngine
+from halfsilver.sim.mutation.swap import check_swaps
+from halfsilver.sim.mutation.traffic import (
+    ENIS,
+    RULES,
+    SESSIONS,
+    checksum_frame,
+    draw_frames,
+    draw_policy,
+    edge_frames,
+    open_policy,
+    overflow_frames,
+    swap_frames,
+)
+
+__all__ = ["BUILDS", "PHASES", "main"]
+
+EXTENSION_HEADERS = 3
+UNEVEN_KEY = bytes(range(1, 41))
+"""A hash key without a period: only with one does the hash depend on what is the same at both ends of a flow."""
+
+_SMALL = {"enis": ENIS, "sessions": SESSIONS, "rules": RULES, "extension_headers": EXTENSION_HEADERS, "copies": 16}
+BUILDS = {
+    "narrow": NicParameters(width=32, lookup_clocks=4, **_SMALL),
+    "wide": NicParameters(width=64, lookup_clocks=1, **_SMALL),
+    "uneven": NicParameters(width=32, lookup_clocks=4, hash_key=UNEVEN_KEY, **_SMALL),
+}
+"""Small builds, quick to compile. Most faults show in the first."""
+
+POLICIES, FRAMES = 12, 400
+BATCHES = 3
+_UDP_CHECKSUM = slice(14 + 40 + 6, 14 + 40 + 8)
+"""Of an outer packet over IPv6."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every phase gets."""
+
+    parameters: NicParameters
+    library: Path
+    seed: int
+
+    def pair(self, *, full_rate: bool = False, output_stalls: float | None = None) -> Pair:
+        """A fresh golden model and a fresh NIC."""
+        golden = GoldenEngine(
+            extension_headers=self.parameters.extension_headers, toeplitz_key=self.parameters.hash_key
+        )
+        return Pair(
+            golden,
+            VerilatorEngine(self.parameters, seed=self.seed, full_rate=full_rate, output_stalls=output_stalls),
+            full_rate,
+        )
+
+
+class Pair:
+    """Both engines side by side; a difference is a HalfsilverError."""
+
+    def __init__(self, golden: GoldenEngine, gateware: VerilatorEngine, congestion: bool) -> None:
+        self._golden, self._gateware = golden, gateware
+        self._congestion = congestion
+
+    def configure(self, policy: Policy, flags: Flags = Flags()) -> None:  # noqa: B008 (frozen)
+        generations = self._golden.configure(policy, flags), self._gateware.configure(policy, flags)
+        if generations[0] != generations[1]:
+            raise HalfsilverError(f"generation {generations[1]}, not {generations[0]}")
+
+    def check(self, frames: Sequence[Frame]) -> list[Verdict]:
+        """The gateware's verdicts."""
+        results = self._golden.process(frames), self._gateware.process(frames)
+        differences = compare(*results, congestion=self._congestion)
+        if differences:
+            more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
+            raise HalfsilverError(differences[0].describe(("golden", "gateware")) + more)
+        return [record.verdict for record in results[1].verdicts]
+
+    def copy_of(self, frame: Frame) -> bytes:
+        """The golden model's copy."""
+        copy = self._golden.explain(frame).copy
+        assert copy is not None
+        return copy
+
+    def close(self) -> None:
+        self._gateware.close()
+
+
+def _rules(setting: Setting, chance: Random) -> None:
+    """Random policies and flags, frames drawn around them, random stalls."""
+    pair = setting.pair()
+    for number in range(POLICIES):
+        policy = draw_policy(chance)
+        settings = [(0xFF80, 0x7F), (0xC000, 0x3FFF)]
+        base, mask = settings[number // 2 % 2]
+        pair.configure(policy, Flags(number % 4 == 1, number % 4 >= 2, base, mask))
+        pair.check(draw_frames(chance, policy, FRAMES))
+    pair.close()
+
+
+def _edges(setting: Setting, chance: Random) -> None:
+    """Lengths at every limit; an outer UDP checksum that must not be 0."""
+    pair = setting.pair()
+    pair.configure(open_policy(), Flags(tap=True))
+    pair.check(edge_frames(chance))
+    for frame in swap_frames(chance, 4, Direction.EGRESS):
+        even = Frame(frame.data[: len(frame.data) & ~1], Direction.EGRESS)
+        checksum = int.from_bytes(pair.copy_of(even)[_UDP_CHECKSUM], "big")
+        all_ones = Frame(checksum_frame(even.data, checksum), Direction.EGRESS)
+        assert pair.copy_of(all_ones)[_UDP_CHECKSUM] == b"\xff\xff"
+        pair.check([all_ones])
+    pair.close()
+
+
+def _overflow(setting: Setting, chance: Random) -> None:
+    """Both inputs back to back into a slow output: copies are lost whole, and no room is lost with them."""
+    for stalls in (0.5, 0.0):
+        pair = setting.pair(full_rate=True, output_stalls=stalls)
+        longest = edge_frames(chance)[-1]
+        for _ in range(BATCHES):
+            pair.configure(open_policy(), Flags(tap=True))
+            verdicts = pair.check(overflow_frames(chance))
+            if not {Verdict.MIRRORED, Verdict.CONGESTED} <= set(verdicts):
+                raise HalfsilverError("an overload in which nothing, or everything, is congested")
+            for _ in range(3):
+                if pair.check([longest]) != [Verdict.MIRRORED]:
+                    raise HalfsilverError("after an overload the longest frame finds no room in an empty queue")
+            policy = draw_policy(chance)
+            pair.configure(policy)
+            pair.check(draw_frames(chance, policy, FRAMES))
+        pair.close()
+
+
+def _swaps(setting: Setting, chance: Random) -> None:
+    """Rule sets change under traffic."""
+    check_swaps(setting.library, setting.parameters, chance)
+
+
+PHASES: dict[str, Callable[[Setting, Random], None]] = {
+    "rules": _rules,
+    "edges": _edges,
+    "swaps": _swaps,
+    "overflow": _overflow,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; see the module."""
+    parser = argparse.ArgumentParser(
+        prog="python -m halfsilver.sim.mutation.regression", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--build", choices=BUILDS, default="narrow")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    parameters = BUILDS[options.build]
+    try:
+        library = build_nic(parameters)
+    except Exception as error:  # whatever elaboration raises
+        print(f"not built: {error}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    setting = Setting(parameters, library, options.seed)
+    for name, phase in PHASES.items():
+        try:
+            phase(setting, Random(f"{name} {options.seed}"))
+        except Exception as error:  # answers that make no sense may stumble anywhere; a control run does not
+            print(f"{name}: {error or type(error).__name__}")
+            return EXIT_MISMATCH
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""``make bench``: clock cycles per second of the native pump beside hand-written cocotb, on the same frames.
+
+Both drive the exported top with the example's policy, frames back to back on both inputs. The
+copies and verdicts of both must be equal. Hand-written cocotb runs twice: on a model built as cocotb's own runner
+builds it, which is the measure, and on the leaner one of our regression. Seconds are processor time of the simulating
+process, and the fastest of several runs counts, so that other work on the machine blurs the ratios little. The
+result goes to ``build/bench.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from halfsilver.harness.capture.pcap import open_capture
+from halfsilver.harness.commands.common import DirectionChooser
+from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.nic.image import build_image
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.export import AxiNic
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.sim.build import BUILD, build_nic, to_verilog
+from halfsilver.sim.cocotb_model import TOP, build_model, simulate
+from halfsilver.sim.pump import Pacing, Pump, PumpRun
+from halfsilver.sim.run import make_example
+
+__all__ = ["main"]
+
+TARGET = 50
+COCOTB_SECONDS = 900
+RUNS = 5
+REPEATS = 20
+"""The pump is so much faster that it takes the batch this many times in each run, to be measured at all."""
+
+PREFIXES = {Direction.INGRESS: "s_axis_net", Direction.EGRESS: "s_axis_host"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; prints both speeds and their ratio. Exit code 0, or that of the error."""
+    parser = argparse.ArgumentParser(prog="python -m halfsilver.sim.speed", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--frames", type=int, default=400, metavar="N", help="frames of the example to use (default: %(default)s)"
+    )
+    parser.add_argument("--width", type=int, default=64, metavar="BITS", help="data width (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        print(_report(_measure(options.frames, options.width)))
+    except HalfsilverError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _measure(count: int, width: int) -> dict[str, Any]:
+    capture = make_example()
+    policy = Policy.load(capture.with_name("mirror.json"))
+    choose = DirectionChooser("auto", policy)
+    with open_capture(capture) as reader:
+        frames = [choose.frame(captured) for captured in islice(reader, count)]
+    parameters = NicParameters(width=width, enis=4)
+    writes = [*build_image(policy, Flags(), parameters), (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))]
+    print(f"{len(frames)} frames; building both simulations ...", file=sys.stderr)
+    run, speed = _run_pump(parameters, writes, frames)
+    result = {"width": width, "frames": len(frames), "bytes": sum(len(frame.data) for frame in frames), "pump": speed}
+    print("hand-written cocotb, a minute or so ...", file=sys.stderr)
+    for name, stock in (("cocotb", True), ("cocotb_lean", False)):
+        runs = [_run_cocotb(parameters, writes, frames, stock) for _ in range(RUNS)]
+        slow = min(runs, key=lambda each: float(each["seconds"]))
+        for what, mine in (("copies", run.copies), ("verdicts", run.verdicts)):
+            if sorted(mine) != sorted(slow[what]):
+                raise HalfsilverError(f"pump and cocotb gave different {what}: {len(mine)} and {len(slow[what])}")
+        result[name] = _speed(slow["cycles"], slow["seconds"], len(frames))
+    return result
+
+
+def _speed(cycles: int, seconds: float, frames: int) -> dict[str, float]:
+    return {
+        "cycles": cycles,
+        "seconds": seconds,
+        "cycles_per_second": cycles / seconds,
+        "frames_per_second": frames / seconds,
+    }
+
+
+def _run_pump(
+    parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame]
+) -> tuple[PumpRun, dict[str, float]]:
+    """What came out of the first batch, and the speed of the fastest run.
+
+    Each run loads a copy of the library: the model's code is larger than the processor's first caches, and how its file
+    happens to lie in memory makes a fifth of the speed.
+    """
+    library = build_nic(parameters)
+    pacing = Pacing(full_rate=True)
+    firsts, speeds = [], []
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory(prefix="bench.", dir=BUILD) as place:
+            pump = Pump(Path(shutil.copy(library, place)))
+        pump.write(writes)
+        firsts.append(pump.run(frames, pacing))
+        start = time.process_time()
+        runs = [pump.run(frames, pacing) for _ in range(REPEATS)]
+        seconds = time.process_time() - start
+        pump.close()
+        speeds.append(_speed(sum(run.cycles for run in runs), seconds, REPEATS * len(frames)))
+    return firsts[0], max(speeds, key=lambda speed: speed["cycles_per_second"])
+
+
+def _run_cocotb(
+    parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame], stock: bool
+) -> dict[str, Any]:
+    place = BUILD / "bench"
+    place.mkdir(parents=True, exist_ok=True)
+    job, log = place / "job.pickle", place / "cocotb.log"
+    job.write_bytes(
+        pickle.dumps(
+            {
+                "writes": writes,
+                "verdicts": len(frames),
+                "settle": 32,
+                "frames": {
+                    prefix: [frame.data for frame in frames if frame.direction is direction]
+                    for direction, prefix in PREFIXES.items()
+                },
+            }
+        )
+    )
+    result = job.with_suffix(".result")
+    result.unlink(missing_ok=True)
+    verilog = to_verilog(AxiNic(parameters), TOP)
+    code = simulate(
+        build_model("bench", lambda: verilog, verilog, stock=stock),
+        "halfsilver.sim.speed_cocotb",
+        place,
+        seed=1,
+        results=place / "results.xml",
+        log=log,
+        timeout=COCOTB_SECONDS,
+        environment={"HALFSILVER_BENCH": str(job)},
+    )
+    if code:
+        raise HalfsilverError(f"the cocotb half ended with status {code} (log: {log})")
+    if not result.exists():
+        raise HalfsilverError(f"the cocotb half gave no result (log: {log})")
+    answer: dict[str, Any] = pickle.loads(result.read_bytes())
+    return answer
+
+
+def _report(measured: dict[str, Any]) -> str:
+    path = BUILD / "bench.json"
+    path.write_text(json.dumps(measured, indent=2) + "\n")
+    lines = [
+        f"{measured['frames']} frames, {measured['bytes']:,} bytes, {measured['width']} bit, back to back",
+        f"{'':20}  {'cycles/s':>12}  {'frames/s':>12}  {'pump is':>10}",
+    ]
+    pump = measured["pump"]["cycles_per_second"]
+    labels = {"pump": "native pump", "cocotb": "hand-written cocotb", "cocotb_lean": "  on our lean build"}
+    for name, label in labels.items():
+        speed = measured[name]
+        lines.append(
+            f"{label:20}  {speed['cycles_per_second']:12,.0f}  {speed['frames_per_second']:12,.0f}"
+            f"  {pump / speed['cycles_per_second']:9.0f}x"
+        )
+    met = "met" if pump >= TARGET * measured["cocotb"]["cycles_per_second"] else "MISSED"
+    lines.append(f"target: the pump {TARGET}x hand-written cocotb: {met}; copies and verdicts equal; {path}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
