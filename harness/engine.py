@@ -31,7 +31,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """Run-time flags and settings of the data plane (``docs/decisions.md`` sections 2, 5 and 7)."""
+    """Run-time flags and settings of the data plane (``docs/mirroring.md`` sections 2, 5 and 7)."""
 
     tap: bool = False
     terminal_reject: bool = False
@@ -61,7 +61,7 @@ class Tally:
 
 @dataclass
 class Counters:
-    """Totals since the engine was opened (``docs/decisions.md`` section 9); only those that are not zero."""
+    """Totals since the engine was opened (``docs/mirroring.md`` section 9); only those that are not zero."""
 
     verdicts: dict[tuple[Direction, Verdict], Tally] = field(default_factory=dict)
     sessions: dict[tuple[int, int], Tally] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The verdict record: one per offered frame, the same from golden model, simulation and board.
 
-The wire form is 16 bytes, little-endian (``docs/decisions.md`` section 8). This module is shared by all
+The wire form is 16 bytes, little-endian (``docs/mirroring.md`` section 8). This module is shared by all
 host code and knows nothing of any engine.
 """
 
@@ -48,7 +48,7 @@ class Verdict(enum.IntEnum):
 
 
 class Service(enum.IntEnum):
-    """Traffic the rules never see (mirroring rules, section 3); the values are the wire codes."""
+    """Traffic the rules never see (``docs/mirroring.md`` section 4); the values are the wire codes."""
 
     NONE = 0
     ARP = 1
@@ -66,7 +66,7 @@ class Service(enum.IntEnum):
 class VerdictRecord:
     """One frame's verdict.
 
-    ``eni``, ``session`` and ``rule`` are indices (see ``docs/decisions.md``), None where the verdict names
+    ``eni``, ``session`` and ``rule`` are indices (``docs/mirroring.md`` section 8), None where the verdict names
     none. ``length`` and ``copied`` are bytes; ``copied`` is 0 unless the verdict is ``mirrored``.
     """
 

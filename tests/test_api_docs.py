@@ -43,7 +43,7 @@ def words(value: Any, seen: set[int]) -> set[str]:
     if isinstance(value, list | tuple | set | frozenset):
         return set().union(*(words(each, seen) for each in value))
     if isinstance(value, FunctionType) or inspect.isclass(value):
-        if not value.__module__.startswith("harness."):
+        if not value.__module__.startswith("halfsilver.harness."):
             return set()
         tree = ast.parse(textwrap.dedent(inspect.getsource(value)))
         for node in ast.walk(tree):  # what is read, not what types are called
@@ -65,7 +65,7 @@ def words_of_code(tree: ast.AST, names: dict[str, Any], seen: set[int]) -> set[s
             found |= words(names[node.id], seen)
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             module = names.get(node.value.id)
-            if isinstance(module, ModuleType) and module.__name__.startswith("harness."):
+            if isinstance(module, ModuleType) and module.__name__.startswith("halfsilver.harness."):
                 found |= words(getattr(module, node.attr, None), seen)
     return found
 

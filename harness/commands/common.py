@@ -148,7 +148,7 @@ def open_engine(name: str, policy: Policy, flags: Flags, seed: int, full_rate: b
 
 
 class DirectionChooser:
-    """Direction of a captured frame, fixed or from its source address (``docs/decisions.md`` section 2)."""
+    """Direction of a captured frame, fixed or from its source address (``docs/mirroring.md`` section 2)."""
 
     def __init__(self, option: str, policy: Policy) -> None:
         self._fixed = None if option == "auto" else Direction[option.upper()]

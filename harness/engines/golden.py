@@ -76,7 +76,7 @@ class GoldenEngine:
 
 
 def _count(counters: Counters, record: VerdictRecord) -> None:
-    """``docs/decisions.md`` section 9."""
+    """``docs/mirroring.md`` section 9."""
     octets = record.copied if record.verdict is Verdict.MIRRORED else record.length
     counters.verdicts.setdefault((record.direction, record.verdict), Tally()).add(octets)
     if record.eni is None or record.session is None:

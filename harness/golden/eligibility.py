@@ -1,4 +1,4 @@
-"""Step 2: traffic that the rules never see (mirroring rules section 3, ``docs/decisions.md`` section 4)."""
+"""Step 2: traffic that the rules never see (``docs/mirroring.md`` section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 7: the outer packet around a copy, byte for byte as AWS sends it (mirroring rules section 6)."""
+"""Step 7: the outer packet around a copy, byte for byte as AWS sends it (``docs/mirroring.md`` section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 6: the flow hash that spreads copies over UDP source ports (mirroring rules section 6).
+"""Step 6: the flow hash that spreads copies over UDP source ports (``docs/mirroring.md`` section 7).
 
 Toeplitz as in Microsoft's receive-side scaling: input is source address, destination address, source port,
 destination port. With the key 0x6d5a repeated, the hash is the same for both directions of a flow.

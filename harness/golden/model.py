@@ -1,6 +1,6 @@
 """The golden model: one frame in, one verdict and perhaps one copy out, with the reasons.
 
-``Model.judge`` reads as the order of judgement in ``docs/decisions.md`` section 1. A model is one policy with
+``Model.judge`` reads as the order of judgement in ``docs/mirroring.md`` section 1. A model is one policy with
 its flags; it holds no counters and no sequence numbers, those belong to the engine.
 """
 

@@ -1,4 +1,4 @@
-"""Step 3: whose frame it is (mirroring rules section 1, ``docs/decisions.md`` section 2)."""
+"""Step 3: whose frame it is (``docs/mirroring.md`` section 2)."""
 
 from __future__ import annotations
 

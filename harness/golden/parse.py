@@ -1,6 +1,6 @@
 """Step 1: from the bytes of a frame to the fields the rules look at.
 
-Follows the mirroring rules section 2 and ``docs/decisions.md`` section 3. Lengths written inside IP headers
+Follows ``docs/mirroring.md`` section 3. Lengths written inside IP headers
 are never looked at, only the bytes that are present.
 """
 

@@ -1,4 +1,4 @@
-"""Step 4: which session takes the frame, and by which rule (mirroring rules section 4).
+"""Step 4: which session takes the frame, and by which rule (``docs/mirroring.md`` section 5).
 
 Every test leaves a trace, so that the answer to "why" is the same computation as the answer itself.
 """

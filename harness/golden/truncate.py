@@ -1,4 +1,4 @@
-"""Step 5: how many bytes are copied (mirroring rules section 5, ``docs/decisions.md`` section 6)."""
+"""Step 5: how many bytes are copied (``docs/mirroring.md`` section 6)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """AWS's describe output, read into an ``Inventory``; everything the guide and the API forbid is refused here.
 
-Sources of the limits: the Traffic Mirroring guide (concepts, quotas), the EC2 API reference and, where both
-are silent, ``docs/decisions.md``. Reading never stops at a problem: an object that cannot be used is left
-out, its id stays known, and the rest is read, so that all problems come out at once.
+The limits and their sources (the Traffic Mirroring guide, the EC2 API reference, our decisions) are in
+``docs/mirroring.md`` sections 1 and 12. Reading never stops at a problem: an object that cannot be used is left out,
+its id stays known, and the rest is read, so that all problems come out at once.
 """
 
 from __future__ import annotations

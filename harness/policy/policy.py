@@ -57,7 +57,7 @@ class PolicyError(UsageError):
 class Policy:
     """A policy without errors, everything resolved.
 
-    interfaces  the NIC's interfaces in index order (``docs/decisions.md`` section 2), at most 16
+    interfaces  the NIC's interfaces in index order (``docs/mirroring.md`` section 2), at most 16
     warnings    what the policy may say but hardly means
     documents   the documents it came from, as AWS printed them; take them with ``to_documents``
     """

@@ -45,7 +45,7 @@ class _Door:
 def resolve(
     inventory: Inventory, eni: str | None = None, carried: Sequence[str] | None = None
 ) -> tuple[tuple[Interface, ...], list[Problem]]:
-    """The NIC's interfaces (``docs/decisions.md`` section 2) and the problems of choosing them.
+    """The NIC's interfaces (``docs/mirroring.md`` section 2) and the problems of choosing them.
 
     ``eni`` is the interface to be first; without it, a session's source is. ``carried`` are the ids of all of the
     NIC's interfaces in index order, where that is settled beforehand.

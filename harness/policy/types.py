@@ -56,7 +56,7 @@ MAX_NUMBER = 32766
 MAX_PACKET_LENGTH = 9001
 """Largest packet length for interface and endpoint targets: the jumbo MTU of a VPC."""
 MAX_VNI = (1 << 24) - 1
-"""A VXLAN network identifier has 24 bits (RFC 7348); 0 is not used (mirroring rules, section 10)."""
+"""A VXLAN network identifier has 24 bits (RFC 7348); 0 is not used (``docs/mirroring.md`` section 12)."""
 NLB_PACKET_LENGTH = 8500
 """Largest packet length for load balancer targets, and the one used when none is given (EC2 API)."""
 DEFAULT_MTU = 9001

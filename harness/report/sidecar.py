@@ -28,7 +28,7 @@ class Names:
 def names_of(
     policy: Policy, direction: Direction, eni: int | None, session: int | None = None, rule: int | None = None
 ) -> Names:
-    """The ids behind indices as a verdict record has them (``docs/decisions.md`` section 8)."""
+    """The ids behind indices as a verdict record has them (``docs/mirroring.md`` section 8)."""
     eni_id, session_id, rule_id = (None if index is None else f"?{index}" for index in (eni, session, rule))
     number = None
     if eni is not None and eni < len(policy.interfaces):

@@ -1,4 +1,4 @@
-"""The verdict record: one layout, 128 bits, little-endian bytes as in ``docs/decisions.md`` section 8.
+"""The verdict record: one layout, 128 bits, little-endian bytes as in ``docs/mirroring.md`` section 8.
 
 It stands at the end of the match pipeline; counters, the verdict stream and every waveform carry this record.
 """

@@ -1,7 +1,7 @@
 """Eligibility: traffic that no rule may see (ARP, DHCP, instance metadata, ...), and Amazon DNS.
 
 It stands beside the owner lookup and before the session choice: constants and one address per ENI, no table. Source:
-the guide's list of traffic that is not mirrored; the exact tests are in ``docs/decisions.md`` section 4.
+the guide's list of traffic that is not mirrored; the exact tests are in ``docs/mirroring.md`` section 4.
 """
 
 from functools import reduce

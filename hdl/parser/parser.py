@@ -161,7 +161,7 @@ class WordParser(wiring.Component):
 
     Throughput: one word per clock, frames back to back without idle clock as long as ``o`` is taken.
     Latency: Headers stand at ``o`` four clocks after the last word.
-    Bad input: a frame that ends in the middle of a header never stalls; see ``docs/decisions.md`` section 3.
+    Bad input: a frame that ends in the middle of a header never stalls; see ``docs/mirroring.md`` section 3.
     """
 
     def __init__(self, *, egress, extension_headers):

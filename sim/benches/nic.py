@@ -290,7 +290,7 @@ def _shown(frame: Frame) -> str:
 
 
 def _count(counters: Counters, record: VerdictRecord, octets: int) -> None:
-    """``docs/decisions.md`` section 9; ``octets`` are those copied, or that would have been, or the frame's."""
+    """``docs/mirroring.md`` section 9; ``octets`` are those copied, or that would have been, or the frame's."""
     counters.verdicts.setdefault((record.direction, record.verdict), Tally()).add(octets)
     if record.eni is None or record.session is None:
         return

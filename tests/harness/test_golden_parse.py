@@ -1,4 +1,4 @@
-"""The parser, frame by frame: expectations by hand from ``docs/decisions.md`` section 3 and the RFCs."""
+"""The parser, frame by frame: expectations by hand from ``docs/mirroring.md`` section 3 and the RFCs."""
 
 from __future__ import annotations
 

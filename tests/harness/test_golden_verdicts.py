@@ -1,4 +1,4 @@
-"""Every verdict and every decision of ``docs/decisions.md`` sections 1, 2, 4 and 5, with hand-made frames."""
+"""Every verdict and every decision of ``docs/mirroring.md`` sections 1, 2, 4 and 5, with hand-made frames."""
 
 from __future__ import annotations
 

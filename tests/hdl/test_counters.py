@@ -20,7 +20,7 @@ def record(octets, verdict=MIRRORED, direction=0, eni=0, session=0, rule=0):
 
 
 def expected(records, enis):
-    """Tables by group, as docs/decisions.md section 9 words them; ``enis`` is already a power of two."""
+    """Tables by group, as docs/mirroring.md section 9 words them; ``enis`` is already a power of two."""
     frames, octets = Counter(), Counter()
     for one in records:
         direction, eni, session = one["direction"], one["eni"], one["session"]

@@ -96,7 +96,7 @@ def outer_layers(packet):
 
 
 def check_outer(copies, dissected):
-    """Every outer packet is as the mirroring rules, section 6, say."""
+    """Every outer packet is as ``docs/mirroring.md`` section 7 says."""
     for (_, session, record, copy), (layers, fields, complaints) in zip(copies, dissected, strict=True):
         outer = session.outer
         network = "ip" if outer.destination.version == 4 else "ipv6"

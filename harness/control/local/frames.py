@@ -138,7 +138,7 @@ def _permit(control: Control, caller: Caller, nic: NicPolicy, frames: Sequence[F
 
 
 def _interface_of(frame: Frame, interfaces: Sequence[Interface]) -> Interface | None:
-    """Whose frame it is (``docs/decisions.md`` section 2)."""
+    """Whose frame it is (``docs/mirroring.md`` section 2)."""
     egress = frame.direction is Direction.EGRESS
     address = frame.data[6:12] if egress else frame.data[:6]
     if not egress and address[0] & 1:
