@@ -22,11 +22,11 @@ from halfsilver.harness.control.catalogue import MODULES, OPERATIONS
 from halfsilver.harness.control.ec2 import mirror_objects, tags
 from halfsilver.harness.control.http.protocols import faults, limits
 from halfsilver.harness.control.iam import authentication_errors, authorization
-from halfsilver.harness.control.iam.authorization import RESOURCES, Given
 from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.identifiers import TYPES
 from halfsilver.harness.control.operations.listing import Listing
 from halfsilver.harness.control.operations.quotas import Quotas
-from halfsilver.harness.control.operations.tag_rules import RESOURCE_TYPES
+from halfsilver.harness.control.operations.resources import Given
 from halfsilver.harness.control.plane import data_plane
 from halfsilver.harness.control.ram import invitations as ram_invitations
 
@@ -133,14 +133,15 @@ def _filters() -> str:
 
 def _resources() -> str:
     """What IAM policies are asked about, by action."""
-    types = {**RESOURCE_TYPES, "resource-share": "resource-share", "share-invitation": "resource-share-invitation"}
     rows = []
-    for (service, name), needs in sorted(RESOURCES.items()):
+    for (service, name), each in sorted(OPERATIONS.items()):
+        if not each.on:
+            continue
         words = []
-        for need in needs:
+        for need in each.on:
             given = need if isinstance(need, Given) else None
             kind = given.owner or given.kind if given else need.kind
-            words.append(f"`{types[kind]}`" if kind else "whatever is named")
+            words.append(f"`{TYPES[kind]}`" if kind else "whatever is named")
             if given and given.optional:
                 words[-1] += ", if named"
         rows.append((f"`{service}:{name}`", "; ".join(words)))
@@ -151,7 +152,7 @@ def _condition_keys() -> str:
     """The keys that conditions can ask about; tags have their name behind the slash."""
     trees = [
         ast.parse((SOURCES / name).read_text(encoding="utf-8"))
-        for name in ("authorization.py", "authorization_keys.py")
+        for name in ("iam/authorization.py", "iam/condition_keys.py")
     ]
     texts = {
         node.value
@@ -222,9 +223,9 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
             [*authorization._REFUSALS.values(), "AccessDenied"]
         ),
         ("data_plane.py", "_LIMITS[error.resource]"): plain(data_plane._LIMITS.values()),
-        ("describe.py", "listing.not_found"): given("Listing", 3, "not_found"),
+        ("listing.py", "listing.not_found"): given("Listing", 3, "not_found"),
         ("elbv2.py", "code"): plain(["LoadBalancerNotFound", "ListenerNotFound"]),
-        ("inventory.py", "form.malformed"): given("_Form", 1),
+        ("network.py", "form.malformed"): given("_Form", 1),
         ("mirror_objects.py", "NOT_FOUND[kind]"): plain(mirror_objects.NOT_FOUND.values()),
         ("mirror_objects.py", "code"): given("check_quota", 0),
         ("pages.py", "self.code"): given("Paging", 4),
@@ -233,9 +234,9 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
             for name in ("_constraint_code", "_unknown_code", "_form_code")
         },
         ("idempotency.py", "mismatch"): plain(["IdempotentParameterMismatch", "IdempotentParameterMismatchException"]),
-        ("ram_invitations.py", "code"): plain(code for code, _ in ram_invitations._ANSWERED.values()),
-        ("ram_lists.py", "code"): given("_check_resource_type", 1),
-        ("ram_shares.py", "_NOT_PERMITTED"): plain(["OperationNotPermittedException"]),
+        ("invitations.py", "code"): plain(code for code, _ in ram_invitations._ANSWERED.values()),
+        ("lists.py", "code"): given("_check_resource_type", 1),
+        ("shares.py", "_NOT_PERMITTED"): plain(["OperationNotPermittedException"]),
         ("tags.py", "code"): plain(code for code, _ in tags._NOT_FOUND.values()),
     }
 

@@ -1,22 +1,24 @@
-"""One request, one transaction: may they, do it, tell the engine, commit; and what must happen beside requests."""
+"""One request, one moment: may they, do it, tell the engine, commit; and what must happen beside requests."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from halfsilver.harness.control.catalogue import OPERATIONS
-from halfsilver.harness.control.iam import authorization
+from halfsilver.harness.control.iam.authorization import authorize
 from halfsilver.harness.control.iam.policies import Policies
 from halfsilver.harness.control.inventory import inventory_file as bench_file
 from halfsilver.harness.control.inventory.inventory_file import Bench
-from halfsilver.harness.control.operations import idempotency
+from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Call, Caller, Context, Operation, Settings
-from halfsilver.harness.control.plane.data_plane import DataPlane, Judged
+from halfsilver.harness.control.operations.operation import Context, Operation
+from halfsilver.harness.control.operations.perform import perform
+from halfsilver.harness.control.plane.data_plane import Apply, DataPlane, Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
 from halfsilver.harness.control.plane.status import describe_engine
 from halfsilver.harness.control.state.store import Store, StoreError, Transaction
@@ -77,10 +79,13 @@ class Control:
             raise ApiError("InvalidAction", f"The action {call.operation} is not valid for this web service.")
         try:
             self._catch_up()
-            if operation.writes:
-                return self._change(operation, call)
-            with self._store.begin() as transaction:
-                return self._perform(operation, call, transaction)[0]
+            with self._moment(operation) as (transaction, tell_engine):
+                context = Context(transaction, call, self.settings, self._random)
+                authorize(context, self.policies(call.caller), operation.on)
+                result, is_new = perform(operation, context)
+                if is_new:
+                    tell_engine()
+            return result
         except StoreError as error:
             raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
 
@@ -128,33 +133,22 @@ class Control:
             self._data_plane.follow(transaction)
         self._tell()
 
-    def _change(self, operation: Operation, call: Call) -> dict[str, Any]:
-        """An operation that writes. The engine is changed with the store or not at all."""
+    @contextmanager
+    def _moment(self, operation: Operation) -> Iterator[tuple[Transaction, Callable[[], None]]]:
+        """The moment at which an operation happens: a transaction, committed at the end, and what tells the engine.
+
+        The engine is changed with the store or not at all, and whoever waits for committed changes is told of them.
+        """
+        if not operation.writes:
+            with self._store.begin() as transaction:
+                yield transaction, _nothing
+            return
         with self._writing:
             with ExitStack() as stack:
                 apply = stack.enter_context(self._data_plane.change()) if operation.mirrors else None
                 transaction = stack.enter_context(self._store.begin(write=True))
-                result, is_new = self._perform(operation, call, transaction)
-                if apply is not None and is_new:
-                    transaction.advance()
-                    apply(transaction)
+                yield transaction, _nothing if apply is None else partial(_advance, transaction, apply)
             self._tell()
-            return result
-
-    def _perform(self, operation: Operation, call: Call, transaction: Transaction) -> tuple[dict[str, Any], bool]:
-        """The result, and whether it is not merely that of an earlier request with the same token."""
-        authorization.authorize(transaction, call, self.settings, self.policies(call.caller))
-        earlier = idempotency.recall(transaction, call)
-        if earlier is None:
-            context = Context(transaction, call, self.settings, self._random)
-            result = operation.handler(context, call.parameters)
-        if call.parameters.get("DryRun"):
-            raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
-        if earlier is not None:
-            return earlier, False
-        if operation.writes:
-            idempotency.remember(transaction, call, result)
-        return result, True
 
     def _tell(self) -> None:
         if self._committed is not None:
@@ -174,3 +168,13 @@ class Control:
                 # A store that cannot be reached is told to whoever asks for something.
                 with suppress(HalfsilverError, OSError), self._store.begin() as transaction:
                     self._data_plane.follow(transaction)
+
+
+def _nothing() -> None:
+    """The engine is not told of what cannot change what it does."""
+
+
+def _advance(transaction: Transaction, apply: Apply) -> None:
+    """A new generation of the policy, and the engine has it."""
+    transaction.advance()
+    apply(transaction)

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.pages import Paging
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["describe_listeners", "describe_load_balancer_attributes", "describe_load_balancers", "describe_tags"]
 
 _PAGING = Paging("PageSize", "Marker", "NextMarker", 400, "ValidationError")
 _MAX_TAGGED = 20
 """ARNs of one DescribeTags (elbv2 API)."""
-_KINDS = {"loadbalancer": ("load-balancer", "load balancer"), "listener": ("listener", "listener")}
+_KINDS = {"loadbalancer": (Kind.LOAD_BALANCER, "load balancer"), "listener": (Kind.LISTENER, "listener")}
 
 
 @operation("elbv2", "DescribeLoadBalancers")
@@ -28,7 +30,7 @@ def describe_load_balancers(context: Context, parameters: Parameters) -> dict[st
     if names and arns:
         raise _refuse("Load balancer names and load balancer ARNs cannot be specified at the same time")
     _check_arns(context, arns, "loadbalancer")
-    found = context.transaction.find("load-balancer", account=context.caller.account)
+    found = context.transaction.find(Kind.LOAD_BALANCER, account=context.caller.account)
     if names or arns:
         key, wanted = ("LoadBalancerName", names) if names else ("LoadBalancerArn", arns)
         known = {record.document.get(key): record for record in found}
@@ -48,9 +50,9 @@ def describe_listeners(context: Context, parameters: Parameters) -> dict[str, An
         raise _refuse("You must specify either listener ARNs or a load balancer ARN")
     if arn:
         balancer = _load_balancer(context, arn)
-        return _page(context, parameters, "Listeners", context.transaction.find("listener", parent=balancer.id))
+        return _page(context, parameters, "Listeners", context.transaction.find(Kind.LISTENER, parent=balancer.id))
     _check_arns(context, arns, "listener")
-    found = context.transaction.find("listener", account=context.caller.account, identifiers=arns)
+    found = context.transaction.find(Kind.LISTENER, account=context.caller.account, identifiers=arns)
     if len(found) < len(set(arns)):
         raise ApiError("ListenerNotFound", "One or more listeners not found")
     return _page(context, parameters, "Listeners", found)
@@ -87,7 +89,7 @@ def describe_load_balancer_attributes(context: Context, parameters: Parameters) 
 
 def _load_balancer(context: Context, arn: str) -> Record:
     _check_arns(context, [arn], "loadbalancer")
-    balancer = context.transaction.get("load-balancer", arn)
+    balancer = context.transaction.get(Kind.LOAD_BALANCER, arn)
     if balancer is None:
         raise ApiError("LoadBalancerNotFound", f"Load balancer '{arn[:256]}' not found")
     return balancer

@@ -11,6 +11,7 @@ from typing import Any
 
 from halfsilver.harness.control.catalogue import OPERATIONS
 from halfsilver.harness.control.control import Control
+from halfsilver.harness.control.directory import StateDirectory
 from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.exchange import Authenticate, Exchange
 from halfsilver.harness.control.http.protocols import Services, load
@@ -23,14 +24,13 @@ from halfsilver.harness.control.inventory import inventory_file as bench_file
 from halfsilver.harness.control.inventory.inventory_file import Bench
 from halfsilver.harness.control.local.frames import FRAMES_PATH, frames_route
 from halfsilver.harness.control.local.routes import routes
+from halfsilver.harness.control.operations.call import Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Caller, Settings, Transaction
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.control.plane.data_plane import DataPlane
 from halfsilver.harness.control.plane.mirror_file import MirrorFile
 from halfsilver.harness.control.plane.restoring import restore
-from halfsilver.harness.control.state.directory import StateDirectory
-from halfsilver.harness.control.state.store import Store
+from halfsilver.harness.control.state.store import Store, Transaction
 from halfsilver.harness.engine import Engine
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import read_documents

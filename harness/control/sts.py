@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from halfsilver.harness.control.operations.operation import Context, Parameters, operation
+from halfsilver.harness.control.operations.call import Parameters
+from halfsilver.harness.control.operations.operation import Context, operation
 
 __all__ = ["get_caller_identity"]
 

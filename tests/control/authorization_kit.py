@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from halfsilver.harness.control.catalogue import OPERATIONS
 from halfsilver.harness.control.iam.authorization import authorize
 from halfsilver.harness.control.iam.policies import Policies, load_policy
+from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Call, Caller, Record, Settings
+from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Store, Transaction
 from tests.control.signing_kit import ACCOUNT, OTHER_ACCOUNT, REGION
 
@@ -88,9 +92,15 @@ def allow(action: Any, resource: Any = "*", **condition: Any) -> dict[str, Any]:
     return {**found, "Condition": condition} if condition else found
 
 
+def ask(transaction: Transaction, asked: Call, known: Policies) -> None:
+    """What the server asks of the policies, for an operation that it serves or one that it does not know."""
+    operation = OPERATIONS.get((asked.service, asked.operation))
+    authorize(Context(transaction, asked, SETTINGS, random.Random(0)), known, operation.on if operation else ())
+
+
 def permitted(transaction: Transaction, asked: Call, *statements: Any) -> bool:
     try:
-        authorize(transaction, asked, SETTINGS, policies(*statements))
+        ask(transaction, asked, policies(*statements))
     except ApiError as error:
         assert error.status == 403
         return False
@@ -99,5 +109,5 @@ def permitted(transaction: Transaction, asked: Call, *statements: Any) -> bool:
 
 def refusal(transaction: Transaction, asked: Call, *statements: Any) -> ApiError:
     with pytest.raises(ApiError) as caught:
-        authorize(transaction, asked, SETTINGS, policies(*statements))
+        ask(transaction, asked, policies(*statements))
     return caught.value

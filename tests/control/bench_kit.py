@@ -24,7 +24,9 @@ from halfsilver.harness.control.http.exchange import Exchange, Peer
 from halfsilver.harness.control.http.protocols import load
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.inventory import inventory_file as bench_file
-from halfsilver.harness.control.operations.operation import Call, Caller, Context, Record, Settings
+from halfsilver.harness.control.operations.call import Call, Caller, Settings
+from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Store
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "bench.json"

@@ -9,7 +9,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Store
 from halfsilver.harness.engine import Frame, Identity, Progress, Result
 from halfsilver.harness.engines.golden import GoldenEngine

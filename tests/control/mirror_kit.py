@@ -13,8 +13,9 @@ import pytest
 
 from halfsilver.harness.control.catalogue import OPERATIONS
 from halfsilver.harness.control.operations import idempotency
+from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Call, Caller, Context, Settings
+from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.operations.quotas import Quotas
 from tests.control.bench_kit import COLLECTOR, OWNER, WEB, Lab, example
 

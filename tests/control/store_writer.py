@@ -11,8 +11,10 @@ import sys
 from datetime import UTC, datetime
 
 from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Call, Caller, Context, Record, Settings
+from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Store
 
 ACCOUNT = "111122223333"

@@ -14,8 +14,8 @@ import boto3
 import pytest
 
 from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous, create_user, write_credentials
+from halfsilver.harness.control.operations.call import Caller
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Caller
 from halfsilver.harness.errors import UsageError
 from tests.control.signing_kit import ACCOUNT, ALLOW_ALL, KEY_ID, OTHER_ACCOUNT, SECRET, key_store, user, write_users
 

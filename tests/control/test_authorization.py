@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from halfsilver.harness.control.catalogue import OPERATIONS
-from halfsilver.harness.control.iam import authorization
-from halfsilver.harness.control.iam.authorization import authorize
 from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies, load_policy
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.state.store import Transaction
@@ -30,12 +28,12 @@ from tests.control.authorization_kit import (
     NEW_SESSION,
     RULE,
     SESSION,
-    SETTINGS,
     SHARE,
     SHARED,
     TARGET,
     allow,
     arn,
+    ask,
     call,
     permitted,
     refusal,
@@ -114,7 +112,7 @@ def test_every_resource_of_an_operation_must_be_allowed(service: str, name: str,
 
 def test_the_operations_that_change_something_are_those_with_resources() -> None:
     changing = {key for key, operation in OPERATIONS.items() if operation.writes}
-    assert changing == set(authorization.RESOURCES)
+    assert changing == {name for name, each in OPERATIONS.items() if each.on}
     assert {name for service, name in changing if service == "ec2"} == set(CASES)
     assert {name for service, name in changing if service == "ram"} == set(RAM_CASES)
 
@@ -181,7 +179,7 @@ def test_a_shared_target_is_its_owners(transaction: Transaction) -> None:
 def test_a_name_that_is_no_id_is_refused_before_it_is_matched(transaction: Transaction) -> None:
     asked = call("DeleteTrafficMirrorFilter", {"TrafficMirrorFilterId": "x" * 5000})
     with pytest.raises(ApiError, match="InvalidParameterValue"):
-        authorize(transaction, asked, SETTINGS, ADMINISTRATOR)
+        ask(transaction, asked, ADMINISTRATOR)
 
 
 # The guide's example.
@@ -246,8 +244,8 @@ def test_the_sentence_of_a_boundary(transaction: Transaction) -> None:
     everything = load_policy({"Version": "2012-10-17", "Statement": allow("*")}, "p")
     looking = load_policy({"Version": "2012-10-17", "Statement": allow("ec2:Describe*")}, "p")
     with pytest.raises(ApiError, match="because no permissions boundary allows the ec2:CreateTrafficMirrorFilter act"):
-        authorize(transaction, call("CreateTrafficMirrorFilter"), SETTINGS, Policies((everything,), looking))
-    authorize(transaction, call("DescribeTags"), SETTINGS, Policies((everything,), looking))
+        ask(transaction, call("CreateTrafficMirrorFilter"), Policies((everything,), looking))
+    ask(transaction, call("DescribeTags"), Policies((everything,), looking))
 
 
 @pytest.mark.parametrize(
@@ -276,6 +274,6 @@ def test_policies_of_the_key_store_reach_the_decision(tmp_path: Path, transactio
         name: call(f"DeleteTrafficMirror{name}", {f"TrafficMirror{name}Id": identifier})
         for name, identifier in (("Filter", FILTER), ("Target", TARGET))
     }
-    authorize(transaction, delete["Filter"], SETTINGS, keys.policies(ANN))
+    ask(transaction, delete["Filter"], keys.policies(ANN))
     with pytest.raises(ApiError, match="no permissions boundary allows"):
-        authorize(transaction, delete["Target"], SETTINGS, keys.policies(ANN))
+        ask(transaction, delete["Target"], keys.policies(ANN))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from halfsilver.harness.control.operations.operation import Call, Record
+from halfsilver.harness.control.operations.call import Call
+from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Transaction
 from tests.control.authorization_kit import (
     A_FILTER,

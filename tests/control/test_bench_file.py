@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfsilver.harness.control.inventory.inventory_file import BenchError, from_documents, load, synchronize
-from halfsilver.harness.control.operations.operation import Settings
+from halfsilver.harness.control.operations.call import Settings
 from halfsilver.harness.errors import EXIT_USAGE, UsageError
 from tests.control.bench_kit import (
     APPLICATION,

@@ -10,8 +10,8 @@ import pytest
 from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
 from halfsilver.harness.control.inventory import inventory_file as bench_file
+from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Call, Caller, Settings
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.control.plane.data_plane import DataPlane
 from halfsilver.harness.control.state.store import Store

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Record
 from halfsilver.harness.control.plane.data_plane import DataPlane
+from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Store
 from halfsilver.harness.engine import Frame
 from halfsilver.harness.engines.golden import GoldenEngine

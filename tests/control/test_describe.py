@@ -9,7 +9,7 @@ import tracemalloc
 
 import pytest
 
-from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.control.state.record import Record
 from tests.control.bench_kit import COLLECTOR, DATABASE, OWNER, PARTNER, SENSORS, WEB
 from tests.control.mirror_kit import Desk, refusal
 

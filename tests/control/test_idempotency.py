@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from halfsilver.harness.control.operations import idempotency
-from halfsilver.harness.control.operations.operation import Call, Caller
+from halfsilver.harness.control.operations.call import Call, Caller
 from tests.control.bench_kit import PARTNER
 from tests.control.mirror_kit import NOON, Desk, refusal
 

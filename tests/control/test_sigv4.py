@@ -14,8 +14,8 @@ import pytest
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.iam.access_keys import AccessKey, KeyStore
 from halfsilver.harness.control.iam.sigv4 import authenticate
+from halfsilver.harness.control.operations.call import Caller
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Caller
 from tests.control.signing_kit import (
     ACCOUNT,
     KEY_ID,

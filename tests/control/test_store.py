@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from halfsilver.harness.control.inventory import inventory_file as bench_file
-from halfsilver.harness.control.operations.operation import Record, Settings
+from halfsilver.harness.control.operations.call import Settings
+from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import IdTaken, SlotTaken, Store, StoreError
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from tests.control.bench_kit import example

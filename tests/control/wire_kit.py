@@ -24,7 +24,7 @@ from halfsilver.harness.control.http.exchange import Exchange, Peer
 from halfsilver.harness.control.http.protocols import Response, Services, load
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.local.routes import routes
-from halfsilver.harness.control.operations.operation import Call, Caller
+from halfsilver.harness.control.operations.call import Call, Caller
 
 SERVED = sorted(OPERATIONS)
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/ann", "AIDAEXAMPLE", "ann")

@@ -16,7 +16,7 @@ from halfsilver.harness.control.http import server
 from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.exchange import Exchange
 from halfsilver.harness.control.http.protocols import load
-from halfsilver.harness.control.operations.operation import Call, Caller
+from halfsilver.harness.control.operations.call import Call, Caller
 
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/ann", "AIDAEXAMPLE", "ann")
 

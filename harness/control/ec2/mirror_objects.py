@@ -8,28 +8,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from halfsilver.harness.control.operations import sharing
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record
+from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.operations.parameters import brief, required
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.policy.types import Problem
 
 __all__ = ["NOT_FOUND", "NOUNS", "check_quota", "find_owned", "find_usable_target", "refuse"]
 
 NOUNS = {
-    "filter": "traffic mirror filter",
-    "rule": "traffic mirror filter rule",
-    "session": "traffic mirror session",
-    "target": "traffic mirror target",
+    Kind.FILTER: "traffic mirror filter",
+    Kind.RULE: "traffic mirror filter rule",
+    Kind.SESSION: "traffic mirror session",
+    Kind.TARGET: "traffic mirror target",
 }
 NOT_FOUND = {
-    "filter": "InvalidTrafficMirrorFilterId.NotFound",
-    "rule": "InvalidTrafficMirrorFilterRuleId.NotFound",
-    "session": "InvalidTrafficMirrorSessionId.NotFound",
-    "target": "InvalidTrafficMirrorTargetId.NotFound",
+    Kind.FILTER: "InvalidTrafficMirrorFilterId.NotFound",
+    Kind.RULE: "InvalidTrafficMirrorFilterRuleId.NotFound",
+    Kind.SESSION: "InvalidTrafficMirrorSessionId.NotFound",
+    Kind.TARGET: "InvalidTrafficMirrorTargetId.NotFound",
 }
 
 
-def find_owned(context: Context, parameters: Parameters, name: str, kind: str) -> Record:
+def find_owned(context: Context, parameters: Parameters, name: str, kind: Kind) -> Record:
     """The caller's object that the parameter names.
 
     One that the caller sees without owning it is UnauthorizedOperation; one that it does not see is not there.
@@ -45,13 +47,13 @@ def find_owned(context: Context, parameters: Parameters, name: str, kind: str) -
 
 def find_usable_target(context: Context, parameters: Parameters) -> Record:
     """The target that the parameter names: the caller's, or one shared with it."""
-    record = context.transaction.get("target", required(parameters, "TrafficMirrorTargetId"))
+    record = context.transaction.get(Kind.TARGET, required(parameters, "TrafficMirrorTargetId"))
     if record is None or not sharing.may_use_target(context, record):
-        raise not_found("target", parameters["TrafficMirrorTargetId"])
+        raise not_found(Kind.TARGET, parameters["TrafficMirrorTargetId"])
     return record
 
 
-def not_found(kind: str, identifier: str) -> ApiError:
+def not_found(kind: Kind, identifier: str) -> ApiError:
     return ApiError(NOT_FOUND[kind], f"The {NOUNS[kind]} ID '{brief(identifier)}' does not exist")
 
 
@@ -69,6 +71,6 @@ def refuse(problems: Sequence[Problem]) -> None:
 
 
 def _sees(context: Context, record: Record) -> bool:
-    if record.kind == "target":
+    if record.kind == Kind.TARGET:
         return sharing.may_use_target(context, record)
-    return record.kind == "session" and sharing.sees_session(context, record)
+    return record.kind == Kind.SESSION and sharing.sees_session(context, record)

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from halfsilver.harness.control.operations import sharing
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import Listing, describe, member
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.tag_rules import tag_list
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = [
     "describe_instances",
@@ -49,7 +51,7 @@ def _check_ids(parameters: Parameters, listing: Listing, form: _Form) -> None:
 
 def _of_others(context: Context, name: str) -> frozenset[str]:
     """Subnets or VPCs that the caller has interfaces in; ``name`` is the member of an interface."""
-    own = context.transaction.find("interface", account=context.caller.account)
+    own = context.transaction.find(Kind.INTERFACE, account=context.caller.account)
     return frozenset(each.document[name] for each in own if name in each.document)
 
 
@@ -70,7 +72,7 @@ def _render(context: Context, records: Sequence[Record]) -> list[dict[str, Any]]
 
 
 _INTERFACES = Listing(
-    kind="interface",
+    kind=Kind.INTERFACE,
     result="NetworkInterfaces",
     ids="NetworkInterfaceIds",
     not_found="InvalidNetworkInterfaceID.NotFound",
@@ -121,7 +123,7 @@ def describe_network_interfaces(context: Context, parameters: Parameters) -> dic
 
 
 _VPCS = Listing(
-    kind="vpc",
+    kind=Kind.VPC,
     result="Vpcs",
     ids="VpcIds",
     not_found="InvalidVpcID.NotFound",
@@ -141,7 +143,7 @@ _VPCS = Listing(
     id_filter="vpc-id",
 )
 _SUBNETS = Listing(
-    kind="subnet",
+    kind=Kind.SUBNET,
     result="Subnets",
     ids="SubnetIds",
     not_found="InvalidSubnetID.NotFound",
@@ -222,7 +224,7 @@ def _account(_: Context, record: Record) -> Iterable[object]:
 
 
 _INSTANCES = Listing(
-    kind="instance",
+    kind=Kind.INSTANCE,
     result="Reservations",
     ids="InstanceIds",
     not_found="InvalidInstanceID.NotFound",
@@ -256,7 +258,7 @@ _INSTANCES = Listing(
     id_filter="instance-id",
 )
 _ENDPOINTS = Listing(
-    kind="endpoint",
+    kind=Kind.ENDPOINT,
     result="VpcEndpoints",
     ids="VpcEndpointIds",
     not_found="InvalidVpcEndpointId.NotFound",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import Filters, member
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["describe_availability_zones", "describe_regions"]
 
@@ -38,13 +40,13 @@ def describe_regions(context: Context, parameters: Parameters) -> dict[str, Any]
     unknown = [each for each in parameters.get("RegionNames", ()) if each != name]
     if unknown:
         raise ApiError("InvalidParameterValue", f"Invalid region name: [{unknown[0][:64]}]")
-    return {"Regions": [region] if filters.match(context, Record("region", name, "", region)) else []}
+    return {"Regions": [region] if filters.match(context, Record(Kind.REGION, name, "", region)) else []}
 
 
 @operation("ec2", "DescribeAvailabilityZones")
 def describe_availability_zones(context: Context, parameters: Parameters) -> dict[str, Any]:
     filters = Filters(parameters.get("Filters", ()), _ZONE_FILTERS)
-    zones = context.transaction.find("zone")
+    zones = context.transaction.find(Kind.ZONE)
     for asked, name, words in (("ZoneNames", "ZoneName", "zone"), ("ZoneIds", "ZoneId", "zone-id")):
         wanted = parameters.get(asked)
         if wanted:

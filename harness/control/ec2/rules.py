@@ -10,11 +10,14 @@ from typing import Any
 
 from halfsilver.harness.control.ec2.mirror_objects import NOT_FOUND, NOUNS, check_quota, find_owned, refuse
 from halfsilver.harness.control.operations import identifiers
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import Listing, describe, member
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import client_token, description, remove_fields, required
+from halfsilver.harness.control.operations.resources import FILTER, FILTER_OF_RULE, RULE, New
 from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import SlotTaken
 from halfsilver.harness.policy.filters import ANY_PROTOCOL, PORT_PROTOCOLS, read_rule
 from halfsilver.harness.policy.node import Node
@@ -32,23 +35,23 @@ _REMOVABLE = {
 }
 
 
-@operation("ec2", "CreateTrafficMirrorFilterRule", mirrors=True)
+@operation("ec2", "CreateTrafficMirrorFilterRule", mirrors=True, on=(FILTER, New(Kind.RULE)))
 def create_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
     document = {name: required(parameters, name) for name in ("TrafficMirrorFilterId", *_REQUIRED)}
     document |= {name: parameters[name] for name in _OPTIONAL if parameters.get(name) is not None}
     document |= description(parameters)
-    document["TrafficMirrorFilterRuleId"] = identifiers.new(context, "tmfr")
+    document["TrafficMirrorFilterRuleId"] = identifiers.new(context, Kind.RULE)
     _check(document)
-    tags = read_tag_specifications(context, parameters, "rule")
-    parent = find_owned(context, parameters, "TrafficMirrorFilterId", "filter")
+    tags = read_tag_specifications(context, parameters, Kind.RULE)
+    parent = find_owned(context, parameters, "TrafficMirrorFilterId", Kind.FILTER)
     check_quota(
         "TrafficMirrorFilterRuleLimitExceeded",
         "Rules per filter",
-        context.transaction.count("rule", parent=parent.id),
+        context.transaction.count(Kind.RULE, parent=parent.id),
         context.settings.quotas.rules_per_filter,
     )
     record = Record(
-        "rule", document["TrafficMirrorFilterRuleId"], parent.account, document, tags, parent.id, slot(document)
+        Kind.RULE, document["TrafficMirrorFilterRuleId"], parent.account, document, tags, parent.id, slot(document)
     )
     try:
         context.transaction.insert(record)
@@ -57,11 +60,11 @@ def create_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
     return {"TrafficMirrorFilterRule": render_rules(context, [record])[0], **client_token(parameters)}
 
 
-@operation("ec2", "ModifyTrafficMirrorFilterRule", mirrors=True)
+@operation("ec2", "ModifyTrafficMirrorFilterRule", mirrors=True, on=(FILTER_OF_RULE, RULE))
 def modify_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Change some members and put others back to "any"; the rule as it is then must be right as a whole."""
     removed = remove_fields(parameters, _REMOVABLE)
-    record = find_owned(context, parameters, "TrafficMirrorFilterRuleId", "rule")
+    record = find_owned(context, parameters, "TrafficMirrorFilterRuleId", Kind.RULE)
     document = {name: value for name, value in record.document.items() if name not in removed}
     document |= {name: parameters[name] for name in (*_REQUIRED, *_OPTIONAL) if parameters.get(name) is not None}
     if "Description" in parameters:
@@ -76,9 +79,9 @@ def modify_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
     return {"TrafficMirrorFilterRule": dict(document)}
 
 
-@operation("ec2", "DeleteTrafficMirrorFilterRule", mirrors=True)
+@operation("ec2", "DeleteTrafficMirrorFilterRule", mirrors=True, on=(FILTER_OF_RULE, RULE))
 def delete_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
-    record = find_owned(context, parameters, "TrafficMirrorFilterRuleId", "rule")
+    record = find_owned(context, parameters, "TrafficMirrorFilterRuleId", Kind.RULE)
     context.transaction.delete(record)
     return {"TrafficMirrorFilterRuleId": record.id}
 
@@ -88,7 +91,7 @@ def describe_rules(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Rules of all filters of the caller, or of one."""
     parent = None
     if parameters.get("TrafficMirrorFilterId") is not None:
-        parent = find_owned(context, parameters, "TrafficMirrorFilterId", "filter").id
+        parent = find_owned(context, parameters, "TrafficMirrorFilterId", Kind.FILTER).id
     return describe(context, parameters, _LISTING, parent=parent)
 
 
@@ -126,11 +129,11 @@ def _number_taken(document: dict[str, Any], taken: SlotTaken) -> ApiError:
 
 
 _LISTING = Listing(
-    kind="rule",
+    kind=Kind.RULE,
     result="TrafficMirrorFilterRules",
     ids="TrafficMirrorFilterRuleIds",
-    not_found=NOT_FOUND["rule"],
-    noun=NOUNS["rule"],
+    not_found=NOT_FOUND[Kind.RULE],
+    noun=NOUNS[Kind.RULE],
     filters={
         "traffic-mirror-filter-rule-id": member("TrafficMirrorFilterRuleId"),
         "traffic-mirror-filter-id": member("TrafficMirrorFilterId"),

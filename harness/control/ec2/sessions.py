@@ -17,12 +17,15 @@ from halfsilver.harness.control.ec2.mirror_objects import (
 from halfsilver.harness.control.ec2.sources import check_sources, find_source
 from halfsilver.harness.control.ec2.targets import check_resource
 from halfsilver.harness.control.operations import identifiers, sharing
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import Listing, describe, member
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import client_token, description, remove_fields, required
+from halfsilver.harness.control.operations.resources import FILTER, SESSION, TARGET, Given, New
 from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
 from halfsilver.harness.control.operations.target_resource import why_unusable
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import SlotTaken
 from halfsilver.harness.policy.inventory import read_session_numbers
 from halfsilver.harness.policy.node import Node
@@ -36,18 +39,23 @@ _NUMBERS = ("SessionNumber", "VirtualNetworkId", "PacketLength")
 _REMOVABLE = {"packet-length": "PacketLength", "description": "Description", "virtual-network-id": "VirtualNetworkId"}
 
 
-@operation("ec2", "CreateTrafficMirrorSession", mirrors=True)
+@operation(
+    "ec2",
+    "CreateTrafficMirrorSession",
+    mirrors=True,
+    on=(Given(Kind.INTERFACE, "NetworkInterfaceId"), FILTER, New(Kind.SESSION), TARGET),
+)
 def create_session(context: Context, parameters: Parameters) -> dict[str, Any]:
     """A session mirrors from now on, unless its target's resource cannot take the copies (``note["stopped"]``)."""
     source_id = required(parameters, "NetworkInterfaceId")
     required(parameters, "TrafficMirrorTargetId")
     required(parameters, "TrafficMirrorFilterId")
     required(parameters, "SessionNumber")
-    tags = read_tag_specifications(context, parameters, "session")
+    tags = read_tag_specifications(context, parameters, Kind.SESSION)
     target = _find_target(context, parameters)
     account = context.caller.account
     document = {
-        "TrafficMirrorSessionId": identifiers.new(context, "tms"),
+        "TrafficMirrorSessionId": identifiers.new(context, Kind.SESSION),
         "TrafficMirrorTargetId": target.id,
         "TrafficMirrorFilterId": parameters["TrafficMirrorFilterId"],
         "NetworkInterfaceId": source_id,
@@ -55,18 +63,21 @@ def create_session(context: Context, parameters: Parameters) -> dict[str, Any]:
         **{name: parameters[name] for name in _NUMBERS if parameters.get(name) is not None},
         **description(parameters),
     }
-    session = Record("session", document["TrafficMirrorSessionId"], account, document, tags, source_id)
+    session = Record(Kind.SESSION, document["TrafficMirrorSessionId"], account, document, tags, source_id)
     _settle(context, session, target)
-    find_owned(context, parameters, "TrafficMirrorFilterId", "filter")
+    find_owned(context, parameters, "TrafficMirrorFilterId", Kind.FILTER)
     find_source(context, source_id)
     quotas, count = context.settings.quotas, context.transaction.count
     check_quota(
-        "TrafficMirrorSessionLimitExceeded", "Sessions per account", count("session", account=account), quotas.sessions
+        "TrafficMirrorSessionLimitExceeded",
+        "Sessions per account",
+        count(Kind.SESSION, account=account),
+        quotas.sessions,
     )
     check_quota(
         "TrafficMirrorSessionsPerInterfaceLimitExceeded",
         "Sessions per interface",
-        count("session", parent=source_id),
+        count(Kind.SESSION, parent=source_id),
         quotas.sessions_per_interface,
     )
     check_sources(context, target, source_id)
@@ -77,11 +88,16 @@ def create_session(context: Context, parameters: Parameters) -> dict[str, Any]:
     return {"TrafficMirrorSession": _render(context, [session])[0], **client_token(parameters)}
 
 
-@operation("ec2", "ModifyTrafficMirrorSession", mirrors=True)
+@operation(
+    "ec2",
+    "ModifyTrafficMirrorSession",
+    mirrors=True,
+    on=(SESSION, replace(FILTER, optional=True), replace(TARGET, optional=True)),
+)
 def modify_session(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Change a session. One that has stopped goes on if its target, the old or a new one, can be used now."""
     removed = remove_fields(parameters, _REMOVABLE)
-    session = find_owned(context, parameters, "TrafficMirrorSessionId", "session")
+    session = find_owned(context, parameters, "TrafficMirrorSessionId", Kind.SESSION)
     document = session.document
     if session.note.pop(DEFAULT_LENGTH, False):
         document.pop("PacketLength", None)
@@ -92,12 +108,12 @@ def modify_session(context: Context, parameters: Parameters) -> dict[str, Any]:
         document.pop("Description", None)
         document |= description(parameters)
     if parameters.get("TrafficMirrorFilterId") is not None:
-        document["TrafficMirrorFilterId"] = find_owned(context, parameters, "TrafficMirrorFilterId", "filter").id
+        document["TrafficMirrorFilterId"] = find_owned(context, parameters, "TrafficMirrorFilterId", Kind.FILTER).id
     if parameters.get("TrafficMirrorTargetId") is not None:
         wanted = _find_target(context, parameters)
         check_sources(context, wanted, session.parent)
         document["TrafficMirrorTargetId"] = wanted.id
-    _settle(context, session, context.transaction.get("target", document["TrafficMirrorTargetId"]))
+    _settle(context, session, context.transaction.get(Kind.TARGET, document["TrafficMirrorTargetId"]))
     try:
         context.transaction.update(session)
     except SlotTaken as taken:
@@ -105,9 +121,9 @@ def modify_session(context: Context, parameters: Parameters) -> dict[str, Any]:
     return {"TrafficMirrorSession": _render(context, [session])[0]}
 
 
-@operation("ec2", "DeleteTrafficMirrorSession", mirrors=True)
+@operation("ec2", "DeleteTrafficMirrorSession", mirrors=True, on=(SESSION,))
 def delete_session(context: Context, parameters: Parameters) -> dict[str, Any]:
-    session = find_owned(context, parameters, "TrafficMirrorSessionId", "session")
+    session = find_owned(context, parameters, "TrafficMirrorSessionId", Kind.SESSION)
     context.transaction.delete(session)
     return {"TrafficMirrorSessionId": session.id}
 
@@ -168,7 +184,7 @@ def _unused_network(context: Context) -> int:
     """A random VNI that no session has, of this account or another."""
     while True:
         vni = context.random.randint(1, MAX_VNI)
-        if not context.transaction.count("session", where=("VirtualNetworkId", vni)):
+        if not context.transaction.count(Kind.SESSION, where=("VirtualNetworkId", vni)):
             return vni
 
 
@@ -184,11 +200,11 @@ def _render(context: Context, sessions: Sequence[Record]) -> list[dict[str, Any]
 
 
 _LISTING = Listing(
-    kind="session",
+    kind=Kind.SESSION,
     result="TrafficMirrorSessions",
     ids="TrafficMirrorSessionIds",
-    not_found=NOT_FOUND["session"],
-    noun=NOUNS["session"],
+    not_found=NOT_FOUND[Kind.SESSION],
+    noun=NOUNS[Kind.SESSION],
     filters={
         "description": member("Description"),
         "network-interface-id": member("NetworkInterfaceId"),

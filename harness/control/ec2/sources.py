@@ -6,8 +6,9 @@ from halfsilver.harness.control.ec2.mirror_objects import check_quota
 from halfsilver.harness.control.inventory.instance_types import MANY_SOURCES, can_be_source, takes_many_sources
 from halfsilver.harness.control.operations import sharing
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Record
+from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.operations.parameters import brief
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["check_sources", "find_source"]
 
@@ -17,7 +18,7 @@ _REQUESTERS = ("amazon-rds", "amazon-elasticache")
 
 def find_source(context: Context, identifier: str) -> Record:
     """The interface of a new session: the caller's or in its subnet, of a supported kind, and no target."""
-    interface = context.transaction.get("interface", identifier)
+    interface = context.transaction.get(Kind.INTERFACE, identifier)
     if interface is None or not sharing.may_mirror(context, interface):
         raise ApiError(
             "InvalidNetworkInterfaceID.NotFound", f"The networkInterface ID '{brief(identifier)}' does not exist"
@@ -25,7 +26,7 @@ def find_source(context: Context, identifier: str) -> Record:
     why = _why_unsupported(context, interface)
     if why is not None:
         raise ApiError("NetworkInterfaceNotSupported", f"{identifier} {why}")
-    targets = context.transaction.find("target", where=("NetworkInterfaceId", identifier), limit=1)
+    targets = context.transaction.find(Kind.TARGET, where=("NetworkInterfaceId", identifier), limit=1)
     if targets:
         raise ApiError("InvalidParameterValue", f"{identifier} is in use by target {targets[0].id}")
     return interface
@@ -36,12 +37,12 @@ def check_sources(context: Context, target: Record, source: str) -> None:
     identifier = target.document.get("NetworkInterfaceId")
     if identifier is None:
         return
-    sessions = context.transaction.find("session", where=("TrafficMirrorTargetId", target.id))
+    sessions = context.transaction.find(Kind.SESSION, where=("TrafficMirrorTargetId", target.id))
     sources = {session.parent for session in sessions}
     if source in sources:
         return
     limit = context.settings.quotas.sources_per_interface_target
-    interface = context.transaction.get("interface", identifier)
+    interface = context.transaction.get(Kind.INTERFACE, identifier)
     if interface is not None and takes_many_sources(_instance_type(context, interface)):
         limit = max(limit, MANY_SOURCES)
     check_quota("TrafficMirrorSourcesPerTargetLimitExceeded", "Sources per interface-target", len(sources), limit)
@@ -57,7 +58,7 @@ def _why_unsupported(context: Context, interface: Record) -> str | None:
     instance_type = _instance_type(context, interface)
     if document.get("Status") == "available" or (instance_type and not can_be_source(instance_type)):
         return "must be attached to a supported instance"
-    subnet = context.transaction.get("subnet", document.get("SubnetId", ""))
+    subnet = context.transaction.get(Kind.SUBNET, document.get("SubnetId", ""))
     if subnet is not None and subnet.document.get("Ipv6Native"):
         return "is in an IPv6-only subnet, which Traffic Mirroring does not support"
     if "MacAddress" not in document:
@@ -68,5 +69,5 @@ def _why_unsupported(context: Context, interface: Record) -> str | None:
 def _instance_type(context: Context, interface: Record) -> str:
     """Of the instance that it is attached to; "" when the inventory does not say."""
     instance_id = interface.document.get("Attachment", {}).get("InstanceId", "")
-    instance = context.transaction.get("instance", instance_id)
+    instance = context.transaction.get(Kind.INSTANCE, instance_id)
     return "" if instance is None else instance.document.get("InstanceType", "")

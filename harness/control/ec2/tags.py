@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from halfsilver.harness.control.ec2.mirror_objects import NOT_FOUND, NOUNS
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.identifiers import TAGGED, kind_of
 from halfsilver.harness.control.operations.listing import Filters, decode_token, encode_token, member, page_size
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import brief, invalid, required
-from halfsilver.harness.control.operations.tag_rules import RESOURCE_TYPES, check_tags, read_tag_list
+from halfsilver.harness.control.operations.resources import NAMED
+from halfsilver.harness.control.operations.tag_rules import check_tags, read_tag_list
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["create_tags", "delete_tags", "describe_tags"]
 
 MAX_RESOURCES = 1000
 """Resources, and tags, of one request (EC2 API)."""
 _NOT_FOUND = {
-    "tmf": ("InvalidTrafficMirrorFilterId.NotFound", "traffic mirror filter"),
-    "tmfr": ("InvalidTrafficMirrorFilterRuleId.NotFound", "traffic mirror filter rule"),
-    "tms": ("InvalidTrafficMirrorSessionId.NotFound", "traffic mirror session"),
-    "tmt": ("InvalidTrafficMirrorTargetId.NotFound", "traffic mirror target"),
-    "eni": ("InvalidNetworkInterfaceID.NotFound", "networkInterface"),
-    "i": ("InvalidInstanceID.NotFound", "instance"),
-    "subnet": ("InvalidSubnetID.NotFound", "subnet"),
-    "vpc": ("InvalidVpcID.NotFound", "vpc"),
-    "vpce": ("InvalidVpcEndpointId.NotFound", "Vpc Endpoint"),
+    **{kind: (NOT_FOUND[kind], noun) for kind, noun in NOUNS.items()},
+    Kind.INTERFACE: ("InvalidNetworkInterfaceID.NotFound", "networkInterface"),
+    Kind.INSTANCE: ("InvalidInstanceID.NotFound", "instance"),
+    Kind.SUBNET: ("InvalidSubnetID.NotFound", "subnet"),
+    Kind.VPC: ("InvalidVpcID.NotFound", "vpc"),
+    Kind.ENDPOINT: ("InvalidVpcEndpointId.NotFound", "Vpc Endpoint"),
 }
-"""Error code and noun for an id of each prefix."""
+"""Error code and noun for an id of each kind."""
 _BATCH = 200
 _FILTERS = {
     name: member(path)
@@ -39,7 +41,7 @@ _FILTERS = {
 }
 
 
-@operation("ec2", "CreateTags", mirrors=True)
+@operation("ec2", "CreateTags", mirrors=True, on=(NAMED,))
 def create_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Give tags to objects; a key that is there gets the new value. The tags of an interface can change its MTU."""
     tags = read_tag_list(required(parameters, "Tags"))
@@ -50,7 +52,7 @@ def create_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
     return {}
 
 
-@operation("ec2", "DeleteTags", mirrors=True)
+@operation("ec2", "DeleteTags", mirrors=True, on=(NAMED,))
 def delete_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Take tags from objects: by key, or by key and value if a value is there (an empty one too); without any, all."""
     wanted = parameters.get("Tags")
@@ -90,15 +92,15 @@ def _resources(context: Context, parameters: Parameters) -> list[Record]:
         raise invalid("Resources", len(names), f"At most {MAX_RESOURCES} resources can be named in one request.")
     found = {
         record.id: record
-        for record in context.transaction.find(tuple(RESOURCE_TYPES), identifiers=names)
+        for record in context.transaction.find(tuple(TAGGED), identifiers=names)
         if record.account == context.caller.account
     }
     for name in names:
         if name not in found:
-            prefix = name.rpartition("-")[0]
-            if prefix not in _NOT_FOUND:
+            kind = kind_of(name)
+            if kind is None:
                 raise ApiError("InvalidID", f"The ID '{brief(name)}' is not valid")
-            code, noun = _NOT_FOUND[prefix]
+            code, noun = _NOT_FOUND[kind]
             raise ApiError(code, f"The {noun} ID '{brief(name)}' does not exist")
     return list(found.values())
 
@@ -108,7 +110,7 @@ def _walk(context: Context, resources: list[str] | None, after: tuple[int, str])
     serial = max(after[0] - 1, 0)
     while True:
         batch = context.transaction.find(
-            tuple(RESOURCE_TYPES), account=context.caller.account, identifiers=resources, after=serial, limit=_BATCH
+            tuple(TAGGED), account=context.caller.account, identifiers=resources, after=serial, limit=_BATCH
         )
         for record in batch:
             for key, value in sorted(record.tags.items()):
@@ -117,9 +119,9 @@ def _walk(context: Context, resources: list[str] | None, after: tuple[int, str])
                         "Key": key,
                         "ResourceId": record.id,
                         "Value": value,
-                        "ResourceType": RESOURCE_TYPES[record.kind],
+                        "ResourceType": TAGGED[record.kind],
                     }
-                    yield Record("tag", record.id, record.account, document, {key: value}, serial=record.serial)
+                    yield Record(Kind.TAG, record.id, record.account, document, {key: value}, serial=record.serial)
         if len(batch) < _BATCH:
             return
         serial = batch[-1].serial

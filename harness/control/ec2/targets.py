@@ -8,11 +8,14 @@ from typing import Any
 
 from halfsilver.harness.control.ec2.mirror_objects import NOT_FOUND, NOUNS, check_quota, find_owned
 from halfsilver.harness.control.operations import identifiers, sharing
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import Listing, describe, member
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import brief, client_token, description, invalid
+from halfsilver.harness.control.operations.resources import TARGET, Given, New
 from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import SlotTaken
 from halfsilver.harness.policy.inventory import DESTINATIONS
 
@@ -21,7 +24,16 @@ __all__ = ["check_resource", "create_target", "delete_target", "describe_targets
 ENDPOINT_TYPE = "GatewayLoadBalancer"
 
 
-@operation("ec2", "CreateTrafficMirrorTarget", mirrors=True)
+@operation(
+    "ec2",
+    "CreateTrafficMirrorTarget",
+    mirrors=True,
+    on=(
+        New(Kind.TARGET),
+        Given(Kind.INTERFACE, "NetworkInterfaceId", optional=True),
+        Given(Kind.ENDPOINT, "GatewayLoadBalancerEndpointId", optional=True),
+    ),
+)
 def create_target(context: Context, parameters: Parameters) -> dict[str, Any]:
     """A target on a resource of the caller. An interface that is a source cannot be one."""
     present = [name for name in DESTINATIONS if parameters.get(name)]
@@ -35,17 +47,19 @@ def create_target(context: Context, parameters: Parameters) -> dict[str, Any]:
     name = present[0]
     account = context.caller.account
     document = {name: parameters[name], "Type": DESTINATIONS[name], "OwnerId": account, **description(parameters)}
-    tags = read_tag_specifications(context, parameters, "target")
+    tags = read_tag_specifications(context, parameters, Kind.TARGET)
     check_resource(context, document, account)
     if name == "NetworkInterfaceId":
         _check_is_no_source(context, document[name])
     check_quota(
         "TrafficMirrorTargetLimitExceeded",
         "Targets per account",
-        context.transaction.count("target", account=account),
+        context.transaction.count(Kind.TARGET, account=account),
         context.settings.quotas.targets,
     )
-    record = Record("target", identifiers.new(context, "tmt"), account, document, tags, slot=target_slot(document))
+    record = Record(
+        Kind.TARGET, identifiers.new(context, Kind.TARGET), account, document, tags, slot=target_slot(document)
+    )
     document["TrafficMirrorTargetId"] = record.id
     try:
         context.transaction.insert(record)
@@ -56,12 +70,12 @@ def create_target(context: Context, parameters: Parameters) -> dict[str, Any]:
     return {"TrafficMirrorTarget": _render(context, [record])[0], **client_token(parameters)}
 
 
-@operation("ec2", "DeleteTrafficMirrorTarget", mirrors=True)
+@operation("ec2", "DeleteTrafficMirrorTarget", mirrors=True, on=(TARGET,))
 def delete_target(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Not while a session of its owner uses it; sessions of other accounts become inactive."""
-    record = find_owned(context, parameters, "TrafficMirrorTargetId", "target")
+    record = find_owned(context, parameters, "TrafficMirrorTargetId", Kind.TARGET)
     users = context.transaction.find(
-        "session", account=record.account, where=("TrafficMirrorTargetId", record.id), limit=1
+        Kind.SESSION, account=record.account, where=("TrafficMirrorTargetId", record.id), limit=1
     )
     if users:
         raise ApiError("TrafficMirrorTargetInUse", f"Cannot delete {record.id}. Target is in use by {users[0].id}")
@@ -85,14 +99,14 @@ def check_resource(context: Context, target: Parameters, account: str) -> None:
     """Refuse a target (its document) whose resource is not there, is not the account's or is of another type."""
     if "NetworkInterfaceId" in target:
         identifier = target["NetworkInterfaceId"]
-        interface = context.transaction.get("interface", identifier)
+        interface = context.transaction.get(Kind.INTERFACE, identifier)
         if interface is None or interface.account != account:
             raise ApiError("InvalidTrafficMirrorTarget", f"The interface ID '{brief(identifier)}' does not exist")
         if interface.document.get("InterfaceType", "interface") != "interface":
             raise ApiError("NetworkInterfaceNotSupported", f"{identifier} must be of type interface")
     elif "NetworkLoadBalancerArn" in target:
         arn = target["NetworkLoadBalancerArn"]
-        balancer = context.transaction.get("load-balancer", arn)
+        balancer = context.transaction.get(Kind.LOAD_BALANCER, arn)
         if balancer is None or balancer.account != account:
             raise ApiError(
                 "NetworkLoadBalancerNotFoundException", f"The Network Load Balancer '{brief(arn)}' does not exist"
@@ -101,7 +115,7 @@ def check_resource(context: Context, target: Parameters, account: str) -> None:
             raise invalid("NetworkLoadBalancerArn", arn, "It must be a load balancer of type network.")
     else:
         identifier = target["GatewayLoadBalancerEndpointId"]
-        endpoint = context.transaction.get("endpoint", identifier)
+        endpoint = context.transaction.get(Kind.ENDPOINT, identifier)
         if endpoint is None or endpoint.account != account:
             raise ApiError("InvalidVpcEndpointId.NotFound", f"The Vpc Endpoint Id '{brief(identifier)}' does not exist")
         if endpoint.document.get("VpcEndpointType", ENDPOINT_TYPE) != ENDPOINT_TYPE:
@@ -115,7 +129,7 @@ def target_slot(document: Parameters) -> str:
 
 
 def _check_is_no_source(context: Context, identifier: str) -> None:
-    sessions = context.transaction.find("session", parent=identifier, limit=1)
+    sessions = context.transaction.find(Kind.SESSION, parent=identifier, limit=1)
     if sessions:
         raise ApiError(
             "InvalidParameterValue",
@@ -128,11 +142,11 @@ def _render(context: Context, targets: Sequence[Record]) -> list[dict[str, Any]]
 
 
 _LISTING = Listing(
-    kind="target",
+    kind=Kind.TARGET,
     result="TrafficMirrorTargets",
     ids="TrafficMirrorTargetIds",
-    not_found=NOT_FOUND["target"],
-    noun=NOUNS["target"],
+    not_found=NOT_FOUND[Kind.TARGET],
+    noun=NOUNS[Kind.TARGET],
     filters={
         "description": member("Description"),
         "network-interface-id": member("NetworkInterfaceId"),

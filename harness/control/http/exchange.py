@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from halfsilver.harness.control.http.protocols import Response, Services
 from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.call import Call, Caller
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Call, Caller
 
 __all__ = ["Authenticate", "Exchange", "Executor", "Peer", "Route"]
 

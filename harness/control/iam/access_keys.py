@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from halfsilver.harness.control.iam.policies import Policies, Policy, load_policy
+from halfsilver.harness.control.operations.call import Caller
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Caller
 from halfsilver.harness.control.state.private_files import locked_folder, read_private, write_private
 from halfsilver.harness.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""May they? Which action on which resources an operation is to IAM, what is known of the request, and the refusal.
+"""May they? What the policies are asked of a request, and the refusal.
 
 Sources: Service Authorization Reference, "Actions, resources, and condition keys" of Amazon EC2, Elastic Load
 Balancing V2 and AWS RAM; IAM User Guide, "AWS global condition context keys". Every resource that an operation names
@@ -8,46 +8,25 @@ is checked, and the one that it makes (as ``.../*``, since it has no id yet); ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from halfsilver.harness.control.iam import condition_keys as authorization_keys
+from halfsilver.harness.control.iam import condition_keys
 from halfsilver.harness.control.iam.condition_keys import Values
 from halfsilver.harness.control.iam.policies import Decision, Policies
 from halfsilver.harness.control.iam.sigv4 import SIGNING_NAMES
+from halfsilver.harness.control.operations.call import Call, Parameters, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Call, Parameters, Record, Settings, Transaction
-from halfsilver.harness.control.operations.tag_rules import RESOURCE_TYPES
+from halfsilver.harness.control.operations.identifiers import TYPES, kind_of
+from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.operations.resources import Given, New, Resource
+from halfsilver.harness.control.state.record import Kind, Record
 
-__all__ = ["RESOURCES", "authorize"]
+__all__ = ["Check", "authorize", "require"]
 
 LONGEST_ID = 2048
 """Characters of an id or ARN; no ARN of AWS is longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A resource that a parameter names.
-
-    kind      of its record
-    optional  checked only if the parameter is there; otherwise a request without it is about all of this kind
-    owner     what is checked is the object that the named one belongs to: the filter of a rule
-    instead   another parameter that names it if the first does not
-    """
-
-    kind: str
-    parameter: str
-    optional: bool = False
-    owner: str = ""
-    instead: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class New:
-    """The resource that the operation makes."""
-
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,153 +38,97 @@ class Check:
     known: Values = field(default_factory=dict)
 
 
-_FILTER = Given("filter", "TrafficMirrorFilterId")
-_RULE = Given("rule", "TrafficMirrorFilterRuleId")
-_FILTER_OF_RULE = Given("rule", "TrafficMirrorFilterRuleId", owner="filter")
-_SESSION = Given("session", "TrafficMirrorSessionId")
-_TARGET = Given("target", "TrafficMirrorTargetId")
-_SHARE = Given("resource-share", "resourceShareArn")
-_TAGGED_SHARE = Given("resource-share", "resourceShareArn", instead="resourceArn")
-_INVITATION = Given("share-invitation", "resourceShareInvitationArn")
-
-RESOURCES: Mapping[tuple[str, str], tuple[Given | New, ...]] = {
-    ("ec2", "CreateTrafficMirrorFilter"): (New("filter"),),
-    ("ec2", "CreateTrafficMirrorFilterRule"): (_FILTER, New("rule")),
-    ("ec2", "CreateTrafficMirrorSession"): (Given("interface", "NetworkInterfaceId"), _FILTER, New("session"), _TARGET),
-    ("ec2", "CreateTrafficMirrorTarget"): (
-        New("target"),
-        Given("interface", "NetworkInterfaceId", optional=True),
-        Given("endpoint", "GatewayLoadBalancerEndpointId", optional=True),
-    ),
-    ("ec2", "DeleteTrafficMirrorFilter"): (_FILTER,),
-    ("ec2", "DeleteTrafficMirrorFilterRule"): (_FILTER_OF_RULE, _RULE),
-    ("ec2", "DeleteTrafficMirrorSession"): (_SESSION,),
-    ("ec2", "DeleteTrafficMirrorTarget"): (_TARGET,),
-    ("ec2", "ModifyTrafficMirrorFilterNetworkServices"): (_FILTER,),
-    ("ec2", "ModifyTrafficMirrorFilterRule"): (_FILTER_OF_RULE, _RULE),
-    ("ec2", "ModifyTrafficMirrorSession"): (
-        _SESSION,
-        Given("filter", "TrafficMirrorFilterId", optional=True),
-        Given("target", "TrafficMirrorTargetId", optional=True),
-    ),
-    ("ec2", "CreateTags"): (Given("", "Resources"),),
-    ("ec2", "DeleteTags"): (Given("", "Resources"),),
-    ("ram", "CreateResourceShare"): (New("resource-share"),),
-    ("ram", "AssociateResourceShare"): (_SHARE,),
-    ("ram", "DisassociateResourceShare"): (_SHARE,),
-    ("ram", "DeleteResourceShare"): (_SHARE,),
-    ("ram", "UpdateResourceShare"): (_SHARE,),
-    ("ram", "TagResource"): (_TAGGED_SHARE,),
-    ("ram", "UntagResource"): (_TAGGED_SHARE,),
-    ("ram", "AcceptResourceShareInvitation"): (_INVITATION,),
-    ("ram", "RejectResourceShareInvitation"): (_INVITATION,),
-}
-"""By service and operation. An operation that is not here has no resources."""
-
-_TYPES = {**RESOURCE_TYPES, "resource-share": "resource-share", "share-invitation": "resource-share-invitation"}
-_PREFIXES = {
-    "tmf": "filter",
-    "tmfr": "rule",
-    "tms": "session",
-    "tmt": "target",
-    "eni": "interface",
-    "vpc": "vpc",
-    "subnet": "subnet",
-    "i": "instance",
-    "vpce": "endpoint",
-}
-"""The kind that an id is of, for one that nobody has."""
-
 _TAGGING = ("CreateTags", "DeleteTags", "TagResource", "UntagResource")
 """Operations whose tags are about the resources that they name."""
 
 _REFUSALS = {"ec2": "UnauthorizedOperation", "ram": "AccessDeniedException"}
 
 
-def authorize(transaction: Transaction, call: Call, settings: Settings, policies: Policies) -> None:
-    """Nothing, if the policies allow the call; ApiError (403) with AWS's sentence if not.
+def authorize(context: Context, policies: Policies, on: Sequence[Resource]) -> None:
+    """Nothing, if the policies allow the call on the resources that its operation is about; ApiError (403) if not.
 
     The resources are looked up in the transaction in which the operation is going to run: what a policy says of their
     tags is true of the objects that are then changed. GetCallerIdentity is allowed to everybody, as AWS does.
     """
-    if (call.service, call.operation) == ("sts", "GetCallerIdentity"):
-        return
-    request = authorization_keys.of_request(call, settings)
-    for check in _checks(transaction, call, settings):
+    call = context.call
+    if (call.service, call.operation) != ("sts", "GetCallerIdentity"):
+        require(call, context.settings, policies, _checks(context, on))
+
+
+def require(call: Call, settings: Settings, policies: Policies, checks: Iterable[Check]) -> None:
+    """Nothing, if the policies say yes to every question; ApiError (403) with AWS's sentence at the first no."""
+    request = condition_keys.of_request(call, settings)
+    for check in checks:
         decision = policies.decide(check.action, check.resource, {**request, **check.known})
         if not decision.allowed:
             raise _refusal(call, check, decision)
 
 
-def _checks(transaction: Transaction, call: Call, settings: Settings) -> Iterator[Check]:
+def _checks(context: Context, on: Sequence[Resource]) -> Iterator[Check]:
+    call = context.call
     action = f"{SIGNING_NAMES.get(call.service, call.service)}:{call.operation}"
-    needs = RESOURCES.get((call.service, call.operation), ())
-    if not needs:
+    if not on:
         yield Check(action, "*")
         return
-    records = _records(transaction, needs, call.parameters)
-    tags = authorization_keys.of_tags(call.parameters)
-    asked = {**authorization_keys.of_attributes(call), **(tags if call.operation in _TAGGING else {})}
-    for need in needs:
-        if isinstance(need, New):
-            yield from _checks_of_new(need, action, call, settings, tags)
+    records = _records(context, on)
+    tags = condition_keys.of_tags(call.parameters)
+    asked = {**condition_keys.of_attributes(call), **(tags if call.operation in _TAGGING else {})}
+    for resource in on:
+        if isinstance(resource, New):
+            yield from _checks_of_new(context, action, resource.kind, tags)
             continue
-        for name in _named(need, call.parameters):
+        for name in _named(resource, call.parameters):
             record = records.get(name)
-            if need.owner:
+            if resource.owner is not None:
                 if record is None:
                     continue  # there is no such rule, so no filter either; the operation will say so
-                name, record = record.parent, transaction.get(need.owner, record.parent)
-            kind = need.owner or need.kind or _kind(name, record)
+                name, record = record.parent, context.transaction.get(resource.owner, record.parent)
+            kind = resource.owner or resource.kind or (record.kind if record is not None else kind_of(name))
             if record is not None and record.kind != kind:
                 record = None
             account = call.caller.account if record is None else record.account
-            own = {} if record is None else authorization_keys.of_record(transaction, call, settings, record)
-            yield Check(
-                action,
-                _arn(settings, call, kind, account, name),
-                {**authorization_keys.of_account(account), **asked, **own},
-            )
+            own = {} if record is None else condition_keys.of_record(context, record)
+            known = {**condition_keys.of_account(account), **asked, **own}
+            yield Check(action, _arn(context, kind, account, name), known)
 
 
-def _checks_of_new(need: New, action: str, call: Call, settings: Settings, tags: Values) -> Iterator[Check]:
-    resource = _arn(settings, call, need.kind, call.caller.account, "*")
-    known = {**authorization_keys.of_account(call.caller.account), **tags}
+def _checks_of_new(context: Context, action: str, kind: Kind, tags: Values) -> Iterator[Check]:
+    call = context.call
+    resource = _arn(context, kind, call.caller.account, "*")
+    known = {**condition_keys.of_account(call.caller.account), **tags}
     yield Check(action, resource, known)
     if tags and call.service == "ec2":
         yield Check("ec2:CreateTags", resource, {**known, "ec2:createaction": (call.operation,)})
 
 
-def _kind(name: str, record: Record | None) -> str:
-    """Of an object that may be of any kind."""
-    return record.kind if record is not None else _PREFIXES.get(name.rpartition("-")[0], "")
-
-
-def _named(need: Given, parameters: Parameters) -> list[str]:
+def _named(resource: Given, parameters: Parameters) -> list[str]:
     """The ids in a parameter; ``*`` stands for the one that is missing (the operation will refuse that)."""
-    value: Any = parameters.get(need.parameter) or parameters.get(need.instead)
+    value: Any = parameters.get(resource.parameter) or parameters.get(resource.instead)
     if not value:
-        return [] if need.optional else ["*"]
+        return [] if resource.optional else ["*"]
     names = value if isinstance(value, list) else [value]
     for name in names:
         if len(name) > LONGEST_ID:
-            raise ApiError("InvalidParameterValue", f"Value of {need.parameter} is longer than {LONGEST_ID} characters")
+            why = f"Value of {resource.parameter} is longer than {LONGEST_ID} characters"
+            raise ApiError("InvalidParameterValue", why)
     return list(dict.fromkeys(names))
 
 
-def _records(transaction: Transaction, needs: Iterable[Given | New], parameters: Parameters) -> dict[str, Record]:
+def _records(context: Context, on: Iterable[Resource]) -> dict[str, Record]:
     """The objects that the parameters name."""
-    names = [name for need in needs if isinstance(need, Given) for name in _named(need, parameters)]
+    given = [resource for resource in on if isinstance(resource, Given)]
+    names = [name for resource in given for name in _named(resource, context.call.parameters)]
     if not names:
         return {}
-    return {record.id: record for record in transaction.find(tuple(_TYPES), identifiers=names)}
+    return {record.id: record for record in context.transaction.find(tuple(TYPES), identifiers=names)}
 
 
-def _arn(settings: Settings, call: Call, kind: str, account: str, identifier: str) -> str:
+def _arn(context: Context, kind: Kind | None, account: str, identifier: str) -> str:
     """``identifier`` is the ARN already for what RAM names."""
     if identifier.startswith("arn:"):
         return identifier
-    return settings.arn(call.service, account, f"{_TYPES.get(kind, '*')}/{identifier}")
+    name = "*" if kind is None else TYPES[kind]
+    return context.settings.arn(context.call.service, account, f"{name}/{identifier}")
 
 
 def _refusal(call: Call, check: Check, decision: Decision) -> ApiError:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from halfsilver.harness.control.operations.operation import Call, Parameters, Record, Settings, Transaction
+from halfsilver.harness.control.operations.call import Call, Parameters, Settings
+from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["Values", "of_account", "of_attributes", "of_record", "of_request", "of_tags"]
 
@@ -79,38 +81,40 @@ def of_attributes(call: Call) -> Values:
     return known
 
 
-def of_record(transaction: Transaction, call: Call, settings: Settings, record: Record) -> Values:
+def of_record(context: Context, record: Record) -> Values:
     """What is known of a resource: its tags, the place of an interface, how a share may be used."""
     known = {
         **_by_name("aws:resourcetag/", record.tags.items()),
-        **_by_name(f"{call.service}:resourcetag/", record.tags.items()),
+        **_by_name(f"{context.call.service}:resourcetag/", record.tags.items()),
     }
-    if record.kind == "interface":
-        known.update(_of_interface(transaction, settings, record))
-    if record.kind == "resource-share":
+    if record.kind == Kind.INTERFACE:
+        known.update(_of_interface(context, record))
+    if record.kind == Kind.RESOURCE_SHARE:
         known["ram:resourcesharename"] = (str(record.document.get("name", "")),)
         known["ram:allowsexternalprincipals"] = (_text(record.document.get("allowExternalPrincipals", True)),)
-    if record.kind == "share-invitation":
-        share = transaction.get("resource-share", record.parent)
+    if record.kind == Kind.SHARE_INVITATION:
+        share = context.transaction.get(Kind.RESOURCE_SHARE, record.parent)
         if share is not None:
             known["ram:resourcesharename"] = (str(share.document.get("name", "")),)
             known["ram:shareowneraccountid"] = (share.account,)
     return known
 
 
-def _of_interface(transaction: Transaction, settings: Settings, record: Record) -> Values:
+def _of_interface(context: Context, record: Record) -> Values:
     known = {"ec2:networkinterfaceid": (record.id,)}
     if record.document.get("AvailabilityZone"):
         known["ec2:availabilityzone"] = (record.document["AvailabilityZone"],)
     places = {
         kind: record.document[member]
-        for kind, member in (("vpc", "VpcId"), ("subnet", "SubnetId"))
+        for kind, member in ((Kind.VPC, "VpcId"), (Kind.SUBNET, "SubnetId"))
         if record.document.get(member)
     }
-    owners = {place.id: place.account for place in transaction.find(tuple(places), identifiers=[*places.values()])}
+    owners = {
+        place.id: place.account for place in context.transaction.find(tuple(places), identifiers=[*places.values()])
+    }
     for kind, identifier in places.items():
         account = owners.get(identifier, record.account)
-        known[f"ec2:{kind}"] = (settings.arn("ec2", account, f"{kind}/{identifier}"),)
+        known[f"ec2:{kind}"] = (context.settings.arn("ec2", account, f"{kind}/{identifier}"),)
     return known
 
 

@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote_to_bytes
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.iam.access_keys import AccessKey
 from halfsilver.harness.control.iam.authentication_errors import AuthenticationErrors, errors_of
-from halfsilver.harness.control.operations.operation import Caller
+from halfsilver.harness.control.operations.call import Caller
 
 __all__ = ["Keys", "SIGNING_NAMES", "authenticate"]
 

@@ -16,15 +16,27 @@ from pathlib import Path
 
 from halfsilver.harness.control.inventory import reader as bench_reader
 from halfsilver.harness.control.operations import sharing
-from halfsilver.harness.control.operations.operation import Record, Settings, Transaction
+from halfsilver.harness.control.operations.call import Settings
 from halfsilver.harness.control.operations.target_resource import why_unusable
+from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.policy.policy import read_documents
 from halfsilver.harness.policy.types import Problem
 
 __all__ = ["Bench", "BenchError", "KINDS", "from_documents", "load", "synchronize"]
 
-KINDS = ("account", "zone", "vpc", "subnet", "interface", "instance", "endpoint", "load-balancer", "listener")
+KINDS = (
+    Kind.ACCOUNT,
+    Kind.ZONE,
+    Kind.VPC,
+    Kind.SUBNET,
+    Kind.INTERFACE,
+    Kind.INSTANCE,
+    Kind.ENDPOINT,
+    Kind.LOAD_BALANCER,
+    Kind.LISTENER,
+)
 """Kinds of records that come from a bench file."""
 
 
@@ -95,7 +107,7 @@ def synchronize(transaction: Transaction, bench: Bench, settings: Settings) -> i
 
 
 def _remove(transaction: Transaction, record: Record) -> int:
-    sessions = transaction.find("session", parent=record.id) if record.kind == "interface" else []
+    sessions = transaction.find(Kind.SESSION, parent=record.id) if record.kind == Kind.INTERFACE else []
     for each in (*sessions, record):
         transaction.delete(each)
     return len(sessions) + 1
@@ -123,7 +135,7 @@ def _merge(tags: Mapping[str, str], before: Mapping[str, str], after: Mapping[st
 
 
 def _stop_sessions(transaction: Transaction, settings: Settings) -> int:
-    targets = transaction.find("target")
+    targets = transaction.find(Kind.TARGET)
     stopped = 0
     for target in targets:
         reason = why_unusable(transaction, target)

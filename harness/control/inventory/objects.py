@@ -16,8 +16,8 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from halfsilver.harness.control.http.protocols.values import ILLEGAL
-from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.control.operations.parameters import ILLEGAL
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.policy.node import Node, show
 
 __all__ = ["conform", "derive", "region_of", "shape", "text"]
@@ -112,7 +112,7 @@ def derive(listed: Iterable[Record]) -> list[Record]:
     """The VPCs, subnets, instances and zones that ``listed`` names without having them, in order of mention."""
     known: dict[str, Record] = {record.id: record for record in listed}
     before = list(known)
-    interfaces = [record for record in known.values() if record.kind == "interface"]
+    interfaces = [record for record in known.values() if record.kind == Kind.INTERFACE]
     for interface in interfaces:
         _derive_subnet(known, interface)
     attached: dict[str, list[Record]] = {}
@@ -132,7 +132,7 @@ def _derive_subnet(known: dict[str, Record], interface: Record) -> None:
     if "SubnetId" in own and own["SubnetId"] not in known:
         document = {"SubnetId": own["SubnetId"], "OwnerId": interface.account, "State": "available"}
         document |= _part(own, ("VpcId", "AvailabilityZone", "AvailabilityZoneId"))
-        known[own["SubnetId"]] = Record("subnet", own["SubnetId"], interface.account, document)
+        known[own["SubnetId"]] = Record(Kind.SUBNET, own["SubnetId"], interface.account, document)
 
 
 def _derive_instance(known: dict[str, Record], instance_id: str, interfaces: list[Record]) -> None:
@@ -147,7 +147,7 @@ def _derive_instance(known: dict[str, Record], instance_id: str, interfaces: lis
         for each in interfaces
     ]
     note = {"reservation": "r-" + instance_id.removeprefix("i-")}
-    known[instance_id] = Record("instance", instance_id, first.account, document, note=note)
+    known[instance_id] = Record(Kind.INSTANCE, instance_id, first.account, document, note=note)
 
 
 def _part(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -162,14 +162,14 @@ def _derive_vpc(known: dict[str, Record], record: Record) -> None:
     vpc_id = record.document.get("VpcId")
     if vpc_id is not None and vpc_id not in known:
         known[vpc_id] = Record(
-            "vpc", vpc_id, record.account, {"VpcId": vpc_id, "OwnerId": record.account, "State": "available"}
+            Kind.VPC, vpc_id, record.account, {"VpcId": vpc_id, "OwnerId": record.account, "State": "available"}
         )
 
 
 def _derive_zones(known: dict[str, Record], record: Record) -> None:
-    if record.kind in ("interface", "subnet"):
+    if record.kind in (Kind.INTERFACE, Kind.SUBNET):
         named = [(record.document.get("AvailabilityZone"), record.document.get("AvailabilityZoneId"))]
-    elif record.kind == "load-balancer":
+    elif record.kind == Kind.LOAD_BALANCER:
         named = [(zone.get("ZoneName"), None) for zone in record.document.get("AvailabilityZones", [])]
     else:
         return
@@ -186,4 +186,4 @@ def _derive_zones(known: dict[str, Record], record: Record) -> None:
             "GroupName": region,
             "NetworkBorderGroup": region,
         }
-        known[name] = Record("zone", name, "", document | ({"ZoneId": zone_id} if zone_id else {}))
+        known[name] = Record(Kind.ZONE, name, "", document | ({"ZoneId": zone_id} if zone_id else {}))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from halfsilver.harness.control.inventory.objects import conform, derive, region_of, shape, text
-from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.policy.inventory import read as read_policy
 from halfsilver.harness.policy.node import Node, is_identifier, show
 from halfsilver.harness.policy.types import MAX_INTERFACES, Problem
@@ -29,7 +29,7 @@ _MIRRORING = ("TrafficMirrorFilters", "TrafficMirrorSessions", "TrafficMirrorTar
 class _List:
     """A list of the file: what it holds, the member with the id and how that begins, its shape at botocore."""
 
-    kind: str
+    kind: Kind
     key: str
     prefix: str
     service: str
@@ -37,14 +37,14 @@ class _List:
 
 
 _LISTS = {
-    "AvailabilityZones": _List("zone", "ZoneName", "", "ec2", "AvailabilityZone"),
-    "Vpcs": _List("vpc", "VpcId", "vpc", "ec2", "Vpc"),
-    "Subnets": _List("subnet", "SubnetId", "subnet", "ec2", "Subnet"),
-    "NetworkInterfaces": _List("interface", "NetworkInterfaceId", "eni", "ec2", "NetworkInterface"),
-    "Instances": _List("instance", "InstanceId", "i", "ec2", "Instance"),
-    "VpcEndpoints": _List("endpoint", "VpcEndpointId", "vpce", "ec2", "VpcEndpoint"),
-    "LoadBalancers": _List("load-balancer", "LoadBalancerArn", "loadbalancer", "elbv2", "LoadBalancer"),
-    "Listeners": _List("listener", "ListenerArn", "listener", "elbv2", "Listener"),
+    "AvailabilityZones": _List(Kind.ZONE, "ZoneName", "", "ec2", "AvailabilityZone"),
+    "Vpcs": _List(Kind.VPC, "VpcId", "vpc", "ec2", "Vpc"),
+    "Subnets": _List(Kind.SUBNET, "SubnetId", "subnet", "ec2", "Subnet"),
+    "NetworkInterfaces": _List(Kind.INTERFACE, "NetworkInterfaceId", "eni", "ec2", "NetworkInterface"),
+    "Instances": _List(Kind.INSTANCE, "InstanceId", "i", "ec2", "Instance"),
+    "VpcEndpoints": _List(Kind.ENDPOINT, "VpcEndpointId", "vpce", "ec2", "VpcEndpoint"),
+    "LoadBalancers": _List(Kind.LOAD_BALANCER, "LoadBalancerArn", "loadbalancer", "elbv2", "LoadBalancer"),
+    "Listeners": _List(Kind.LISTENER, "ListenerArn", "listener", "elbv2", "Listener"),
 }
 
 
@@ -129,7 +129,7 @@ class _Reader:
         members = {"Id": account, "Name": name or None, "OrganizationId": organisation}
         if account is not None:
             document = {key: value for key, value in members.items() if value is not None}
-            self._add(node, "Id", Record("account", account, account, document))
+            self._add(node, "Id", Record(Kind.ACCOUNT, account, account, document))
 
     def _read_object(self, node: Node, kind: _List, reservation: Node | None = None) -> None:
         identifier = self._identifier(node, kind)
@@ -151,9 +151,9 @@ class _Reader:
         if "OwnerId" in shape(kind.service, kind.shape).members:
             document["OwnerId"] = account
         record = Record(kind.kind, identifier, account, document, tags)
-        if kind.kind == "listener":
+        if kind.kind == Kind.LISTENER:
             record.parent = document.get("LoadBalancerArn", "")
-        if kind.kind == "instance":
+        if kind.kind == Kind.INSTANCE:
             stated = reservation.text("ReservationId") if reservation else None
             record.note["reservation"] = stated or "r-" + identifier.removeprefix("i-")
         self._add(node, kind.key, record)
@@ -187,19 +187,19 @@ class _Reader:
 
     def _owner(self, node: Node, kind: _List, identifier: str, reservation: Node | None) -> str | None:
         """Stated by the object, else the one account of the file; None (and an error) when nothing tells."""
-        if kind.kind == "zone":
+        if kind.kind == Kind.ZONE:
             return ""
         if kind.service == "elbv2":
             return identifier.split(":")[4]
         place = reservation or node
         if place.values.get("OwnerId") is not None:
             return self._account(place, "OwnerId")
-        owners = {record.account for record in self.records.values() if record.kind == "account"}
-        if kind.kind == "instance":
+        owners = {record.account for record in self.records.values() if record.kind == Kind.ACCOUNT}
+        if kind.kind == Kind.INSTANCE:
             owners = {
                 each.account
                 for each in self.records.values()
-                if each.kind == "interface" and each.document.get("Attachment", {}).get("InstanceId") == identifier
+                if each.kind == Kind.INTERFACE and each.document.get("Attachment", {}).get("InstanceId") == identifier
             } or owners
         if len(owners) == 1:
             return owners.pop()
@@ -210,7 +210,7 @@ class _Reader:
 
     def _read_nic(self) -> None:
         """The interfaces that the NIC carries: those that the file names, else all that have a MAC address."""
-        interfaces = {each.id: each for each in self.records.values() if each.kind == "interface"}
+        interfaces = {each.id: each for each in self.records.values() if each.kind == Kind.INTERFACE}
         nic = self.root.child("Nic")
         if nic is None:
             chosen = [each.id for each in interfaces.values() if "MacAddress" in each.document]
@@ -241,20 +241,20 @@ class _Reader:
         return []
 
     def _check_references(self) -> None:
-        accounts = [record.id for record in self.records.values() if record.kind == "account"]
+        accounts = [record.id for record in self.records.values() if record.kind == Kind.ACCOUNT]
         for identifier, node in self.nodes.items():
             record = self.records[identifier]
-            if record.kind == "listener":
+            if record.kind == Kind.LISTENER:
                 balancer = self.records.get(record.parent)
-                if balancer is None or balancer.kind != "load-balancer":
+                if balancer is None or balancer.kind != Kind.LOAD_BALANCER:
                     node.error("LoadBalancerArn", f"{show(record.parent)} is not in LoadBalancers; describe it there")
             if accounts and record.account and record.account not in accounts:
                 node.warn("OwnerId", f"{record.account} is not in Accounts, which has {', '.join(accounts[:3])}")
 
     def _find_region(self) -> None:
         """Zones and load balancers name regions; a server is one region."""
-        regions = {record.id.split(":")[3] for record in self.records.values() if record.kind == "load-balancer"}
-        regions |= {region_of(record.id) or "" for record in self.records.values() if record.kind == "zone"}
+        regions = {record.id.split(":")[3] for record in self.records.values() if record.kind == Kind.LOAD_BALANCER}
+        regions |= {region_of(record.id) or "" for record in self.records.values() if record.kind == Kind.ZONE}
         if len(regions) > 1:
             self.root.problems.append(
                 Problem(

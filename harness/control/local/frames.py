@@ -22,8 +22,8 @@ from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.http.exchange import Route
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.call import Caller
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Caller
 from halfsilver.harness.control.plane.data_plane import Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
 from halfsilver.harness.engine import Frame

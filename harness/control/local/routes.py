@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from halfsilver.harness.control.http.exchange import Route
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.operations.operation import Caller
+from halfsilver.harness.control.operations.call import Caller
 
 __all__ = ["Reporter", "STATUS_PATH", "routes"]
 

@@ -11,9 +11,11 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from halfsilver.harness.control.operations.call import Call
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Call, Record, Transaction
 from halfsilver.harness.control.operations.parameters import invalid
+from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.control.state.store import Transaction
 
 __all__ = ["KEPT", "recall", "remember"]
 
@@ -34,7 +36,7 @@ def recall(transaction: Transaction, call: Call) -> dict[str, Any] | None:
     IdempotentParameterMismatch (RAM: ...Exception) if the token came with other parameters before.
     """
     token = _token(call)
-    record = transaction.get("token", _identifier(call, token)) if token is not None else None
+    record = transaction.get(Kind.TOKEN, _identifier(call, token)) if token is not None else None
     if record is None or _is_old(record, call.now):
         return None
     if record.document["Parameters"] != _digest(call):
@@ -49,11 +51,11 @@ def remember(transaction: Transaction, call: Call, result: dict[str, Any]) -> No
     token = _token(call)
     if token is None:
         return
-    for record in transaction.find("token", limit=_SWEEP):
+    for record in transaction.find(Kind.TOKEN, limit=_SWEEP):
         if _is_old(record, call.now):
             transaction.delete(record)
     identifier = _identifier(call, token)
-    former = transaction.get("token", identifier)
+    former = transaction.get(Kind.TOKEN, identifier)
     if former is not None:
         transaction.delete(former)
     document = {
@@ -61,7 +63,7 @@ def remember(transaction: Transaction, call: Call, result: dict[str, Any]) -> No
         "Result": json.dumps(result, default=_to_json),
         "Time": call.now.isoformat(),
     }
-    transaction.insert(Record("token", identifier, call.caller.account, document))
+    transaction.insert(Record(Kind.TOKEN, identifier, call.caller.account, document))
 
 
 def _token(call: Call) -> str | None:

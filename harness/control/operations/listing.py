@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record
+from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.operations.parameters import brief, invalid
 from halfsilver.harness.control.operations.tag_rules import own_tags
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["Filters", "Listing", "Values", "decode_token", "describe", "encode_token", "member", "page_size"]
 
@@ -49,7 +51,7 @@ class Listing:
     id_filter    the filter whose values are ids
     """
 
-    kind: str
+    kind: Kind
     result: str
     ids: str
     not_found: str

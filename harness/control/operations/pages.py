@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import decode_token, encode_token
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record
+from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.state.record import Record
 
 __all__ = ["Paging"]
 

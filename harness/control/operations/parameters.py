@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Parameters
 
-__all__ = ["brief", "client_token", "description", "invalid", "is_text", "remove_fields", "required"]
+__all__ = ["ILLEGAL", "brief", "client_token", "description", "invalid", "is_text", "remove_fields", "required"]
+
+ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 cannot carry (section 2.2), lone surrogates included: no answer could show it, no store keep it."""
 
 _BRIEF = 200
 MAX_DESCRIPTION = 255
@@ -69,7 +73,7 @@ def remove_fields(parameters: Parameters, fields: Mapping[str, str]) -> set[str]
 
 
 def is_text(text: str) -> bool:
-    """Whether XML 1.0 can carry it: no control characters but tab and line ends, no halves of characters."""
+    """Whether people can read it: no control characters but tab and line ends, no halves of characters."""
     return not any(
         unicodedata.category(character) in ("Cc", "Cs")
         and character not in "\t\n\r"

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from halfsilver.harness.control.operations.operation import Context, Record, Settings, Transaction
+from halfsilver.harness.control.operations.call import Settings
+from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.control.state.store import Transaction
 
 __all__ = [
     "end_target",
@@ -54,7 +57,7 @@ def shared_targets(context: Context) -> set[str]:
         association.document["associatedEntity"].rpartition("/")[2]
         for share in shares_with(transaction, account)
         if share.account != account
-        for association in transaction.find("share-association", parent=share.id)
+        for association in transaction.find(Kind.SHARE_ASSOCIATION, parent=share.id)
         if is_live(association, "RESOURCE")
     }
 
@@ -64,7 +67,7 @@ def sees_session(context: Context, session: Record) -> bool:
     account = context.caller.account
     if session.account == account:
         return True
-    target = context.transaction.get("target", session.document["TrafficMirrorTargetId"])
+    target = context.transaction.get(Kind.TARGET, session.document["TrafficMirrorTargetId"])
     return target is not None and target.account == account
 
 
@@ -72,7 +75,7 @@ def may_mirror(context: Context, interface: Record) -> bool:
     """Whether the caller sees the interface and may make it a source: its owner, and the owner of its subnet."""
     if interface.account == context.caller.account:
         return True
-    subnet = context.transaction.get("subnet", interface.document.get("SubnetId", ""))
+    subnet = context.transaction.get(Kind.SUBNET, interface.document.get("SubnetId", ""))
     return subnet is not None and subnet.account == context.caller.account
 
 
@@ -81,7 +84,7 @@ def may_mirror(context: Context, interface: Record) -> bool:
 
 def sessions_on(transaction: Transaction, target: Record) -> list[Record]:
     """The sessions that have a target, of all accounts."""
-    return transaction.find("session", where=("TrafficMirrorTargetId", target.id))
+    return transaction.find(Kind.SESSION, where=("TrafficMirrorTargetId", target.id))
 
 
 def stop(transaction: Transaction, sessions: Iterable[Record], reason: str) -> int:
@@ -113,7 +116,7 @@ def end_target(context: Context, target: Record) -> None:
     sessions = [each for each in sessions_on(context.transaction, target) if each.account != target.account]
     stop(context.transaction, sessions, f"{target.id} was deleted by its owner {target.account}")
     arn = target_arn(context.settings, target)
-    for association in context.transaction.find("share-association", where=("associatedEntity", arn)):
+    for association in context.transaction.find(Kind.SHARE_ASSOCIATION, where=("associatedEntity", arn)):
         if is_live(association, "RESOURCE"):
             association.document["status"] = "DISASSOCIATED"
             association.document["lastUpdatedTime"] = context.call.now.isoformat()
@@ -125,7 +128,7 @@ def end_target(context: Context, target: Record) -> None:
 
 def organisation(transaction: Transaction, account: str) -> str | None:
     """The id (``o-...``) of the organisation that an account is in, None for an account that is in none."""
-    record = transaction.get("account", account)
+    record = transaction.get(Kind.ACCOUNT, account)
     return record.document.get("OrganizationId") if record else None
 
 
@@ -147,11 +150,11 @@ def shares_with(transaction: Transaction, account: str) -> list[Record]:
     """Shares that the account has access to as one of their principals. (One that was deleted has none any more.)"""
     names = {
         association.parent
-        for association in transaction.find("share-association")
+        for association in transaction.find(Kind.SHARE_ASSOCIATION)
         if is_live(association, "PRINCIPAL")
         and is_principal(transaction, account, association.document["associatedEntity"])
     }
-    return transaction.find("resource-share", identifiers=sorted(names))
+    return transaction.find(Kind.RESOURCE_SHARE, identifiers=sorted(names))
 
 
 def is_live(association: Record, kind: str) -> bool:
@@ -163,11 +166,11 @@ def is_live(association: Record, kind: str) -> bool:
 def _may_use(transaction: Transaction, settings: Settings, account: str, target: Record) -> bool:
     if target.account == account:
         return True
-    there = transaction.find("share-association", where=("associatedEntity", target_arn(settings, target)))
+    there = transaction.find(Kind.SHARE_ASSOCIATION, where=("associatedEntity", target_arn(settings, target)))
     return any(
         is_live(association, "PRINCIPAL")
         and is_principal(transaction, account, association.document["associatedEntity"])
         for resource in there
         if is_live(resource, "RESOURCE")
-        for association in transaction.find("share-association", parent=resource.parent)
+        for association in transaction.find(Kind.SHARE_ASSOCIATION, parent=resource.parent)
     )

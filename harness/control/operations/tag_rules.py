@@ -5,35 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record
+from halfsilver.harness.control.operations.identifiers import TAGGED
+from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.operations.parameters import brief, invalid, is_text
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.policy.network import read_interface, read_tags
 from halfsilver.harness.policy.node import Node
 from halfsilver.harness.policy.types import Problem
 
-__all__ = [
-    "RESERVED",
-    "RESOURCE_TYPES",
-    "check_tags",
-    "own_tags",
-    "read_tag_list",
-    "read_tag_specifications",
-    "tag_list",
-]
+__all__ = ["RESERVED", "check_tags", "own_tags", "read_tag_list", "read_tag_specifications", "tag_list"]
 
-RESOURCE_TYPES = {
-    "filter": "traffic-mirror-filter",
-    "rule": "traffic-mirror-filter-rule",
-    "session": "traffic-mirror-session",
-    "target": "traffic-mirror-target",
-    "interface": "network-interface",
-    "vpc": "vpc",
-    "subnet": "subnet",
-    "instance": "instance",
-    "endpoint": "vpc-endpoint",
-}
-"""What EC2 calls the kinds of records that can have tags."""
 MAX_KEY, MAX_VALUE = 127, 256
 """Characters of a key and of a value (EC2 API)."""
 RESERVED = "aws:"
@@ -70,14 +53,14 @@ def read_tag_list(tags: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def read_tag_specifications(context: Context, parameters: Parameters, kind: str) -> dict[str, str]:
+def read_tag_specifications(context: Context, parameters: Parameters, kind: Kind) -> dict[str, str]:
     """The tags of an object of ``kind`` that is being created."""
     specifications = parameters.get("TagSpecifications", ())
     for each in specifications:
         stated = each.get("ResourceType")
         if not stated:
             raise ApiError("InvalidParameterValue", "Tag specification resource type must have a value")
-        if stated != RESOURCE_TYPES[kind]:
+        if stated != TAGGED[kind]:
             raise ApiError(
                 "InvalidParameterValue", f"'{brief(stated)}' is not a valid taggable resource type for this operation."
             )
@@ -92,14 +75,14 @@ def read_tag_specifications(context: Context, parameters: Parameters, kind: str)
     return tags
 
 
-def check_tags(context: Context, kind: str, tags: Mapping[str, str]) -> None:
+def check_tags(context: Context, kind: Kind, tags: Mapping[str, str]) -> None:
     """Refuse too many tags on one object, and tags of this project that it does not know or that mean nothing."""
     limit = context.settings.quotas.tags_per_resource
     if len(tags) > limit:
         raise ApiError("TagLimitExceeded", f"The maximum number of tags ({limit}) for a resource has been reached")
     problems: list[Problem] = []
     node = Node({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}, problems)
-    if kind == "interface":
+    if kind == Kind.INTERFACE:
         read_interface(node, "", {})
     else:
         read_tags(node, "Tags")

@@ -6,7 +6,8 @@ target whose resource is deleted, and a load balancer without a UDP listener on 
 
 from __future__ import annotations
 
-from halfsilver.harness.control.operations.operation import Record, Transaction
+from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.control.state.store import Transaction
 
 __all__ = ["VXLAN_PORT", "has_vxlan_listener", "why_unusable"]
 
@@ -16,7 +17,7 @@ VXLAN_PORT = 4789
 
 def has_vxlan_listener(transaction: Transaction, balancer: Record) -> bool:
     """Whether a load balancer takes UDP on port 4789."""
-    listeners = [each.document for each in transaction.find("listener", parent=balancer.id)]
+    listeners = [each.document for each in transaction.find(Kind.LISTENER, parent=balancer.id)]
     return any(each.get("Port") == VXLAN_PORT and each.get("Protocol") in ("UDP", "TCP_UDP") for each in listeners)
 
 
@@ -25,16 +26,16 @@ def why_unusable(transaction: Transaction, target: Record) -> str | None:
     document = target.document
     if "NetworkLoadBalancerArn" in document:
         arn = document["NetworkLoadBalancerArn"]
-        balancer = transaction.get("load-balancer", arn)
+        balancer = transaction.get(Kind.LOAD_BALANCER, arn)
         if balancer is None:
             return f"the load balancer {arn} of {target.id} was deleted"
         if not has_vxlan_listener(transaction, balancer):
             return f"the load balancer {arn} of {target.id} has no UDP listener on port {VXLAN_PORT}"
         return None
     if "GatewayLoadBalancerEndpointId" in document:
-        kind, words, identifier = "endpoint", "the endpoint", document["GatewayLoadBalancerEndpointId"]
+        kind, words, identifier = Kind.ENDPOINT, "the endpoint", document["GatewayLoadBalancerEndpointId"]
     else:
-        kind, words, identifier = "interface", "the network interface", document["NetworkInterfaceId"]
+        kind, words, identifier = Kind.INTERFACE, "the network interface", document["NetworkInterfaceId"]
     if transaction.get(kind, identifier) is None:
         return f"{words} {identifier} of {target.id} was deleted"
     return None

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from halfsilver.harness.control.operations.operation import Record, Transaction
 from halfsilver.harness.control.operations.target_resource import why_unusable
+from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.policy.inventory import STOPPED
 
 __all__ = ["assemble", "why_stopped"]
@@ -47,14 +48,14 @@ class _Everything:
     """All records that a policy is made of, in order of creation."""
 
     def __init__(self, transaction: Transaction) -> None:
-        self.sessions = transaction.find("session")
-        self.targets = transaction.find("target")
-        self.filters = transaction.find("filter")
-        self.rules = transaction.find("rule")
-        self.interfaces = transaction.find("interface")
-        self.balancers = transaction.find("load-balancer")
-        self.endpoints = transaction.find("endpoint")
-        self.vpcs = transaction.find("vpc")
+        self.sessions = transaction.find(Kind.SESSION)
+        self.targets = transaction.find(Kind.TARGET)
+        self.filters = transaction.find(Kind.FILTER)
+        self.rules = transaction.find(Kind.RULE)
+        self.interfaces = transaction.find(Kind.INTERFACE)
+        self.balancers = transaction.find(Kind.LOAD_BALANCER)
+        self.endpoints = transaction.find(Kind.ENDPOINT)
+        self.vpcs = transaction.find(Kind.VPC)
 
 
 class _Needed:
@@ -62,15 +63,15 @@ class _Needed:
 
     def __init__(self, transaction: Transaction, carried: Sequence[str]) -> None:
         self._transaction = transaction
-        self.sessions = transaction.find("session", parent=list(carried))
-        self.targets = self._named("target", _values(self.sessions, "TrafficMirrorTargetId"))
-        self.filters = self._named("filter", _values(self.sessions, "TrafficMirrorFilterId"))
-        self.rules = transaction.find("rule", parent=[each.id for each in self.filters])
-        self.balancers = self._named("load-balancer", _values(self.targets, "NetworkLoadBalancerArn"))
-        self.endpoints = self._named("endpoint", _values(self.targets, "GatewayLoadBalancerEndpointId"))
-        own = {each.id: each for each in self._named("interface", carried)}
+        self.sessions = transaction.find(Kind.SESSION, parent=list(carried))
+        self.targets = self._named(Kind.TARGET, _values(self.sessions, "TrafficMirrorTargetId"))
+        self.filters = self._named(Kind.FILTER, _values(self.sessions, "TrafficMirrorFilterId"))
+        self.rules = transaction.find(Kind.RULE, parent=[each.id for each in self.filters])
+        self.balancers = self._named(Kind.LOAD_BALANCER, _values(self.targets, "NetworkLoadBalancerArn"))
+        self.endpoints = self._named(Kind.ENDPOINT, _values(self.targets, "GatewayLoadBalancerEndpointId"))
+        own = {each.id: each for each in self._named(Kind.INTERFACE, carried)}
         behind = self._named(
-            "interface",
+            Kind.INTERFACE,
             [
                 *_values(self.targets, "NetworkInterfaceId"),
                 *(eni_id for endpoint in self.endpoints for eni_id in endpoint.document.get("NetworkInterfaceIds", ())),
@@ -79,9 +80,9 @@ class _Needed:
         doors = [*behind, *(each for balancer in self.balancers for each in self._doors(balancer))]
         own_first = [own[eni_id] for eni_id in carried if eni_id in own] + doors
         self.interfaces = list({each.id: each for each in own_first}.values())
-        self.vpcs = self._named("vpc", _values(self.interfaces, "VpcId"))
+        self.vpcs = self._named(Kind.VPC, _values(self.interfaces, "VpcId"))
 
-    def _named(self, kind: str, identifiers: Iterable[str]) -> list[Record]:
+    def _named(self, kind: Kind, identifiers: Iterable[str]) -> list[Record]:
         return self._transaction.find(kind, identifiers=sorted(set(identifiers)))
 
     def _doors(self, balancer: Record) -> list[Record]:
@@ -90,7 +91,7 @@ class _Needed:
         for zone in balancer.document.get("AvailabilityZones", ()):
             for place in zone.get("LoadBalancerAddresses", ()):
                 wanted += [("Address", address) for name, address in place.items() if name != "AllocationId"]
-        return [each for where in wanted for each in self._transaction.find("interface", where=where)]
+        return [each for where in wanted for each in self._transaction.find(Kind.INTERFACE, where=where)]
 
 
 def _values(records: Iterable[Record], name: str) -> list[str]:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from halfsilver.harness.control.operations.operation import Transaction
 from halfsilver.harness.control.plane.documents import assemble
+from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.errors import CapacityExceeded
 from halfsilver.harness.policy.inventory import STOPPED
 from halfsilver.harness.policy.policy import Policy

@@ -14,9 +14,11 @@ from typing import Any
 from halfsilver.harness.control.ec2.rules import slot as rule_slot
 from halfsilver.harness.control.ec2.sessions import DEFAULT_LENGTH
 from halfsilver.harness.control.ec2.targets import target_slot
-from halfsilver.harness.control.operations.operation import Record, Settings, Transaction
+from halfsilver.harness.control.operations.call import Settings
 from halfsilver.harness.control.operations.tag_rules import RESERVED
 from halfsilver.harness.control.plane.documents import why_stopped
+from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.policy.filters import ANY_PROTOCOL
 from halfsilver.harness.policy.inventory import DESTINATIONS, STOPPED, read
 from halfsilver.harness.policy.node import Node, show
@@ -26,11 +28,11 @@ from halfsilver.harness.policy.types import NLB_PACKET_LENGTH, Limits, Problem
 
 __all__ = ["restore"]
 
-_KINDS = ("filter", "rule", "target", "session")
+_KINDS = (Kind.FILTER, Kind.RULE, Kind.TARGET, Kind.SESSION)
 _RESOURCES = {
-    "NetworkInterfaceId": "interface",
-    "NetworkLoadBalancerArn": "load-balancer",
-    "GatewayLoadBalancerEndpointId": "endpoint",
+    "NetworkInterfaceId": Kind.INTERFACE,
+    "NetworkLoadBalancerArn": Kind.LOAD_BALANCER,
+    "GatewayLoadBalancerEndpointId": Kind.ENDPOINT,
 }
 """Where a target leads, each with the kind of record that it is."""
 _FILTER = ("TrafficMirrorFilterId", "Description")
@@ -103,7 +105,7 @@ class _Restorer:
         for record in self._transaction.find(_KINDS):
             self._transaction.delete(record)
         for node in self._root.children("NetworkInterfaces"):
-            interface = self._transaction.get("interface", str(node.values["NetworkInterfaceId"]))
+            interface = self._transaction.get(Kind.INTERFACE, str(node.values["NetworkInterfaceId"]))
             if interface is not None and "TagSet" in node.values:
                 interface.tags = self._tags(node, "TagSet", present=len(interface.tags))
                 self._transaction.update(interface)
@@ -116,7 +118,7 @@ class _Restorer:
 
     def _filter(self, node: Node) -> None:
         document = self._document(node, _FILTER) | {"NetworkServices": _services(node)}
-        record = Record("filter", document["TrafficMirrorFilterId"], self._owner(node), document, self._tags(node))
+        record = Record(Kind.FILTER, document["TrafficMirrorFilterId"], self._owner(node), document, self._tags(node))
         self._transaction.insert(record)
         for direction in ("ingress", "egress"):
             for rule in node.children(f"{direction.capitalize()}FilterRules"):
@@ -132,7 +134,7 @@ class _Restorer:
                 document[name] = {key: document[name][key] for key in ("FromPort", "ToPort")}
         self._transaction.insert(
             Record(
-                "rule",
+                Kind.RULE,
                 document["TrafficMirrorFilterRuleId"],
                 parent.account,
                 document,
@@ -149,7 +151,7 @@ class _Restorer:
         document |= {"Type": DESTINATIONS[name], "OwnerId": account}
         self._transaction.insert(
             Record(
-                "target",
+                Kind.TARGET,
                 document["TrafficMirrorTargetId"],
                 account,
                 document,
@@ -162,7 +164,7 @@ class _Restorer:
         account = self._owner(node)
         document = self._document(node, _SESSION) | {"OwnerId": account}
         record = Record(
-            "session",
+            Kind.SESSION,
             document["TrafficMirrorSessionId"],
             account,
             document,
@@ -170,16 +172,16 @@ class _Restorer:
             document["NetworkInterfaceId"],
             str(document["SessionNumber"]),
         )
-        self._belongs(node, "TrafficMirrorFilterId", "filter", document["TrafficMirrorFilterId"], account)
+        self._belongs(node, "TrafficMirrorFilterId", Kind.FILTER, document["TrafficMirrorFilterId"], account)
         document.setdefault("VirtualNetworkId", self._networks[record.id])
-        target = self._transaction.get("target", document["TrafficMirrorTargetId"])
+        target = self._transaction.get(Kind.TARGET, document["TrafficMirrorTargetId"])
         to_balancer = target is not None and target.document["Type"] == "network-load-balancer"
         if to_balancer and document.setdefault("PacketLength", NLB_PACKET_LENGTH) == NLB_PACKET_LENGTH:
             record.note[DEFAULT_LENGTH] = True  # AWS prints the default as it does any other length
         reason = node.values.get(STOPPED) or why_stopped(self._transaction, record, target)
         if reason is not None:
             record.note["stopped"] = reason
-        if self._transaction.get("interface", record.parent) is None:
+        if self._transaction.get(Kind.INTERFACE, record.parent) is None:
             node.error("NetworkInterfaceId", f"{record.parent} is not in the bench; describe it there")
         self._transaction.insert(record)
 
@@ -198,7 +200,7 @@ class _Restorer:
         node.error("OwnerId", f"must be {right}, not {show(stated)}" if stated else f"is missing; it must be {right}")
         return ""
 
-    def _belongs(self, node: Node, name: str, kind: str, identifier: str, account: str) -> None:
+    def _belongs(self, node: Node, name: str, kind: Kind, identifier: str, account: str) -> None:
         """Refuse what refers to an object of another account; one that is not there is no mistake here."""
         found = self._transaction.get(kind, identifier)
         if account and found is not None and found.account not in (account, ""):

@@ -9,8 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from halfsilver.harness.control.operations import sharing
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.identifiers import TYPES
+from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.operations.resources import SHARE, TAGGED_SHARE, New
 from halfsilver.harness.control.ram.lists import render_associations, render_share
 from halfsilver.harness.control.ram.shares import (
     associate,
@@ -21,6 +24,7 @@ from halfsilver.harness.control.ram.shares import (
     touch,
     unknown_share,
 )
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = [
     "associate_resource_share",
@@ -38,13 +42,13 @@ _MAX_NAME = 255
 _DEFAULT_PERMISSION = ":ram::aws:permission/AWSRAMDefaultPermission"
 
 
-@operation("ram", "CreateResourceShare", writes=True)
+@operation("ram", "CreateResourceShare", writes=True, on=(New(Kind.RESOURCE_SHARE),))
 def create_resource_share(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Share targets of the caller with accounts and organisations; both can be added later."""
     _check_unsupported(parameters)
     _forget_deleted(context)
     account, now = context.caller.account, context.call.now.isoformat()
-    arn = new_arn(context, account, "resource-share")
+    arn = new_arn(context, account, TYPES[Kind.RESOURCE_SHARE])
     document = {
         "resourceShareArn": arn,
         "name": _name(parameters["name"]),
@@ -55,13 +59,13 @@ def create_resource_share(context: Context, parameters: Parameters) -> dict[str,
         "lastUpdatedTime": now,
         "featureSet": "STANDARD",
     }
-    share = Record("resource-share", arn, account, document, _tags(context, {}, parameters.get("tags", ())))
+    share = Record(Kind.RESOURCE_SHARE, arn, account, document, _tags(context, {}, parameters.get("tags", ())))
     context.transaction.insert(share)
     associate(context, share, parameters.get("resourceArns") or (), parameters.get("principals") or ())
     return {"resourceShare": render_share(context, share)}
 
 
-@operation("ram", "UpdateResourceShare", writes=True)
+@operation("ram", "UpdateResourceShare", writes=True, on=(SHARE,))
 def update_resource_share(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Another name, or whether accounts outside the organisation may be principals."""
     share = own_share(context, parameters["resourceShareArn"])
@@ -69,7 +73,7 @@ def update_resource_share(context: Context, parameters: Parameters) -> dict[str,
     if not members:
         raise ApiError("MissingRequiredParameterException", "Specify a name or whether to allow external principals.")
     _name(members.get("name", share.document["name"]))
-    associations = context.transaction.find("share-association", parent=share.id)
+    associations = context.transaction.find(Kind.SHARE_ASSOCIATION, parent=share.id)
     if members.get("allowExternalPrincipals") is False and any(
         each.document.get("external") and each.document["status"] in ("ASSOCIATED", "ASSOCIATING")
         for each in associations
@@ -82,7 +86,7 @@ def update_resource_share(context: Context, parameters: Parameters) -> dict[str,
     return {"resourceShare": render_share(context, share)}
 
 
-@operation("ram", "AssociateResourceShare", writes=True)
+@operation("ram", "AssociateResourceShare", writes=True, on=(SHARE,))
 def associate_resource_share(context: Context, parameters: Parameters) -> dict[str, Any]:
     _check_unsupported(parameters)
     share = own_share(context, parameters["resourceShareArn"])
@@ -91,7 +95,7 @@ def associate_resource_share(context: Context, parameters: Parameters) -> dict[s
     return {"resourceShareAssociations": render_associations(context, associate(context, share, resources, principals))}
 
 
-@operation("ram", "DisassociateResourceShare", mirrors=True)
+@operation("ram", "DisassociateResourceShare", mirrors=True, on=(SHARE,))
 def disassociate_resource_share(context: Context, parameters: Parameters) -> dict[str, Any]:
     """By the owner; and a principal that accepted an invitation can leave by itself."""
     _check_unsupported(parameters)
@@ -102,7 +106,7 @@ def disassociate_resource_share(context: Context, parameters: Parameters) -> dic
     share = _left_share(context, arn) if leaves else own_share(context, arn)
     there = {
         each.document["associatedEntity"]: each
-        for each in context.transaction.find("share-association", parent=share.id)
+        for each in context.transaction.find(Kind.SHARE_ASSOCIATION, parent=share.id)
         if each.document["status"] in ("ASSOCIATED", "ASSOCIATING")
     }
     unknown = [entity for entity in (*resources, *principals) if entity not in there]
@@ -119,17 +123,17 @@ def disassociate_resource_share(context: Context, parameters: Parameters) -> dic
     return {"resourceShareAssociations": render_associations(context, associations)}
 
 
-@operation("ram", "DeleteResourceShare", mirrors=True)
+@operation("ram", "DeleteResourceShare", mirrors=True, on=(SHARE,))
 def delete_resource_share(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Principals lose access; the targets stay. The share is shown as deleted for a while."""
     share = own_share(context, parameters["resourceShareArn"])
-    associations = context.transaction.find("share-association", parent=share.id)
+    associations = context.transaction.find(Kind.SHARE_ASSOCIATION, parent=share.id)
     disassociate(context, share, [each for each in associations if each.document["status"] != "DISASSOCIATED"])
     touch(context, share, status="DELETED")
     return {"returnValue": True}
 
 
-@operation("ram", "TagResource", writes=True)
+@operation("ram", "TagResource", writes=True, on=(TAGGED_SHARE,))
 def tag_resource(context: Context, parameters: Parameters) -> dict[str, Any]:
     share = _tagged_share(context, parameters)
     share.tags = _tags(context, share.tags, parameters["tags"])
@@ -137,7 +141,7 @@ def tag_resource(context: Context, parameters: Parameters) -> dict[str, Any]:
     return {}
 
 
-@operation("ram", "UntagResource", writes=True)
+@operation("ram", "UntagResource", writes=True, on=(TAGGED_SHARE,))
 def untag_resource(context: Context, parameters: Parameters) -> dict[str, Any]:
     share = _tagged_share(context, parameters)
     share.tags = {key: value for key, value in share.tags.items() if key not in parameters["tagKeys"]}
@@ -181,7 +185,7 @@ def _tagged_share(context: Context, parameters: Parameters) -> Record:
     arn = parameters.get("resourceShareArn") or parameters.get("resourceArn")
     if not arn:
         raise ApiError("InvalidParameterException", "Specify the ARN of a resource share.")
-    share = context.transaction.get("resource-share", arn)
+    share = context.transaction.get(Kind.RESOURCE_SHARE, arn)
     if share is not None and share.account != context.caller.account:
         raise unknown_share(arn)  # the model has no other error for these operations
     return own_share(context, arn)
@@ -205,8 +209,11 @@ def _tags(context: Context, present: dict[str, str], added: Any) -> dict[str, st
 
 
 def _forget_deleted(context: Context) -> None:
-    for share in context.transaction.find("resource-share", account=context.caller.account):
+    for share in context.transaction.find(Kind.RESOURCE_SHARE, account=context.caller.account):
         age = context.call.now - datetime.fromisoformat(share.document["lastUpdatedTime"])
         if share.document["status"] == "DELETED" and age > _SHOWN_DELETED:
-            for each in (*context.transaction.find(("share-association", "share-invitation"), parent=share.id), share):
+            for each in (
+                *context.transaction.find((Kind.SHARE_ASSOCIATION, Kind.SHARE_INVITATION), parent=share.id),
+                share,
+            ):
                 context.transaction.delete(each)

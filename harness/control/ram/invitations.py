@@ -6,10 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.operations.resources import INVITATION
 from halfsilver.harness.control.ram.lists import PAGING, share_names
 from halfsilver.harness.control.ram.shares import check_share_arn, invitation_status, touch, unknown_share
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["accept_resource_share_invitation", "get_resource_share_invitations", "reject_resource_share_invitation"]
 
@@ -27,7 +30,7 @@ def get_resource_share_invitations(context: Context, parameters: Parameters) -> 
     arns, shares = parameters.get("resourceShareInvitationArns") or [], parameters.get("resourceShareArns") or []
     found = [_invitation(context, arn) for arn in dict.fromkeys(arns)]
     if not arns:
-        found = context.transaction.find("share-invitation", account=context.caller.account)
+        found = context.transaction.find(Kind.SHARE_INVITATION, account=context.caller.account)
     for arn in shares:
         check_share_arn(arn)
         if all(each.parent != arn for each in found):
@@ -37,12 +40,12 @@ def get_resource_share_invitations(context: Context, parameters: Parameters) -> 
     return {"resourceShareInvitations": _render(context, page), **token}
 
 
-@operation("ram", "AcceptResourceShareInvitation", writes=True)
+@operation("ram", "AcceptResourceShareInvitation", writes=True, on=(INVITATION,))
 def accept_resource_share_invitation(context: Context, parameters: Parameters) -> dict[str, Any]:
     return _answer(context, parameters, "ACCEPTED", "ASSOCIATED")
 
 
-@operation("ram", "RejectResourceShareInvitation", writes=True)
+@operation("ram", "RejectResourceShareInvitation", writes=True, on=(INVITATION,))
 def reject_resource_share_invitation(context: Context, parameters: Parameters) -> dict[str, Any]:
     return _answer(context, parameters, "REJECTED", "FAILED")
 
@@ -55,7 +58,7 @@ def _answer(context: Context, parameters: Parameters, answer: str, association_s
         raise ApiError(code, f"The invitation {invitation.id} {words}.")
     invitation.document["status"] = answer
     context.transaction.update(invitation)
-    association = context.transaction.get("share-association", f"{invitation.parent}/principal/{invitation.account}")
+    association = context.transaction.get(Kind.SHARE_ASSOCIATION, f"{invitation.parent}/principal/{invitation.account}")
     if association is not None:
         touch(context, association, status=association_status)
     return {"resourceShareInvitation": _render(context, [invitation])[0]}
@@ -67,7 +70,7 @@ def _invitation(context: Context, arn: str) -> Record:
             "MalformedArnException",
             f"The specified resource share invitation ARN {arn[:256]} is not valid. Verify the ARN and try again.",
         )
-    invitation = context.transaction.get("share-invitation", arn)
+    invitation = context.transaction.get(Kind.SHARE_INVITATION, arn)
     if invitation is None or invitation.account != context.caller.account:
         raise ApiError(
             "ResourceShareInvitationArnNotFoundException", f"ResourceShareInvitation {arn} could not be found."

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from halfsilver.harness.control.operations import sharing
+from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Parameters, Record, operation
+from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.pages import Paging
 from halfsilver.harness.control.ram.shares import RESOURCE_TYPE, check_share_arn, unknown_share
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = [
     "PAGING",
@@ -58,7 +60,7 @@ def get_resource_share_associations(context: Context, parameters: Parameters) ->
     shares = {share.id for share in _shares(context, {**parameters, "resourceOwner": "SELF"})}
     found = [
         each
-        for each in context.transaction.find("share-association", account=context.caller.account)
+        for each in context.transaction.find(Kind.SHARE_ASSOCIATION, account=context.caller.account)
         if each.parent in shares
         and each.document["associationType"] == kind
         and entity in (None, each.document["associatedEntity"])
@@ -164,7 +166,7 @@ def render_associations(context: Context, associations: Sequence[Record]) -> lis
 
 def share_names(context: Context, records: Sequence[Record]) -> dict[str, str]:
     """The names of the shares that records belong to."""
-    shares = context.transaction.find("resource-share", identifiers=sorted({each.parent for each in records}))
+    shares = context.transaction.find(Kind.RESOURCE_SHARE, identifiers=sorted({each.parent for each in records}))
     return {share.id: share.document["name"] for share in shares}
 
 
@@ -172,7 +174,7 @@ def _shares(context: Context, parameters: Parameters) -> list[Record]:
     """The shares that a request is about, by owner and ARN."""
     account = context.caller.account
     if parameters["resourceOwner"] == "SELF":
-        shares = context.transaction.find("resource-share", account=account)
+        shares = context.transaction.find(Kind.RESOURCE_SHARE, account=account)
     else:
         shares = [each for each in sharing.shares_with(context.transaction, account) if each.account != account]
     wanted = parameters.get("resourceShareArns")
@@ -196,7 +198,7 @@ def _associations(
         (
             each
             for owner in owners
-            for each in context.transaction.find("share-association", account=owner)
+            for each in context.transaction.find(Kind.SHARE_ASSOCIATION, account=owner)
             if each.parent in names
             and sharing.is_live(each, kind)
             and (not entities or each.document["associatedEntity"] in entities)

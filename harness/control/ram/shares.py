@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 
 from halfsilver.harness.control.operations import sharing
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Record
+from halfsilver.harness.control.operations.identifiers import TYPES
+from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = [
     "INVITATION_LIFE",
@@ -73,7 +75,7 @@ def unknown_share(arn: str) -> ApiError:
 def own_share(context: Context, arn: str) -> Record:
     """The caller's share of this ARN, to be changed. A share that was deleted is gone."""
     check_share_arn(arn)
-    share = context.transaction.get("resource-share", arn)
+    share = context.transaction.get(Kind.RESOURCE_SHARE, arn)
     if (
         share is not None
         and share.account != context.caller.account
@@ -98,7 +100,7 @@ def shared_target(context: Context, arn: str) -> Record:
         )
     if (match["service"], match["type"]) != ("ec2", "traffic-mirror-target"):
         raise ApiError("MalformedArnException", f"You cannot share the selected resource type: {arn[:256]}")
-    target = context.transaction.get("target", match["id"])
+    target = context.transaction.get(Kind.TARGET, match["id"])
     if (
         target is None
         or target.account != context.caller.account
@@ -149,7 +151,7 @@ def _is_external(context: Context, share: Record, principal: str) -> bool:
 def _bind(context: Context, share: Record, kind: str, entity: str, *, external: bool) -> Record:
     now = context.call.now.isoformat()
     identifier = f"{share.id}/{kind.lower()}/{entity}"
-    record = context.transaction.get("share-association", identifier)
+    record = context.transaction.get(Kind.SHARE_ASSOCIATION, identifier)
     if record is None:
         document = {
             "resourceShareArn": share.id,
@@ -158,7 +160,7 @@ def _bind(context: Context, share: Record, kind: str, entity: str, *, external: 
             "creationTime": now,
             "status": "",
         }
-        record = Record("share-association", identifier, share.account, document, parent=share.id)
+        record = Record(Kind.SHARE_ASSOCIATION, identifier, share.account, document, parent=share.id)
         context.transaction.insert(record)
     if record.document["status"] == "ASSOCIATED" or _pending(context, share, entity):
         return record
@@ -184,17 +186,17 @@ def _targets(context: Context, share: Record) -> list[Record]:
     """The targets that a share has."""
     resources = [
         each.document["associatedEntity"]
-        for each in context.transaction.find("share-association", parent=share.id)
+        for each in context.transaction.find(Kind.SHARE_ASSOCIATION, parent=share.id)
         if sharing.is_live(each, "RESOURCE")
     ]
-    return context.transaction.find("target", identifiers=[arn.rpartition("/")[2] for arn in resources])
+    return context.transaction.find(Kind.TARGET, identifiers=[arn.rpartition("/")[2] for arn in resources])
 
 
 # Invitations: the account of the record is the one that is invited.
 
 
 def _invite(context: Context, share: Record, account: str) -> None:
-    arn = new_arn(context, share.account, "resource-share-invitation")
+    arn = new_arn(context, share.account, TYPES[Kind.SHARE_INVITATION])
     document = {
         "resourceShareInvitationArn": arn,
         "resourceShareArn": share.id,
@@ -203,12 +205,12 @@ def _invite(context: Context, share: Record, account: str) -> None:
         "invitationTimestamp": context.call.now.isoformat(),
         "status": "PENDING",
     }
-    context.transaction.insert(Record("share-invitation", arn, account, document, parent=share.id))
+    context.transaction.insert(Record(Kind.SHARE_INVITATION, arn, account, document, parent=share.id))
 
 
 def _pending(context: Context, share: Record, account: str) -> Record | None:
     """The invitation that an account can still accept."""
-    invitations = context.transaction.find("share-invitation", account=account, parent=share.id)
+    invitations = context.transaction.find(Kind.SHARE_INVITATION, account=account, parent=share.id)
     return next((each for each in invitations if invitation_status(context, each) == "PENDING"), None)
 
 

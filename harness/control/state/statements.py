@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Select, bindparam, func, insert, select, update
 
+from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.control.state.tables import link, links_table, meta, records
 
 __all__ = [
@@ -50,13 +51,13 @@ _COLUMNS = [
 
 
 def asked(
-    kind: str | Collection[str],
+    kind: Kind | Collection[Kind],
     account: str | None,
     parent: str | Collection[str] | None,
     where: tuple[str, object] | None,
 ) -> dict[str, Any]:
     """The parameters of a search, which name its conditions; see ``Transaction.find``."""
-    found = one_or_several("kind", [kind] if isinstance(kind, str) else list(kind))
+    found = one_or_several("kind", [str(each) for each in ((kind,) if isinstance(kind, str) else kind)])
     if account is not None:
         found["account"] = account
     if parent is not None:

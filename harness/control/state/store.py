@@ -2,7 +2,7 @@
 
     store = Store("state.sqlite")                 # or postgresql://user@host/database
     with store.begin(write=True) as transaction:  # commits at the end, rolls back at an exception
-        transaction.insert(Record("filter", "tmf-...", "123456789012", {...}))
+        transaction.insert(Record(Kind.FILTER, "tmf-...", "123456789012", {...}))
 
 What has been committed survives the loss of the process and of power (SQLite: write-ahead log, synchronous=FULL).
 Writers come one after the other, over all processes and servers: on SQLite by its own lock, on PostgreSQL by the lock
@@ -23,8 +23,8 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from halfsilver.harness.control.operations.operation import Record
 from halfsilver.harness.control.state import statements
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.tables import SCHEMA_VERSION, links, meta, metadata
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
 
@@ -56,7 +56,7 @@ class SlotTaken(Exception):
 
 
 class Transaction:
-    """Some reading and writing that happens at one moment, or not at all. See ``operations.Transaction``."""
+    """Some reading and writing that happens at one moment, or not at all."""
 
     def __init__(self, connection: Connection, writable: bool) -> None:
         self._connection = connection
@@ -64,13 +64,13 @@ class Transaction:
 
     # Reading.
 
-    def get(self, kind: str, identifier: str) -> Record | None:
+    def get(self, kind: Kind, identifier: str) -> Record | None:
         found = self.find(kind, identifiers=[identifier])
         return found[0] if found else None
 
     def find(
         self,
-        kind: str | Collection[str],
+        kind: Kind | Collection[Kind],
         *,
         account: str | None = None,
         parent: str | Collection[str] | None = None,
@@ -105,7 +105,7 @@ class Transaction:
 
     def count(
         self,
-        kind: str,
+        kind: Kind,
         *,
         account: str | None = None,
         parent: str | None = None,
@@ -126,7 +126,7 @@ class Transaction:
         if self._connection.execute(statements.OF_ID, {"id": record.id}).first():
             raise IdTaken(record.id)
         self._check_slot(record)
-        values = {"kind": record.kind, "id": record.id, **_values(record)}
+        values = {"kind": str(record.kind), "id": record.id, **_values(record)}
         record.serial = int(self._connection.execute(statements.ADD_RECORD, values).scalar_one())
         self._link(record)
 
@@ -153,7 +153,7 @@ class Transaction:
 
     def _fetch(self, asked: dict[str, Any]) -> list[Record]:
         rows = self._connection.execute(statements.finding(tuple(asked)), asked)
-        return [Record(*row) for row in rows]
+        return [Record(Kind(kind), *rest) for kind, *rest in rows]
 
     def _number(self, name: str) -> int:
         return int(self._connection.execute(statements.NUMBER, {"name": name}).scalar_one())
@@ -167,7 +167,7 @@ class Transaction:
     def _check_slot(self, record: Record) -> None:
         if not record.slot:
             return
-        slot = {"kind": record.kind, "parent": record.parent, "slot": record.slot, "id": record.id}
+        slot = {"kind": str(record.kind), "parent": record.parent, "slot": record.slot, "id": record.id}
         holder = self._connection.execute(statements.HOLDER, slot).scalar()
         if holder is not None:
             raise SlotTaken(holder)

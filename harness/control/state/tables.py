@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table
 
-from halfsilver.harness.control.operations.operation import Record
+from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["SCHEMA_VERSION", "link", "links", "links_table", "meta", "metadata", "records"]
 
@@ -64,9 +64,9 @@ links_table = Table(
 Index("halfsilver_links_by_name", links_table.c.name, links_table.c.serial)
 
 _MEMBERS = {
-    "session": ("TrafficMirrorTargetId", "TrafficMirrorFilterId", "VirtualNetworkId"),
-    "target": ("NetworkInterfaceId", "NetworkLoadBalancerArn", "GatewayLoadBalancerEndpointId"),
-    "share-association": ("associatedEntity",),
+    Kind.SESSION: ("TrafficMirrorTargetId", "TrafficMirrorFilterId", "VirtualNetworkId"),
+    Kind.TARGET: ("NetworkInterfaceId", "NetworkLoadBalancerArn", "GatewayLoadBalancerEndpointId"),
+    Kind.SHARE_ASSOCIATION: ("associatedEntity",),
 }
 """Members of the documents of a kind by which its records are looked for."""
 
@@ -79,7 +79,7 @@ def link(member: str, value: object) -> str:
 def links(record: Record) -> set[str]:
     """What a record mentions: see ``Transaction.find``, parameter ``where``."""
     found = {link(name, record.document[name]) for name in _MEMBERS.get(record.kind, ()) if name in record.document}
-    if record.kind == "interface":
+    if record.kind == Kind.INTERFACE:
         found.update(_interface_links(record))
     return found
 

@@ -14,14 +14,12 @@ from botocore.model import Shape
 
 from halfsilver.harness.control.http.protocols.faults import Faults
 from halfsilver.harness.control.http.protocols.limits import MAX_NUMBER_DIGITS
+from halfsilver.harness.control.operations.parameters import ILLEGAL
 
-__all__ = ["ILLEGAL", "Check", "checker", "from_text", "moment"]
+__all__ = ["Check", "checker", "from_text", "moment"]
 
 Check = Callable[[Any, str], None]
 """Takes a value and its path; raises ApiError if the model does not allow it."""
-
-ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML 1.0 cannot carry (section 2.2), lone surrogates included: no answer could show it, no store keep it."""
 
 _INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_NUMBER_DIGITS}}}\Z")
 _NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?\Z")

@@ -9,7 +9,8 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from halfsilver.harness.control.http.protocols.values import ILLEGAL, moment
+from halfsilver.harness.control.http.protocols.values import moment
+from halfsilver.harness.control.operations.parameters import ILLEGAL
 
 __all__ = ["DECLARATION", "Writer", "escape", "members"]
 

@@ -1,0 +1,52 @@
+"""What every operation is asked with: the request, whose it is, and what the server was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from halfsilver.harness.control.operations.quotas import Quotas
+
+__all__ = ["Call", "Caller", "Parameters", "Settings"]
+
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose request it is: twelve digits of account, ARN and unique id of the user, name of the user."""
+
+    account: str
+    arn: str
+    user_id: str
+    user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a server is started with and never changes."""
+
+    region: str = "us-east-1"
+    partition: str = "aws"
+    quotas: Quotas = field(default_factory=Quotas)
+
+    def arn(self, service: str, account: str, resource: str) -> str:
+        """``arn:aws:ec2:us-east-1:123456789012:traffic-mirror-filter/tmf-...``"""
+        return f"arn:{self.partition}:{service}:{self.region}:{account}:{resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that has been authenticated and parsed. ``service`` is botocore's name: ec2, elbv2, ram, sts."""
+
+    service: str
+    operation: str
+    parameters: Parameters
+    caller: Caller
+    request_id: str
+    source_ip: str
+    now: datetime
+    secure: bool = False
+    """It came over TLS (condition key ``aws:SecureTransport``)."""
