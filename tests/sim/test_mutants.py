@@ -32,7 +32,7 @@ def test_a_fault_without_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hdl").mkdir()
     (tmp_path / "hdl" / "parser.py").write_text("twice twice\n")
     for old, times in (("never", 0), ("twice", 2)):
-        with pytest.raises(ValueError, match=f"{times} times in hdl/parser/parser.py"):
+        with pytest.raises(ValueError, match=f"{times} times in hdl/parser.py"):
             Fault("rotten", "parser.py", old, "new", "nothing").apply(tmp_path)
 
 
