@@ -1,5 +1,7 @@
 """Refresh what is generated in the documentation: the diagrams, and the marked parts of README.md and api.md.
 
+``harness/policy/aws_members.json`` is made here as well.
+
     python docs/build_docs.py            diagrams, tables, the output of every marked command, and the session
     python docs/build_docs.py --quick    diagrams and tables only
 
@@ -26,12 +28,14 @@ from pathlib import Path
 from typing import Any
 
 from api_tables import TABLES
+from aws_members import aws_members
 from diagrams import DIAGRAMS
 from session import SessionError, ToolMissing, transcripts
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+AWS_MEMBERS = ROOT / "harness" / "policy" / "aws_members.json"
 PAGES = (README, DOCS / "api.md")
 COMMAND_SECONDS = 1800
 MARKED = re.compile(
@@ -45,7 +49,8 @@ class DocsError(Exception):
 
 
 def draw() -> None:
-    """Write the diagrams."""
+    """Write the diagrams, and what the policy reader knows of AWS's objects."""
+    AWS_MEMBERS.write_text(aws_members(), encoding="utf-8")
     for name, diagram in DIAGRAMS.items():
         (DOCS / name).write_text(diagram(), encoding="utf-8")
 

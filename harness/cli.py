@@ -12,6 +12,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from halfsilver.harness.commands import check, diff, doctor, explain, listing, mirror, regs, serve
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
@@ -24,8 +25,15 @@ EXIT_BROKEN_PIPE = 141
 COMMANDS = (mirror, explain, diff, check, serve, regs, doctor, listing)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names: an abbreviation means another option as soon as there is one more."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="halfsilver",
         description="AWS-shaped traffic mirroring: captures in, mirrored captures and reasons out.",
         epilog="exit codes: 0 ok, 1 mismatch or failed check, 2 usage, 3 environment or tool missing, "

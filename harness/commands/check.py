@@ -7,7 +7,7 @@ import json
 
 from halfsilver.harness.commands.common import Subparsers, plural
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
-from halfsilver.harness.policy.policy import check
+from halfsilver.harness.policy.policy import RepeatedKey, check, unique_keys
 
 __all__ = ["add", "run"]
 
@@ -50,12 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _read(path: str) -> object:
     try:
         with open(path, encoding="utf-8") as stream:
-            return json.load(stream)
+            return json.load(stream, object_pairs_hook=unique_keys)
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise UsageError(f"{path}: not UTF-8 text: byte {error.start} is {byte:#04x}") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise UsageError(f"{path}: not JSON: {where}: {error.msg}") from None
+    except RepeatedKey as error:
+        raise UsageError(f"{path}: {error}") from None
     except RecursionError:
         raise UsageError(f"{path}: not a policy: JSON nested too deeply") from None

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 
 from halfsilver.harness.policy.filters import read_filter
+from halfsilver.harness.policy.members import PAGE_MARKS, check_lists, check_members, list_shapes
 from halfsilver.harness.policy.network import (
     load_balancer_name,
     read_endpoint,
@@ -87,6 +88,7 @@ class _Reader:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self._shapes = list_shapes()
         self.inventory = Inventory()
         self.problems: list[Problem] = []
         self.nodes: dict[str, dict[str, Node]] = {}
@@ -94,8 +96,10 @@ class _Reader:
 
     def read(self, root: Node) -> None:
         """Lists in the order in which they refer to one another."""
-        if root.values.get("NextToken") is not None:
-            root.warn("NextToken", "more pages exist than this file has; describe without --max-items")
+        check_lists(root)
+        for mark in PAGE_MARKS:
+            if root.values.get(mark) is not None:
+                root.warn(mark, "more pages exist than this file has; describe without --max-items")
         inventory = self.inventory
         resolvers: dict[str, IPv4Address] = {}
         for vpc_id, node in self._objects(root, "Vpcs", "VpcId", "vpc"):
@@ -115,6 +119,10 @@ class _Reader:
         numbers: dict[tuple[str, int], str] = {}
         for session_id, node in self._objects(root, "TrafficMirrorSessions", "TrafficMirrorSessionId", "tms"):
             self._read_session(node, session_id, numbers)
+        for name, shape in self._shapes.items():
+            if name not in _LISTS:
+                for node in root.nested(name):
+                    check_members(node, shape)
         self._check_macs()
         self._check_sources()
         self._check_targets()
@@ -124,6 +132,7 @@ class _Reader:
         nodes = self.nodes.setdefault(name, {})
         for node in root.children(name):
             identifier = _read_arn(node, key) if prefix == "arn" else node.identifier(key, prefix, required=True)
+            check_members(node if identifier is None else node.named(identifier), self._shapes[name])
             if identifier is None:
                 continue
             if identifier in nodes:

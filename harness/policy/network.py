@@ -98,12 +98,14 @@ def _read_settings(node: Node) -> tuple[int | None, IPv4Address | None]:
 
 def read_tags(node: Node, field: str, known: Collection[str] = ()) -> list[tuple[str, str, str]]:
     """The ``halfsilver:`` tags that are known, as (key, place, value); a warning for each that is not."""
-    tags = []
+    tags: list[tuple[str, str, str]] = []
     for index, tag in enumerate(node.children(field)):
         key, value = tag.text("Key"), tag.text("Value")
-        if key is None or not key.startswith(TAG_PREFIX):
+        if key is None or not key.casefold().startswith(TAG_PREFIX):
             continue
-        if key in known:
+        if any(key == other for other, _, _ in tags):
+            tag.error("Key", f"{key} is there twice; an object has one tag of a key")
+        elif key in known:
             tags.append((key, f"{field}[{index}]", value or ""))
         else:
             right = f"known here: {', '.join(known)}" if known else "none is known here"

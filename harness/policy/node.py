@@ -206,3 +206,15 @@ class Node:
             else:
                 self.error(name, f"must be an object, not {show(item)}")
         return nodes
+
+    def nested(self, key: str) -> list[Node]:
+        """The object, or the objects of the list, at ``key``; what is neither is left out without a word."""
+        value = self.values.get(key)
+        if isinstance(value, Mapping):
+            return [Node(value, self.problems, self.owner, self._inside(key))]
+        items = enumerate(value) if isinstance(value, list | tuple) else ()
+        return [
+            Node(item, self.problems, self.owner, self._inside(f"{key}[{index}]"))
+            for index, item in items
+            if isinstance(item, Mapping)
+        ]

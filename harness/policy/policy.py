@@ -2,11 +2,11 @@
 
 ``mirror.json`` is the verbatim output of ``aws ec2 describe-traffic-mirror-filters``, ``-sessions``,
 ``-targets``, ``describe-network-interfaces`` and, where used, ``aws elbv2 describe-load-balancers``,
-``describe-vpc-endpoints`` and ``describe-vpcs``: their top-level lists in one JSON object. Keys that
-mirroring does not need are ignored.
+``describe-vpc-endpoints`` and ``describe-vpcs``: their top-level lists in one JSON object. Members of AWS's that
+mirroring does not need are ignored; what AWS does not have is refused (``members.py``).
 
-The way of a file: ``policy_load`` reads and refuses, ``policy_resolve`` finds addresses, ``policy_lint``
-warns, and the result is a ``Policy``, which is all that engines see.
+The way of a file: ``inventory.py`` reads and refuses, ``resolve.py`` finds addresses, ``lint.py`` warns, and the
+result is a ``Policy``, which is all that engines see.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Problem",
+    "RepeatedKey",
     "Rule",
     "Session",
     "check",
     "read_documents",
+    "unique_keys",
 ]
 
 
@@ -113,14 +115,14 @@ def read_documents(path: str | Path) -> Any:
     except OSError as error:
         raise refuse("the file", f"cannot be read: {error.strerror}; give the name of a policy file") from None
     try:
-        return json.loads(data.decode(json.detect_encoding(data)), object_pairs_hook=_unique)
+        return json.loads(data.decode(json.detect_encoding(data)), object_pairs_hook=unique_keys)
     except json.JSONDecodeError as error:
         raise refuse(f"line {error.lineno} column {error.colno}", f"is not JSON: {error.msg}") from None
     except UnicodeDecodeError as error:
         raise refuse(f"byte {error.start}", f"is not {error.encoding} text; JSON is written in UTF-8") from None
     except RecursionError:
         raise refuse("the file", "is nested too deeply; describe output has fewer than ten levels") from None
-    except _RepeatedKey as error:
+    except RepeatedKey as error:
         raise refuse("the file", str(error)) from None
     except ValueError:
         raise refuse("the file", "has a number of thousands of digits; AWS's have at most twelve") from None
@@ -134,15 +136,15 @@ def _examine(
     return interfaces, problems + choice + lint(inventory, interfaces)
 
 
-class _RepeatedKey(ValueError):
+class RepeatedKey(ValueError):
     """A JSON object has one key twice."""
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object whose keys are all different: of two lists of one name, JSON readers silently drop one."""
+def unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object whose keys are all different: of two of one name, JSON readers silently drop one. For ``json.load``."""
     found = dict(pairs)
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise _RepeatedKey(f"the key {json.dumps(twice)} is there twice in one object; join the two into one")
+        raise RepeatedKey(f"the key {json.dumps(twice)} is there twice in one object; join the two into one")
     return found

@@ -122,6 +122,12 @@ def run(*arguments: str) -> int:
         return int(stop.code or 0)
 
 
+def output_of(capsys, *arguments: str, code: int = 0) -> str:
+    """What the command prints on stdout; it must end with ``code``."""
+    assert run(*arguments) == code
+    return capsys.readouterr().out
+
+
 def start(*arguments: str, **options) -> subprocess.Popen:
     """The command as a process of its own, pipes on all three streams.
 

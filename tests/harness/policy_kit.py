@@ -146,6 +146,14 @@ def to_endpoint() -> dict[str, Any]:
     )
 
 
+def at(config: Any, path: str) -> tuple[Any, Any]:
+    """Container and key of a dotted path, list indices as numbers."""
+    keys: list[Any] = [int(part) if part.isdigit() else part for part in path.split(".")]
+    for key in keys[:-1]:
+        config = config[key]
+    return config, keys[-1]
+
+
 def only_session(config: dict[str, Any]) -> Session:
     (session,) = Policy.from_documents(config).interfaces[0].sessions
     return session

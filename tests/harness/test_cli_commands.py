@@ -11,17 +11,12 @@ from scapy.utils import RawPcapReader
 
 from halfsilver.harness.commands import doctor
 from halfsilver.harness.verdict import Verdict
-from tests.harness.cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, run, write_capture, write_policy
+from tests.harness.cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, output_of, run, write_capture, write_policy
 
 
 @pytest.fixture
 def paths(tmp_path):
     return write_capture(tmp_path), write_policy(tmp_path), tmp_path
-
-
-def output_of(capsys, *arguments, code=0):
-    assert run(*arguments) == code
-    return capsys.readouterr().out
 
 
 def changed(number: int, offset: int) -> list[bytes]:

@@ -111,10 +111,12 @@ def test_sessions_ascend_and_protocols_0_and_minus_1_mean_any() -> None:
     assert [each.protocol for each in sessions[0].ingress] == [None, None]
 
 
-def test_null_counts_as_absent_and_unknown_keys_are_ignored() -> None:
+def test_null_counts_as_absent_and_what_newer_clients_print_of_interfaces_is_ignored() -> None:
     config = documents(LoadBalancers=None, Reservations=[{"Instances": 1}])
-    config["TrafficMirrorSessions"][0].update(PacketLength=None, Novelty={"a": [1]})
+    config["TrafficMirrorSessions"][0].update(PacketLength=None)
+    config["NetworkInterfaces"][0].update(Novelty={"a": [1]})
     assert only_session(config).packet_length is None
+    assert [problem.where for problem in warnings(config)] == [f"NetworkInterfaces[0] {APPLIANCE} Novelty"]
 
 
 # Addresses of targets.

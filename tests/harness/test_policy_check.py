@@ -15,6 +15,7 @@ from tests.harness.policy_kit import (
     SOURCE,
     SPARE,
     TARGET,
+    at,
     documents,
     errors,
     only_session,
@@ -119,14 +120,6 @@ REFUSALS: list[tuple[str, object, str, str]] = [
         "such as eni-",
     ),
 ]
-
-
-def at(config: Any, path: str) -> tuple[Any, Any]:
-    """Container and key of a dotted path, list indices as numbers."""
-    keys: list[Any] = [int(part) if part.isdigit() else part for part in path.split(".")]
-    for key in keys[:-1]:
-        config = config[key]
-    return config, keys[-1]
 
 
 @pytest.mark.parametrize(

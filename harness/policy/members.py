@@ -1,0 +1,97 @@
+"""The members of the objects that AWS's describe commands print: what may stand in a policy.
+
+``aws_members.json`` beside this file has them, made from botocore's service models by ``docs/aws_members.py``
+(``make docs``), so that no botocore is needed to read a policy. A key that AWS does not have is a misspelling or
+somebody's own invention: in a filter, rule, session or target it is refused, because a condition that is not read
+widens the mirror. In the objects around them, which real accounts print and newer clients add to, it is refused where
+it stands in for a member that is missing, else a warning.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from halfsilver.harness.policy.node import Node, show
+from halfsilver.harness.policy.spelling import nearest
+
+__all__ = ["MODEL", "PAGE_MARKS", "check_lists", "check_members", "list_shapes"]
+
+MODEL = Path(__file__).with_name("aws_members.json")
+"""``lists``: the shape of what is in each list; ``shapes``: their members, each with its own shape or empty."""
+
+OWN_MEMBERS: dict[str, Mapping[str, str]] = {
+    "ec2.TrafficMirrorFilter": {"OwnerId": ""},
+    "ec2.TrafficMirrorSession": {"StoppedReason": ""},
+    "ec2.NetworkInterface": {"Tags": "ec2.Tag"},
+    "elbv2.LoadBalancer": {"Tags": "ec2.Tag"},
+    "elbv2.Listener": {"Tags": "ec2.Tag"},
+    "organizations.Account": {"OrganizationId": ""},
+}
+"""What our own files have beside AWS's members."""
+OWN_LISTS = {"Instances": "ec2.Instance"}
+"""Lists of our inventory file that no describe command prints at the top."""
+OWN_KEYS = ("Nic",)
+"""Other keys of our inventory file."""
+PAGE_MARKS = ("NextToken", "NextMarker")
+"""The mark of a next page, as EC2 and as elbv2 call it."""
+CLIENT_KEYS = (*PAGE_MARKS, "ResponseMetadata")
+"""What clients put beside the lists: the mark of a next page, and boto3's account of the request."""
+OUTSIDE = "TrafficMirrorFilterRules"
+"""Rules outside their filters, which ``describe-traffic-mirror-filter-rules`` prints and nothing here reads."""
+STRICT = "ec2.TrafficMirror"
+"""How the names of the shapes begin in which nothing unknown is let pass, nor in what is inside them."""
+
+_NAME = re.compile(r"[A-Za-z][\w-]{0,63}", re.ASCII)
+
+
+def check_lists(root: Node) -> None:
+    """Problems of the top of a file: keys that no describe command prints, and lists that mirroring does not read."""
+    lists = list_shapes()
+    _check_keys(root, (*lists, *OWN_KEYS, *CLIENT_KEYS), "no describe command prints this", strict=False)
+    if root.values.get(OUTSIDE):
+        root.error(OUTSIDE, "is not read; rules are those inside TrafficMirrorFilters, remove this list")
+
+
+def check_members(node: Node, shape: str, *, strict: bool | None = None) -> None:
+    """Problems of the keys of an object and of all that is inside it; ``shape`` is one of ``aws_members.json``."""
+    strict = shape.startswith(STRICT) if strict is None else strict
+    members = _members(shape)
+    _check_keys(node, members, f"AWS's {shape.partition('.')[2]} has no such member", strict=strict)
+    for name, inner in members.items():
+        if inner:
+            for child in node.nested(name):
+                check_members(child, inner, strict=strict)
+
+
+def list_shapes() -> Mapping[str, str]:
+    """The lists that describe commands print, and the shape of what is in each."""
+    return {**_model()["lists"], **OWN_LISTS}
+
+
+def _check_keys(node: Node, known: Collection[str], problem: str, *, strict: bool) -> None:
+    for key in node.values:
+        if key in known:
+            continue
+        name = key if isinstance(key, str) and _NAME.fullmatch(key) else show(key)
+        meant = nearest(str(key), known)
+        if meant is not None and (strict or meant not in node.values):
+            node.error(name, f"{problem}; did you mean {meant}?")
+        elif strict:
+            node.error(name, f"{problem}; remove it")
+        else:
+            node.warn(name, f"{problem}, so mirroring ignores it")
+
+
+@cache
+def _members(shape: str) -> Mapping[str, str]:
+    return {**_model()["shapes"][shape], **OWN_MEMBERS.get(shape, {})}
+
+
+@cache
+def _model() -> Any:
+    return json.loads(MODEL.read_text(encoding="utf-8"))
