@@ -116,6 +116,10 @@ class VerilatorEngine:
         self._policy = policy
         return int(generation)
 
+    def pace(self, pacing: Pacing) -> None:
+        """Offer the frames of all batches from now on in this way; call it after the first ``configure``."""
+        self._pacing = pacing
+
     def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> Result:
         """Judge a batch. Copies that belong to no mirrored frame, or are missing, are a HalfsilverError."""
         if self._pump is None:
