@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test cocotb lint verilog regs synth bench mutants docs clean
+.PHONY: help sim sim-all test check cocotb lint verilog regs synth bench mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -40,6 +40,9 @@ sim-all: $(ready) ## every development capture against many random policies (lon
 
 test: $(ready) ## all tests, the cocotb regression among them
 	@$(run) -m pytest -n 2 $(if $(TEST),-k $(TEST))
+
+check: lint ## what to run before each commit: lint, types and the quick tests, in under a minute
+	@$(run) -m pytest -n 2 -q -m "not (simulation or slow or tools or root)" --no-header -r fE
 
 cocotb: $(ready) ## the cocotb regression alone
 	@$(run) -m halfsilver.sim.cocotb_runner --all $(seed) $(if $(WAVES),--waves)

@@ -20,6 +20,7 @@ FIXED_TARGETS = {
     "sim",
     "test",
     "lint",
+    "check",
     "cocotb",
     "verilog",
     "synth",

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+PROGRAMS = INSTALLED[-1] if INSTALLED else Path("/usr/lib/postgresql")
+"""Of the newest version that is here; Debian and Ubuntu put no server's programs on PATH."""
 USER = "postgres"
 
 
 def _why_not() -> str | None:
     if not (PROGRAMS / "postgres").exists():
-        return f"PostgreSQL 15 is not in {PROGRAMS} (apt install postgresql-15)"
+        return f"PostgreSQL is not in {PROGRAMS} (apt install postgresql)"
     if os.geteuid() != 0:
         return None
     if shutil.which("runuser") is None:

@@ -56,6 +56,7 @@ def test_explain_of_an_empty_capture(paths):
     assert run("explain", "-r", write_capture(paths[2], [], "none.pcap"), "-c", paths[1]) == 5
 
 
+@pytest.mark.simulation
 def test_explain_side_by_side(paths, capsys):
     pytest.importorskip("halfsilver.sim.engine", reason="the Verilator engine is not there")
     arguments = ("explain", "-r", paths[0], "-c", paths[1], "--engine", "verilator")

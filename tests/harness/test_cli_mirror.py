@@ -378,6 +378,7 @@ def test_reader_of_the_pipe_goes_away(tmp_path):
     assert errors == b""
 
 
+@pytest.mark.simulation
 def test_the_gateware_agrees_on_a_small_capture(paths, capsys):
     pytest.importorskip("halfsilver.sim.engine", reason="the Verilator engine is not there")
     assert mirror_it(paths, "--engine", "verilator", "--json") == 0

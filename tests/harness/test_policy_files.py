@@ -90,6 +90,7 @@ def paths(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path for key, item in inside for path in [(*here, key), *paths(item, (*here, key))]]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
 def test_any_mutation_gives_problems_or_a_policy_never_a_traceback(data: st.DataObject) -> None:

@@ -1,0 +1,85 @@
+"""Tiers of the tests, and what becomes of a test that cannot run here.
+
+Tiers are markers (declared in pyproject.toml). `make check` runs what has none of them; `make test` runs all.
+
+HALFSILVER_REQUIRE=tshark,postgresql: tests that are skipped because one of these is missing fail instead. Continuous
+integration sets it to what it has installed, so that a tool that is there but not found cannot go unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+TESTS = Path(__file__).resolve().parent
+
+FOLDERS = {"sim": "simulation", "hdl": "simulation"}
+"""Rooms whose tests all belong to one tier. A single test elsewhere says so itself."""
+
+REQUIREMENTS = {"tshark": "tshark", "postgresql": "PostgreSQL", "iverilog": "iverilog", "captures": "no capture"}
+"""What can be required, and the word by which the reason of a skip names it."""
+
+
+def required() -> list[str]:
+    """What HALFSILVER_REQUIRE names; UsageError for something that is not known."""
+    names = [name for name in os.environ.get("HALFSILVER_REQUIRE", "").split(",") if name]
+    for name in names:
+        if name not in REQUIREMENTS:
+            raise pytest.UsageError(f"HALFSILVER_REQUIRE: {name!r} is not one of {', '.join(REQUIREMENTS)}")
+    return names
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    required()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            tier = FOLDERS.get(item.path.relative_to(TESTS).parts[0])
+            if tier:
+                item.add_marker(tier)
+
+
+def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why something was skipped."""
+    where = report.longrepr
+    reason = where[2] if isinstance(where, tuple) else str(where)
+    return str(reason).removeprefix("Skipped: ")
+
+
+def insist(report: Report) -> Report:
+    """The report; a failure where it is of a skip for want of something that is required."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = reason_of(report)
+        for name in required():
+            if REQUIREMENTS[name].lower() in reason.lower():
+                report.outcome = "failed"
+                report.longrepr = f"HALFSILVER_REQUIRE has {name}, and this was to be skipped: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return insist((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return insist((yield))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What did not run, by reason, in words that cannot be overlooked."""
+    skipped = Counter(reason_of(report) for report in terminalreporter.stats.get("skipped", []))
+    if skipped:
+        terminalreporter.section(f"NOT RUN here: {skipped.total()}", sep="=", yellow=True)
+        for reason, count in skipped.most_common():
+            terminalreporter.write_line(f"{count:5}  {reason}")
