@@ -77,6 +77,8 @@ mutants: $(ready) ## plant faults in the gateware and count those the tests catc
 docs: $(ready) ## diagrams, and the generated parts of README.md
 	@$(run) docs/build_docs.py
 
-clean: ## remove what was built; .venv stays
+clean: ## remove what was built; .venv and the user's cache of compiled models stay
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find boards docs harness hdl sim tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "left: .venv, and the compiled models that all checkouts share (PYTHONPATH=tools/rooms $(PYTHON) -m halfsilver.sim.model.cache --clear)"
+	@PYTHONPATH=tools/rooms $(PYTHON) -B -m halfsilver.sim.model.cache

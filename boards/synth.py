@@ -206,14 +206,14 @@ def main() -> int:
     parser.add_argument("--publish", action="store_true", help="also write docs/synth.json")
     options = parser.parse_args()
 
-    output = ROOT / "build" / "synth.json"
+    output = Path.cwd() / "build" / "synth.json"
     output.parent.mkdir(exist_ok=True)
     results: dict[str, dict[str, Any]] = json.loads(output.read_text()) if output.exists() else {}
     missed = []
     with ThreadPoolExecutor(len(TARGETS) * 16) as pool:
         for key in options.target or TARGETS:
             target = TARGETS[key]
-            work = ROOT / "build" / "synth" / key
+            work = output.parent / "synth" / key
             jobs = {
                 "whole core": pool.submit(
                     measure, "whole core", MirrorNic(target.parameters), target, SEEDS, work / "core"

@@ -8,8 +8,6 @@ A failed test is run once more with the same seed and waves, unless they were on
 from __future__ import annotations
 
 import argparse
-import hashlib
-import importlib
 import json
 import os
 import random
@@ -30,10 +28,14 @@ from halfsilver.harness.errors import (
     UsageError,
 )
 from halfsilver.sim.benches import BENCHES, BUILD_VARIABLE, Bench, Build
-from halfsilver.sim.build import to_verilog
-from halfsilver.sim.cocotb_model import BUILD, ROOT, TOP, build_model, exclusive, simulate
+from halfsilver.sim.cocotb_model import TOP, build_model, exclusive, simulate
+from halfsilver.sim.model.verilog import block_verilog
+from halfsilver.sim.places import BUILD, ROOT
 
 __all__ = ["Outcome", "main", "run_bench"]
+
+RUNS = BUILD / "cocotb"
+"""Results, logs and waves."""
 
 WAVES_VARIABLE = "WAVES"
 SEED_LIMIT = 1 << 31
@@ -77,7 +79,7 @@ def run_bench(bench: Bench, build: Build, *, seed: int, test: str | None = None,
     Without ``waves`` the first failed test runs again with them. HalfsilverError if the model cannot be built or
     the simulator dies without results.
     """
-    place = BUILD / f"{bench.name}-{build.width}"
+    place = RUNS / f"{bench.name}-{build.width}"
     with exclusive(place):
         outcome = _simulate(bench, build, place, seed, test, waves)
         if outcome.failed and not waves:
@@ -135,18 +137,9 @@ def _read_results(outcome: Outcome) -> None:
 
 
 def _model(build: Build, waves: bool) -> Path:
-    """The model of a build; its Verilog is only made again when a source file of the gateware has changed."""
-
-    def verilog() -> str:
-        from halfsilver.hdl.layout.parameters import NicParameters
-
-        module, _, name = build.block.rpartition(".")
-        component = getattr(importlib.import_module(f"hdl.{module}"), name)
-        return to_verilog(component(NicParameters(**dict(build.parameters)), **dict(build.options)), TOP)
-
-    sources = [path.read_bytes() for path in sorted((ROOT / "hdl").rglob("*.py"))]
-    key = hashlib.sha256(repr((build, sources)).encode()).hexdigest()
-    return build_model(build.name, verilog, key, waves=waves)
+    """The model of a build."""
+    verilog, _ = block_verilog(build.block, dict(build.parameters), dict(build.options), TOP)
+    return build_model(build.name, verilog, waves=waves)
 
 
 def _choose(name: str | None, width: int | None) -> tuple[list[tuple[Bench, Build]], str | None]:

@@ -22,8 +22,9 @@ from typing import Any
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError, UsageError
 from halfsilver.harness.verdict import Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.sim.build import BUILD, ROOT, build_nic
+from halfsilver.sim.build import build_nic
 from halfsilver.sim.lots import CAPTURES, Lot, Outcome, captures, run_lot
+from halfsilver.sim.places import BUILD, shown
 
 __all__ = ["main"]
 
@@ -159,7 +160,7 @@ def _report(outcomes: Sequence[Outcome], seed: int, seconds: float, expected: fr
         print(f"never seen, so not tested: {', '.join(missing)}")
     for outcome in failed:
         print(f"\nDIFFERENCE\n{outcome.failure}\n")
-    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} lots agree; seed {seed}; {REPORT.relative_to(ROOT)}")
+    print(f"{len(outcomes) - len(failed)} of {len(outcomes)} lots agree; seed {seed}; {shown(REPORT)}")
     return EXIT_MISMATCH if failed or missing else EXIT_OK
 
 

@@ -24,8 +24,8 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import Difference, compare
 from halfsilver.harness.verdict import Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.sim.build import BUILD, ROOT
 from halfsilver.sim.engine import PAUSES, VerilatorEngine
+from halfsilver.sim.places import BUILD, ROOT
 from halfsilver.sim.random_policy import draw_flags, draw_policy, observe, own_frames
 
 __all__ = ["CAPTURES", "FAILURES", "Case", "Lot", "NoCaptures", "Outcome", "captures", "prepare", "run_lot"]

@@ -35,6 +35,7 @@ enum Direction { NET, HOST, DIRECTIONS };
 const char* const DIRECTION_NAMES[] = {"ingress", "egress"};
 
 constexpr uint32_t REGISTER_TIMEOUT = 1000;  // cycles
+constexpr uint32_t RESET_CYCLES = 2;
 constexpr uint32_t TRAILING_CYCLES = 64;     // watched after a batch for output nobody asked for
 constexpr uint32_t PROGRESS_INTERVAL = 1 << 14;  // cycles between calls of the progress function
 
@@ -246,6 +247,17 @@ struct Model {
             if (mask[i / 8] >> i % 8 & 1) fail("cycle %llu: m_axis_net_tkeep is not contiguous", now());
         if (!count) fail("cycle %llu: m_axis_net_tkeep is empty", now());
         return count;
+    }
+
+    // As anybody would who has just switched it on.
+    void reset() {
+        top->rst = 1;
+        for (uint32_t i = 0; i < RESET_CYCLES; i++) {
+            settle();
+            edge();
+        }
+        top->rst = 0;
+        cycles = 0;
     }
 
     void idle_cycle() {
@@ -475,6 +487,8 @@ void Model::access(PumpAccess* accesses, uint64_t count) {
 
 // ---- called from sim/pump.py; 0 is success, else pump_error() tells ----
 extern "C" {
+
+EXPORT void pump_reset(Model* model) { model->reset(); }
 
 EXPORT int pump_registers(Model* model, PumpAccess* accesses, uint64_t count) try {
     model->access(accesses, count);

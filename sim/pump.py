@@ -134,7 +134,7 @@ class PumpRun:
 
 
 class Pump:
-    """One simulated NIC, just powered up.
+    """One simulated NIC, just reset.
 
     ``seed`` gives undefined bits their value and, mixed with the number of the batch, the stalls. ``waves``:
     write a VCD file (the library must have been built with tracing). Several may exist in one process.
@@ -151,6 +151,7 @@ class Pump:
         if waves is not None:
             waves.parent.mkdir(parents=True, exist_ok=True)
             self._simulation.start_vcd_trace(str(waves), auto_tracing=False)
+        self._native.pump_reset(self._model)
 
     @property
     def simulation(self) -> Any:

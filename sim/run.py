@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from halfsilver.harness.cli import main as halfsilver
-from halfsilver.harness.errors import EXIT_USAGE, HalfsilverError
-from halfsilver.sim.build import BUILD, ROOT
+from halfsilver.harness.errors import EXIT_USAGE, HalfsilverError, UsageError
+from halfsilver.sim.places import BUILD, ROOT, shown
 
 __all__ = ["main", "make_example"]
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     OUTPUT.mkdir(parents=True, exist_ok=True)
     if options.waves:
         os.environ["HALFSILVER_WAVES"] = str(OUTPUT / "waves.vcd")
-        print(f"waves: {_shown(OUTPUT / 'waves.vcd')}", file=sys.stderr)
+        print(f"waves: {shown(OUTPUT / 'waves.vcd')}", file=sys.stderr)
     return halfsilver(
         [
             "mirror",
@@ -59,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "-c",
             options.config or str(EXAMPLE / "mirror.json"),
             "-w",
-            _shown(OUTPUT / "mirrored.pcapng"),
+            shown(OUTPUT / "mirrored.pcapng"),
             "--verdicts",
-            _shown(OUTPUT / "verdicts.jsonl"),
+            shown(OUTPUT / "verdicts.jsonl"),
             "--seed",
             str(options.seed),
             *(["--full-rate"] if options.full_rate else []),
@@ -72,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_example() -> Path:
     """The example capture; its script says where it comes from and makes the same file each time."""
     script = ROOT / "examples" / "make_example.py"
+    if not script.exists():
+        raise UsageError("the example is made in a checkout only; --pcap and --config name a capture and a policy")
     capture = EXAMPLE / "example.pcap"
     newest = max(path.stat().st_mtime_ns for path in (script, script.with_name("mirror.json")))
     if capture.exists() and capture.stat().st_mtime_ns > newest:
@@ -87,11 +89,6 @@ def make_example() -> Path:
         lines = done.stderr.strip().splitlines() or ["no message"]
         raise HalfsilverError(f"{script} failed: {lines[-1]}")
     return capture
-
-
-def _shown(path: Path) -> str:
-    """A path below the working directory as the user would type it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,12 @@ from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.nic.image import build_image
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.verdict import Direction
-from halfsilver.hdl.export import AxiNic
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS
-from halfsilver.sim.build import BUILD, build_nic, to_verilog
+from halfsilver.sim.build import build_nic
 from halfsilver.sim.cocotb_model import TOP, build_model, simulate
+from halfsilver.sim.model.verilog import block_verilog
+from halfsilver.sim.places import BUILD
 from halfsilver.sim.pump import Pacing, Pump, PumpRun
 from halfsilver.sim.run import make_example
 
@@ -139,9 +141,9 @@ def _run_cocotb(
     )
     result = job.with_suffix(".result")
     result.unlink(missing_ok=True)
-    verilog = to_verilog(AxiNic(parameters), TOP)
+    verilog, _ = block_verilog("export.AxiNic", asdict(parameters), {}, TOP)
     code = simulate(
-        build_model("bench", lambda: verilog, verilog, stock=stock),
+        build_model(f"{parameters.width} bit", verilog, stock=stock),
         "halfsilver.sim.speed_cocotb",
         place,
         seed=1,

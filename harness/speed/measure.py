@@ -26,8 +26,7 @@ from halfsilver.harness.speed.servers import Server, empty, halfsilver
 
 __all__ = ["main"]
 
-ROOT = Path(__file__).resolve().parents[2]
-RESULT = ROOT / "build" / "bench_control.json"
+RESULT = Path("build") / "bench_control.json"
 AIM, LEAST = 2000, 500
 """Small Describes per second that one core should answer, and must."""
 PAGING_BYTES = 32_000_000

@@ -32,9 +32,10 @@ from halfsilver.harness.errors import (
     HalfsilverError,
     UsageError,
 )
-from halfsilver.sim.build import BUILD, ROOT
+from halfsilver.sim.model.cache import VARIABLE
 from halfsilver.sim.mutation.faults import FAULTS, Fault
 from halfsilver.sim.mutation.regression import PHASES
+from halfsilver.sim.places import BUILD, ROOT, shown
 
 __all__ = ["Outcome", "main"]
 
@@ -44,6 +45,8 @@ PUBLISHED = ROOT / "docs" / "mutants.json"
 COPIED = ("hdl", "harness", "sim")
 PACKAGE = "halfsilver"
 """The copies are one import package, as in an installation."""
+CACHE = "cache"
+"""Each copy's own: a gateware with a fault is of no use to anybody else."""
 TIMEOUT = 600
 """Seconds for one fault: the build and the regression take about 15 on an idle machine."""
 
@@ -152,9 +155,9 @@ class _Runner:
             shutil.copytree(
                 self.control / PACKAGE / part, place / PACKAGE / part, ignore=shutil.ignore_patterns("__pycache__")
             )
-        cache = place / PACKAGE / "build" / "verilated"
+        cache = place / CACHE / PACKAGE
         cache.mkdir(parents=True)
-        for runtime in (self.control / PACKAGE / "build" / "verilated").glob("runtime-*"):
+        for runtime in (self.control / CACHE / PACKAGE).glob("runtime-*"):
             (cache / runtime.name).symlink_to(runtime, target_is_directory=True)
         try:
             yield place
@@ -172,7 +175,7 @@ class _Runner:
             "--seed",
             str(self._seed),
         ]
-        environment = os.environ | {"PYTHONPATH": str(place), "CXX": str(self._compiler)}
+        environment = os.environ | {"PYTHONPATH": str(place), "CXX": str(self._compiler), VARIABLE: str(place / CACHE)}
         process = subprocess.Popen(
             command,
             cwd=place,
@@ -281,7 +284,7 @@ def _report(faults: Sequence[Fault], outcomes: dict[str, Outcome], seed: int, pa
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(answer, indent=2) + "\n")
-        print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+        print(shown(path))
 
 
 if __name__ == "__main__":

@@ -90,9 +90,8 @@ def one_capture(tmp_path, monkeypatch):
             writer.write(frame + bytes(index), index)
     monkeypatch.setattr(lots, "CAPTURES", tmp_path)
     monkeypatch.setattr(lots, "FAILURES", tmp_path / "failures")
-    monkeypatch.setattr(farm, "REPORT", farm.ROOT / "build" / "farm-test.json")
+    monkeypatch.setattr(farm, "REPORT", tmp_path / "farm.json")
     yield tmp_path
-    farm.REPORT.unlink(missing_ok=True)
 
 
 def test_farm_reports_agreement(one_capture, capsys):
