@@ -8,9 +8,18 @@ PYTHON ?= python3
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# The variables that the list below names; any other one on the command line is a typo, and ends the run.
+variables := $(shell sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST)) | grep -o '[A-Z_]*=' | tr -d =)
+given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+unknown := $(filter-out $(variables),$(given))
+$(if $(unknown),$(error no variable is called $(unknown); there are $(sort $(variables))))
+
+# An argument as the shell takes it, whatever it has in it.
+quote = '$(subst ','\'',$(1))'
+
 ready := .venv/.stamp
 run := .venv/bin/python
-seed := $(if $(SEED),--seed $(SEED))
+seed := $(if $(SEED),--seed $(call quote,$(SEED)))
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,21 +34,21 @@ help: ## this list
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
 
 $(ready): pyproject.toml tools/bootstrap tools/setup_venv.py tools/constraints.txt
-	@PYTHON=$(PYTHON) tools/bootstrap
+	@PYTHON=$(call quote,$(PYTHON)) tools/bootstrap
 	@touch $@
 
 sim: $(ready) ## a capture through the gateware under Verilator, compared with the golden model
 ifdef TEST
-	@$(run) -m halfsilver.sim.cocotb_runner --test $(TEST) $(seed) $(if $(WAVES),--waves)
+	@$(run) -m halfsilver.sim.cocotb_runner --test $(call quote,$(TEST)) $(seed) $(if $(WAVES),--waves)
 else
-	@$(run) -m halfsilver.sim.run $(if $(PCAP),--pcap $(PCAP)) $(if $(CONFIG),--config $(CONFIG)) $(seed) $(if $(FULL_RATE),--full-rate)
+	@$(run) -m halfsilver.sim.run $(if $(PCAP),--pcap $(call quote,$(PCAP))) $(if $(CONFIG),--config $(call quote,$(CONFIG))) $(seed) $(if $(FULL_RATE),--full-rate)
 endif
 
 sim-all: $(ready) ## every development capture against many random policies (long)
 	@$(run) -m halfsilver.sim.farm --all $(seed)
 
 test: $(ready) ## all tests, the cocotb regression among them
-	@$(run) -m pytest -n 2 $(if $(TEST),-k $(TEST))
+	@$(run) -m pytest -n 2 $(if $(TEST),-k $(call quote,$(TEST)))
 
 check: lint ## what to run before each commit: lint, types and the quick tests, in under a minute
 	@$(run) -m pytest -n 2 -q -m "not (simulation or slow or tools or root)" --no-header -r fE

@@ -8,10 +8,10 @@ to.
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import shutil
-import sys
 from pathlib import Path
 
 from scapy.config import conf
@@ -383,4 +383,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "example")
+    parser = argparse.ArgumentParser(description="Make the example capture and a copy of its policy.")
+    default = ROOT / "build" / "example"
+    parser.add_argument("folder", nargs="?", type=Path, default=default, help="where to (default: build/example)")
+    main(parser.parse_args().folder)

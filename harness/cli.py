@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from halfsilver.harness.commands import check, diff, doctor, explain, listing, mirror, regs, serve
+from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
 
 __all__ = ["main"]
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. A wrong command line exits with code 2 through argparse."""
     try:
+        refuse_unknown_variables()
         parsed = build_parser().parse_args(arguments)
         code: int = parsed.run(parsed)
         sys.stdout.flush()

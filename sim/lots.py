@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from halfsilver.harness.capture.pcap import CaptureWriter, open_capture
+from halfsilver.harness.capture.reader import open_capture
+from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError
@@ -195,7 +196,7 @@ def _keep_failure(lot: Lot, seed: int, number: int, case: Case, trouble: Differe
     policy, frames = place / "mirror.json", place / "frames.pcapng"
     policy.write_text(json.dumps(case.policy.to_documents(), indent=2) + "\n")
     with frames.open("wb") as stream:
-        writer = CaptureWriter(stream)
+        writer = PcapngWriter(stream)
         for index, frame in enumerate(case.frames):
             writer.write(frame.data, index, f"{frame.direction}{', bad' * frame.bad}{', dropped' * frame.dropped}")
     lines = [f"{lot}, seed {seed}, policy {number}, {case.flags}"]

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.capture.pcap import open_capture
+from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.commands.common import DirectionChooser
 from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.errors import HalfsilverError

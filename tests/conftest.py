@@ -16,6 +16,9 @@ from typing import TypeVar
 
 import pytest
 
+from halfsilver.harness.environment import refuse_unknown_variables
+from halfsilver.harness.errors import UsageError
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 TESTS = Path(__file__).resolve().parent
@@ -37,6 +40,10 @@ def required() -> list[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    try:
+        refuse_unknown_variables()
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
     required()
 
 

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
-from halfsilver.harness.capture.pcap import CapturedFrame, CaptureReader
+from halfsilver.harness.capture.formats import CapturedFrame
+from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.engine import Engine, Flags, Frame, Identity
 from halfsilver.harness.errors import EXIT_NOTHING, EnvironmentMissing, HalfsilverError
 from halfsilver.harness.policy.policy import Policy

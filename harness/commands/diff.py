@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from halfsilver.harness.capture.pcap import CapturedFrame, open_capture
+from halfsilver.harness.capture.formats import CapturedFrame
+from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.commands.common import NothingRan, Subparsers, plural, report_damage
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.report.fields import field_at

@@ -6,7 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from halfsilver.harness.capture.pcap import CapturedFrame, open_capture
+from halfsilver.harness.capture.formats import CapturedFrame
+from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,

@@ -6,9 +6,9 @@ import argparse
 import importlib.util
 import json
 import os
-import pkgutil
 from pathlib import Path
 
+from halfsilver.boards import BOARDS
 from halfsilver.harness.commands.common import ENGINES, Subparsers
 from halfsilver.harness.errors import EXIT_OK
 from halfsilver.harness.report.summary import table
@@ -37,7 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
         name: [module for module in _ENGINE_NEEDS[name] if importlib.util.find_spec(module) is None] for name in ENGINES
     }
     captures = _captures()
-    boards = sorted(module.name for module in pkgutil.iter_modules([str(ROOT / "boards")]))
     if arguments.json:
         print(
             json.dumps(
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
                         for name, missing in engines.items()
                     ],
                     "captures": [str(path) for path in captures],
-                    "boards": boards,
+                    "boards": [{"name": name, "what": what} for name, what in BOARDS.items()],
                 },
                 indent=2,
             )
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         else "no captures here: `make sim` makes the example"
     )
     print()
-    print(table(("board",), [(name,) for name in boards]) if boards else "no boards yet")
+    print(table(("board", "what"), list(BOARDS.items())) if BOARDS else "no boards yet")
     return EXIT_OK
 
 

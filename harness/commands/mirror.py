@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
 
-from halfsilver.harness.capture.pcap import CapturedFrame, CaptureReader, CaptureWriter, open_capture
+from halfsilver.harness.capture.formats import CapturedFrame
+from halfsilver.harness.capture.reader import CaptureReader, open_capture
+from halfsilver.harness.capture.writer import CaptureWriter, PcapWriter, writer_class
 from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
@@ -43,7 +45,8 @@ def add(subparsers: Subparsers) -> None:
         "-w",
         dest="write",
         metavar="FILE",
-        help="write the copies to this pcapng, each with its verdict as comment; - is standard output",
+        help="write the copies to this .pcapng, each with its verdict as comment, or .pcap, which has no comments; "
+        "- is standard output, as pcapng",
     )
     parser.add_argument("--verdicts", metavar="FILE", help="write one JSON object per frame; - is standard output")
     parser.add_argument(
@@ -94,6 +97,8 @@ def _check(arguments: argparse.Namespace) -> None:
     refuse_overwriting_input("--verdicts", arguments.verdicts, inputs)
     if arguments.write is not None and arguments.write == arguments.verdicts:
         raise UsageError(f"-w and --verdicts both name {arguments.write}; give them two names")
+    if arguments.write is not None and writer_class(arguments.write) is PcapWriter:
+        say(f"note: {arguments.write}: pcap has no comments, so the copies are written without their verdicts")
 
 
 class _Outputs:
@@ -105,7 +110,7 @@ class _Outputs:
         self._writer: CaptureWriter | None = None
         self._verdicts: BinaryIO | None = None
         if arguments.write is not None:
-            self._writer = CaptureWriter(stack.enter_context(atomic_output(arguments.write)))
+            self._writer = writer_class(arguments.write)(stack.enter_context(atomic_output(arguments.write)))
         if arguments.verdicts is not None:
             self._verdicts = stack.enter_context(atomic_output(arguments.verdicts))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from halfsilver.harness.capture.pcap import CaptureReader
+from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.engine import Progress
 
 if TYPE_CHECKING:

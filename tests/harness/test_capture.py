@@ -10,7 +10,9 @@ import pytest
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapNgReader, RawPcapReader, RawPcapWriter, wrpcapng
 
-from halfsilver.harness.capture.pcap import CapturedFrame, CaptureReader, CaptureWriter, open_capture
+from halfsilver.harness.capture.formats import CapturedFrame
+from halfsilver.harness.capture.reader import CaptureReader, open_capture
+from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.errors import UsageError
 
 CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", Path(__file__).resolve().parents[3] / "shared" / "captures"))
@@ -90,7 +92,7 @@ def test_scapy_reads_what_is_written(tmp_path):
     path = tmp_path / "out.pcapng"
     times = [1, 1_700_000_000_123_456_789, 2**63, 2**64 - 1]
     with open(path, "wb") as stream:
-        writer = CaptureWriter(stream)
+        writer = PcapngWriter(stream)
         for frame, time in zip(FRAMES, times, strict=True):
             writer.write(frame, time, f'{{"frame": {time}}}')
     found = list(PcapNgReader(str(path)))

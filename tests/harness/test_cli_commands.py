@@ -9,6 +9,7 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 from scapy.utils import RawPcapReader
 
+from halfsilver.boards import BOARDS
 from halfsilver.harness.commands import doctor
 from halfsilver.harness.verdict import Verdict
 from tests.harness.cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, output_of, run, write_capture, write_policy
@@ -182,6 +183,17 @@ def test_list(paths, capsys, monkeypatch):
     assert "golden" in output_of(capsys, "list")
 
 
+def test_list_takes_no_tool_for_a_board(capsys, monkeypatch):
+    """`boards/` holds synthesis; a board is what enters itself."""
+    assert json.loads(output_of(capsys, "list", "--json"))["boards"] == []
+    assert "no boards yet" in output_of(capsys, "list")
+    monkeypatch.setitem(BOARDS, "orangecrab", "ECP5, no network port")
+    assert json.loads(output_of(capsys, "list", "--json"))["boards"] == [
+        {"name": "orangecrab", "what": "ECP5, no network port"}
+    ]
+    assert ["orangecrab", "ECP5,"] in [line.split()[:2] for line in output_of(capsys, "list").splitlines()]
+
+
 @pytest.mark.parametrize("arguments", [(), ("fly",), ("serve",), ("regs", "--format", "pdf"), ("check",)])
 def test_wrong_commands(arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -223,3 +235,9 @@ def test_example_is_the_same_every_time(example, tmp_path):
     script = ROOT / "examples" / "make_example.py"
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=120)
     assert (tmp_path / "example.pcap").read_bytes() == (example / "example.pcap").read_bytes()
+
+
+def test_asking_the_example_for_help_makes_nothing(tmp_path):
+    command = [sys.executable, str(ROOT / "examples" / "make_example.py"), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, timeout=120, capture_output=True, text=True)
+    assert "folder" in done.stdout and not list(tmp_path.iterdir())

@@ -11,8 +11,10 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
+from scapy.utils import RawPcapReader
 
 import halfsilver.harness.commands.mirror as mirror
+from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.engine import Identity, Output
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.verdict import Verdict
@@ -42,6 +44,40 @@ def mirror_it(paths, *more):
 
 def files(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["out.pcap", "OUT.PCAP"])
+def test_a_pcap_is_written_where_the_name_says_so(paths, capsys, name):
+    """scapy's reader of pcap takes it; the same copies at the same nanoseconds, without comments."""
+    assert mirror_it(paths, "-w", str(paths[2] / name)) == 0
+    assert "pcap has no comments" in capsys.readouterr().err
+    assert mirror_it(paths, "-w", str(paths[2] / "out.pcapng")) == 0
+    assert "no comments" not in capsys.readouterr().err
+    commented = read_copies((paths[2] / "out.pcapng").read_bytes())
+    with RawPcapReader(str(paths[2] / name)) as reader:
+        assert reader.nano and reader.linktype == 1
+        plain = [(data, about.sec * 10**9 + about.usec, about.wirelen) for data, about in reader]
+    assert plain == [(bytes(copy), int(copy.time * 10**9), len(copy)) for copy in commented]
+    assert run("diff", str(paths[2] / name), str(paths[2] / "out.pcapng")) == 0
+
+
+@pytest.mark.parametrize("name", ["out.cap", "out.pcapgn", "out.pcap.gz", "out.json"])
+def test_a_capture_of_another_name_is_refused(paths, capsys, name):
+    assert mirror_it(paths, "-w", str(paths[2] / name)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{name}: captures are written as .pcapng or .pcap" in line
+    assert not (paths[2] / name).exists()
+
+
+def test_a_time_that_a_pcap_cannot_hold(paths, capsys):
+    """2^32 seconds after 1970: the copy is refused, and no file is left."""
+    late = paths[2] / "late.pcapng"
+    with late.open("wb") as stream:
+        writer = PcapngWriter(stream)
+        writer.write(FRAMES[0], (1 << 32) * 10**9)
+    assert run("mirror", "-r", str(late), "-c", paths[1], "-w", str(paths[2] / "out.pcap")) == 2
+    assert "after 2106" in capsys.readouterr().err and not (paths[2] / "out.pcap").exists()
+    assert run("mirror", "-r", str(late), "-c", paths[1], "-w", str(paths[2] / "out.pcapng")) == 0
 
 
 def test_copies_are_vxlan_in_order_with_time_and_verdict(paths):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 
 from halfsilver.harness.commands import common
 from halfsilver.harness.engine import Flags, Frame
+from halfsilver.harness.environment import VARIABLES
 from halfsilver.harness.policy import members
 from halfsilver.harness.policy.policy import Policy, PolicyError, check
 from halfsilver.harness.policy.spelling import nearest
@@ -249,3 +253,36 @@ def test_options_are_taken_by_their_whole_names(
 ) -> None:
     assert run("mirror", "-r", "x", "-c", write_policy(tmp_path), *arguments) == 2
     assert arguments[0].partition("=")[0] in capsys.readouterr().err
+
+
+# Variables.
+
+
+def test_a_misspelt_variable_of_the_environment(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setenv("HALFSILVER_CAPTURE", "/tmp")
+    assert run("list") == 2
+    assert "HALFSILVER_CAPTURE is not known; did you mean HALFSILVER_CAPTURES?" in capsys.readouterr().err
+    monkeypatch.delenv("HALFSILVER_CAPTURE")
+    assert run("list") == 0
+
+
+def test_every_variable_that_is_read_is_known() -> None:
+    rooms = [path for room in ("harness", "hdl", "sim", "boards", "tests") for path in (ROOT / room).rglob("*.py")]
+    wrong = {"HALFSILVER_CAPTURE"}  # of the test above
+    read = {name for path in rooms for name in re.findall(r'"(HALFSILVER_[A-Z_]+)"', path.read_text(encoding="utf-8"))}
+    assert "HALFSILVER_WAVES" in read and read - wrong <= VARIABLES.keys()
+
+
+@pytest.mark.parametrize("variable", ["PCPA=my.pcap", "pcap=my.pcap", "CONFG=x.json"])
+def test_a_misspelt_variable_of_make(variable: str) -> None:
+    done = subprocess.run(["make", "-n", variable, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and variable.partition("=")[0] in done.stderr and "PCAP" in done.stderr
+
+
+def test_make_passes_paths_as_they_are() -> None:
+    given = {"PCAP": "my file's $HOME.pcap", "CONFIG": "a b.json"}
+    command = ["make", "-n", "sim", *(f"{name}={value.replace('$', '$$')}" for name, value in given.items())]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    (line,) = [line for line in done.stdout.splitlines() if "sim.run" in line]
+    words = shlex.split(line)
+    assert [words[words.index(f"--{name.lower()}") + 1] for name in given] == list(given.values())

@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from halfsilver.harness.capture.pcap import CaptureWriter, open_capture
+from halfsilver.harness.capture.reader import open_capture
+from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.engine import Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_NOTHING, EXIT_OK
@@ -85,7 +86,7 @@ def one_capture(tmp_path, monkeypatch):
     """A folder with one capture of 40 frames: UDP over IPv4, and where the farm writes."""
     frame = bytes.fromhex("02000000000102000000000208004500002000000000401100000a0000010a0000021234005000080000")
     with (tmp_path / "small.pcapng").open("wb") as stream:
-        writer = CaptureWriter(stream)
+        writer = PcapngWriter(stream)
         for index in range(40):
             writer.write(frame + bytes(index), index)
     monkeypatch.setattr(lots, "CAPTURES", tmp_path)

@@ -10,7 +10,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from halfsilver.harness.capture.pcap import CaptureWriter, open_capture
+from halfsilver.harness.capture.reader import open_capture
+from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.sim.lots import CAPTURES, captures, prepare
 from tests.sim.mirrored_kit import ENDS, JUMBO, POLICY, inner_frames, mirror
 
@@ -47,7 +48,7 @@ def dissect(profile, tmp_path):
     def run(frames):
         path = tmp_path / "copies.pcapng"
         with path.open("wb") as stream:
-            writer = CaptureWriter(stream)
+            writer = PcapngWriter(stream)
             for number, data in enumerate(frames):
                 writer.write(data, number)
         done = subprocess.run(

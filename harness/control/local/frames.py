@@ -17,7 +17,9 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Sequence
 
-from halfsilver.harness.capture.pcap import CapturedFrame, CaptureReader, CaptureWriter
+from halfsilver.harness.capture.formats import CapturedFrame
+from halfsilver.harness.capture.reader import CaptureReader
+from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.http.exchange import Route
 from halfsilver.harness.control.http.protocols import Response
@@ -148,7 +150,7 @@ def _interface_of(frame: Frame, interfaces: Sequence[Interface]) -> Interface | 
 
 def _write(captured: Sequence[CapturedFrame], judged: Judged) -> bytes:
     stream = io.BytesIO()
-    writer = CaptureWriter(stream)
+    writer = PcapngWriter(stream)
     for output in sorted(judged.result.outputs, key=lambda output: output.frame):
         line = verdict_line(judged.result.verdicts[output.frame], output.frame + 1, judged.nic.policy)
         writer.write(output.data, captured[output.frame].timestamp, json.dumps(line))

@@ -1,4 +1,4 @@
-"""Capture files: read pcap and pcapng frame by frame, write pcapng with nanoseconds and comments.
+"""Captures read frame by frame: pcap and pcapng.
 
 Stands between files and engines; knows nothing of mirroring. Sources: draft-ietf-opsawg-pcap (pcap) and
 draft-ietf-opsawg-pcapng (pcapng).
@@ -6,7 +6,7 @@ draft-ietf-opsawg-pcapng (pcapng).
 Reading and writing are done here, and not by scapy, for four reasons: a damaged file must be read up to the
 damage and the damage named by its byte offset; timestamps must stay whole nanoseconds; a large capture is
 streamed, never held; and scapy's licence (GPL-2.0) stays out of the installed program. The tests check this
-module against scapy.
+room against scapy.
 """
 
 from __future__ import annotations
@@ -20,12 +20,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from halfsilver.harness.capture.formats import (
+    BYTE_ORDER_MAGIC,
+    INTERFACE,
+    LINK_ETHERNET,
+    MAX_RECORD,
+    NANOSECONDS,
+    OLD_PACKET,
+    OPTION_FCSLEN,
+    OPTION_TSOFFSET,
+    OPTION_TSRESOL,
+    PACKET,
+    PCAP_MAGIC,
+    SECTION,
+    SIMPLE_PACKET,
+    CapturedFrame,
+    Damage,
+)
 from halfsilver.harness.errors import UsageError
 
-__all__ = ["CaptureReader", "CaptureWriter", "CapturedFrame", "Damage", "open_capture"]
+__all__ = ["CaptureReader", "open_capture"]
 
-NANOSECONDS = 1_000_000_000
-LINK_ETHERNET = 1
 LINK_NAMES = {
     0: "NULL",
     9: "PPP",
@@ -46,42 +61,8 @@ LINK_NAMES = {
 }
 """Some link types by their registered name (draft-ietf-opsawg-pcaplinktype), for error messages."""
 
-MAX_RECORD = 262_144
-"""Longest frame believed in, in bytes: libpcap's largest snapshot length. A longer one is damage."""
-
 MAX_BLOCK = 16 * 1024 * 1024
 """Longest pcapng block believed in, in bytes."""
-
-_PCAP_MAGIC = {0xA1B2C3D4: 1_000_000, 0xA1B23C4D: NANOSECONDS}
-"""Magic number -> clock ticks per second."""
-
-_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
-_BYTE_ORDER_MAGIC = 0x1A2B3C4D
-_OPTION_COMMENT, _OPTION_APPLICATION = 1, 4
-_OPTION_TSRESOL, _OPTION_FCSLEN, _OPTION_TSOFFSET = 9, 13, 14
-
-
-@dataclass(frozen=True, slots=True)
-class CapturedFrame:
-    """One frame of a capture: bytes present (FCS removed), nanoseconds since 1970, bytes it had on the wire.
-
-    A timestamp that 64 bits of nanoseconds cannot hold (before 1970, after 2554) is the nearest they can.
-    """
-
-    data: bytes
-    timestamp: int
-    original_length: int
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Where a capture file breaks its format: byte offset of the record or block, and what is wrong."""
-
-    offset: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"byte offset {self.offset}: {self.message}"
 
 
 class _Broken(Exception):
@@ -126,12 +107,12 @@ class CaptureReader:
         if not magic:
             return
         little, big = int.from_bytes(magic, "little"), int.from_bytes(magic, "big")
-        if len(magic) == 4 and little == _SECTION:
+        if len(magic) == 4 and little == SECTION:
             frames = self._pcapng(magic)
-        elif len(magic) == 4 and little in _PCAP_MAGIC:
-            frames = self._pcap("<", _PCAP_MAGIC[little])
-        elif len(magic) == 4 and big in _PCAP_MAGIC:
-            frames = self._pcap(">", _PCAP_MAGIC[big])
+        elif len(magic) == 4 and little in PCAP_MAGIC:
+            frames = self._pcap("<", PCAP_MAGIC[little])
+        elif len(magic) == 4 and big in PCAP_MAGIC:
+            frames = self._pcap(">", PCAP_MAGIC[big])
         else:
             hint = " (it is gzip-compressed: decompress it first)" if magic[:2] == b"\x1f\x8b" else ""
             raise UsageError(f"{self.name}: not a pcap or pcapng file, it starts with {magic.hex(' ')}{hint}")
@@ -218,9 +199,9 @@ class CaptureReader:
             raise _Broken(f"the file ends inside a block: 4 bytes needed, {len(kind_bytes)} present")
         length_bytes = self._read_exactly(4, "a block")
         head = b""
-        if int.from_bytes(kind_bytes, "little") == _SECTION:  # the same in both byte orders
+        if int.from_bytes(kind_bytes, "little") == SECTION:  # the same in both byte orders
             head = self._read_exactly(4, "a section header")
-            orders = {_BYTE_ORDER_MAGIC.to_bytes(4, "little"): "<", _BYTE_ORDER_MAGIC.to_bytes(4, "big"): ">"}
+            orders = {BYTE_ORDER_MAGIC.to_bytes(4, "little"): "<", BYTE_ORDER_MAGIC.to_bytes(4, "big"): ">"}
             if head not in orders:
                 raise _Broken(f"byte-order magic is {head.hex(' ')}, not 1a 2b 3c 4d in either order")
             self._order = orders[head]
@@ -236,17 +217,17 @@ class CaptureReader:
         return kind, head + rest[:-4]
 
     def _take_block(self, kind: int, body: bytes) -> CapturedFrame | None:
-        if kind == _SECTION:
+        if kind == SECTION:
             self._interfaces = []
-        elif kind == _INTERFACE:
+        elif kind == INTERFACE:
             self._interfaces.append(self._interface(body))
-        elif kind == _PACKET:
+        elif kind == PACKET:
             index, high, low, captured, original = self._fields("IIIII", body, "an enhanced packet block")
             return self._packet(index, (high << 32) | low, captured, original, body[20:])
-        elif kind == _OLD_PACKET:
+        elif kind == OLD_PACKET:
             index, _drops, high, low, captured, original = self._fields("HHIIII", body, "a packet block")
             return self._packet(index, (high << 32) | low, captured, original, body[20:])
-        elif kind == _SIMPLE_PACKET:
+        elif kind == SIMPLE_PACKET:
             (original,) = self._fields("I", body, "a simple packet block")
             snaplen = self._interfaces[0].snaplen if self._interfaces else 0
             captured = min(original, snaplen) if snaplen else original
@@ -269,12 +250,12 @@ class CaptureReader:
             position += 4 + size + -size % 4
             if code == 0:
                 break
-            if code == _OPTION_TSRESOL and len(value) == 1:
+            if code == OPTION_TSRESOL and len(value) == 1:
                 exponent = value[0] & 0x7F
                 ticks = 2**exponent if value[0] & 0x80 else 10**exponent
-            elif code == _OPTION_TSOFFSET and len(value) == 8:
+            elif code == OPTION_TSOFFSET and len(value) == 8:
                 (offset,) = struct.unpack(self._order + "q", value)
-            elif code == _OPTION_FCSLEN and len(value) == 1:
+            elif code == OPTION_FCSLEN and len(value) == 1:
                 fcs = value[0]
         return _Interface(link, snaplen, ticks, offset, fcs)
 
@@ -295,39 +276,6 @@ def _frame(data: bytes, timestamp: int, original: int, fcs: int) -> CapturedFram
         original = max(0, original - fcs)
         data = data[:original]
     return CapturedFrame(data, min(max(timestamp, 0), 2**64 - 1), original)
-
-
-class CaptureWriter:
-    """Writes one pcapng section with one Ethernet interface whose clock counts nanoseconds.
-
-    The bytes depend on the frames alone (no date, no host name), so equal runs give equal files.
-    """
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._block(
-            _SECTION, struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1) + _options((_OPTION_APPLICATION, b"halfsilver"))
-        )
-        self._block(_INTERFACE, struct.pack("<HHI", LINK_ETHERNET, 0, 0) + _options((_OPTION_TSRESOL, b"\x09")))
-
-    def write(self, data: bytes, timestamp: int, comment: str | None = None) -> None:
-        """Append one frame; ``timestamp`` in nanoseconds since 1970, from 0 to 2^64 - 1."""
-        options = _options((_OPTION_COMMENT, comment.encode())) if comment is not None else b""
-        head = struct.pack("<IIIII", 0, timestamp >> 32, timestamp & 0xFFFFFFFF, len(data), len(data))
-        self._block(_PACKET, head + _padded(data) + options)
-
-    def _block(self, kind: int, body: bytes) -> None:
-        length = struct.pack("<I", len(body) + 12)
-        self._stream.write(struct.pack("<I", kind) + length + body + length)
-
-
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % 4)
-
-
-def _options(*options: tuple[int, bytes]) -> bytes:
-    """A pcapng option list with its end mark."""
-    return b"".join(struct.pack("<HH", code, len(value)) + _padded(value) for code, value in (*options, (0, b"")))
 
 
 @contextmanager
