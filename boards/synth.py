@@ -25,10 +25,10 @@ from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable
 
 from halfsilver.boards.shell import TimingShell
+from halfsilver.hdl.bus.register_file import RegisterFile
 from halfsilver.hdl.counters import Counters
 from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.hdl.layout.registers import RegisterFile
 from halfsilver.hdl.match.classifier import Classifier
 from halfsilver.hdl.match.flow_hash import FlowHash
 from halfsilver.hdl.match.matcher import Matcher

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.packet import check_width
+from halfsilver.hdl.layout.frames import check_width
 from halfsilver.hdl.pipeline import delay, registered
 
 __all__ = ["PayloadSum", "add_with_carry"]

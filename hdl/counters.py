@@ -11,7 +11,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.layout.verdict import NONE, VerdictCode, VerdictRecord
+from halfsilver.hdl.layout.verdict import NONE
+from halfsilver.hdl.records import VerdictCode, VerdictRecord
 
 __all__ = [
     "COUNTER_BITS",

@@ -16,8 +16,8 @@ from amaranth.lib.wiring import In, Out
 from halfsilver.hdl.bus.axi_lite import AxiLiteBridge, AxiLiteSignature
 from halfsilver.hdl.bus.axi_stream import AxiStreamSignature, FromAxiStream, ToAxiStream
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.hdl.layout.verdict import VerdictRecord
 from halfsilver.hdl.nic import MirrorNic
+from halfsilver.hdl.records import VerdictRecord
 from halfsilver.hdl.verilog import VerilogError, to_verilog
 
 __all__ = ["WIDTHS", "AxiNic", "export", "main"]
@@ -50,7 +50,7 @@ class AxiNic(wiring.Component):
             "s_axis_net_drop": In(1),
             **_flat("s_axis_host", stream.flip()),
             **_flat("m_axis_net", stream),
-            "m_axis_verdict_tdata": Out(VerdictRecord.as_shape().size),
+            "m_axis_verdict_tdata": Out(VerdictRecord.size),
             "m_axis_verdict_tvalid": Out(1),
             **_flat("s_axil", AxiLiteSignature().flip()),
         }

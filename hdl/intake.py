@@ -10,12 +10,12 @@ from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
 from halfsilver.hdl.fifo import Fifo
-from halfsilver.hdl.layout.verdict import DirectionCode
 from halfsilver.hdl.match.matcher import FrameSummary
 from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.parser.parser import ParserBank
 from halfsilver.hdl.pipeline import delay, registered
+from halfsilver.hdl.records import DirectionCode
 
 __all__ = ["Intake"]
 

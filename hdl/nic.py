@@ -17,18 +17,20 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.banks import RuleSetBanks
+from halfsilver.hdl.bus.register_file import RegisterBus, RegisterFile
 from halfsilver.hdl.copy_arbiter import CopyArbiter
 from halfsilver.hdl.counters import Counters
 from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
 from halfsilver.hdl.intake import Intake
-from halfsilver.hdl.layout.registers import RegisterBus, RegisterFile
-from halfsilver.hdl.layout.tables import Table
-from halfsilver.hdl.layout.verdict import DirectionCode, VerdictRecord
+from halfsilver.hdl.layout.outer import template_index
+from halfsilver.hdl.layout.tables import session_index
 from halfsilver.hdl.match.matcher import FrameSummary, Matcher, TableWrite
 from halfsilver.hdl.mirror_queue import Decision
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.pipeline import registered
+from halfsilver.hdl.records import DirectionCode, Table, VerdictRecord
 from halfsilver.hdl.sleep import put_to_sleep
+from halfsilver.hdl.structs import side_by_side
 
 __all__ = ["MirrorNic"]
 
@@ -137,7 +139,7 @@ class MirrorNic(wiring.Component):
     def _deliver(self, m, matcher, banks, counters, intakes):
         """Judgement -> VerdictRecord, Decision, counters."""
         judgement = matcher.o
-        eni_bits = (self.parameters.enis - 1).bit_length()
+        slot = side_by_side(session_index(self.parameters.eni_bits), session=judgement.session, eni=judgement.eni)
 
         record, valid, octets = Signal(VerdictRecord), Signal(), Signal(16)
         sequences = Array(Signal(32, name=f"sequence_{direction}") for direction in range(2))
@@ -170,7 +172,7 @@ class MirrorNic(wiring.Component):
         m.d.sync += [
             decision.mirror.eq(judgement.mirrored),
             decision.length.eq(judgement.octets),
-            decision.slot.eq(Cat(judgement.session[:2], judgement.eni[:eni_bits], judgement.bank)),
+            decision.slot.eq(Cat(slot, judgement.bank)),
             decision.source_port.eq(matcher.o_source_port),
             decision.outer_ipv6.eq(judgement.outer_ipv6),
         ]
@@ -220,11 +222,11 @@ class MirrorNic(wiring.Component):
             write.index.eq(address.index),
             write.data.eq(registers.w_table_data.value),
         ]
-        slot_bits = (self.parameters.session_slots - 1).bit_length()
+        template_bits = template_index(self.parameters.eni_bits).width
         m.d.comb += [
             matcher.write.eq(write),
             encapsulator.write_enable.eq(write.enable & (write.table == Table.OUTER)),
-            encapsulator.write_address.eq(Cat(write.index[: 4 + slot_bits], write.bank)),
+            encapsulator.write_address.eq(Cat(write.index[:template_bits], write.bank)),
             encapsulator.write_data.eq(write.data),
         ]
 

@@ -7,20 +7,9 @@ holds until ``ready``, the payload is stable meanwhile.
 
 from amaranth.lib import data, stream
 
-__all__ = ["MAX_FRAME", "MIN_FRAME", "beat_layout", "check_width", "packet_signature"]
+from halfsilver.hdl.layout.frames import check_width
 
-MIN_FRAME = 14
-"""Bytes of an Ethernet header; anything shorter is malformed."""
-
-MAX_FRAME = 9216
-"""Longest frame that may be mirrored, in bytes without FCS."""
-
-
-def check_width(width):
-    """Refuse a data width the pipeline cannot have: 8, 16, 32, 64, ... 1024 bits."""
-    if not isinstance(width, int) or width < 8 or width > 1024 or width & (width - 1):
-        raise ValueError(f"data width must be a power of two from 8 to 1024 bits, not {width!r}")
-    return width
+__all__ = ["beat_layout", "packet_signature"]
 
 
 def beat_layout(width):

@@ -31,7 +31,7 @@ def test_the_wire_form_is_the_gateware_layout():
         "rule": 9,
         "generation": 0x100F,
     }
-    wire = gateware.VerdictRecord.const(values).as_bits().to_bytes(16, "little")
+    wire = gateware.VERDICT_RECORD.pack(**values).to_bytes(16, "little")
     assert wire == bytes.fromhex("01020304 0506 0708 00 06 01 0c 02 09 0f10")
     record = host.VerdictRecord.from_bytes(wire)
     assert (record.sequence, record.length, record.copied) == (0x04030201, 0x0605, 0x0807)

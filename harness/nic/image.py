@@ -7,113 +7,104 @@ it. A complete image is written each time, to the shadow bank; the driver then c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 
 from halfsilver.harness.engine import Flags
 from halfsilver.harness.errors import CapacityExceeded
 from halfsilver.harness.policy.policy import Outer, Policy, Rule, Session
 from halfsilver.harness.verdict import Direction
-from halfsilver.hdl.layout.lookup import (
-    ADDRESS_BITS,
-    BOUNDS,
-    CLASS_BITS,
-    CLASS_HAS_PORTS,
-    CLASS_HAS_PROTOCOL,
-    CLASS_IPV6,
-    PROTOCOL_BITS,
-    LookupLayout,
+from halfsilver.hdl.layout.frames import FLOOR_IPV4, FLOOR_IPV6, MAX_FRAME
+from halfsilver.hdl.layout.lookup import BOUNDS, KEY_CLASS, TERNARY_KEY, Bound, LookupLayout
+from halfsilver.hdl.layout.outer import (
+    HOP_LIMIT,
+    PROTOCOL_UDP,
+    TEMPLATE_BODY,
+    TEMPLATE_SEED,
+    VERSION_IHL,
+    VXLAN_FLAGS,
+    VXLAN_PORT,
+    template_index,
 )
-from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import (
-    GENERAL_ENI_BASE,
-    GENERAL_ENI_STRIDE,
+    ENI_HIGH,
+    ENI_LOW,
+    ENI_RESOLVER,
     GENERAL_FLAGS,
-    GENERAL_SOURCE_PORT,
-    EniHigh,
-    GeneralFlags,
-    SessionWord,
-    SourcePort,
+    GENERAL_FLAGS_AT,
+    GENERAL_SOURCE_PORT_AT,
+    SESSION_WORD,
+    SOURCE_PORT,
     Table,
+    eni_words_at,
+    session_index,
 )
 
 __all__ = ["build_image", "table_words"]
 
-FLOOR_IPV4 = 35
-FLOOR_IPV6 = 55
-"""A copy is never cut below these (the guide's MTU and packet length section): headers and one byte."""
 
-WHOLE_FRAME = 9216
-
-_OUTER_WORDS = 16
-_VXLAN_FLAGS_HIGH_HALF = 0x0800
-_UDP = 17
-_VXLAN_PORT = 4789
-_IPV4_CONSTANT_HALVES = (0x4500, 0x0000, 0x0000, 0xFF11)
-"""IPv4 header without length, checksum and addresses: version, IHL, TOS; ID; flags; TTL 255 and UDP."""
-
-
-def build_image(policy: Policy, flags: Flags, parameters: NicParameters) -> list[tuple[int, int]]:
+def build_image(policy: Policy, flags: Flags, shape: NicShape) -> list[tuple[int, int]]:
     """Register writes (byte address, value) that fill the shadow bank. Does not commit.
 
     CapacityExceeded if the policy needs more interfaces, sessions or rules than the build has.
     """
-    _check_fits(policy, parameters)
+    _check_fits(policy, shape)
     address, word = REGISTERS.address("TABLE_ADDRESS"), REGISTERS.address("TABLE_DATA")
     writes: list[tuple[int, int]] = []
-    for table, start, words in table_words(policy, flags, parameters):
+    for table, start, words in table_words(policy, flags, shape):
         writes.append((address, REGISTERS.pack("TABLE_ADDRESS", table=table, index=start)))
         writes.extend((word, value) for value in words)
     return writes
 
 
-def table_words(policy: Policy, flags: Flags, parameters: NicParameters) -> Iterator[tuple[int, int, list[int]]]:
+def table_words(policy: Policy, flags: Flags, shape: NicShape) -> Iterator[tuple[int, int, list[int]]]:
     """Runs of table words: (table number, first index, words)."""
-    yield from _general(policy, flags, parameters)
-    yield from _sessions(policy, parameters)
-    yield from _outer_headers(policy, parameters)
-    yield from _lookup(policy, parameters)
+    yield from _general(policy, flags, shape)
+    yield from _sessions(policy, shape)
+    yield from _outer_headers(policy, shape)
+    yield from _lookup(policy, shape)
 
 
-def _check_fits(policy: Policy, parameters: NicParameters) -> None:
+def _check_fits(policy: Policy, shape: NicShape) -> None:
     def refuse(resource: str, what: str, needed: int, available: int) -> None:
         if needed > available:
             raise CapacityExceeded(f"the policy needs {needed} {what}, this build of the NIC has {available}", resource)
 
-    refuse("interfaces", "network interfaces", len(policy.interfaces), parameters.enis)
+    refuse("interfaces", "network interfaces", len(policy.interfaces), shape.enis)
     for interface in policy.interfaces:
-        refuse("sessions", f"sessions on {interface.eni_id}", len(interface.sessions), parameters.sessions)
+        refuse("sessions", f"sessions on {interface.eni_id}", len(interface.sessions), shape.sessions)
         for session in interface.sessions:
             for rules in (session.ingress, session.egress):
-                refuse("rules", f"rules in {session.filter_id}", len(rules), parameters.rules)
+                refuse("rules", f"rules in {session.filter_id}", len(rules), shape.rules)
 
 
-def _general(policy: Policy, flags: Flags, parameters: NicParameters) -> Iterator[tuple[int, int, list[int]]]:
+def _general(policy: Policy, flags: Flags, shape: NicShape) -> Iterator[tuple[int, int, list[int]]]:
     """Flags, source port and the ENIs' addresses."""
     table = Table.GENERAL.value
-    yield table, GENERAL_FLAGS, [_bits(GeneralFlags, tap=flags.tap, terminal_reject=flags.terminal_reject)]
-    yield table, GENERAL_SOURCE_PORT, [_bits(SourcePort, base=flags.source_port_base, mask=flags.source_port_mask)]
-    for eni in range(parameters.enis):
+    flag_word = GENERAL_FLAGS.pack(tap=flags.tap, terminal_reject=flags.terminal_reject)
+    yield table, GENERAL_FLAGS_AT, [flag_word]
+    yield table, GENERAL_SOURCE_PORT_AT, [SOURCE_PORT.pack(base=flags.source_port_base, mask=flags.source_port_mask)]
+    for eni in range(shape.enis):
         words = [0, 0, 0]
         if eni < len(policy.interfaces):
             interface = policy.interfaces[eni]
             resolver = interface.resolver
+            low, high = interface.mac[:4], interface.mac[4:]
             words = [
-                int.from_bytes(interface.mac[:4], "little"),
-                _bits(
-                    EniHigh, mac=int.from_bytes(interface.mac[4:], "little"), valid=1, has_resolver=resolver is not None
-                ),
-                0 if resolver is None else int.from_bytes(resolver.packed, "little"),
+                ENI_LOW.pack(mac=_number(low)),
+                ENI_HIGH.pack(mac=_number(high), valid=1, has_resolver=resolver is not None),
+                ENI_RESOLVER.pack(address=0 if resolver is None else _number(resolver.packed)),
             ]
-        yield table, GENERAL_ENI_BASE + GENERAL_ENI_STRIDE * eni, words
+        yield table, eni_words_at(eni), words
 
 
-def _sessions(policy: Policy, parameters: NicParameters) -> Iterator[tuple[int, int, list[int]]]:
-    words = [0] * parameters.session_slots
-    for slot, session in _slots(policy):
+def _sessions(policy: Policy, shape: NicShape) -> Iterator[tuple[int, int, list[int]]]:
+    index = session_index(shape.eni_bits)
+    words = [0] * shape.session_slots
+    for eni, number, session in _placed(policy):
         outer = session.outer
-        words[slot] = _bits(
-            SessionWord,
+        words[index.pack(eni=eni, session=number)] = SESSION_WORD.pack(
             limit_ipv4=_limit(session, FLOOR_IPV4),
             limit_ipv6=_limit(session, FLOOR_IPV6),
             valid=1,
@@ -126,60 +117,58 @@ def _sessions(policy: Policy, parameters: NicParameters) -> Iterator[tuple[int, 
 
 def _limit(session: Session, floor: int) -> int:
     """Longest copy: the packet length, but not under the floor, and never over what the target's MTU lets through."""
-    limit = WHOLE_FRAME if session.packet_length is None else max(session.packet_length, floor)
+    limit = MAX_FRAME if session.packet_length is None else max(session.packet_length, floor)
     if session.outer is not None and session.outer.mtu_limit is not None:
         limit = min(limit, session.outer.mtu_limit)
-    return min(limit, WHOLE_FRAME)
+    return min(limit, MAX_FRAME)
 
 
-def _outer_headers(policy: Policy, parameters: NicParameters) -> Iterator[tuple[int, int, list[int]]]:
-    for slot, session in _slots(policy):
+def _outer_headers(policy: Policy, shape: NicShape) -> Iterator[tuple[int, int, list[int]]]:
+    index = template_index(shape.eni_bits)
+    for eni, number, session in _placed(policy):
         if session.outer is not None:
-            yield Table.OUTER.value, slot * _OUTER_WORDS, _outer_template(session.outer, session.vni)
+            start = index.pack(eni=eni, session=number, word=0)
+            yield Table.OUTER.value, start, _outer_template(session.outer, session.vni)
 
 
 def _outer_template(outer: Outer, vni: int) -> list[int]:
-    """Template words of the encapsulator: MACs, VNI, addresses, checksum seed."""
+    """Template words of a session: the body's, then the checksum seed."""
+    body = TEMPLATE_BODY.pack(
+        destination_mac=_number(outer.destination_mac),
+        source_mac=_number(outer.source_mac),
+        vni=vni,
+        source=_number(outer.source.packed),
+        destination=_number(outer.destination.packed),
+    )
+    words = [body >> at & 0xFFFFFFFF for at in range(0, TEMPLATE_BODY.width, 32)]
+    return [*words, TEMPLATE_SEED.pack(seed=_checksum_seed(outer, vni))]
 
-    def words(octets: bytes) -> list[int]:
-        return [int.from_bytes(octets[i : i + 4], "little") for i in range(0, len(octets), 4)]
 
-    source, destination = outer.source.packed, outer.destination.packed
+def _checksum_seed(outer: Outer, vni: int) -> int:
+    """What `TEMPLATE_SEED` says is to be summed."""
     if isinstance(outer.source, IPv6Address):
-        constant = [_UDP, _VXLAN_PORT, _VXLAN_FLAGS_HIGH_HALF, vni >> 8, vni << 8 & 0xFFFF]
+        vxlan = bytes([VXLAN_FLAGS, 0, 0, 0]) + vni.to_bytes(3, "big") + bytes(1)
+        constant = PROTOCOL_UDP.to_bytes(2, "big") + VXLAN_PORT.to_bytes(2, "big") + vxlan
     else:
-        constant = list(_IPV4_CONSTANT_HALVES)
-    seed = _ones_complement_sum(constant + _halves(source) + _halves(destination))
-    return [
-        *words(outer.destination_mac + outer.source_mac),
-        vni,
-        *words(source.ljust(16, b"\0")),
-        *words(destination.ljust(16, b"\0")),
-        seed,
-    ]
+        constant = bytes([VERSION_IHL, 0, 0, 0, 0, 0, HOP_LIMIT, PROTOCOL_UDP])
+    return _ones_complement_sum(constant + outer.source.packed + outer.destination.packed)
 
 
-def _halves(octets: bytes) -> list[int]:
-    return [int.from_bytes(octets[i : i + 2], "big") for i in range(0, len(octets), 2)]
-
-
-def _ones_complement_sum(halves: list[int]) -> int:
-    total = sum(halves)
+def _ones_complement_sum(octets: bytes) -> int:
+    total = sum(int.from_bytes(octets[i : i + 2], "big") for i in range(0, len(octets), 2))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total
 
 
-def _lookup(policy: Policy, parameters: NicParameters) -> Iterator[tuple[int, int, list[int]]]:
+def _lookup(policy: Policy, shape: NicShape) -> Iterator[tuple[int, int, list[int]]]:
     """Every word of every lane, for all contexts: also those of unused ENIs, so that nothing old remains."""
-    layout = LookupLayout.of(parameters)
-    eni_count = layout.contexts // 2
+    layout = LookupLayout.of(shape)
     contexts: list[list[tuple[int, Rule]]] = [[] for _ in range(layout.contexts)]
-    for eni, interface in enumerate(policy.interfaces):
-        for number, session in enumerate(interface.sessions):
-            for direction, rules in ((Direction.INGRESS, session.ingress), (Direction.EGRESS, session.egress)):
-                context = contexts[direction * eni_count + eni]
-                context.extend((number * parameters.rules + i, rule) for i, rule in enumerate(rules))
+    for eni, number, session in _placed(policy):
+        for direction, rules in ((Direction.INGRESS, session.ingress), (Direction.EGRESS, session.egress)):
+            context = contexts[layout.context.pack(eni=eni, direction=direction)]
+            context.extend((layout.rule_bit(number, i), rule) for i, rule in enumerate(rules))
 
     table = Table.LOOKUP.value
     per_context = [_context_words(layout, rules) for rules in contexts]
@@ -198,47 +187,40 @@ def _context_words(layout: LookupLayout, rules: list[tuple[int, Rule]]) -> list[
 
     keys = [(bit, *_ternary_key(rule)) for bit, rule in rules]
     for chunk in range(layout.ternary_chunks):
-        slot, lane = divmod(chunk, layout.ternary_lanes)
+        slot, lane = layout.ternary_place(chunk)
         lanes[lane][slot * values : (slot + 1) * values] = _ternary_words(
             keys, used, chunk * layout.chunk_bits, layout.chunk_bits
         )
 
-    for bound, name in enumerate(BOUNDS):
-        limits = [(bit, _port_bound(rule, name)) for bit, rule in rules]
+    for number, bound in enumerate(BOUNDS):
+        limits = [(bit, _port_bound(rule, bound)) for bit, rule in rules]
         for position in range(layout.bound_lanes):
-            lanes[layout.decided_lane(bound, position)] = [0] * (layout.clocks * values)
+            lanes[layout.decided_lane(number, position)] = [0] * (layout.clocks * values)
         for digit in range(layout.digits):
-            slot, position = divmod(digit, layout.bound_lanes)
-            shift = (layout.digits - 1 - digit) * layout.chunk_bits
-            decided, equal = _digit_words(limits, shift, layout.chunk_bits, low=name.endswith("low"))
+            slot, position = layout.digit_place(digit)
+            decided, equal = _digit_words(limits, layout.digit_shift(digit), layout.chunk_bits, low=bound.low)
             span = slice(slot * values, (slot + 1) * values)
-            lanes[layout.decided_lane(bound, position)][span] = decided
-            lanes[layout.equal_lane(bound, position)][span] = equal
+            lanes[layout.decided_lane(number, position)][span] = decided
+            lanes[layout.equal_lane(number, position)][span] = equal
     return lanes
 
 
 def _ternary_key(rule: Rule) -> tuple[int, int]:
-    """(value, mask) over the key of `halfsilver.hdl.layout.lookup`: addresses, protocol, class."""
-    value, mask, shift = 0, 0, 0
-
-    def field(bits: int, wanted: int, care: int) -> None:
-        nonlocal value, mask, shift
-        value |= (wanted & care) << shift
-        mask |= care << shift
-        shift += bits
-
-    for network in (rule.source, rule.destination):
-        field(
-            ADDRESS_BITS,
-            int.from_bytes(network.network_address.packed, "little"),
-            int.from_bytes(network.netmask.packed, "little"),
-        )
+    """(value, mask) over the ternary key; a class bit is asked for only where the rule needs it."""
     has_protocol = rule.protocol is not None
-    field(PROTOCOL_BITS, rule.protocol or 0, 0xFF if has_protocol else 0)
     has_ports = rule.source_ports is not None or rule.destination_ports is not None
-    wanted = (0 if isinstance(rule.source, IPv4Network) else CLASS_IPV6) | CLASS_HAS_PORTS | CLASS_HAS_PROTOCOL
-    care = CLASS_IPV6 | (CLASS_HAS_PORTS if has_ports else 0) | (CLASS_HAS_PROTOCOL if has_protocol else 0)
-    field(CLASS_BITS, wanted, care)
+    value = TERNARY_KEY.pack(
+        source=_number(rule.source.network_address.packed),
+        destination=_number(rule.destination.network_address.packed),
+        protocol=rule.protocol or 0,
+        klass=KEY_CLASS.pack(ipv6=isinstance(rule.source, IPv6Network), has_ports=has_ports, has_protocol=has_protocol),
+    )
+    mask = TERNARY_KEY.pack(
+        source=_number(rule.source.netmask.packed),
+        destination=_number(rule.destination.netmask.packed),
+        protocol=0xFF if has_protocol else 0,
+        klass=KEY_CLASS.pack(ipv6=1, has_ports=has_ports, has_protocol=has_protocol),
+    )
     return value, mask
 
 
@@ -258,10 +240,10 @@ def _ternary_words(keys: list[tuple[int, int, int]], used: int, shift: int, bits
     return words
 
 
-def _port_bound(rule: Rule, name: str) -> int:
-    ports = rule.source_ports if name.startswith("source") else rule.destination_ports
+def _port_bound(rule: Rule, bound: Bound) -> int:
+    ports = {"source_port": rule.source_ports, "destination_port": rule.destination_ports}[bound.port]
     low, high = ports if ports is not None else (0, 0xFFFF)
-    return low if name.endswith("low") else high
+    return low if bound.low else high
 
 
 def _digit_words(limits: list[tuple[int, int]], shift: int, bits: int, *, low: bool) -> tuple[list[int], list[int]]:
@@ -277,13 +259,13 @@ def _digit_words(limits: list[tuple[int, int]], shift: int, bits: int, *, low: b
     return decided, equal
 
 
-def _slots(policy: Policy) -> Iterator[tuple[int, Session]]:
-    """(ENI * 4 + session number, session): the index of session words and outer headers."""
+def _placed(policy: Policy) -> Iterator[tuple[int, int, Session]]:
+    """Every session with its ENI's place and its own at that ENI."""
     for eni, interface in enumerate(policy.interfaces):
         for number, session in enumerate(interface.sessions):
-            yield eni * 4 + number, session
+            yield eni, number, session
 
 
-def _bits(layout: type, **fields: int) -> int:
-    """The word of a gateware struct from its field values."""
-    return int(layout.const(fields).as_bits())  # type: ignore[attr-defined]  # hdl has no types
+def _number(octets: bytes) -> int:
+    """Bytes as the tables hold them: the first on the wire lowest."""
+    return int.from_bytes(octets, "little")

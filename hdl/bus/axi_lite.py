@@ -4,7 +4,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.layout.registers import ADDRESS_BITS, RegisterBus
+from halfsilver.hdl.bus.register_file import RegisterBus
+from halfsilver.hdl.layout.register_map import ADDRESS_BITS
 
 __all__ = ["OKAY", "SLVERR", "AxiLiteBridge", "AxiLiteSignature"]
 

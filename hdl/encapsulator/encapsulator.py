@@ -12,7 +12,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.checksum import add_with_carry
-from halfsilver.hdl.packet import check_width, packet_signature
+from halfsilver.hdl.layout.frames import check_width
+from halfsilver.hdl.packet import packet_signature
 
 __all__ = ["TEMPLATE_WORDS", "CopyDescriptor", "Encapsulator"]
 

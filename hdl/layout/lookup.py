@@ -15,91 +15,150 @@ With ``lookup_clocks`` = N, a lane serves N chunks one after the other: chunk = 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = [
-    "ADDRESS_BITS",
-    "BOUNDS",
-    "CLASS_BITS",
-    "CLASS_HAS_PORTS",
-    "CLASS_HAS_PROTOCOL",
-    "CLASS_IPV6",
-    "KEY_BITS",
-    "PORT_BITS",
-    "PROTOCOL_BITS",
-    "LookupLayout",
-]
+from halfsilver.hdl.layout.packed import Member, Packed
+from halfsilver.hdl.layout.parameters import NicShape
 
-ADDRESS_BITS = 128
-PROTOCOL_BITS = 8
+__all__ = ["BOUNDS", "KEY_CLASS", "PORT_BITS", "TERNARY_KEY", "Bound", "LookupLayout", "Place"]
+
 PORT_BITS = 16
-CLASS_BITS = 3
-KEY_BITS = 2 * ADDRESS_BITS + PROTOCOL_BITS + CLASS_BITS
-"""Ternary key, from bit 0: source address, destination address (first byte on the wire lowest), protocol, class."""
 
-CLASS_IPV6 = 1
-CLASS_HAS_PORTS = 2
-CLASS_HAS_PROTOCOL = 4
+KEY_CLASS = Packed(
+    "key class",
+    "What kind of packet it is. A rule asks for its family, and for what its other fields need.",
+    [
+        Member("ipv6", 1, "IPv6, else IPv4"),
+        Member("has_ports", 1, "TCP or UDP with its ports present"),
+        Member("has_protocol", 1, "the IP protocol is known"),
+    ],
+)
 
-BOUNDS = ("source_low", "source_high", "destination_low", "destination_high")
+TERNARY_KEY = Packed(
+    "ternary key",
+    "What a rule matches by value and mask. Addresses have their first byte on the wire lowest; IPv4 fills 32 bits.",
+    [
+        Member("source", 128, "source address"),
+        Member("destination", 128, "destination address"),
+        Member("protocol", 8, "IP protocol"),
+        Member("klass", KEY_CLASS.width, "the class, below"),
+    ],
+)
 
 
-def _ceil_div(value, divisor):
+class Bound(NamedTuple):
+    """A bound of a port range: of which port, and whether it is the low one (at least) or the high one (at most)."""
+
+    port: str
+    low: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.port.removesuffix('_port')}_{'low' if self.low else 'high'}"
+
+
+BOUNDS = (
+    Bound("source_port", True),
+    Bound("source_port", False),
+    Bound("destination_port", True),
+    Bound("destination_port", False),
+)
+
+
+class Place(NamedTuple):
+    """Where a chunk is looked up: in which turn, and which of the lanes that share the work."""
+
+    slot: int
+    lane: int
+
+
+def _ceil_div(value: int, divisor: int) -> int:
     return -(-value // divisor)
 
 
 @dataclass(frozen=True)
 class LookupLayout:
-    """Geometry for a build. All counts are derived from ``NicParameters``."""
+    """Geometry for a build. All counts are derived from ``NicShape``."""
 
     chunk_bits: int
     clocks: int
-    contexts: int
+    eni_bits: int
+    rules: int
     rule_slots: int
 
     @classmethod
-    def of(cls, parameters):
+    def of(cls, shape: NicShape) -> "LookupLayout":
         """Geometry of a build's classifier."""
-        return cls(parameters.chunk_bits, parameters.lookup_clocks, parameters.contexts, parameters.rule_slots)
+        return cls(shape.chunk_bits, shape.lookup_clocks, shape.eni_bits, shape.rules, shape.rule_slots)
 
     @property
-    def ternary_chunks(self):
-        return _ceil_div(KEY_BITS, self.chunk_bits)
+    def context(self) -> Packed:
+        """Number of a context."""
+        return Packed(
+            "context",
+            "One direction of one ENI.",
+            [Member("eni", self.eni_bits, "place of the ENI"), Member("direction", 1, "0 ingress, 1 egress")],
+        )
 
     @property
-    def ternary_lanes(self):
+    def contexts(self) -> int:
+        return 1 << self.context.width
+
+    def rule_bit(self, session: int, rule: int) -> int:
+        """Bit of a rule in every word of its context."""
+        return session * self.rules + rule
+
+    @property
+    def ternary_chunks(self) -> int:
+        return _ceil_div(TERNARY_KEY.width, self.chunk_bits)
+
+    @property
+    def ternary_lanes(self) -> int:
         return _ceil_div(self.ternary_chunks, self.clocks)
 
+    def ternary_place(self, chunk: int) -> Place:
+        """Where a chunk of the ternary key is looked up; ``lane`` counts from lane 0."""
+        return Place(*divmod(chunk, self.ternary_lanes))
+
     @property
-    def digits(self):
+    def digits(self) -> int:
         """Digits of a port number."""
         return _ceil_div(PORT_BITS, self.chunk_bits)
 
+    def digit_shift(self, digit: int) -> int:
+        """Lowest bit of a digit in the port number; digit 0 is the most significant."""
+        return (self.digits - 1 - digit) * self.chunk_bits
+
     @property
-    def bound_lanes(self):
+    def bound_lanes(self) -> int:
         """Lanes for the ``decided`` words of one bound, and as many for its ``equal`` words."""
         return _ceil_div(self.digits, self.clocks)
 
+    def digit_place(self, digit: int) -> Place:
+        """Where a digit is looked up; ``lane`` is the position among the bound's lanes."""
+        return Place(*divmod(digit, self.bound_lanes))
+
     @property
-    def lanes(self):
+    def lanes(self) -> int:
         return self.ternary_lanes + 2 * len(BOUNDS) * self.bound_lanes
 
     @property
-    def bank_words(self):
+    def bank_words(self) -> int:
         """Words of one lane in one bank."""
         return self.contexts * self.clocks << self.chunk_bits
 
-    def decided_lane(self, bound, position):
+    def decided_lane(self, bound: int, position: int) -> int:
         """Lane of the ``decided`` words of digit lane ``position`` of a bound (index into BOUNDS)."""
         return self.ternary_lanes + 2 * (bound * self.bound_lanes + position)
 
-    def equal_lane(self, bound, position):
+    def equal_lane(self, bound: int, position: int) -> int:
         """Lane of the ``equal`` words, beside the ``decided`` ones."""
         return self.decided_lane(bound, position) + 1
 
-    def word_index(self, lane, context, slot, value):
+    def word_index(self, lane: int, context: int, slot: int, value: int) -> int:
         """Index of a word in the lookup table (the register map's table 0)."""
         return lane * self.bank_words + (((context * self.clocks) + slot) << self.chunk_bits) + value
 
-    def action_index(self, context):
+    def action_index(self, context: int) -> int:
         """Index of the word that says which rules of a context accept."""
         return self.lanes * self.bank_words + context

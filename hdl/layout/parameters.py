@@ -2,29 +2,26 @@
 
 from dataclasses import dataclass
 
-from halfsilver.hdl.packet import MAX_FRAME, check_width
+from halfsilver.hdl.layout.frames import MAX_FRAME, check_width
+from halfsilver.hdl.layout.tables import SESSION_BITS
 
-__all__ = ["LOOKUP_WORDS", "NicParameters"]
+__all__ = ["LOOKUP_WORDS", "NicParameters", "NicShape"]
 
 LOOKUP_WORDS = 512
 """Words of one ECP5 block RAM (EBR) at 36 bits; a lookup lane is sized to fill one."""
 
 
 @dataclass(frozen=True)
-class NicParameters:
-    """Parameters of a build.
+class NicShape:
+    """What a card says of itself in its registers, and all a driver must know to fill its tables.
 
     width              data width in bits: 8, 16, ... 1024
     enis               network interfaces carried, 1 to 16
     sessions           sessions per ENI, 1 to 3 (AWS: 3)
     rules              rules per filter and direction, 1 to 10 (AWS: 10)
     extension_headers  IPv6 extension headers the parser reads, 1 to 15
-    queue_depth        bytes of copy buffer per direction, a power of two, at least 16,384
-    copies             copies that may wait per direction, a power of two, 4 to 1,024
     lookup_clocks      clock cycles per lookup: 1, 2, 4 or 8; more cycles, fewer block RAMs
-    sleep              the matcher's clock stands still while no frame is in it: for simulations that start from
-                       power-up, which get faster; nothing that leaves the NIC changes
-    hash_key           Toeplitz key of the flow hash, 40 bytes (as in Microsoft receive-side scaling)
+    queue_depth        bytes of copy buffer per direction, a power of two, at least 16,384
     """
 
     width: int = 64
@@ -32,21 +29,15 @@ class NicParameters:
     sessions: int = 3
     rules: int = 10
     extension_headers: int = 8
-    queue_depth: int = 16384
-    copies: int = 256
     lookup_clocks: int = 1
-    sleep: bool = False
-    hash_key: bytes = bytes.fromhex("6d5a") * 20
+    queue_depth: int = 16384
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_width(self.width)
         self._check_range("enis", 1, 16)
         self._check_range("sessions", 1, 3)
         self._check_range("rules", 1, 10)
         self._check_range("extension_headers", 1, 15)
-        self._check_range("copies", 4, 1024)
-        if self.copies & (self.copies - 1):
-            raise ValueError(f"copies must be a power of two, not {self.copies!r}")
         if self.queue_depth < 16384 or self.queue_depth & (self.queue_depth - 1):
             raise ValueError(
                 f"queue_depth must be a power of two of at least 16384 bytes (one {MAX_FRAME}-byte frame and "
@@ -54,36 +45,62 @@ class NicParameters:
             )
         if self.lookup_clocks not in (1, 2, 4, 8):
             raise ValueError(f"lookup_clocks must be 1, 2, 4 or 8, not {self.lookup_clocks!r}")
-        if not isinstance(self.hash_key, bytes) or len(self.hash_key) != 40:
-            raise ValueError("hash_key must be 40 bytes")
 
-    def _check_range(self, name, low, high):
+    def _check_range(self, name: str, low: int, high: int) -> None:
         value = getattr(self, name)
         if not isinstance(value, int) or not low <= value <= high:
             raise ValueError(f"{name} must be {low} to {high}, not {value!r}")
 
     @property
-    def beat_bytes(self):
+    def beat_bytes(self) -> int:
         """Bytes per beat."""
         return self.width // 8
 
     @property
-    def contexts(self):
-        """Rule contexts of the classifier: one per direction and ENI, rounded up to a power of two."""
-        return 2 * (1 << (self.enis - 1).bit_length())
+    def eni_bits(self) -> int:
+        """Bits of an ENI's number, in every index."""
+        return (self.enis - 1).bit_length()
 
     @property
-    def rule_slots(self):
+    def contexts(self) -> int:
+        """Rule contexts of the classifier: one per direction and ENI, rounded up to a power of two."""
+        return 2 << self.eni_bits
+
+    @property
+    def rule_slots(self) -> int:
         """Rules of one context: sessions x rules, at most 30."""
         return self.sessions * self.rules
 
     @property
-    def chunk_bits(self):
+    def chunk_bits(self) -> int:
         """Key bits per lookup chunk, so that one lane (two banks) fills one block RAM."""
         per_chunk = LOOKUP_WORDS // (2 * self.contexts * self.lookup_clocks)
         return max(1, per_chunk.bit_length() - 1)
 
     @property
-    def session_slots(self):
-        """Sessions of the whole NIC, addressed as {ENI, session} with two bits for the session."""
-        return 4 << (self.enis - 1).bit_length()
+    def session_slots(self) -> int:
+        """Sessions of the whole NIC, addressed as {ENI, session}."""
+        return 1 << SESSION_BITS + self.eni_bits
+
+
+@dataclass(frozen=True)
+class NicParameters(NicShape):
+    """Parameters of a build: its shape, and what no register tells.
+
+    copies     copies that may wait per direction, a power of two, 4 to 1,024
+    sleep      the matcher's clock stands still while no frame is in it: for simulations that start from power-up,
+               which get faster; nothing that leaves the NIC changes
+    hash_key   Toeplitz key of the flow hash, 40 bytes (as in Microsoft receive-side scaling)
+    """
+
+    copies: int = 256
+    sleep: bool = False
+    hash_key: bytes = bytes.fromhex("6d5a") * 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_range("copies", 4, 1024)
+        if self.copies & (self.copies - 1):
+            raise ValueError(f"copies must be a power of two, not {self.copies!r}")
+        if not isinstance(self.hash_key, bytes) or len(self.hash_key) != 40:
+            raise ValueError("hash_key must be 40 bytes")

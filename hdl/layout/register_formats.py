@@ -1,8 +1,11 @@
 """The register map as documents: Markdown, C header, JSON and SystemRDL 2.0."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
-from halfsilver.hdl.layout.registers import REGISTERS, Access
+from halfsilver.hdl.layout.register_map import Access, Field, Register, RegisterMap
+from halfsilver.hdl.layout.registers import REGISTERS
 
 __all__ = ["FORMATS", "render"]
 
@@ -11,7 +14,7 @@ _RDL_ACCESS = {Access.RO: "sw = r; hw = w;", Access.RW: "sw = rw; hw = r;", Acce
 _RDL_HARDWARE_WRITABLE = "sw = rw; hw = rw;"
 
 
-def render(format, registers=REGISTERS):
+def render(format: str, registers: RegisterMap = REGISTERS) -> str:
     """The map as text; ``format`` is a key of `FORMATS`, anything else is a ValueError."""
     try:
         return FORMATS[format](registers)
@@ -19,7 +22,7 @@ def render(format, registers=REGISTERS):
         raise ValueError(f"register map format must be one of {', '.join(FORMATS)}, not {format!r}") from None
 
 
-def _markdown(registers):
+def _markdown(registers: RegisterMap) -> str:
     lines = [
         f"# Registers: {registers.description}",
         "",
@@ -50,15 +53,15 @@ def _markdown(registers):
     return "\n".join(lines) + "\n"
 
 
-def _reset(item, width=0):
+def _reset(item: Field | Register, width: int = 0) -> str:
     return "by the build" if item.reset is None else f"`{item.reset:#0{width}x}`"
 
 
-def _bits(field):
+def _bits(field: Field) -> str:
     return str(field.lsb) if field.width == 1 else f"{field.msb}:{field.lsb}"
 
 
-def _c(registers):
+def _c(registers: RegisterMap) -> str:
     prefix = registers.name.upper()
     guard = f"{prefix}_REGISTERS_H"
     lines = [
@@ -84,8 +87,8 @@ def _c(registers):
     return "\n".join([*lines, "", f"#endif /* {guard} */"]) + "\n"
 
 
-def _json(registers):
-    def field_data(field):
+def _json(registers: RegisterMap) -> str:
+    def field_data(field: Field) -> dict[str, Any]:
         return {
             "name": field.name,
             "lsb": field.lsb,
@@ -118,7 +121,7 @@ def _json(registers):
     )
 
 
-def _rdl(registers):
+def _rdl(registers: RegisterMap) -> str:
     lines = [
         f"addrmap {registers.name} {{",
         f'    name = "{_escape(registers.description)}";',
@@ -148,13 +151,13 @@ def _rdl(registers):
     return "\n".join([*lines, "};"]) + "\n"
 
 
-def _enum_name(register, field):
+def _enum_name(register: Register, field: Field) -> str:
     return f"{register.name.lower()}_{field.name}"
 
 
-def _escape(text):
+def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-FORMATS = {"md": _markdown, "c": _c, "json": _json, "rdl": _rdl}
+FORMATS: dict[str, Callable[[RegisterMap], str]] = {"md": _markdown, "c": _c, "json": _json, "rdl": _rdl}
 """Renderers by the name the command line uses."""

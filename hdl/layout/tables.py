@@ -1,25 +1,35 @@
-"""Layouts of the policy tables that the host writes: session words and the general table.
+"""The policy tables that the host writes: their numbers, and the words of the session and the general table.
 
-Data only, for the gateware and for the host's image. Every table has two banks; the host writes the shadow
-bank, a commit swaps them.
+Every table has two banks; the host writes the shadow bank, a commit swaps them. The words of the lookup table are in
+`halfsilver.hdl.layout.lookup`, those of the outer headers in `halfsilver.hdl.layout.outer`.
 """
 
-from amaranth.lib import data, enum
+from enum import IntEnum
+
+from halfsilver.hdl.layout.frames import FLOOR_IPV4, FLOOR_IPV6
+from halfsilver.hdl.layout.packed import Member, Packed
 
 __all__ = [
-    "GENERAL_ENI_BASE",
-    "GENERAL_ENI_STRIDE",
+    "ENI_HIGH",
+    "ENI_LOW",
+    "ENI_RESOLVER",
     "GENERAL_FLAGS",
-    "GENERAL_SOURCE_PORT",
-    "EniHigh",
-    "GeneralFlags",
-    "SessionWord",
-    "SourcePort",
+    "GENERAL_FLAGS_AT",
+    "GENERAL_SOURCE_PORT_AT",
+    "SESSION_BITS",
+    "SESSION_WORD",
+    "SOURCE_PORT",
+    "TABLE_BITS",
     "Table",
+    "eni_words_at",
+    "session_index",
 ]
 
+TABLE_BITS = 2
+"""Bits of a table's number."""
 
-class Table(enum.Enum, shape=2):
+
+class Table(IntEnum):
     """Numbers of the tables in the register TABLE_ADDRESS."""
 
     LOOKUP = 0
@@ -28,41 +38,76 @@ class Table(enum.Enum, shape=2):
     GENERAL = 3
 
 
-class SessionWord(data.Struct):
-    """One session of one ENI; index ``eni * 4 + session``. All zero: no session."""
+SESSION_BITS = 2
+"""Bits of a session's place at its ENI, in every index: up to three sessions, so the fourth place stays empty."""
 
-    limit_ipv4: 14  # longest copy of an IPv4 frame, bytes (packet length, floor and MTU taken together)
-    limit_ipv6: 14  # longest copy of an IPv6 frame, bytes
-    valid: 1
-    up: 1  # the target can be addressed
-    amazon_dns: 1  # the filter has the network service
-    outer_ipv6: 1  # the copy is carried over IPv6
-
-
-class GeneralFlags(data.Struct):
-    """Word GENERAL_FLAGS of the general table."""
-
-    tap: 1
-    terminal_reject: 1
-
-
-class SourcePort(data.Struct):
-    """Word GENERAL_SOURCE_PORT: the outer UDP source port is ``base | (hash & mask)``."""
-
-    base: 16
-    mask: 16
+SESSION_WORD = Packed(
+    "session word",
+    "One session of one ENI. All zero: no session.",
+    [
+        Member(
+            "limit_ipv4", 14, f"longest copy of an IPv4 frame, bytes: packet length (at least {FLOOR_IPV4}), MTU limit"
+        ),
+        Member(
+            "limit_ipv6", 14, f"longest copy of an IPv6 frame, bytes: packet length (at least {FLOOR_IPV6}), MTU limit"
+        ),
+        Member("valid", 1, "there is a session"),
+        Member("up", 1, "the target can be addressed"),
+        Member("amazon_dns", 1, "the filter has the network service amazon-dns"),
+        Member("outer_ipv6", 1, "the copy is carried over IPv6"),
+    ],
+)
 
 
-class EniHigh(data.Struct):
-    """Second word of an ENI: upper MAC bytes and what is valid."""
+def session_index(eni_bits: int) -> Packed:
+    """Index of a session word; ``eni_bits`` is that of the build (`NicShape.eni_bits`)."""
+    return Packed(
+        "session index",
+        "Which session of which ENI.",
+        [
+            Member("session", SESSION_BITS, "place of the session in ascending session number"),
+            Member("eni", eni_bits, "place of the ENI"),
+        ],
+    )
 
-    mac: 16
-    valid: 1
-    has_resolver: 1
+
+GENERAL_FLAGS_AT = 0
+GENERAL_FLAGS = Packed(
+    "flags",
+    "Run-time flags.",
+    [
+        Member("tap", 1, "frames of no ENI belong to ENI 0"),
+        Member("terminal_reject", 1, "a reject is final: later sessions are not tried"),
+    ],
+)
+
+GENERAL_SOURCE_PORT_AT = 1
+SOURCE_PORT = Packed(
+    "source port",
+    "The outer UDP source port is base | (flow hash & mask).",
+    [Member("base", 16, "bits that are always set"), Member("mask", 16, "bits that the flow hash decides")],
+)
+
+_ENI_BASE = 16
+_ENI_STRIDE = 4
+
+ENI_LOW = Packed("ENI word 0", "First bytes of the MAC address.", [Member("mac", 32, "bytes 0 to 3, byte 0 lowest")])
+ENI_HIGH = Packed(
+    "ENI word 1",
+    "The rest of it, and what is valid.",
+    [
+        Member("mac", 16, "bytes 4 and 5, byte 4 lowest"),
+        Member("valid", 1, "there is an ENI"),
+        Member("has_resolver", 1, "word 2 holds an address"),
+    ],
+)
+ENI_RESOLVER = Packed(
+    "ENI word 2",
+    "The VPC resolver, for Amazon DNS.",
+    [Member("address", 32, "IPv4 address, first byte on the wire lowest")],
+)
 
 
-GENERAL_FLAGS = 0
-GENERAL_SOURCE_PORT = 1
-GENERAL_ENI_BASE = 16
-GENERAL_ENI_STRIDE = 4
-"""ENI ``e`` has words BASE + STRIDE * e: + 0 MAC bytes 0-3 (first lowest), + 1 EniHigh, + 2 resolver IPv4."""
+def eni_words_at(eni: int) -> int:
+    """Index, in the general table, of an ENI's first word; the other two follow."""
+    return _ENI_BASE + _ENI_STRIDE * eni

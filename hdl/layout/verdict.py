@@ -3,22 +3,24 @@
 It stands at the end of the match pipeline; counters, the verdict stream and every waveform carry this record.
 """
 
-from amaranth.lib import data, enum
+from enum import IntEnum
 
-__all__ = ["NONE", "DirectionCode", "ServiceCode", "VerdictCode", "VerdictRecord"]
+from halfsilver.hdl.layout.packed import Member, Packed
+
+__all__ = ["NONE", "VERDICT_RECORD", "DirectionCode", "ServiceCode", "VerdictCode"]
 
 NONE = 0xFF
 """Index fields: the verdict names no ENI, session or rule."""
 
 
-class DirectionCode(enum.Enum, shape=1):
+class DirectionCode(IntEnum):
     """Seen from the instance: ingress is network to host."""
 
     INGRESS = 0
     EGRESS = 1
 
 
-class VerdictCode(enum.Enum, shape=8):
+class VerdictCode(IntEnum):
     """What became of a frame."""
 
     MIRRORED = 0
@@ -36,7 +38,7 @@ class VerdictCode(enum.Enum, shape=8):
     TARGET_DOWN = 12
 
 
-class ServiceCode(enum.Enum, shape=8):
+class ServiceCode(IntEnum):
     """Traffic that rules never see."""
 
     NONE = 0
@@ -48,16 +50,19 @@ class ServiceCode(enum.Enum, shape=8):
     AMAZON_DNS = 6
 
 
-class VerdictRecord(data.Struct):
-    """128 bits; the first field is in the lowest bits, so the wire form is the little-endian bytes."""
-
-    sequence: 32
-    length: 16
-    copied: 16
-    verdict: VerdictCode
-    service: ServiceCode
-    direction: 8
-    eni: 8
-    session: 8
-    rule: 8
-    generation: 16
+VERDICT_RECORD = Packed(
+    "verdict record",
+    "What became of a frame; leaves as 16 bytes, the lowest bits first.",
+    [
+        Member("sequence", 32, "number of the frame in its direction, from 0; wraps"),
+        Member("length", 16, "bytes of the frame; 65,535 for all that are longer"),
+        Member("copied", 16, "bytes of the copy, 0 if there is none"),
+        Member("verdict", 8, "what became of it", VerdictCode),
+        Member("service", 8, "traffic that rules never see", ServiceCode),
+        Member("direction", 8, "0 ingress, 1 egress"),
+        Member("eni", 8, f"network interface, {NONE:#x}: none"),
+        Member("session", 8, f"session of that interface in ascending session number, {NONE:#x}: none"),
+        Member("rule", 8, f"rule of that session in ascending rule number, {NONE:#x}: none"),
+        Member("generation", 16, "of the rule set that judged it"),
+    ],
+)

@@ -4,5 +4,5 @@ __all__ = ["VERSION", "VERSION_PARTS"]
 
 VERSION = "0.1.0"
 
-VERSION_PARTS = tuple(int(part) for part in VERSION.split("."))
+VERSION_PARTS: tuple[int, ...] = tuple(int(part) for part in VERSION.split("."))
 """major, minor, patch"""

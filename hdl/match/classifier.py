@@ -12,8 +12,9 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.layout.lookup import ADDRESS_BITS, BOUNDS, CLASS_BITS, PORT_BITS, PROTOCOL_BITS, LookupLayout
+from halfsilver.hdl.layout.lookup import BOUNDS, KEY_CLASS, PORT_BITS, TERNARY_KEY, LookupLayout
 from halfsilver.hdl.pipeline import delay, registered
+from halfsilver.hdl.structs import struct_of
 
 __all__ = ["Classifier", "Key"]
 
@@ -22,12 +23,9 @@ _GROUP = 16
 
 
 class Key(data.Struct):
-    """What rules are matched against; the class bits are those of `halfsilver.hdl.layout.lookup`."""
+    """What rules are matched against, as `halfsilver.hdl.layout.lookup` has it."""
 
-    source: ADDRESS_BITS
-    destination: ADDRESS_BITS
-    protocol: PROTOCOL_BITS
-    klass: CLASS_BITS
+    ternary: struct_of(TERNARY_KEY, klass=struct_of(KEY_CLASS))
     source_port: PORT_BITS
     destination_port: PORT_BITS
 
@@ -114,26 +112,24 @@ class Classifier(wiring.Component):
         with m.If(self.i_valid):
             m.d.sync += [key.eq(self.i_key), bank.eq(self.i_bank), context.eq(self.i_context)]
 
-        def lanes_of(chunks, lanes):
-            """Chunk ``slot * lanes + lane`` for every lane; a chunk beyond the last reads word 0."""
-            zero = Const(0, bits)
-            padded = chunks + [zero] * (lanes * slots - len(chunks))
-            return [
-                Array(padded[s * lanes + lane] for s in range(slots))[slot] if slots > 1 else padded[lane]
-                for lane in range(lanes)
-            ]
+        def lanes_of(chunks, place, lanes):
+            """The chunk of the slot for every lane; where none has its place, word 0 is read."""
+            turns = [[Const(0, bits)] * slots for _ in range(lanes)]
+            for number, chunk in enumerate(chunks):
+                turns[place(number).lane][place(number).slot] = chunk
+            return [Array(turn)[slot] if slots > 1 else turn[0] for turn in turns]
 
         def cut(value):
             """Chunks from bit 0 up, the last one filled with zeros."""
             parts = [value[start : start + bits] for start in range(0, len(value), bits)]
             return [Cat(part, Const(0, bits - len(part))) for part in parts]
 
-        chunks = cut(Cat(key.source, key.destination, key.protocol, key.klass))
-        ternary = lanes_of(chunks, layout.ternary_lanes)
+        ternary = lanes_of(cut(key.ternary.as_value()), layout.ternary_place, layout.ternary_lanes)
         digit_lanes = []
-        for bound in range(len(BOUNDS)):
-            port = key.source_port if bound < 2 else key.destination_port
-            for digit in lanes_of(cut(port)[::-1], layout.bound_lanes):
+        for bound in BOUNDS:
+            pieces = cut(key[bound.port])
+            digits = [pieces[layout.digit_shift(digit) // bits] for digit in range(layout.digits)]
+            for digit in lanes_of(digits, layout.digit_place, layout.bound_lanes):
                 digit_lanes += [digit, digit]  # decided, equal
         return (slot if slots > 1 else Const(0, 0)), bank, context, ternary, digit_lanes
 
@@ -173,20 +169,20 @@ class Classifier(wiring.Component):
             for start in range(0, len(ternary), _GROUP)
         ]
         bounds = []
-        for bound, name in enumerate(BOUNDS):
+        for number, bound in enumerate(BOUNDS):
             inside, tied = Const(0, layout.rule_slots), ~Const(0, layout.rule_slots)
             for position in range(layout.bound_lanes):
-                inside = inside | (tied & words[layout.decided_lane(bound, position)])
-                tied = tied & words[layout.equal_lane(bound, position)]
-            bounds.append((registered(m, inside, f"{name}_inside"), registered(m, tied, f"{name}_tied")))
+                inside = inside | (tied & words[layout.decided_lane(number, position)])
+                tied = tied & words[layout.equal_lane(number, position)]
+            bounds.append((registered(m, inside, f"{bound.name}_inside"), registered(m, tied, f"{bound.name}_tied")))
 
         # Slots follow each other from the most significant digits down; slot 0 starts afresh.
         all_ternary = Signal(layout.rule_slots)
         m.d.sync += all_ternary.eq(reduce(and_, groups) & Mux(first_a, ~Const(0, layout.rule_slots), all_ternary))
         results = [all_ternary]
-        for (inside, tied), name in zip(bounds, BOUNDS, strict=True):
-            inside_all = Signal(layout.rule_slots, name=f"{name}_inside_all")
-            tied_all = Signal(layout.rule_slots, name=f"{name}_tied_all")
+        for (inside, tied), bound in zip(bounds, BOUNDS, strict=True):
+            inside_all = Signal(layout.rule_slots, name=f"{bound.name}_inside_all")
+            tied_all = Signal(layout.rule_slots, name=f"{bound.name}_tied_all")
             with m.If(first_a):
                 m.d.sync += [inside_all.eq(inside), tied_all.eq(tied)]
             with m.Else():

@@ -11,9 +11,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.layout.verdict import ServiceCode
 from halfsilver.hdl.parser.parser import PROTOCOL_TCP, PROTOCOL_UDP, Headers, Kind
 from halfsilver.hdl.pipeline import delay
+from halfsilver.hdl.records import ServiceCode
 
 __all__ = ["Eligibility"]
 

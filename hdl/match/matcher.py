@@ -11,16 +11,17 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.layout.tables import SessionWord, Table
-from halfsilver.hdl.layout.verdict import DirectionCode
+from halfsilver.hdl.layout.frames import MAX_FRAME, MIN_FRAME
+from halfsilver.hdl.layout.tables import session_index
 from halfsilver.hdl.match.classifier import Classifier, Key
 from halfsilver.hdl.match.eligibility import Eligibility
 from halfsilver.hdl.match.flow_hash import FlowHash
 from halfsilver.hdl.match.owner import GeneralTable, OwnerLookup
 from halfsilver.hdl.match.session import FrameFacts, Judgement, SessionChoice
-from halfsilver.hdl.packet import MAX_FRAME, MIN_FRAME
 from halfsilver.hdl.parser.parser import Headers, Kind
 from halfsilver.hdl.pipeline import delay, registered
+from halfsilver.hdl.records import DirectionCode, SessionWord, Table
+from halfsilver.hdl.structs import side_by_side, struct_of
 
 __all__ = ["FrameSummary", "Matcher", "TableWrite"]
 
@@ -122,19 +123,21 @@ class Matcher(wiring.Component):
         # Which rules hit?
         key = Signal(Key)
         m.d.comb += [
-            key.source.eq(headers.source),
-            key.destination.eq(headers.destination),
-            key.protocol.eq(headers.protocol),
-            key.klass.eq(Cat(headers.kind == Kind.IPV6, headers.has_ports, headers.has_protocol)),
+            key.ternary.source.eq(headers.source),
+            key.ternary.destination.eq(headers.destination),
+            key.ternary.protocol.eq(headers.protocol),
+            key.ternary.klass.ipv6.eq(headers.kind == Kind.IPV6),
+            key.ternary.klass.has_ports.eq(headers.has_ports),
+            key.ternary.klass.has_protocol.eq(headers.has_protocol),
             key.source_port.eq(headers.source_port),
             key.destination_port.eq(headers.destination_port),
         ]
         direction = delay(m, self.i.direction, owner_at, "direction")
-        eni_bits = (parameters.enis - 1).bit_length()
+        eni_bits = parameters.eni_bits
         m.d.comb += [
             classifier.i_valid.eq(delay(m, self.i_valid, owner_at, "valid")),
             classifier.i_bank.eq(bank),
-            classifier.i_context.eq(Cat(eni[:eni_bits], direction)),
+            classifier.i_context.eq(side_by_side(classifier.layout.context, eni=eni, direction=direction)),
             classifier.i_key.eq(delay(m, key, owner_at, "key")),
         ]
 
@@ -181,15 +184,16 @@ class Matcher(wiring.Component):
     def _session_memory(self, m, number, address):
         """Session words of one session number, all ENIs and both banks; two clocks to read."""
         parameters = self._parameters
-        eni_bits = (parameters.enis - 1).bit_length()
-        size = SessionWord.as_shape().size
-        m.submodules[f"sessions_{number}"] = words = memory.Memory(shape=unsigned(size), depth=2 << eni_bits, init=[])
+        size = SessionWord.size
+        m.submodules[f"sessions_{number}"] = words = memory.Memory(
+            shape=unsigned(size), depth=2 << parameters.eni_bits, init=[]
+        )
         write_port, read_port = words.write_port(), words.read_port()
+        slot = struct_of(session_index(parameters.eni_bits))
+        written = data.View(slot, self.write.index[: slot.size])
         m.d.comb += [
-            write_port.en.eq(
-                self.write.enable & (self.write.table == Table.SESSIONS) & (self.write.index[:2] == number)
-            ),
-            write_port.addr.eq(Cat(self.write.index[2 : 2 + eni_bits], self.write.bank)),
+            write_port.en.eq(self.write.enable & (self.write.table == Table.SESSIONS) & (written.session == number)),
+            write_port.addr.eq(Cat(written.eni, self.write.bank)),
             write_port.data.eq(self.write.data),
             read_port.addr.eq(address),
             read_port.en.eq(1),

@@ -11,16 +11,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.layout.tables import (
-    GENERAL_ENI_BASE,
-    GENERAL_ENI_STRIDE,
-    GENERAL_FLAGS,
-    GENERAL_SOURCE_PORT,
-    EniHigh,
-    GeneralFlags,
-    SourcePort,
-)
+from halfsilver.hdl.layout.tables import GENERAL_FLAGS_AT, GENERAL_SOURCE_PORT_AT, eni_words_at
 from halfsilver.hdl.pipeline import delay, registered
+from halfsilver.hdl.records import EniHigh, GeneralFlags, SourcePort
 
 __all__ = ["EniEntry", "GeneralTable", "OwnerLookup"]
 
@@ -61,7 +54,7 @@ class GeneralTable(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         word = registered(m, self.write_data, "word")
-        high = data.View(EniHigh, word[: EniHigh.as_shape().size])
+        high = data.View(EniHigh, word[: EniHigh.size])
         for bank in range(2):
 
             def written(index, bank=bank):
@@ -69,12 +62,12 @@ class GeneralTable(wiring.Component):
                 hit = self.write_enable & (self.write_bank == bank) & (self.write_index == index)
                 return registered(m, hit, f"written_{bank}_{index}")
 
-            with m.If(written(GENERAL_FLAGS)):
+            with m.If(written(GENERAL_FLAGS_AT)):
                 m.d.sync += self.flags[bank].eq(word)
-            with m.If(written(GENERAL_SOURCE_PORT)):
+            with m.If(written(GENERAL_SOURCE_PORT_AT)):
                 m.d.sync += self.source_port[bank].eq(word)
             for number in range(self._enis):
-                base = GENERAL_ENI_BASE + GENERAL_ENI_STRIDE * number
+                base = eni_words_at(number)
                 entry = self.enis[bank][number]
                 with m.If(written(base)):
                     m.d.sync += entry.mac[:32].eq(word)

@@ -12,9 +12,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.layout.tables import SessionWord
-from halfsilver.hdl.layout.verdict import NONE, DirectionCode, ServiceCode, VerdictCode
+from halfsilver.hdl.layout.verdict import NONE
 from halfsilver.hdl.pipeline import delay
+from halfsilver.hdl.records import DirectionCode, ServiceCode, SessionWord, VerdictCode
 
 __all__ = ["FrameFacts", "Judgement", "SessionChoice"]
 

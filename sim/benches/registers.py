@@ -7,7 +7,9 @@ from typing import Any
 
 import cocotb
 
-from halfsilver.hdl.layout.registers import REGISTERS, VERSION, Access
+from halfsilver.hdl.layout.register_map import Access
+from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.hdl.layout.version import VERSION_PARTS
 from halfsilver.sim.benches.drivers import OKAY, SLVERR, always, bursts, now_and_then
 from halfsilver.sim.benches.nic import PARAMETERS, WIDTH, start
 
@@ -19,7 +21,7 @@ async def identity(dut: Any) -> None:
     """What the core says of itself is what it was built as."""
     bench = await start(dut)
     assert await bench.read("ID") == {"value": int.from_bytes(b"HSM1", "big")}
-    assert tuple((await bench.read("VERSION")).values()) == VERSION[::-1]
+    assert tuple((await bench.read("VERSION")).values()) == VERSION_PARTS[::-1]
     assert await bench.read("SHAPE") == {"width": WIDTH, "enis": PARAMETERS.enis, "sessions": PARAMETERS.sessions}
     assert await bench.read("RULES") == {
         "rules": PARAMETERS.rules,

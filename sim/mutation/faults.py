@@ -236,7 +236,11 @@ FAULTS = (
         "one bit of every chunk of an address is not compared",
     ),
     Fault(
-        "digit-order", "match/classifier.py", "cut(port)[::-1]", "cut(port)", "digits of a port are compared last first"
+        "digit-order",
+        "match/classifier.py",
+        "pieces[layout.digit_shift(digit) // bits]",
+        "pieces[digit]",
+        "digits of a port are compared last first",
     ),
     Fault(
         "port-bound-end",
@@ -263,8 +267,8 @@ FAULTS = (
     Fault(
         "port-choice",
         "match/classifier.py",
-        "key.source_port if bound < 2",
-        "key.source_port if bound < 1",
+        "key[bound.port]",
+        "key[bound.port if bound.low else BOUNDS[-1].port]",
         "the high bound of the source port looks at the destination port",
     ),
     Fault(
@@ -506,8 +510,8 @@ FAULTS = (
     Fault(
         "template-bank",
         "nic.py",
-        "judgement.eni[:eni_bits], judgement.bank)",
-        "judgement.eni[:eni_bits], banks.active)",
+        "Cat(slot, judgement.bank)",
+        "Cat(slot, banks.active)",
         "around a commit a copy is addressed by the other rule set",
     ),
     Fault(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.engines.golden import GoldenEngine
@@ -43,7 +44,13 @@ EXTENSION_HEADERS = 3
 UNEVEN_KEY = bytes(range(1, 41))
 """A hash key without a period: only with one does the hash depend on what is the same at both ends of a flow."""
 
-_SMALL = {"enis": ENIS, "sessions": SESSIONS, "rules": RULES, "extension_headers": EXTENSION_HEADERS, "copies": 16}
+_SMALL: dict[str, Any] = {
+    "enis": ENIS,
+    "sessions": SESSIONS,
+    "rules": RULES,
+    "extension_headers": EXTENSION_HEADERS,
+    "copies": 16,
+}
 BUILDS = {
     "narrow": NicParameters(width=32, lookup_clocks=4, **_SMALL),
     "wide": NicParameters(width=64, lookup_clocks=1, **_SMALL),

@@ -10,8 +10,8 @@ from halfsilver.harness.engine import Frame
 from halfsilver.harness.policy.policy import Policy, Rule, Session
 from halfsilver.harness.policy.types import FLOOR_IPV4, FLOOR_IPV6
 from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.layout.frames import MAX_FRAME, MIN_FRAME
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.hdl.packet import MAX_FRAME, MIN_FRAME
 from halfsilver.sim.traffic.chance import beside, filler, flip, happens
 from halfsilver.sim.traffic.ethernet import ARP, ETHERTYPES, add_addresses, add_tags, any_ethertype
 from halfsilver.sim.traffic.flow import IPV4, IPV6, Flow

@@ -10,8 +10,8 @@ from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.layout.frames import MAX_FRAME
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.hdl.packet import MAX_FRAME
 from halfsilver.sim.pump import Pacing
 from halfsilver.sim.traffic.chance import filler, happens
 from halfsilver.sim.traffic.frames import Scene, draw_frame

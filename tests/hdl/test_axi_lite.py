@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
 from halfsilver.hdl.bus.axi_lite import AxiLiteBridge
-from halfsilver.hdl.layout.registers import RegisterFile
+from halfsilver.hdl.bus.register_file import RegisterFile
 
 OKAY, SLVERR = 0, 2
 ID, TABLE_ADDRESS, TABLE_DATA, COUNTER_ADDRESS, NOTHING = 0x000, 0x020, 0x024, 0x030, 0x500

@@ -14,10 +14,10 @@ from amaranth.sim import Simulator
 
 from halfsilver.hdl import export
 from halfsilver.hdl.bus.axi_stream import FromAxiStream
+from halfsilver.hdl.bus.register_file import RegisterBus, RegisterFile
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.hdl.layout.registers import RegisterBus, RegisterFile
-from halfsilver.hdl.layout.verdict import VerdictRecord
 from halfsilver.hdl.packet import packet_signature
+from halfsilver.hdl.records import VerdictRecord
 from halfsilver.hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil, to_verilog
 
 

@@ -8,8 +8,10 @@ import subprocess
 import pytest
 from amaranth.sim import Simulator
 
+from halfsilver.hdl.bus.register_file import RegisterFile
 from halfsilver.hdl.layout.register_formats import FORMATS, render
-from halfsilver.hdl.layout.registers import REGISTERS, Access, Field, Register, RegisterFile, RegisterMap
+from halfsilver.hdl.layout.register_map import Access, Field, Register, RegisterMap
+from halfsilver.hdl.layout.registers import REGISTERS
 
 TABLE = {
     # name: (address, access, {field: (first bit, bit after the last)}), written out a second time on purpose
