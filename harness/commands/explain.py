@@ -23,8 +23,8 @@ from halfsilver.harness.engine import Result
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.report.compare import Difference, compare
-from halfsilver.harness.report.sidecar import VerdictLine, verdict_line
 from halfsilver.harness.report.summary import table
+from halfsilver.harness.report.verdict_lines import VerdictLine, verdict_line
 
 __all__ = ["add", "run"]
 

@@ -30,8 +30,8 @@ from halfsilver.harness.output import atomic_output, refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.report.progress import capture_progress
-from halfsilver.harness.report.sidecar import verdict_line
 from halfsilver.harness.report.summary import RunSummary, render_run
+from halfsilver.harness.report.verdict_lines import verdict_line
 
 __all__ = ["add", "run"]
 

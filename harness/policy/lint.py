@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from halfsilver.harness.policy.types import (
     FLOOR_IPV4,
     FLOOR_IPV6,
+    Described,
     Interface,
-    Inventory,
     MirrorSession,
     Network,
     Problem,
@@ -22,16 +22,16 @@ SOURCES_PER_INTERFACE = 10
 """Sources an interface target takes (guide, quotas); 100 on the largest instance types."""
 
 
-def lint(inventory: Inventory, interfaces: Sequence[Interface]) -> list[Problem]:
+def lint(described: Described, interfaces: Sequence[Interface]) -> list[Problem]:
     """All warnings about a policy that was read and resolved."""
     found: list[Problem] = []
-    for mirror_filter in inventory.filters.values():
-        found += _shadowed(inventory, mirror_filter.ingress)
-        found += _shadowed(inventory, mirror_filter.egress)
+    for mirror_filter in described.filters.values():
+        found += _shadowed(described, mirror_filter.ingress)
+        found += _shadowed(described, mirror_filter.egress)
     resolved = {session.session_id: session for interface in interfaces for session in interface.sessions}
-    for session_id, session in inventory.sessions.items():
-        found += _session(inventory, session, resolved.get(session_id))
-    found += _crowded(inventory)
+    for session_id, session in described.sessions.items():
+        found += _session(described, session, resolved.get(session_id))
+    found += _crowded(described)
     if not interfaces:
         message = "has no interface for the NIC to carry, every frame will be no-eni; describe the sources"
         found.append(_warning("NetworkInterfaces", message))
@@ -42,13 +42,13 @@ def _warning(where: str, message: str) -> Problem:
     return Problem("warning", where, message)
 
 
-def _shadowed(inventory: Inventory, rules: Sequence[Rule]) -> Iterator[Problem]:
+def _shadowed(described: Described, rules: Sequence[Rule]) -> Iterator[Problem]:
     """Rules that never decide, because one earlier rule of the direction matches all their frames."""
     for index, rule in enumerate(rules):
         earlier = next((earlier for earlier in rules[:index] if _covers(earlier, rule)), None)
         if earlier is not None:
             yield _warning(
-                inventory.places[rule.rule_id],
+                described.places[rule.rule_id],
                 f"rule {rule.number} never decides: rule {earlier.number} ({earlier.rule_id}) matches all "
                 "its frames before; give it a lower number or remove it",
             )
@@ -76,10 +76,10 @@ def _spans(wide: tuple[int, int] | None, narrow: tuple[int, int] | None) -> bool
     return wide[0] <= narrow[0] and narrow[1] <= wide[1]
 
 
-def _session(inventory: Inventory, session: MirrorSession, resolved: Session | None) -> Iterator[Problem]:
+def _session(described: Described, session: MirrorSession, resolved: Session | None) -> Iterator[Problem]:
     """``resolved`` is None when the session's interface is not on the NIC."""
-    where = inventory.places[session.session_id]
-    mirror_filter = inventory.filters[session.filter_id]
+    where = described.places[session.session_id]
+    mirror_filter = described.filters[session.filter_id]
     if not mirror_filter.listed and not mirror_filter.amazon_dns:
         yield _warning(
             f"{where} TrafficMirrorFilterId",
@@ -99,13 +99,13 @@ def _session(inventory: Inventory, session: MirrorSession, resolved: Session | N
         yield _warning(f"{where} TrafficMirrorTargetId", message)
 
 
-def _crowded(inventory: Inventory) -> Iterator[Problem]:
+def _crowded(described: Described) -> Iterator[Problem]:
     """Interface targets with more sources than the smaller instance types take."""
-    for target_id, target in inventory.targets.items():
-        sessions = [session for session in inventory.sessions.values() if session.target_id == target_id]
+    for target_id, target in described.targets.items():
+        sessions = [session for session in described.sessions.values() if session.target_id == target_id]
         sources = len({session.eni_id for session in sessions})
         if target.kind == "network-interface" and sources > SOURCES_PER_INTERFACE:
             yield _warning(
-                inventory.places[target_id],
+                described.places[target_id],
                 f"has {sources} sources; AWS allows {SOURCES_PER_INTERFACE}, on the largest instances 100",
             )

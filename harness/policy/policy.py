@@ -5,7 +5,7 @@
 ``describe-vpc-endpoints`` and ``describe-vpcs``: their top-level lists in one JSON object. Members of AWS's that
 mirroring does not need are ignored; what AWS does not have is refused (``members.py``).
 
-The way of a file: ``inventory.py`` reads and refuses, ``resolve.py`` finds addresses, ``lint.py`` warns, and the
+The way of a file: ``reader.py`` reads and refuses, ``resolve.py`` finds addresses, ``lint.py`` warns, and the
 result is a ``Policy``, which is all that engines see.
 """
 
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from halfsilver.harness.errors import UsageError
-from halfsilver.harness.policy.inventory import read
 from halfsilver.harness.policy.lint import lint
+from halfsilver.harness.policy.reader import read
 from halfsilver.harness.policy.resolve import resolve
 from halfsilver.harness.policy.types import Address, Interface, Limits, Network, Outer, Problem, Rule, Session
 
@@ -131,9 +131,9 @@ def read_documents(path: str | Path) -> Any:
 def _examine(
     documents: object, eni: str | None = None, carried: Sequence[str] | None = None, limits: Limits | None = None
 ) -> tuple[tuple[Interface, ...], list[Problem]]:
-    inventory, problems = read(documents, limits)
-    interfaces, choice = resolve(inventory, eni, carried)
-    return interfaces, problems + choice + lint(inventory, interfaces)
+    described, problems = read(documents, limits)
+    interfaces, choice = resolve(described, eni, carried)
+    return interfaces, problems + choice + lint(described, interfaces)
 
 
 class RepeatedKey(ValueError):

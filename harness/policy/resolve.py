@@ -1,4 +1,4 @@
-"""From the inventory to what a data plane is configured with: interfaces in index order, sessions, addresses.
+"""From what AWS described to what a data plane is configured with: interfaces in index order, sessions, addresses.
 
 A target that cannot be reached does not refuse the policy: its sessions are down, with a reason. A load
 balancer or an endpoint may have several interfaces; the one in the source's Availability Zone is preferred.
@@ -19,8 +19,8 @@ from halfsilver.harness.policy.types import (
     OUTER_IPV4,
     OUTER_IPV6,
     Address,
+    Described,
     Interface,
-    Inventory,
     LoadBalancer,
     MirrorSession,
     NetworkInterface,
@@ -43,7 +43,7 @@ class _Door:
 
 
 def resolve(
-    inventory: Inventory, eni: str | None = None, carried: Sequence[str] | None = None
+    described: Described, eni: str | None = None, carried: Sequence[str] | None = None
 ) -> tuple[tuple[Interface, ...], list[Problem]]:
     """The NIC's interfaces (``docs/mirroring.md`` section 2) and the problems of choosing them.
 
@@ -51,19 +51,19 @@ def resolve(
     NIC's interfaces in index order, where that is settled beforehand.
     """
     if carried is not None:
-        chosen, problems = _look_up(inventory, carried)
-        return _build(inventory, chosen), problems
+        chosen, problems = _look_up(described, carried)
+        return _build(described, chosen), problems
     problems = []
-    if eni is not None and eni not in inventory.interfaces:
-        there = ", ".join(_some(list(inventory.interfaces))) or "none"
+    if eni is not None and eni not in described.interfaces:
+        there = ", ".join(_some(list(described.interfaces))) or "none"
         problems.append(Problem("error", "--eni", f"{eni} is not in NetworkInterfaces, which has {there}"))
-    elif eni is not None and inventory.interfaces[eni].mac is None:
+    elif eni is not None and described.interfaces[eni].mac is None:
         problems.append(Problem("error", "--eni", f"{eni} has no MacAddress; state it in NetworkInterfaces"))
-    sources = {session.eni_id for session in inventory.sessions.values()}
+    sources = {session.eni_id for session in described.sessions.values()}
     if len(sources) > MAX_INTERFACES:
         message = f"has {len(sources)} source interfaces; one NIC carries at most {MAX_INTERFACES}"
         problems.append(Problem("error", "TrafficMirrorSessions", message))
-    chosen = _choose(inventory, eni)
+    chosen = _choose(described, eni)
     left_out = [interface.eni_id for interface, _ in chosen[MAX_INTERFACES:]]
     if left_out:
         lost = eni is not None and not sources.isdisjoint(left_out)
@@ -72,30 +72,30 @@ def resolve(
             "(--eni first, then sources); leave out what is not needed"
         )
         problems.append(Problem("error" if lost else "warning", "NetworkInterfaces", message))
-    return _build(inventory, chosen[:MAX_INTERFACES]), problems
+    return _build(described, chosen[:MAX_INTERFACES]), problems
 
 
-def _build(inventory: Inventory, chosen: list[tuple[NetworkInterface, bytes]]) -> tuple[Interface, ...]:
+def _build(described: Described, chosen: list[tuple[NetworkInterface, bytes]]) -> tuple[Interface, ...]:
     """The interfaces with their sessions, in the order given."""
-    vnis = number_networks(inventory)
+    vnis = number_networks(described)
     interfaces = []
     for interface, mac in chosen:
-        own = [session for session in inventory.sessions.values() if session.eni_id == interface.eni_id]
+        own = [session for session in described.sessions.values() if session.eni_id == interface.eni_id]
         sessions = []
         for session in sorted(own, key=lambda session: session.number):
-            outer = session.stopped or _find_outer(inventory, interface, mac, inventory.targets[session.target_id])
-            sessions.append(_resolve_session(inventory, session, outer, vnis[session.session_id]))
+            outer = session.stopped or _find_outer(described, interface, mac, described.targets[session.target_id])
+            sessions.append(_resolve_session(described, session, outer, vnis[session.session_id]))
         interfaces.append(Interface(interface.eni_id, mac, interface.resolver, tuple(sessions)))
     return tuple(interfaces)
 
 
 def _look_up(
-    inventory: Inventory, carried: Sequence[str]
+    described: Described, carried: Sequence[str]
 ) -> tuple[list[tuple[NetworkInterface, bytes]], list[Problem]]:
     """The interfaces of the ids, and a problem for each that cannot be on the NIC."""
     chosen, problems = [], []
     for eni_id in carried:
-        interface = inventory.interfaces.get(eni_id)
+        interface = described.interfaces.get(eni_id)
         if interface is None:
             message = f"{eni_id} is on the NIC but not described; add it to NetworkInterfaces"
             problems.append(Problem("error", "NetworkInterfaces", message))
@@ -110,22 +110,22 @@ def _look_up(
     return chosen, problems
 
 
-def _choose(inventory: Inventory, eni: str | None) -> list[tuple[NetworkInterface, bytes]]:
+def _choose(described: Described, eni: str | None) -> list[tuple[NetworkInterface, bytes]]:
     """All interfaces with a MAC that could be the NIC's: ``eni``, sources, those that no target uses."""
-    sources = {session.eni_id for session in inventory.sessions.values()}
-    used = {door.interface.eni_id for target in inventory.targets.values() for door in _doors(inventory, target)[0]}
-    with_mac = [(each, each.mac) for each in inventory.interfaces.values() if each.mac is not None]
+    sources = {session.eni_id for session in described.sessions.values()}
+    used = {door.interface.eni_id for target in described.targets.values() for door in _doors(described, target)[0]}
+    with_mac = [(each, each.mac) for each in described.interfaces.values() if each.mac is not None]
     first = [pair for pair in with_mac if pair[0].eni_id == eni]
     carried = [pair for pair in with_mac if pair[0].eni_id in sources]
     others = [pair for pair in with_mac if pair[0].eni_id not in used]
     return list(dict.fromkeys(first + carried + others))
 
 
-def number_networks(inventory: Inventory) -> dict[str, int]:
+def number_networks(described: Described) -> dict[str, int]:
     """The VNI of each session. AWS draws a free one at random; here it follows from the session's id."""
-    used = {session.vni for session in inventory.sessions.values() if session.vni is not None}
+    used = {session.vni for session in described.sessions.values() if session.vni is not None}
     vnis = {}
-    for session in inventory.sessions.values():
+    for session in described.sessions.values():
         vni = session.vni
         if vni is None:
             digest = hashlib.sha256(session.session_id.encode()).digest()
@@ -137,11 +137,11 @@ def number_networks(inventory: Inventory) -> dict[str, int]:
     return vnis
 
 
-def _resolve_session(inventory: Inventory, session: MirrorSession, outer: Outer | str, vni: int) -> Session:
+def _resolve_session(described: Described, session: MirrorSession, outer: Outer | str, vni: int) -> Session:
     """``outer`` is how the copies reach the target, or why they do not."""
-    mirror_filter = inventory.filters[session.filter_id]
+    mirror_filter = described.filters[session.filter_id]
     packet_length = session.packet_length
-    target = inventory.targets.get(session.target_id)
+    target = described.targets.get(session.target_id)
     if packet_length is None and target is not None and target.kind == "network-load-balancer":
         packet_length = NLB_PACKET_LENGTH
     return Session(
@@ -159,9 +159,9 @@ def _resolve_session(inventory: Inventory, session: MirrorSession, outer: Outer 
     )
 
 
-def _find_outer(inventory: Inventory, source: NetworkInterface, mac: bytes, target: Target) -> Outer | str:
+def _find_outer(described: Described, source: NetworkInterface, mac: bytes, target: Target) -> Outer | str:
     """How the copies of ``source``, which has ``mac``, reach ``target``, or why they do not."""
-    doors, reason = _doors(inventory, target)
+    doors, reason = _doors(described, target)
     reasons = [reason] if reason else []
     for door in sorted(doors, key=lambda door: door.interface.zone != source.zone):
         outer = _address(source, mac, door)
@@ -187,30 +187,30 @@ def _address(source: NetworkInterface, mac: bytes, door: _Door) -> Outer | str:
     )
 
 
-def _doors(inventory: Inventory, target: Target) -> tuple[list[_Door], str | None]:
+def _doors(described: Described, target: Target) -> tuple[list[_Door], str | None]:
     """The interfaces behind a target in order of the file; without any, the reason."""
     if target.kind == "network-interface":
-        interface = inventory.interfaces.get(target.destination)
+        interface = described.interfaces.get(target.destination)
         if interface is None:
             return [], f"{target.destination} is not in NetworkInterfaces; add its description there"
         return [_Door(interface, _primary(interface), interface.mtu)], None
     if target.kind == "gateway-load-balancer-endpoint":
-        endpoint = inventory.endpoints.get(target.destination)
+        endpoint = described.endpoints.get(target.destination)
         if endpoint is None:
             return [], f"{target.destination} is not in VpcEndpoints; add its description there"
-        known = [inventory.interfaces[eni_id] for eni_id in endpoint.eni_ids if eni_id in inventory.interfaces]
+        known = [described.interfaces[eni_id] for eni_id in endpoint.eni_ids if eni_id in described.interfaces]
         if not known:
             return [], f"no interface of {target.destination} is in NetworkInterfaces; add one there"
         return [_Door(interface, _primary(interface), ENDPOINT_MTU) for interface in known], None
-    return _balancer_doors(inventory, target.destination)
+    return _balancer_doors(described, target.destination)
 
 
-def _balancer_doors(inventory: Inventory, arn: str) -> tuple[list[_Door], str | None]:
+def _balancer_doors(described: Described, arn: str) -> tuple[list[_Door], str | None]:
     """By the addresses elbv2 states, then by the description AWS gives a load balancer's interfaces."""
-    balancer = inventory.load_balancers.get(arn, LoadBalancer(arn, None, ()))
+    balancer = described.load_balancers.get(arn, LoadBalancer(arn, None, ()))
     near = [
         interface
-        for interface in inventory.interfaces.values()
+        for interface in described.interfaces.values()
         if None in (interface.vpc_id, balancer.vpc_id) or interface.vpc_id == balancer.vpc_id
     ]
     doors: dict[str, _Door] = {}

@@ -1,6 +1,6 @@
 """The words of a policy: what AWS's objects say, and what a data plane needs to know of them.
 
-Two families of plain objects. The *inventory* holds filters, targets, sessions and interfaces as the EC2 API
+Two families of plain objects. *Described* holds filters, targets, sessions and interfaces as the EC2 API
 names them, each referring to others by id. The *resolved* objects (``Interface``, ``Session``, ``Outer``) are
 what an engine is configured with: no reference is left, every address is known or the session says why it is
 down. Neither knows of JSON.
@@ -20,7 +20,7 @@ __all__ = [
     "FLOOR_IPV4",
     "FLOOR_IPV6",
     "Interface",
-    "Inventory",
+    "Described",
     "Limits",
     "LoadBalancer",
     "LoadBalancerAddress",
@@ -107,7 +107,7 @@ class Rule:
     destination_ports: tuple[int, int] | None
 
 
-# The inventory: AWS's objects, referring to one another by id.
+# Described: AWS's objects, referring to one another by id.
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class MirrorSession:
 
 
 @dataclass(slots=True)
-class Inventory:
+class Described:
     """Everything in the file that could be read, by id, in file order; ``places`` says where each id was."""
 
     interfaces: dict[str, NetworkInterface] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from halfsilver.harness.engine import Counters, Output, Result, Tally
-from halfsilver.harness.report.fields import field_at
+from halfsilver.harness.report.header_fields import field_at
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
 __all__ = ["Difference", "compare"]

@@ -10,7 +10,7 @@ from typing import Any
 from halfsilver.harness.engine import Counters, Result, Tally
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import Difference
-from halfsilver.harness.report.sidecar import names_of
+from halfsilver.harness.report.verdict_lines import names_of
 from halfsilver.harness.verdict import Direction, Verdict
 
 __all__ = ["RunSummary", "render_run", "share", "table"]

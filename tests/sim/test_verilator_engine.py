@@ -15,7 +15,7 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.engine import VerilatorEngine
-from tests.harness.policy_kit import documents, sixteen_sources_and
+from tests.harness.policy.policy_kit import documents, sixteen_sources_and
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
 PARAMETERS = NicParameters(width=64, enis=4)

@@ -27,8 +27,8 @@ from halfsilver.harness.control.operations.tag_rules import read_tag_specificati
 from halfsilver.harness.control.operations.target_resource import why_unusable
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import SlotTaken
-from halfsilver.harness.policy.inventory import read_session_numbers
 from halfsilver.harness.policy.node import Node
+from halfsilver.harness.policy.reader import read_session_numbers
 from halfsilver.harness.policy.types import MAX_VNI, NLB_PACKET_LENGTH, Problem
 
 __all__ = ["create_session", "delete_session", "describe_sessions", "modify_session"]

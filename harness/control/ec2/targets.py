@@ -17,7 +17,7 @@ from halfsilver.harness.control.operations.resources import TARGET, Given, New
 from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import SlotTaken
-from halfsilver.harness.policy.inventory import DESTINATIONS
+from halfsilver.harness.policy.reader import DESTINATIONS
 
 __all__ = ["check_resource", "create_target", "delete_target", "describe_targets", "target_slot"]
 

@@ -1,7 +1,7 @@
 """From the lists of a bench file to the records of the store, with all mistakes collected on the way.
 
 Every object keeps the members that AWS describes it with; its tags and its owner are put where the store wants them.
-Interfaces, load balancers, endpoints and VPCs are read by ``halfsilver.harness.policy.inventory`` as well, which knows
+Interfaces, load balancers, endpoints and VPCs are read by ``halfsilver.harness.policy.reader`` as well, which knows
 what a policy needs of them, so that nothing gets into the store that a data plane could not be configured from.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from halfsilver.harness.control.inventory.objects import conform, derive, region_of, shape, text
 from halfsilver.harness.control.state.record import Kind, Record
-from halfsilver.harness.policy.inventory import read as read_policy
 from halfsilver.harness.policy.node import Node, is_identifier, show
+from halfsilver.harness.policy.reader import read as read_policy
 from halfsilver.harness.policy.types import MAX_INTERFACES, Problem
 
 __all__ = ["Found", "read"]

@@ -31,7 +31,7 @@ from halfsilver.harness.control.plane.nic_policy import NicPolicy
 from halfsilver.harness.engine import Frame
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import Interface
-from halfsilver.harness.report.sidecar import verdict_line
+from halfsilver.harness.report.verdict_lines import verdict_line
 from halfsilver.harness.verdict import Direction
 
 __all__ = ["ACTION", "FRAMES_PATH", "MAX_FRAMES", "frames_route"]

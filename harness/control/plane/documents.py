@@ -1,7 +1,7 @@
 """The store as one ``mirror.json``, and back: what AWS's describe commands print, in one JSON object.
 
 Beside AWS's members: ``OwnerId`` in filters, and ``StoppedReason`` in sessions that do not mirror
-(``halfsilver.harness.policy.inventory.STOPPED``).
+(``halfsilver.harness.policy.reader.STOPPED``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from halfsilver.harness.control.operations.target_resource import why_unusable
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import Transaction
-from halfsilver.harness.policy.inventory import STOPPED
+from halfsilver.harness.policy.reader import STOPPED
 
 __all__ = ["assemble", "why_stopped"]
 

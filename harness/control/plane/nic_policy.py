@@ -13,8 +13,8 @@ from typing import Any
 from halfsilver.harness.control.plane.documents import assemble
 from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.errors import CapacityExceeded
-from halfsilver.harness.policy.inventory import STOPPED
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.policy.reader import STOPPED
 from halfsilver.harness.policy.types import MAX_RULES, MAX_SESSIONS
 
 __all__ = ["NicPolicy", "read_nic_policy"]

@@ -20,9 +20,9 @@ from halfsilver.harness.control.plane.documents import why_stopped
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.policy.filters import ANY_PROTOCOL
-from halfsilver.harness.policy.inventory import DESTINATIONS, STOPPED, read
 from halfsilver.harness.policy.node import Node, show
 from halfsilver.harness.policy.policy import PolicyError, check
+from halfsilver.harness.policy.reader import DESTINATIONS, STOPPED, read
 from halfsilver.harness.policy.resolve import number_networks
 from halfsilver.harness.policy.types import NLB_PACKET_LENGTH, Limits, Problem
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, PolicyError, Rule, Session, check
-from tests.harness.policy_kit import (
+from tests.harness.policy.policy_kit import (
     APPLIANCE,
     SOURCE,
     SPARE,

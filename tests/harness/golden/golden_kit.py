@@ -19,7 +19,7 @@ ENI_0 = "02:00:00:00:00:10"
 ENI_1 = "02:00:00:00:00:11"
 PEER = "02:00:00:00:00:99"
 TARGET = "02:00:00:00:00:aa"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", ROOT.parent / "shared" / "captures"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from halfsilver.harness.policy.policy import Policy, PolicyError, check
-from tests.harness.policy_kit import (
+from tests.harness.policy.policy_kit import (
     APPLIANCE,
     FILTER,
     NLB_ARN,

@@ -14,7 +14,7 @@ from scapy.utils import PcapNgReader, RawPcapWriter
 
 from halfsilver.harness.cli import main
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WEB, COLLECTOR, ROUTER = "0a:00:00:00:00:10", "0a:00:00:00:00:40", "0a:00:00:00:00:01"
 START = 1_700_000_000
 DOCUMENTS = {

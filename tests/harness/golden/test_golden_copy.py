@@ -17,7 +17,7 @@ from halfsilver.harness.errors import UsageError
 from halfsilver.harness.golden.encapsulate import internet_checksum
 from halfsilver.harness.golden.flow_hash import Toeplitz
 from halfsilver.harness.verdict import Direction
-from tests.harness.golden_kit import ENI_0, PEER, TARGET, engine, interface, judge, outer, policy, session
+from tests.harness.golden.golden_kit import ENI_0, PEER, TARGET, engine, interface, judge, outer, policy, session
 
 IN = Ether(dst=ENI_0, src=PEER)
 MICROSOFT_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")

@@ -6,7 +6,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
 
-from halfsilver.harness.report.fields import field_at, fields_of
+from halfsilver.harness.report.header_fields import field_at, fields_of
 
 INNER = Ether(src="0a:00:00:00:00:01", dst="0a:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2", chksum=0)
 

@@ -18,7 +18,7 @@ from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.engine import Identity, Output
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.verdict import Verdict
-from tests.harness.cli_kit import (
+from tests.harness.commands.cli_kit import (
     ANSWERS,
     COLLECTOR,
     DOCUMENTS,

@@ -15,7 +15,7 @@ from halfsilver.harness.capture.reader import CaptureReader, open_capture
 from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.errors import UsageError
 
-CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", Path(__file__).resolve().parents[3] / "shared" / "captures"))
+CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", Path(__file__).resolve().parents[4] / "shared" / "captures"))
 FRAMES = [bytes(range(60)), b"\xff" * 61, b"\x00" * 1514, b"x"]
 SECOND = 1_000_000_000
 

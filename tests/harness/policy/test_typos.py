@@ -19,8 +19,8 @@ from halfsilver.harness.policy import members
 from halfsilver.harness.policy.policy import Policy, PolicyError, check
 from halfsilver.harness.policy.spelling import nearest
 from halfsilver.harness.verdict import Direction
-from tests.harness.cli_kit import DOCUMENTS, FRAMES, output_of, run, write_policy
-from tests.harness.policy_kit import (
+from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES, output_of, run, write_policy
+from tests.harness.policy.policy_kit import (
     APPLIANCE,
     FILTER,
     NLB_ARN,
@@ -34,7 +34,7 @@ from tests.harness.policy_kit import (
     warnings,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RULE = f"{FILTER} IngressFilterRules[1]"
 IN_RULE = "TrafficMirrorFilters.0.IngressFilterRules.1."
 IN_SESSION = "TrafficMirrorSessions.0."

@@ -15,7 +15,7 @@ from halfsilver.harness.engine import Counters, Engine, Frame, Result, Tally
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
-from tests.harness.golden_kit import (
+from tests.harness.golden.golden_kit import (
     ANY_IPV4,
     ENI_0,
     ENI_1,

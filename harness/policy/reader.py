@@ -1,4 +1,4 @@
-"""AWS's describe output, read into an ``Inventory``; everything the guide and the API forbid is refused here.
+"""AWS's describe output, read into an ``Described``; everything the guide and the API forbid is refused here.
 
 The limits and their sources (the Traffic Mirroring guide, the EC2 API reference, our decisions) are in
 ``docs/mirroring.md`` sections 1 and 12. Reading never stops at a problem: an object that cannot be used is left out,
@@ -27,7 +27,7 @@ from halfsilver.harness.policy.types import (
     MAX_PACKET_LENGTH,
     MAX_VNI,
     NLB_PACKET_LENGTH,
-    Inventory,
+    Described,
     Limits,
     MirrorSession,
     Problem,
@@ -57,20 +57,20 @@ STOPPED = "StoppedReason"
 """Why a session does not mirror any more: a member of ours, which AWS has no place for. Its target may be gone."""
 
 
-def read(documents: object, limits: Limits | None = None) -> tuple[Inventory, list[Problem]]:
+def read(documents: object, limits: Limits | None = None) -> tuple[Described, list[Problem]]:
     """Read the documents; returns what could be read, and the errors and warnings of reading.
 
     Without ``limits``, those of AWS hold.
     """
     if not isinstance(documents, Mapping):
         message = f"must be a JSON object with lists such as {_LISTS[0]}, not {show(documents)}"
-        return Inventory(), [Problem("error", "the file", message)]
+        return Described(), [Problem("error", "the file", message)]
     if not any(name in documents for name in _LISTS):
         message = f"has none of {', '.join(_LISTS)}: put what the aws describe commands print into one object"
-        return Inventory(), [Problem("error", "the file", message)]
+        return Described(), [Problem("error", "the file", message)]
     reader = _Reader(limits or Limits())
     reader.read(Node(documents, reader.problems))
-    return reader.inventory, reader.problems
+    return reader.described, reader.problems
 
 
 def read_session_numbers(node: Node, kind: TargetKind | None) -> tuple[int | None, int | None, int | None]:
@@ -89,7 +89,7 @@ class _Reader:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._shapes = list_shapes()
-        self.inventory = Inventory()
+        self.described = Described()
         self.problems: list[Problem] = []
         self.nodes: dict[str, dict[str, Node]] = {}
         self.sources: dict[str, list[str]] = {}
@@ -100,20 +100,20 @@ class _Reader:
         for mark in PAGE_MARKS:
             if root.values.get(mark) is not None:
                 root.warn(mark, "more pages exist than this file has; describe without --max-items")
-        inventory = self.inventory
+        described = self.described
         resolvers: dict[str, IPv4Address] = {}
         for vpc_id, node in self._objects(root, "Vpcs", "VpcId", "vpc"):
             resolver = read_resolver(node)
             if resolver is not None:
                 resolvers[vpc_id] = resolver
         for eni_id, node in self._objects(root, "NetworkInterfaces", "NetworkInterfaceId", "eni"):
-            inventory.interfaces[eni_id] = read_interface(node, eni_id, resolvers)
+            described.interfaces[eni_id] = read_interface(node, eni_id, resolvers)
         for arn, node in self._objects(root, "LoadBalancers", "LoadBalancerArn", "arn"):
-            inventory.load_balancers[arn] = read_load_balancer(node, arn)
+            described.load_balancers[arn] = read_load_balancer(node, arn)
         for endpoint_id, node in self._objects(root, "VpcEndpoints", "VpcEndpointId", "vpce"):
-            inventory.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
+            described.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
         for filter_id, node in self._objects(root, "TrafficMirrorFilters", "TrafficMirrorFilterId", "tmf"):
-            inventory.filters[filter_id] = read_filter(node, filter_id, inventory.places, self.limits.rules)
+            described.filters[filter_id] = read_filter(node, filter_id, described.places, self.limits.rules)
         for target_id, node in self._objects(root, "TrafficMirrorTargets", "TrafficMirrorTargetId", "tmt"):
             self._read_target(node, target_id)
         numbers: dict[tuple[str, int], str] = {}
@@ -139,7 +139,7 @@ class _Reader:
                 node.error(key, f"{identifier} is that of {nodes[identifier].place()} already; ids are unique")
                 continue
             nodes[identifier] = node.named(identifier)
-            self.inventory.places[identifier] = nodes[identifier].place()
+            self.described.places[identifier] = nodes[identifier].place()
         return list(nodes.items())
 
     def _refer(self, node: Node, key: str, prefix: str, name: str) -> str | None:
@@ -173,12 +173,12 @@ class _Reader:
             destination = node.identifier(key, "eni" if kind == "network-interface" else "vpce")
         if destination is None:
             return
-        endpoint = self.inventory.endpoints.get(destination)
+        endpoint = self.described.endpoints.get(destination)
         if endpoint is not None and endpoint.kind not in (None, "GatewayLoadBalancer"):
             node.error(
                 key, f"{destination} is an endpoint of type {show(endpoint.kind)}; it must be GatewayLoadBalancer"
             )
-        self.inventory.targets[target_id] = Target(target_id, kind, destination)
+        self.described.targets[target_id] = Target(target_id, kind, destination)
 
     def _read_session(self, node: Node, session_id: str, numbers: dict[tuple[str, int], str]) -> None:
         """``numbers`` are the session numbers taken, by interface."""
@@ -190,7 +190,7 @@ class _Reader:
         else:
             target_id = node.identifier("TrafficMirrorTargetId", "tmt", required=True)
         filter_id = self._refer(node, "TrafficMirrorFilterId", "tmf", "TrafficMirrorFilters")
-        target = self.inventory.targets.get(target_id or "")
+        target = self.described.targets.get(target_id or "")
         kind = None if target is None else target.kind
         number, vni, packet_length = read_session_numbers(node, kind)
         if node.values.get("VirtualNetworkId") is None:
@@ -204,13 +204,13 @@ class _Reader:
         if other != session_id:
             node.error("SessionNumber", f"{number} is also that of {other}; numbers are unique per source interface")
         if filter_id is not None and target_id is not None and (target is not None or stopped is not None):
-            self.inventory.sessions[session_id] = MirrorSession(
+            self.described.sessions[session_id] = MirrorSession(
                 session_id, number, eni_id, filter_id, target_id, vni, packet_length, stopped
             )
 
     def _check_macs(self) -> None:
         owners: dict[bytes, str] = {}
-        for eni_id, interface in self.inventory.interfaces.items():
+        for eni_id, interface in self.described.interfaces.items():
             if interface.mac is None:
                 continue
             owner = owners.setdefault(interface.mac, eni_id)
@@ -240,7 +240,7 @@ class _Reader:
     def _check_targets(self) -> None:
         """A target is no source, and a load balancer is one target only."""
         balancers: dict[str, str] = {}
-        for target_id, target in self.inventory.targets.items():
+        for target_id, target in self.described.targets.items():
             node = self.nodes["TrafficMirrorTargets"][target_id]
             if target.destination in self.sources:
                 node.error(

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from halfsilver.harness.errors import EXIT_USAGE, UsageError
 from halfsilver.harness.policy.policy import Policy, PolicyError, Problem, check
-from tests.harness.policy_kit import APPLIANCE, FILTER, NLB_ARN, SOURCE, SPARE, documents, to_balancer, to_endpoint
+from tests.harness.policy.policy_kit import (
+    APPLIANCE,
+    FILTER,
+    NLB_ARN,
+    SOURCE,
+    SPARE,
+    documents,
+    to_balancer,
+    to_endpoint,
+)
 
 # Everything at once, files, round trip.
 

@@ -10,7 +10,18 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
-from tests.harness.golden_kit import ANY_IPV4, ENI_0, ENI_1, EVERYTHING, PEER, interface, judge, names, rule, session
+from tests.harness.golden.golden_kit import (
+    ANY_IPV4,
+    ENI_0,
+    ENI_1,
+    EVERYTHING,
+    PEER,
+    interface,
+    judge,
+    names,
+    rule,
+    session,
+)
 
 IN = Ether(dst=ENI_0, src=PEER)
 OUT = Ether(dst=PEER, src=ENI_0)

@@ -12,7 +12,7 @@ from scapy.utils import RawPcapReader
 from halfsilver.boards import BOARDS
 from halfsilver.harness.commands import doctor
 from halfsilver.harness.verdict import Verdict
-from tests.harness.cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, output_of, run, write_capture, write_policy
+from tests.harness.commands.cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, output_of, run, write_capture, write_policy
 
 
 @pytest.fixture
