@@ -11,7 +11,7 @@ ERRORS = {
         "RequestHeaderSectionTooLarge": "path, query string and headers are too long together",
         "RequestTimeout": "the body did not arrive in 20 seconds",
         "ServiceUnavailable": "the engine cannot take the change, the database or the access keys cannot be read; "
-        "nothing was changed",
+        "nothing was changed. Or too many requests are under way (EC2: `RequestLimitExceeded`)",
     },
     "EC2": {
         "AuthFailure": "unknown key, wrong signature, or signed for another service, region or day; with `--insecure` "
@@ -58,6 +58,7 @@ ERRORS = {
         "NlbInUseByTrafficMirrorTargetException": "the load balancer is a target already",
         "NoSuchVersion": "another `Version` than 2016-11-15",
         "RequestExpired": "signed more than 15 minutes ago or ahead, or the presigned time is over",
+        "RequestLimitExceeded": "too many requests are under way; AWS's clients try again by themselves",
         "TagLimitExceeded": "too many tags on one object",
         "TrafficMirrorFilterInUse": "the filter that is to be deleted has sessions",
         "TrafficMirrorFilterLimitExceeded": "quota of filters",

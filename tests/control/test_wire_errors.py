@@ -464,3 +464,15 @@ def test_authentication_comes_before_parameters_and_its_error_is_the_answer() ->
     response = exchange(control, authenticate=refuse).answer(form({**SESSIONS, "Colour": "red"}), PEER)
     assert read(response, "ec2")[:2] == (401, "AuthFailure")
     assert not control.calls
+
+
+@pytest.mark.parametrize(
+    ("request_", "protocol", "code"),
+    [
+        (form(SESSIONS), "ec2", "RequestLimitExceeded"),
+        (form(BALANCERS, scope="elasticloadbalancing"), "query", "ServiceUnavailable"),
+        (ram("/getresourceshares", {"resourceOwner": "SELF"}), "rest-json", "ServiceUnavailable"),
+    ],
+)
+def test_one_too_many_is_refused_in_the_protocol_of_its_client(request_: Request, protocol: str, code: str) -> None:
+    assert read(exchange(FakeControl()).turn_away(request_), protocol)[:2] == (503, code)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from halfsilver.harness.control.http.exchange import Exchange, Peer
@@ -17,7 +18,7 @@ from halfsilver.harness.control.http.protocols.limits import MAX_BODY, MAX_HEAD
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["App", "BODY_SECONDS", "WORKERS"]
+__all__ = ["App", "BODY_SECONDS", "MAX_REQUESTS", "WORKERS"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,6 +30,10 @@ WORKERS = 12
 """Threads that answer. One is enough for the processor (Python runs one at a time); the others are there so that
 requests which only read do not wait for those that wait for the disk or the engine. Terraform sends ten at once."""
 
+MAX_REQUESTS = 192
+"""Under way at once, fewer than there may be connections. With a body each they fill 192 MB."""
+_DRAIN_SECONDS = 1.0
+"""How long the body of a request that is one too many is read before the answer."""
 _MAX_DRAINED = 8 * MAX_BODY
 """Bytes of a body that are read, though not kept, so that the client gets to read why it was refused."""
 
@@ -44,12 +49,22 @@ class App:
                   reach it through the user's browser, so a request made by a web page (``Origin``) is refused, and
                   one for another host's name (a name that was pointed here, "DNS rebinding") as well
     body_seconds  how long a client may take to send a body
+    requests      how many may be under way at once; more are told to try again, as AWS's clients do by themselves
     """
 
-    def __init__(self, exchange: Exchange, *, local_only: bool = False, body_seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        local_only: bool = False,
+        body_seconds: float = BODY_SECONDS,
+        requests: int = MAX_REQUESTS,
+    ) -> None:
         self._exchange = exchange
         self._local_only = local_only
         self._body_seconds = body_seconds
+        self._requests = requests
+        self._under_way = 0
         self._workers = ThreadPoolExecutor(WORKERS, "halfsilver-answer")
 
     def close(self) -> None:
@@ -60,19 +75,40 @@ class App:
         if scope["type"] != "http":
             raise ValueError(f"only HTTP is spoken here, not {scope['type']}")
         request = _head(scope)
+        self._under_way += 1
+        try:
+            if self._under_way > self._requests:
+                await self._turn_away(request, receive, send)
+            else:
+                await self._answer(request, _peer(scope), receive, send)
+        finally:
+            self._under_way -= 1
+
+    async def _answer(self, request: Request, peer: Peer, receive: Receive, send: Send) -> None:
         whole = False
         try:
             self._admit(request)
-            body = await self._body(request, receive)
+            body = await self._body(receive, self._body_seconds)
             if body is None:
                 return
             whole = True
-            request = Request(request.method, request.path, request.query_string, request.headers, body)
             loop = asyncio.get_running_loop()
-            response = await loop.run_in_executor(self._workers, self._exchange.answer, request, _peer(scope))
+            response = await loop.run_in_executor(
+                self._workers, self._exchange.answer, replace(request, body=body), peer
+            )
         except ApiError as error:
             response = self._exchange.refuse(request, error)
         await _send(response, send, keep_alive=whole)
+
+    async def _turn_away(self, request: Request, receive: Receive, send: Send) -> None:
+        """Refuse a request that is one too many. A body that comes at once is read, so that the client can read why."""
+        try:
+            body = await self._body(receive, _DRAIN_SECONDS)
+        except ApiError:
+            await _send(self._exchange.turn_away(request), send, keep_alive=False)
+            return
+        if body is not None:
+            await _send(self._exchange.turn_away(replace(request, body=body)), send, keep_alive=True)
 
     def _admit(self, request: Request) -> None:
         """Refuse what is refused for its head alone."""
@@ -93,12 +129,12 @@ class App:
                     403,
                 )
 
-    async def _body(self, request: Request, receive: Receive) -> bytes | None:
+    async def _body(self, receive: Receive, seconds: float) -> bytes | None:
         """The whole body; None when the client has gone."""
         pieces: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(self._body_seconds):
+            async with asyncio.timeout(seconds):
                 while True:
                     message = await receive()
                     if message["type"] != "http.request":
@@ -115,7 +151,7 @@ class App:
                     if whole:
                         return b"".join(pieces)
         except TimeoutError:
-            reason = f"The body did not arrive in {self._body_seconds:g} seconds."
+            reason = f"The body did not arrive in {seconds:g} seconds."
             raise ApiError("RequestTimeout", reason, 408) from None
 
 

@@ -107,6 +107,15 @@ class Exchange:
         """An error that was found before the request was whole, in the protocol of its service."""
         return self._services.of(request).refuse(error, str(uuid.uuid4()))
 
+    def turn_away(self, request: Request) -> Response:
+        """The refusal of a request that is one too many, which AWS's clients try again a little later."""
+        service = self._services.of(request)
+        if service.name == "ec2":
+            error = ApiError("RequestLimitExceeded", "Request limit exceeded.", 503)
+        else:
+            error = ApiError("ServiceUnavailable", "Too many requests are under way.", 503)
+        return service.refuse(error, str(uuid.uuid4()))
+
     def _beside(self, route: Route, service: str, request: Request) -> Response:
         if service != "ec2":
             raise ApiError("InvalidAction", f"Requests for {request.path} are signed for the service ec2.")

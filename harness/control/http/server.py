@@ -18,20 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from halfsilver.harness.control.http import connections
 from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.connections import Connection
 from halfsilver.harness.control.http.protocols.limits import MAX_HEAD
 from halfsilver.harness.errors import HalfsilverError, UsageError
 
 __all__ = ["Listen", "serve"]
 
-HEAD_SECONDS = 20
-"""How long a connection may be open without a whole request head, between two requests as well."""
 STOP_SECONDS = 10
 """How long requests under way may still take when the server stops."""
-MAX_CONNECTIONS = 256
-"""Open at once; more are answered with 503, which clients try again. With a body each they fill 256 MB."""
 
 _LOG = logging.getLogger("halfsilver.control")
 
@@ -81,15 +78,14 @@ async def _serve(
 ) -> None:
     config = uvicorn.Config(
         app,
-        http=_Protocol,
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=HEAD_SECONDS,
+        timeout_keep_alive=connections.HEAD_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD,
         ssl_context_factory=None if context is None else lambda _config, _default: context,
@@ -132,37 +128,6 @@ class _Server(uvicorn.Server):
         """Take no more connections; at the second call, wait for nothing."""
         self.force_exit = self.should_exit
         self.should_exit = True
-
-
-class _Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1, which waits forever for the first request and for the rest of a head; this does not."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        super().connection_made(transport)
-        self._await_head()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_timer()
-        elif self._head_timer is None and not self.transport.is_closing():
-            self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
-        super().connection_lost(exc)
-
-    def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
-
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
 
 
 def _permitted(listen: Listen) -> tuple[socket.AddressFamily, Any]:

@@ -1,7 +1,8 @@
 """A server with nothing behind it, for tests: ``python wire_server.py '{"host": ..., ...}'``.
 
 Prints its URL, then "reload" at each SIGHUP and "stopped" at the end. DescribeTags with ``MaxResults`` prints "working"
-and takes a second; its answer has the client's address in ``NextToken``.
+and takes a second; its answer has the client's address in ``NextToken``,
+or what the client sent there.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.control.http import server
-from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http import connections, server
+from halfsilver.harness.control.http.app import MAX_REQUESTS, App
 from halfsilver.harness.control.http.exchange import Exchange
 from halfsilver.harness.control.http.protocols import load
 from halfsilver.harness.control.operations.call import Call, Caller
@@ -26,14 +27,14 @@ class Sleeper:
         if "MaxResults" in call.parameters:
             print("working", flush=True)
             time.sleep(1)
-        return {"NextToken": f"{call.source_ip} {call.secure}"}
+        return {"NextToken": call.parameters.get("NextToken", f"{call.source_ip} {call.secure}")}
 
 
 def main(options: dict[str, Any]) -> None:
-    server.HEAD_SECONDS = options.pop("head_seconds", server.HEAD_SECONDS)
-    body_seconds = options.pop("body_seconds", 1)
+    connections.HEAD_SECONDS = options.pop("head_seconds", connections.HEAD_SECONDS)
+    limits = {"body_seconds": options.pop("body_seconds", 1), "requests": options.pop("requests", MAX_REQUESTS)}
     files = {name: Path(options[name]) for name in ("certificate", "key") if name in options}
-    app = App(Exchange(load([("ec2", "DescribeTags")]), lambda request: CALLER, Sleeper()), body_seconds=body_seconds)
+    app = App(Exchange(load([("ec2", "DescribeTags")]), lambda request: CALLER, Sleeper()), **limits)
     server.serve(
         app,
         server.Listen(**{**options, **files}),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import select
 import shutil
@@ -11,112 +9,29 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.server import Listen, serve
 from halfsilver.harness.errors import UsageError
+from tests.control.http.wire_server_kit import BODY, PATIENCE, Running, closed, exchange, head, running
 from tests.control.wire_kit import FakeControl
 from tests.control.wire_kit import exchange as exchange_of
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 20
-BODY = b"Action=DescribeTags&Version=2016-11-15"
-
-
-def command(options: dict[str, Any]) -> dict[str, Any]:
-    script = Path(__file__).with_name("wire_server.py")
-    return {
-        "args": [sys.executable, str(script), json.dumps(options)],
-        "text": True,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-        "env": {**os.environ, "PYTHONPATH": str(ROOT)},
-    }
-
-
-class Running:
-    """A server process, its URL and its port."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        self.process = process
-        self.url = process.stdout.readline().strip()
-        self.port = int(self.url.rpartition(":")[2] or 0)
-
-    def line(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
-
-    def client(self, **settings: Any) -> Any:
-        return boto3.client(
-            "ec2",
-            region_name="us-east-1",
-            endpoint_url=self.url,
-            aws_access_key_id="AKIAEXAMPLE",
-            aws_secret_access_key="x",
-            config=Config(retries={"total_max_attempts": 1}),
-            **settings,
-        )
-
-
-@contextmanager
-def running(**options: Any) -> Iterator[Running]:
-    with subprocess.Popen(**command(options)) as process:
-        killer = threading.Timer(60, process.kill)
-        killer.start()
-        try:
-            yield Running(process)
-        finally:
-            process.kill()
-            killer.cancel()
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
     with running(head_seconds=1) as found:
         yield found
-
-
-def head(length: int = len(BODY), more: bytes = b"") -> bytes:
-    return b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n" % (length, more)
-
-
-def exchange(connection: socket.socket, request: bytes = head() + BODY) -> bytes:
-    """One request on a connection that stays; the answer's head and body."""
-    connection.sendall(request)
-    answer = b""
-    while b"</DescribeTagsResponse>" not in answer and b"</Response>" not in answer:
-        piece = connection.recv(65536)
-        assert piece, answer
-        answer += piece
-    return answer
-
-
-def closed(connection: socket.socket) -> bytes:
-    """What the server still says before it closes a connection."""
-    said = b""
-    try:
-        while piece := connection.recv(65536):
-            said += piece
-    except ConnectionResetError:
-        pass
-    return said
 
 
 def failure(**options: Any) -> str:
