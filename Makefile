@@ -20,6 +20,8 @@ quote = '$(subst ','\'',$(1))'
 ready := .venv/.stamp
 run := .venv/bin/python
 seed := $(if $(SEED),--seed $(call quote,$(SEED)))
+cocotb = $(run) -m halfsilver.sim.cocotb_runner $(if $(TEST),--test $(call quote,$(TEST)),--all) \
+    $(if $(WIDTH),--width $(call quote,$(WIDTH))) $(seed) $(if $(WAVES),--waves)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +31,8 @@ help: ## this list
 #: Variables
 #: PCAP=file CONFIG=mirror.json   for sim: your own capture and policy
 #: FULL_RATE=1                    for sim: frames back to back on both ports, congestion allowed
-#: TEST=name [WAVES=1]            for sim: one cocotb bench, with a wave file; for test: pytest -k name
+#: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
+#:                                for test: pytest -k name
 #: SEED=n                         for sim, cocotb, sim-all, mutants: repeat a run
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
 
@@ -39,7 +42,7 @@ $(ready): pyproject.toml tools/bootstrap tools/setup_venv.py tools/constraints.t
 
 sim: $(ready) ## a capture through the gateware under Verilator, compared with the golden model
 ifdef TEST
-	@$(run) -m halfsilver.sim.cocotb_runner --test $(call quote,$(TEST)) $(seed) $(if $(WAVES),--waves)
+	@$(cocotb)
 else
 	@$(run) -m halfsilver.sim.run $(if $(PCAP),--pcap $(call quote,$(PCAP))) $(if $(CONFIG),--config $(call quote,$(CONFIG))) $(seed) $(if $(FULL_RATE),--full-rate)
 endif
@@ -53,8 +56,8 @@ test: $(ready) ## all tests, the cocotb regression among them
 check: lint ## what to run before each commit: lint, types and the quick tests, in under a minute
 	@$(run) -m pytest -n 2 -q -m "not (simulation or slow or tools or root)" --no-header -r fE
 
-cocotb: $(ready) ## the cocotb regression alone
-	@$(run) -m halfsilver.sim.cocotb_runner --all $(seed) $(if $(WAVES),--waves)
+cocotb: $(ready) ## the cocotb regression alone, or one bench of it
+	@$(cocotb)
 
 lint: $(ready) ## ruff (rules and layout) everywhere, mypy --strict on harness and sim
 	@$(run) -m ruff check .

@@ -14,7 +14,8 @@ VARIABLES = {
     "HALFSILVER_CAPTURES": "folder of captures for tests, `make sim-all` and `halfsilver list`",
     "HALFSILVER_REQUIRE": "tools whose absence fails a test instead of skipping it (continuous integration)",
     "HALFSILVER_WAVES": "wave file of a simulation; set by `make sim WAVES=1`",
-    "HALFSILVER_BENCH": "which bench cocotb is to run; set by its runner",
+    "HALFSILVER_BUILD": "the build that a cocotb bench runs on; set by its runner",
+    "HALFSILVER_SPEED_JOB": "what the cocotb half of `make bench` is to do; set by it",
 }
 
 

@@ -18,10 +18,12 @@ from halfsilver.sim.model.cache import digest, entry
 from halfsilver.sim.model.compilation import Compilation
 from halfsilver.sim.model.tools import compiler, tool, tool_versions, verilator_root
 from halfsilver.sim.model.verilog import Port, block_verilog, ports_of, to_verilog
+from halfsilver.sim.native.structures import header
 
 __all__ = ["NIC_NAME", "build", "build_library", "build_nic", "nic_verilog"]
 
-PUMP = Path(__file__).with_name("pump.cpp")
+NATIVE = Path(__file__).with_name("native")
+"""Sources of the pump, which is compiled with each model."""
 
 NIC_NAME = "halfsilver"
 """Module name of the NIC in the simulation."""
@@ -67,14 +69,17 @@ def build_library(
     what = (what or top) + (", with waves" if trace else "")
     model = entry(f"model-{key}", lambda place: _verilate(place, verilog, top, flags, what))
     runtime = _runtime(trace)
-    header = _header(top, ports)
-    key = digest(key, header, PUMP.read_text())
+    generated = {"ports.h": _ports_header(top, ports), "structures.h": header()}
+    sources = [path.read_text() for path in sorted(NATIVE.glob("*.[hc]*"))]
+    key = digest(key, generated, sources)
 
     def link(place: Path) -> None:
-        (place / "ports.h").write_text(header)
-        inputs = [str(PUMP), str(model / "libVmodel.a"), *map(str, sorted(runtime.glob("*.o")))]
+        for name, text in generated.items():
+            (place / name).write_text(text)
+        inputs = [str(NATIVE / "pump.cpp"), str(model / "libVmodel.a"), *map(str, sorted(runtime.glob("*.o")))]
         options = ["-shared", "-Wl,-Bsymbolic", "-pthread", "-o", "model.so"]
-        Compilation(place).run([*_compile(trace), "-I.", f"-I{model}", *inputs, *options], "the C++ compiler")
+        command = [*_compile(trace), "-I.", f"-I{model}", f"-I{NATIVE}", *inputs, *options]
+        Compilation(place).run(command, "the C++ compiler")
 
     return entry(f"library-{key}", link) / "model.so"
 
@@ -122,8 +127,8 @@ def _verilate(place: Path, verilog: str, top: str, flags: Sequence[str], what: s
     compilation.done()
 
 
-def _header(top: str, ports: Sequence[Port]) -> str:
-    """The generated part of the wrapper: the port list as data, read by ``pump.cpp``."""
+def _ports_header(top: str, ports: Sequence[Port]) -> str:
+    """``ports.h``: the port list as data, read by ``pyverilator.h`` and ``model.h``."""
 
     def kind(port: Port) -> str:
         return "NARROW" if port.width <= 32 else "LONG" if port.width <= 64 else "WIDE"

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import shlex
 import sys
 import time
 import xml.etree.ElementTree as ET
@@ -27,6 +28,7 @@ from halfsilver.harness.errors import (
     HalfsilverError,
     UsageError,
 )
+from halfsilver.harness.versions import verilator_version
 from halfsilver.sim.benches import BENCHES, BUILD_VARIABLE, Bench, Build
 from halfsilver.sim.cocotb_model import TOP, build_model, exclusive, simulate
 from halfsilver.sim.model.verilog import block_verilog
@@ -39,6 +41,9 @@ RUNS = BUILD / "cocotb"
 
 WAVES_VARIABLE = "WAVES"
 SEED_LIMIT = 1 << 31
+
+WHOLE_BENCH = "(the whole bench)"
+"""What failed when the simulation did not come to an end."""
 
 
 @dataclass(slots=True)
@@ -61,16 +66,20 @@ class Outcome:
         total = len(self.passed) + len(self.failed)
         lines = [f"{where}: {len(self.passed)} of {total} passed, {self.seconds:.0f} s, seed {self.seed}"]
         for test, message in self.failed.items():
-            lines += [
-                f"  FAILED {test}: {message}",
-                f"    repeat: python -m halfsilver.sim.cocotb_runner --test {self.bench}::{test} --width {self.width} "
-                f"--seed {self.seed} --waves",
-            ]
+            lines += [f"  FAILED {test}: {message}", f"    repeat: {self._again(test)}"]
         if self.failed:
             lines.append(f"  log: {self.log}")
         if self.waves is not None:
             lines.append(f"  waves: {self.waves}")
         return lines
+
+    def _again(self, test: str) -> str:
+        """The command that repeats a failure, to paste as it is: in the checkout, or with the Python of this run."""
+        name = self.bench if test == WHOLE_BENCH else f"{self.bench}::{test}"
+        if (ROOT / "Makefile").exists():
+            return f"make -C {shlex.quote(str(ROOT))} cocotb TEST={name} WIDTH={self.width} SEED={self.seed} WAVES=1"
+        python = shlex.quote(sys.executable)
+        return f"{python} -m halfsilver.sim.cocotb_runner --test {name} --width {self.width} --seed {self.seed} --waves"
 
 
 def run_bench(bench: Bench, build: Build, *, seed: int, test: str | None = None, waves: bool = False) -> Outcome:
@@ -115,7 +124,7 @@ def _simulate(bench: Bench, build: Build, place: Path, seed: int, test: str | No
     if waves and dump.exists():
         outcome.waves = dump
     if code is None:
-        outcome.failed[test or "bench"] = f"did not finish within {bench.timeout:.0f} s"
+        outcome.failed[test or WHOLE_BENCH] = f"did not finish within {bench.timeout:.0f} s"
     elif not outcome.results.exists():
         raise HalfsilverError(
             f"bench {bench.name}: the simulator ended with code {code} without results (log: {outcome.log})"
@@ -151,15 +160,18 @@ def _choose(name: str | None, width: int | None) -> tuple[list[tuple[Bench, Buil
         raise UsageError(f"there is no bench {bench_name!r}; there are {known}")
     chosen = [(bench, build) for bench in benches for build in bench.builds if width in (None, build.width)]
     if not chosen:
-        raise UsageError(f"bench {bench_name or 'list'} has no build of {width} bits")
+        widths = sorted({build.width for bench in benches for build in bench.builds})
+        known = ", ".join(map(str, widths))
+        raise UsageError(f"bench {bench_name or 'list'} has no build of {width} bits; there are {known}")
+    if test and test not in benches[0].tests:
+        raise UsageError(f"bench {bench_name} has no test {test!r}; there are {', '.join(benches[0].tests)}")
     return chosen, test or None
 
 
 def _list() -> None:
     for bench in BENCHES:
         print(f"{bench.name}: {', '.join(str(build.width) for build in bench.builds)} bits")
-        source = (ROOT / "sim" / "benches" / f"{bench.name}.py").read_text()
-        for test in re.findall(r"^@cocotb\.test\(.*?\)\nasync def (\w+)", source, re.M | re.S):
+        for test in bench.tests:
             print(f"  {bench.name}::{test}")
 
 
@@ -179,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_OK
     seed = random.randrange(SEED_LIMIT) if options.seed is None else options.seed
     waves = options.waves or os.environ.get(WAVES_VARIABLE, "0") not in ("", "0")
-    print(f"seed {seed}", flush=True)
+    print(f"seed {seed}, Verilator {verilator_version()}", flush=True)
     ran = failed = 0
     try:
         chosen, test = _choose(options.test, options.width)

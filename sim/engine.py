@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.nic.image import build_image
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
+from halfsilver.harness.versions import verilator_version
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.sim.build import build_nic
@@ -95,7 +95,7 @@ class VerilatorEngine:
         detail = (
             f"gateware {version}, {parameters['width']} bit, {parameters['enis']} interfaces x "
             f"{parameters['sessions']} sessions x {parameters['rules']} rules, under Verilator "
-            f"{importlib.metadata.version('verilator')}"
+            f"{verilator_version()}"
         )
         return Identity("verilator", detail, parameters)
 

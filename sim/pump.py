@@ -1,4 +1,4 @@
-"""A Verilated NIC in this process: PyVerilator around the library, plus the native pump of ``pump.cpp``.
+"""A Verilated NIC in this process: PyVerilator around the library, plus the native pump of ``halfsilver.sim.native``.
 
 ``Pump`` moves frames, register accesses and records; what they mean is for ``halfsilver.sim.engine``.
 """
@@ -16,6 +16,7 @@ import pyverilator
 
 from halfsilver.harness.engine import Frame
 from halfsilver.harness.errors import HalfsilverError, UsageError
+from halfsilver.sim.native import structures
 
 __all__ = ["Access", "Pacing", "Pump", "PumpError", "PumpRun", "read", "write"]
 
@@ -24,75 +25,18 @@ class PumpError(HalfsilverError):
     """The simulated hardware broke a protocol, stopped, or answered what nobody asked."""
 
 
-class _Frame(ctypes.Structure):
-    _fields_ = (
-        ("offset", ctypes.c_uint64),
-        ("length", ctypes.c_uint32),
-        ("direction", ctypes.c_uint8),
-        ("bad", ctypes.c_uint8),
-        ("drop", ctypes.c_uint8),
-        ("padding", ctypes.c_uint8),
-    )
-
-
-class _Options(ctypes.Structure):
-    _fields_ = (
-        ("seed", ctypes.c_uint64),
-        ("limit_bytes", ctypes.c_uint64),
-        ("limit_frames", ctypes.c_uint32),
-        ("input_idle", ctypes.c_uint32),
-        ("output_stall", ctypes.c_uint32),
-        ("timeout", ctypes.c_uint32),
-        ("full_rate", ctypes.c_uint32),
-        ("padding", ctypes.c_uint32),
-    )
-
-
-class _Copy(ctypes.Structure):
-    _fields_ = (
-        ("offset", ctypes.c_uint64),
-        ("cycle", ctypes.c_uint64),
-        ("length", ctypes.c_uint32),
-        ("padding", ctypes.c_uint32),
-    )
-
-
-class _Verdict(ctypes.Structure):
-    _fields_ = (("record", ctypes.c_uint8 * 16), ("cycle", ctypes.c_uint64))
-
-
-class _Result(ctypes.Structure):
-    _fields_ = (
-        ("bytes", ctypes.c_void_p),
-        ("copies", ctypes.POINTER(_Copy)),
-        ("verdicts", ctypes.POINTER(_Verdict)),
-        ("copy_count", ctypes.c_uint64),
-        ("verdict_count", ctypes.c_uint64),
-        ("cycles", ctypes.c_uint64),
-    )
-
-
-class _Access(ctypes.Structure):
-    _fields_ = (("address", ctypes.c_uint32), ("value", ctypes.c_uint32), ("kind", ctypes.c_uint32))
-
-
-_READ, _WRITE = range(2)
-
 Access = tuple[int, int, int]
 """A step of a register plan, made by ``read`` or ``write``."""
 
 
 def read(address: int) -> Access:
     """Read the register at a byte address."""
-    return address, 0, _READ
+    return address, 0, structures.READ
 
 
 def write(address: int, value: int) -> Access:
     """Write the register at a byte address."""
-    return address, value, _WRITE
-
-
-_PROGRESS = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint64)
+    return address, value, structures.WRITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +89,7 @@ class Pump:
         self._simulation: Any = pyverilator.PyVerilator(str(library), command_args=undefined)
         self._native = self._simulation.lib
         self._model = ctypes.c_void_p(self._simulation.model)
+        self._check_layout(library)
         self._native.pump_error.restype = ctypes.c_char_p
         self._seed = seed
         self._batches = 0
@@ -168,9 +113,9 @@ class Pump:
 
     def access(self, plan: Sequence[Access]) -> list[int]:
         """Register accesses in order; returns the values read. Errors: PumpError."""
-        accesses = (_Access * len(plan))(*[_Access(*step) for step in plan])
+        accesses = (structures.Access * len(plan))(*[structures.Access(*step) for step in plan])
         self._check(self._native.pump_registers(self._model, accesses, ctypes.c_uint64(len(plan))))
-        return [step.value for step in accesses if step.kind == _READ]
+        return [step.value for step in accesses if step.kind == structures.READ]
 
     def run(self, frames: Sequence[Frame], pacing: Pacing, progress: Callable[[int], None] | None = None) -> PumpRun:
         """Send a batch and wait until it is through.
@@ -178,15 +123,15 @@ class Pump:
         ``progress`` is called now and then with the number of frames judged. Errors: PumpError; UsageError for
         a frame without any byte, which no packet port can carry.
         """
-        table = (_Frame * len(frames))()
+        table = (structures.Frame * len(frames))()
         offset = 0
         for index, frame in enumerate(frames):
             if not frame.data:
                 raise UsageError(f"frame {index + 1} of the batch has no bytes: no packet port can carry it")
-            table[index] = _Frame(offset, len(frame.data), frame.direction, frame.bad, frame.dropped, 0)
+            table[index] = structures.Frame(offset, len(frame.data), frame.direction, frame.bad, frame.dropped)
             offset += len(frame.data)
         data = b"".join([frame.data for frame in frames])
-        options = _Options(
+        options = structures.Options(
             self._seed ^ (self._batches << 32),
             pacing.limit_bytes,
             pacing.limit_frames,
@@ -194,7 +139,6 @@ class Pump:
             round(pacing.output_stalls * 65536),
             pacing.timeout,
             pacing.full_rate,
-            0,
         )
         self._batches += 1
         raised: list[BaseException] = []
@@ -207,23 +151,24 @@ class Pump:
                 raised.append(error)
             return len(raised)
 
-        result = _Result()
+        result = structures.Result()
         status = self._native.pump_run(
             self._model,
             data,
             table,
             ctypes.c_uint64(len(frames)),
             ctypes.byref(options),
-            _PROGRESS(report),
+            structures.Progress(report),
             ctypes.byref(result),
         )
         if raised:
             raise raised[0]
         self._check(status)
+        start = ctypes.addressof(result.bytes.contents) if result.copy_count else 0
         copies = result.copies[: result.copy_count]
         verdicts = result.verdicts[: result.verdict_count]
         run = PumpRun(
-            [ctypes.string_at(result.bytes + copy.offset, copy.length) for copy in copies],
+            [ctypes.string_at(start + copy.offset, copy.length) for copy in copies],
             [copy.cycle for copy in copies],
             [bytes(verdict.record) for verdict in verdicts],
             [verdict.cycle for verdict in verdicts],
@@ -239,6 +184,19 @@ class Pump:
                 if self._simulation.vcd_trace is not None:
                     self._simulation.stop_vcd_trace()
             self._simulation = None
+
+    def _check_layout(self, library: Path) -> None:
+        """A library that was built with other structures would read and write past ours."""
+        try:
+            theirs = ctypes.c_char_p.in_dll(self._native, "pump_layout").value or b""
+        except ValueError:
+            theirs = b"unknown"
+        if theirs.decode() != structures.LAYOUT:
+            mine, other = structures.LAYOUT.split(), theirs.decode().split()
+            place = next((part for part in mine if part not in other), "more than this version knows")
+            raise HalfsilverError(
+                f"{library} was built with another layout of what the pump exchanges (here {place}); build it again"
+            )
 
     def _check(self, status: int) -> None:
         if status:

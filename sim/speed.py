@@ -4,7 +4,7 @@ Both drive the exported top with the example's policy, frames back to back on bo
 copies and verdicts of both must be equal. Hand-written cocotb runs twice: on a model built as cocotb's own runner
 builds it, which is the measure, and on the leaner one of our regression. Seconds are processor time of the simulating
 process, and the fastest of several runs counts, so that other work on the machine blurs the ratios little. The
-result goes to ``build/bench.json``.
+result goes to ``build/speed.json``.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _run_pump(
     pacing = Pacing(full_rate=True)
     firsts, speeds = [], []
     for _ in range(RUNS):
-        with tempfile.TemporaryDirectory(prefix="bench.", dir=BUILD) as place:
+        with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
             pump = Pump(Path(shutil.copy(library, place)))
         pump.write(writes)
         firsts.append(pump.run(frames, pacing))
@@ -123,7 +123,7 @@ def _run_pump(
 def _run_cocotb(
     parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame], stock: bool
 ) -> dict[str, Any]:
-    place = BUILD / "bench"
+    place = BUILD / "speed"
     place.mkdir(parents=True, exist_ok=True)
     job, log = place / "job.pickle", place / "cocotb.log"
     job.write_bytes(
@@ -150,7 +150,7 @@ def _run_cocotb(
         results=place / "results.xml",
         log=log,
         timeout=COCOTB_SECONDS,
-        environment={"HALFSILVER_BENCH": str(job)},
+        environment={"HALFSILVER_SPEED_JOB": str(job)},
     )
     if code:
         raise HalfsilverError(f"the cocotb half ended with status {code} (log: {log})")
@@ -161,7 +161,7 @@ def _run_cocotb(
 
 
 def _report(measured: dict[str, Any]) -> str:
-    path = BUILD / "bench.json"
+    path = BUILD / "speed.json"
     path.write_text(json.dumps(measured, indent=2) + "\n")
     lines = [
         f"{measured['frames']} frames, {measured['bytes']:,} bytes, {measured['width']} bit, back to back",

@@ -1,6 +1,6 @@
 """The cocotb half of ``halfsilver.sim.speed``: the same frames into the same top, with drivers written by hand.
 
-Runs inside the simulator; reads its job from and writes its result to the pickle named by HALFSILVER_BENCH.
+Runs inside the simulator; reads its job from and writes its result to the pickle named by HALFSILVER_SPEED_JOB.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ async def collect(dut: Any, copies: list[bytes], verdicts: list[bytes]) -> None:
 @cocotb.test()
 async def batch(dut: Any) -> None:
     """Reset, write the policy, then the batch; only the batch is timed."""
-    path = Path(os.environ["HALFSILVER_BENCH"])
+    path = Path(os.environ["HALFSILVER_SPEED_JOB"])
     job = pickle.loads(path.read_bytes())
     for handle in dut:
         if handle._name.startswith("s_") and not handle._name.endswith("ready"):

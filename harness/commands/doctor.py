@@ -18,6 +18,7 @@ from serial.tools import list_ports
 from halfsilver.harness.commands.common import Subparsers, say
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_OK
 from halfsilver.harness.report.summary import table
+from halfsilver.harness.versions import verilator_version
 
 __all__ = ["add", "run"]
 
@@ -106,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def find(tool: Tool) -> str | None:
     """The version of a tool (``present`` if it does not say), None if it is not here."""
+    if tool.name == "verilator":
+        return verilator_version()
     if tool.distribution and tool.module and importlib.util.find_spec(tool.module) is not None:
         try:
             return importlib.metadata.version(tool.distribution)

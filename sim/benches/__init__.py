@@ -1,18 +1,20 @@
 """The cocotb benches: which test modules there are, what each runs on, and in which builds.
 
-Nothing here imports cocotb or Amaranth; a bench learns its build from the variable ``HALFSILVER_BENCH``.
+Nothing here imports cocotb or Amaranth; a bench learns its build from the variable ``HALFSILVER_BUILD``.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 __all__ = ["BENCHES", "BUILD_VARIABLE", "Bench", "Build", "parameters_of_build"]
 
-BUILD_VARIABLE = "HALFSILVER_BENCH"
+BUILD_VARIABLE = "HALFSILVER_BUILD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,17 @@ class Bench:
     def module(self) -> str:
         """Python module with the tests."""
         return f"halfsilver.sim.benches.{self.name}"
+
+    @property
+    def tests(self) -> list[str]:
+        """Names of its tests, read from the source: importing it would need the simulator."""
+        tree = ast.parse(Path(__file__).with_name(f"{self.name}.py").read_text())
+        return [
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.AsyncFunctionDef)
+            and any(ast.unparse(decorator).startswith("cocotb.test") for decorator in node.decorator_list)
+        ]
 
 
 def _build(block: str, width: int, **options: Any) -> Build:

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from halfsilver.harness.errors import EnvironmentMissing
+from halfsilver.harness.versions import verilator_version
 
 __all__ = ["compiler", "run_process", "tool", "tool_versions", "verilator_environment", "verilator_root"]
 
@@ -81,7 +82,7 @@ def tool_versions() -> str:
 @cache
 def _versions(path: str) -> str:
     done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT, check=False)
-    verilator = importlib.metadata.version("verilator")
+    verilator = importlib.metadata.version("verilator"), verilator_version()
     machine = platform.system(), platform.machine()
     search_paths = [os.environ.get(name) for name in _SEARCH_PATHS]
     return repr((verilator, os.path.realpath(path), done.stdout.splitlines()[:1], machine, search_paths))

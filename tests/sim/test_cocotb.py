@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from halfsilver.sim.benches import BENCHES, Bench, Build
-from halfsilver.sim.cocotb_runner import SEED_LIMIT, main, run_bench
+from halfsilver.sim.cocotb_runner import SEED_LIMIT, Outcome, main, run_bench
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("SEED") or int.from_bytes(os.urandom(4), "big") % SEED_LIMIT)
@@ -61,12 +65,71 @@ def test_one_test_with_seed_and_waves() -> None:
     ("arguments", "code", "message"),
     [
         (["--test", "nothing"], 2, "there is no bench 'nothing'"),
-        (["--test", "throughput", "--width", "512"], 2, "has no build of 512 bits"),
+        (["--test", "throughput", "--width", "512"], 2, "has no build of 512 bits; there are 8, 64"),
+        (["--test", "encapsulator::copy"], 2, "has no test 'copy'; there are copies"),
     ],
 )
 def test_wrong_names(arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == code
     assert message in capsys.readouterr().err
+
+
+def paste(line: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """A line of the report as a user pastes it: elsewhere, no environment activated, no program called python."""
+    programs = directory / "bin"
+    programs.mkdir()
+    for name in ("sh", "make", "perl", "c++", "ld", "as", "awk"):
+        found = shutil.which(name)
+        assert found is not None
+        (programs / name).symlink_to(found)
+    return subprocess.run(
+        ["sh", "-c", line],
+        cwd=directory,
+        env={"PATH": str(programs), "HOME": str(Path.home())},
+        text=True,
+        capture_output=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def test_the_repeat_line_of_a_failed_test_pastes(tmp_path: Path) -> None:
+    outcome = Outcome("encapsulator", 64, 1234, failed={"copies": "wrong"})
+    (line,) = [line for line in outcome.lines() if "repeat:" in line]
+    done = paste(line.partition("repeat:")[2].strip(), tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "encapsulator, 64 bits: 1 of 1 passed" in done.stdout and "seed 1234" in done.stdout
+    assert "waves:" in done.stdout
+
+
+def test_a_bench_that_never_ends_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails then is no test of the bench: the line must not name one."""
+    (bench,) = [bench for bench in BENCHES if bench.name == "encapsulator"]
+    outcome = run_bench(replace(bench, timeout=0.05), bench.builds[0], seed=7, waves=True)
+    (line,) = [line for line in outcome.lines() if "repeat:" in line]
+    assert "TEST=encapsulator WIDTH=64 SEED=7" in line
+    assert "did not finish within" in outcome.lines()[1]
+
+
+@pytest.mark.parametrize("target", ["cocotb", "sim"])
+def test_make_runs_one_bench_or_says_which_there_are(target: str) -> None:
+    done = subprocess.run(
+        ["make", target, "TEST=core::nonsense"], cwd=ROOT, text=True, capture_output=True, timeout=120, check=False
+    )
+    assert done.returncode != 0
+    assert "bench core has no test 'nonsense'; there are sizes_and_pauses, " in done.stderr
+
+
+def test_one_version_of_verilator(tmp_path: Path) -> None:
+    """Doctor, the runner and the model itself, which cocotb asks, say the same."""
+    done = run("--test", "encapsulator::copies", "--seed", "1")
+    log = (ROOT / "build" / "cocotb" / "encapsulator-64" / "simulation.log").read_text()
+    told = subprocess.run(
+        [Path(sys.executable).with_name("halfsilver"), "doctor", "--json"], capture_output=True, text=True, check=False
+    )
+    (version,) = [tool["version"] for tool in json.loads(told.stdout)["tools"] if tool["name"] == "verilator"]
+    assert re.search(rf"Running on Verilator version {re.escape(version)}\b", log)
+    assert f"Verilator {version}\n" in done.stdout
 
 
 def test_list_names_every_bench(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,148 @@
+// A batch of frames on its way through the model: when each may start, and what has become of it.
+#pragma once
+
+#include <deque>
+
+#include "model.h"
+
+namespace {
+
+const char* const PORT_NAMES[] = {"ingress", "egress"};
+
+constexpr uint32_t TRAILING_CYCLES = 64;         // watched after a batch for output nobody asked for
+constexpr uint32_t PROGRESS_INTERVAL = 1 << 14;  // cycles between calls of the progress function
+
+class Batch {
+public:
+    Batch(Model& model, const uint8_t* bytes, const Frame* frames, uint64_t count, const Options& options)
+        : model(model), bytes(bytes), frames(frames), count(count), options(options), random(options.seed) {
+        for (uint64_t i = 0; i < count; i++) order[frames[i].direction].push_back(i);
+    }
+
+    // Returns the cycles from the first one to the last hand-over.
+    uint64_t run(Progress progress) {
+        const uint64_t start = model.cycles;
+        uint64_t last_move = start, next_report = start;
+        while (!finished()) {
+            for (int direction = 0; direction < PORTS; direction++) drive(direction);
+            model.top->m_axis_net_tready = !random.chance(options.output_stall);
+            model.settle();
+            model.observe();
+            account();
+            const bool taken[PORTS] = {model.sources[NET]->taken(), model.sources[HOST]->taken()};
+            model.edge();
+            for (int direction = 0; direction < PORTS; direction++)
+                if (taken[direction]) advance(*model.sources[direction]);
+            if (model.moved || taken[NET] || taken[HOST]) last_move = model.cycles;
+            if (model.cycles - last_move > options.timeout) stuck();
+            if (progress && model.cycles >= next_report) {
+                next_report = model.cycles + PROGRESS_INTERVAL;
+                if (progress(seen)) fail("stopped");
+            }
+        }
+        for (auto& source : model.sources) source->idle();
+        for (uint32_t i = 0; i < TRAILING_CYCLES; i++) {
+            model.idle_cycle();
+            account();
+        }
+        if (model.in_copy || model.waiting || model.copies.size() != model.mirrored) surplus();
+        return last_move - start;
+    }
+
+private:
+    Model& model;
+    const uint8_t* bytes;
+    const Frame* frames;
+    const uint64_t count;
+    const Options& options;
+    Random random;
+    std::vector<uint64_t> order[PORTS];  // frame numbers of each direction
+    uint64_t started[PORTS] = {}, judged[PORTS] = {}, released[PORTS] = {};
+    std::deque<bool> pending[PORTS];  // judged and not released: is it mirrored?
+    uint64_t outstanding_bytes = 0;
+    uint64_t next = 0;                       // paced: next frame to start
+    uint64_t seen = 0, copies_released = 0;  // verdicts looked at; copies that released their frame
+
+    bool finished() const {
+        return seen == count && !model.in_copy && !model.waiting && model.copies.size() >= model.mirrored;
+    }
+
+    bool may_start(int direction) const {
+        if (started[direction] == order[direction].size()) return false;
+        if (options.full_rate) return true;
+        const uint64_t number = order[direction][started[direction]];
+        if (number != next || started[!direction] != released[!direction]) return false;
+        const uint64_t own = started[direction] - released[direction];
+        return !own || (own < options.limit_frames && outstanding_bytes + cost(number) <= options.limit_bytes);
+    }
+
+    uint64_t cost(uint64_t number) const {
+        return (frames[number].length + Source::BEAT - 1) / Source::BEAT * Source::BEAT;
+    }
+
+    void drive(int direction) {
+        Source& source = *model.sources[direction];
+        if (source.offering) return;  // a beat once offered stays
+        if (!source.frame && may_start(direction)) {
+            const uint64_t number = order[direction][started[direction]++];
+            source.frame = &frames[number];
+            source.sent = 0;
+            outstanding_bytes += cost(number);
+            next = number + 1;
+        }
+        if (source.frame && !random.chance(options.input_idle)) source.offer(bytes);
+    }
+
+    void advance(Source& source) {
+        source.sent += Source::BEAT;
+        if (source.last) source.frame = nullptr;
+        source.idle();
+    }
+
+    // Verdicts and copies seen in this cycle release the frames they belong to.
+    void account() {
+        for (; seen < model.verdicts.size(); seen++) {
+            const uint8_t* record = model.verdicts[seen].record;
+            const unsigned direction = record[RECORD_DIRECTION];
+            if (direction >= PORTS || judged[direction] == started[direction])
+                fail("cycle %llu: a verdict record for a frame that was not offered (direction %u)", model.now(),
+                     direction);
+            judged[direction]++;
+            const bool is_mirrored = record[RECORD_VERDICT] == MIRRORED;
+            model.mirrored += is_mirrored;
+            pending[direction].push_back(is_mirrored);
+        }
+        for (int direction = 0; direction < PORTS; direction++) {
+            auto& queue = pending[direction];
+            while (!queue.empty() && !(queue.front() && copies_released == model.copies.size())) {
+                copies_released += queue.front();
+                queue.pop_front();
+                outstanding_bytes -= cost(order[direction][released[direction]++]);
+            }
+        }
+    }
+
+    [[noreturn]] void stuck() const {
+        for (int direction = 0; direction < PORTS; direction++) {
+            const Source& source = *model.sources[direction];
+            if (source.frame && source.offering)
+                fail("no progress for %u cycles: %s frame %llu stuck at byte %u of %u (tready stays low)",
+                     options.timeout, PORT_NAMES[direction],
+                     static_cast<unsigned long long>(source.frame - frames), source.sent, source.frame->length);
+            if (judged[direction] < started[direction])
+                fail("no progress for %u cycles: %s frame %llu has no verdict", options.timeout,
+                     PORT_NAMES[direction],
+                     static_cast<unsigned long long>(order[direction][judged[direction]]));
+        }
+        fail("no progress for %u cycles: %llu verdicts 'mirrored' but %zu copies", options.timeout,
+             static_cast<unsigned long long>(model.mirrored), model.copies.size());
+    }
+
+    [[noreturn]] void surplus() const {
+        fail("%zu copies%s came out for %llu verdicts 'mirrored'", model.copies.size(),
+             model.in_copy || model.waiting ? " and part of another" : "",
+             static_cast<unsigned long long>(model.mirrored));
+    }
+};
+
+}  // namespace

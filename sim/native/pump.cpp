@@ -1,0 +1,52 @@
+// The native half of the fast simulation: a library of one Verilated model and the functions that sim/pump.py calls.
+//
+// Python loads it through PyVerilator; the pump_* functions are called on the same handle. 0 is success, else
+// pump_error() tells.
+
+#define EXPORT __attribute__((visibility("default")))
+
+#include "batch.h"
+#include "model.h"
+#include "pyverilator.h"
+#include "registers.h"
+
+extern "C" {
+
+EXPORT const char* pump_layout = LAYOUT;
+
+EXPORT void pump_reset(Model* model) { model->reset(); }
+
+EXPORT int pump_registers(Model* model, Access* accesses, uint64_t count) try {
+    Registers(*model).access(accesses, count);
+    return 0;
+} catch (const Error& error) {
+    model->error = error.text;
+    return 1;
+}
+
+EXPORT int pump_run(Model* model, const uint8_t* bytes, const Frame* frames, uint64_t count,
+                    const Options* options, Progress progress, Result* result) try {
+    model->clear();
+    result->cycles = Batch(*model, bytes, frames, count, *options).run(progress);
+    result->bytes = model->bytes.data();
+    result->copies = model->copies.data();
+    result->verdicts = model->verdicts.data();
+    result->copy_count = model->copies.size();
+    result->verdict_count = model->verdicts.size();
+    return 0;
+} catch (const Error& error) {
+    for (auto& source : model->sources) {
+        source->idle();
+        source->frame = nullptr;
+    }
+    model->error = error.text;
+    return 1;
+}
+
+EXPORT void pump_release(Model* model) {
+    model->clear();
+    model->bytes.shrink_to_fit();
+}
+
+EXPORT const char* pump_error(Model* model) { return model->error.c_str(); }
+}
