@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from halfsilver.harness.engine import Counters, Result, Tally
+from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import compare
@@ -18,12 +19,14 @@ __all__ = ["Pair", "counted_since"]
 class Pair:
     """One golden model and one simulated NIC; sequence numbers, counters, generations and both banks go on.
 
-    ``results`` are those of the last situation, golden first.
+    After a difference both start afresh, so that the next situation is judged by itself. ``results`` are those of
+    the last situation that both came through, golden first.
     """
 
     def __init__(self, parameters: NicParameters, *, seed: int = 1) -> None:
-        self._golden = golden_for(parameters)
-        self._gateware = VerilatorEngine(parameters, seed=seed)
+        self._parameters = parameters
+        self._seed = seed
+        self._engines: tuple[GoldenEngine, VerilatorEngine] | None = None
         self._counted = Counters(), Counters()
         self._offered = 0
         self.results: tuple[Result, Result] | None = None
@@ -33,14 +36,20 @@ class Pair:
 
         ``told`` is a policy that the golden model gets instead, for those who plant a fault.
         """
-        policy, flags, frames, pacing = situation
-        generation = self._golden.configure(told or policy, flags)
         try:
-            configured = self._gateware.configure(policy, flags)
-            self._gateware.pace(pacing)
-            totals = self._golden.process(frames), self._gateware.process(frames)
+            found = self._judge(situation, told)
         except HalfsilverError as error:
-            return [str(error)]
+            found = [str(error)]
+        if found and told is None:
+            self.close()
+        return found
+
+    def _judge(self, situation: Situation, told: Policy | None) -> list[str]:
+        policy, flags, frames, pacing = situation
+        golden, gateware = self._start()
+        generations = golden.configure(told or policy, flags), gateware.configure(policy, flags)
+        gateware.pace(pacing)
+        totals = golden.process(frames), gateware.process(frames)
         first, second = (
             replace(total, counters=counted_since(total.counters, before))
             for total, before in zip(totals, self._counted, strict=True)
@@ -49,16 +58,25 @@ class Pair:
         self.results = first, second
         self._offered += len(frames)
         found = [each.describe() for each in compare(first, second, congestion=pacing.full_rate)]
-        if configured != generation:
-            found.append(f"generation: golden {generation}, verilator {configured}")
+        if generations[0] != generations[1]:
+            found.append("generation: golden {}, verilator {}".format(*generations))
         counted = sum(tally.frames for tally in totals[1].counters.verdicts.values())
         if counted != self._offered:
             found.append(f"the verdict counters add up to {counted} frames, {self._offered} were offered")
         return found
 
+    def _start(self) -> tuple[GoldenEngine, VerilatorEngine]:
+        if self._engines is None:
+            self._engines = golden_for(self._parameters), VerilatorEngine(self._parameters, seed=self._seed)
+            self._counted = Counters(), Counters()
+            self._offered = 0
+        return self._engines
+
     def close(self) -> None:
-        """End the simulation."""
-        self._gateware.close()
+        """End the simulation; another use starts a new one."""
+        if self._engines is not None:
+            self._engines[1].close()
+            self._engines = None
 
 
 def counted_since(now: Counters, then: Counters) -> Counters:

@@ -7,7 +7,6 @@ choice of everything is the plainest, which is what a counterexample shrinks to.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
@@ -17,8 +16,12 @@ from hypothesis import strategies as st
 from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
 from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.engine import PAUSES
+from halfsilver.sim.pump import Pacing
+from halfsilver.sim.traffic import Situation, draw_situation
 
-__all__ = ["Situation", "situations"]
+__all__ = ["hostile_situations", "situations"]
 
 T = TypeVar("T")
 
@@ -78,6 +81,9 @@ FRAGMENTS = [0, 0x2000, 0x0001, 0x2001, 0x4000, 0x1FFF, 0xE000]
 
 PADS = [0, 1, 6, 18, 100, 1500, 8900, 9162, 9216]
 LENGTHS = [None, 1, 34, 35, 36, 54, 55, 56, 60, 64, 100, 8500]
+PACING = Pacing(limit_frames=128, input_stalls=PAUSES, output_stalls=PAUSES)
+"""As every engine's, for the usual buffers."""
+
 LIMITS = [8961, None, 516, 536, 1460, 9176]
 
 
@@ -98,15 +104,6 @@ RANGES = [None] * 80 + [
     for below, above in ((0, 0), (0, 1), (1, 0), (-1, 0x100), (0x100, -1), (0x10000, 0))
     if max(port - below, 0) <= min(port + above, 0xFFFF)
 ]
-
-
-@dataclass(frozen=True)
-class Situation:
-    """A policy, its flags, and a few frames."""
-
-    policy: Policy
-    flags: Flags
-    frames: list[Frame]
 
 
 def often(values: list[T]) -> st.SearchStrategy[T]:
@@ -302,4 +299,11 @@ def situations(draw: st.DrawFn, enis: int) -> Situation:
     base, mask = draw(st.sampled_from([(0xFF80, 0x7F), (0xC000, 0x3FFF), (0, 0xFFFF)]))
     flags = Flags(draw(rare(4)), draw(rare(2)), base, mask)
     policy = draw(policies(enis))
-    return Situation(policy, flags, draw(st.lists(frames(policy), min_size=1, max_size=6)))
+    return Situation(policy, flags, draw(st.lists(frames(policy), min_size=1, max_size=6)), PACING)
+
+
+@st.composite
+def hostile_situations(draw: st.DrawFn, parameters: NicParameters) -> Situation:
+    """The same of ``halfsilver.sim.traffic``, which has no small pools and looks for every edge."""
+    rng = draw(st.randoms(use_true_random=False))
+    return draw_situation(rng, parameters, draw(st.integers(1, 6)), full_rate=False)
