@@ -14,6 +14,7 @@ __all__ = [
     "EnvironmentMissing",
     "HalfsilverError",
     "UsageError",
+    "missing_package",
 ]
 
 EXIT_OK = 0
@@ -41,6 +42,15 @@ class EnvironmentMissing(HalfsilverError):
     """A tool, compiler or file of the installation is missing."""
 
     exit_code = EXIT_ENVIRONMENT
+
+
+def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> EnvironmentMissing:
+    """The error to raise when ``what`` lacks a package of ``extra``; a module of our own that is missing is a bug."""
+    if error.name is None or error.name.partition(".")[0] == "halfsilver":
+        raise error
+    return EnvironmentMissing(
+        f"{what} needs {error.name}, which is not installed; pip install 'halfsilver[{extra}]' brings it"
+    )
 
 
 class CapacityExceeded(HalfsilverError):

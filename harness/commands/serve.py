@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from halfsilver.harness.commands.common import ENGINES, Subparsers, make_engine, say
 from halfsilver.harness.control.operations.quotas import Quotas
-from halfsilver.harness.errors import EXIT_OK, EnvironmentMissing, UsageError
+from halfsilver.harness.errors import EXIT_OK, UsageError, missing_package
 
 if TYPE_CHECKING:
     from halfsilver.harness.control.serving import Ready
@@ -103,9 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         from halfsilver.harness.control import serving
         from halfsilver.harness.control.http.server import Listen
     except ModuleNotFoundError as error:
-        raise EnvironmentMissing(
-            f"serve needs {error.name}, which is not installed; install the project's dependencies"
-        ) from None
+        raise missing_package("serve", error, "serve") from None
     logging.basicConfig(format="halfsilver: %(message)s", level=logging.WARNING)
     options = serving.Options(
         open_engine=lambda: make_engine(arguments.engine),
