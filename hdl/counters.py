@@ -11,35 +11,18 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from halfsilver.hdl.layout.counters import COUNTER_BITS, CounterGroupCode, counter_index
 from halfsilver.hdl.layout.verdict import NONE
 from halfsilver.hdl.records import VerdictCode, VerdictRecord
+from halfsilver.hdl.structs import side_by_side
 
-__all__ = [
-    "COUNTER_BITS",
-    "GROUPS",
-    "RULE_SLOTS",
-    "SESSION_SLOTS",
-    "SNAPSHOT_CLOCKS",
-    "VERDICT_SLOTS",
-    "CounterGroup",
-    "Counters",
-]
-
-COUNTER_BITS = 48
-"""At 1,250,000,000 bytes per second (10 Gb/s) 48 bits wrap after 62 hours."""
-
-GROUPS = 3
-"""Verdict, session, rule; their numbers in the register map are 0, 1, 2."""
-
-VERDICT_SLOTS = 16
-SESSION_SLOTS = 4
-RULE_SLOTS = 16
-"""Slots per direction, ENI and session: powers of two, so that an index is the fields side by side."""
+__all__ = ["SNAPSHOT_CLOCKS", "CounterGroup", "Counters"]
 
 OCTET_BITS = 16
 """Bytes of one record; a record's length saturates at 65,535."""
 
 HALF = COUNTER_BITS // 2
+"""Sums are made in two halves, a clock each: a carry chain of all bits would be the longest path of the NIC."""
 
 # Stages of a record: 0 is the register at the input of a group, and each clock takes it one further.
 READ = 3  # address at the RAM
@@ -63,13 +46,16 @@ class CounterGroup(wiring.Component):
 
     Ports: ``valid``, ``index``, ``octets``: count one frame of so many bytes; ``read_index``: ``frames`` and
     ``octets_total`` follow two or, if that counter was just being written, three clocks later; ``clear``: write
-    0 at ``read_index`` (nothing may be in flight). A read sees what was counted `SETTLE` or more clocks before.
+    0 at ``read_index`` (nothing may be in flight). ``storage`` is the RAM's content, for simulations that start near
+    a carry. A read sees what was counted `SETTLE` or more clocks before.
     """
 
     def __init__(self, depth):
         if not isinstance(depth, int) or depth < 2 or depth & (depth - 1):
             raise ValueError(f"depth must be a power of two of at least 2, not {depth!r}")
         self.depth = depth
+        row = data.StructLayout({"frames": COUNTER_BITS, "octets": COUNTER_BITS})
+        self.storage = memory.MemoryData(shape=row, depth=depth, init=[])
         super().__init__(
             {
                 "valid": In(1),
@@ -84,15 +70,14 @@ class CounterGroup(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        row = data.StructLayout({"frames": COUNTER_BITS, "octets": COUNTER_BITS})
-        m.submodules.memory = storage = memory.Memory(shape=row, depth=self.depth, init=[])
+        m.submodules.memory = storage = memory.Memory(self.storage)
         write = storage.write_port()
         update = storage.read_port()
         readout = storage.read_port()
 
         stages = self._join(m)
         # The RAM's output is registered before anything is made of it (ECP5: its clock-to-output is slow).
-        fetched = Signal(row)
+        fetched = Signal(self.storage.shape)
         m.d.comb += update.addr.eq(stages[READ].index)
         m.d.sync += fetched.eq(update.data)
 
@@ -172,9 +157,8 @@ class Counters(wiring.Component):
     frames     the snapshot; stays until the next ``read``; 0 for a counter that does not exist
     octets     likewise, bytes
 
-    Groups: 0, ``direction*16 + verdict``, every record; 1, ``ENI*4 + session``, mirrored frames; 2,
-    ``((direction*ENIs + ENI)*4 + session)*16 + rule``, every record that names a rule. ENIs are rounded
-    up to a power of two.
+    Groups and indices are those of `halfsilver.hdl.layout.counters`; the index of a counter is that of its record's
+    fields side by side.
 
     Throughput: one record per clock, whatever its counters. A snapshot is valid `SNAPSHOT_CLOCKS` after
     ``read`` and holds every record that was at ``i`` in or before the clock of ``read``, and perhaps later
@@ -182,7 +166,8 @@ class Counters(wiring.Component):
     """
 
     def __init__(self, parameters):
-        self.depths = (2 * VERDICT_SLOTS, parameters.session_slots, parameters.contexts * SESSION_SLOTS * RULE_SLOTS)
+        self._indices = {group: counter_index(group, parameters.eni_bits) for group in CounterGroupCode}
+        self.depths = tuple(1 << index.width for index in self._indices.values())
         super().__init__(
             {
                 "i": In(
@@ -202,8 +187,9 @@ class Counters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        groups = [CounterGroup(depth) for depth in self.depths]
-        m.submodules.verdicts, m.submodules.sessions, m.submodules.rules = groups
+        groups = dict(zip(self._indices, map(CounterGroup, self.depths), strict=True))
+        for code, group in groups.items():
+            m.submodules[f"{code.name.lower()}s"] = group
         self._count(m, groups)
 
         clearing = Signal(range(max(self.depths)))
@@ -212,7 +198,7 @@ class Counters(wiring.Component):
             m.d.sync += self.o_ready.eq(clearing == max(self.depths) - 1)
 
         wanted = Signal(16)
-        for group in groups:
+        for group in groups.values():
             m.d.comb += [group.clear.eq(~self.o_ready), group.read_index.eq(Mux(self.o_ready, wanted, clearing))]
         self._snapshot(m, groups, wanted)
         return m
@@ -220,37 +206,36 @@ class Counters(wiring.Component):
     def _count(self, m, groups):
         """Which counters a record is for."""
         record = self.i.payload.record
-        verdicts, sessions, rules = groups
-        eni_bits = len(sessions.index) - 2
-        session = record.session[:2]
-        eni = record.eni[:eni_bits]
-        direction = record.direction[0]
         mirrored = (record.verdict == VerdictCode.MIRRORED) & (record.session != NONE)
-        m.d.comb += [
-            verdicts.valid.eq(self.i.valid),
-            verdicts.index.eq(Cat(record.verdict.as_value()[:4], direction)),
-            sessions.valid.eq(self.i.valid & mirrored),
-            sessions.index.eq(Cat(session, eni)),
-            rules.valid.eq(self.i.valid & (record.rule != NONE)),
-            rules.index.eq(Cat(record.rule[:4], session, eni, direction)),
-        ]
-        m.d.comb += [group.octets.eq(self.i.payload.octets) for group in groups]
+        counted = {
+            CounterGroupCode.VERDICT: self.i.valid,
+            CounterGroupCode.SESSION: self.i.valid & mirrored,
+            CounterGroupCode.RULE: self.i.valid & (record.rule != NONE),
+        }
+        for code, group in groups.items():
+            index = self._indices[code]
+            fields = {member.name: record[member.name] for member in index.members}
+            m.d.comb += [
+                group.valid.eq(counted[code]),
+                group.index.eq(side_by_side(index, **fields)),
+                group.octets.eq(self.i.payload.octets),
+            ]
 
     def _snapshot(self, m, groups, wanted):
         """The read is held until every earlier record has settled."""
         wait = Signal(range(SNAPSHOT_CLOCKS))
-        chosen = Signal(GROUPS)
+        chosen = Signal(len(groups))
         m.d.comb += self.read_busy.eq(wait != 0)
         with m.If(self.read):
             m.d.sync += [wait.eq(SNAPSHOT_CLOCKS - 1), wanted.eq(self.read_index)]
-            for number, group in enumerate(groups):
-                exists = (self.read_group == number) & (self.read_index < group.depth)
-                m.d.sync += chosen[number].eq(exists & self.o_ready)
+            for code, group in groups.items():
+                exists = (self.read_group == code) & (self.read_index < group.depth)
+                m.d.sync += chosen[code].eq(exists & self.o_ready)
         with m.Elif(self.read_busy):
             m.d.sync += wait.eq(wait - 1)
         with m.If(wait == 1):
             for snapshot, name in ((self.frames, "frames"), (self.octets, "octets_total")):
                 value = 0
-                for number, group in enumerate(groups):
-                    value = value | Mux(chosen[number], getattr(group, name), 0)
+                for code, group in groups.items():
+                    value = value | Mux(chosen[code], getattr(group, name), 0)
                 m.d.sync += snapshot.eq(value)

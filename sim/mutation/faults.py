@@ -545,8 +545,8 @@ FAULTS = (
     Fault(
         "session-counter",
         "counters.py",
-        "sessions.valid.eq(self.i.valid & mirrored)",
-        "sessions.valid.eq(self.i.valid & (record.session != NONE))",
+        "CounterGroupCode.SESSION: self.i.valid & mirrored",
+        "CounterGroupCode.SESSION: self.i.valid & (record.session != NONE)",
         "a session's counter counts rejects",
     ),
     Fault(

@@ -151,8 +151,42 @@ def test_longest_run_of_largest_records():
     check(NicParameters(enis=1), 1, [record(65535)] * 300)
 
 
-def test_carry_between_the_halves():
-    """The low half of a sum overflows at 2**24 bytes: 256 records of 65,535 are 256 bytes less."""
+CARRIES = [1 << 24, 1 << 32, 1 << 48, 1 << 63, 1 << 64]
+"""The halves meet at 32 bits; 48 were all there once were; after 64 a counter begins again."""
+
+
+@pytest.mark.parametrize("carry", CARRIES, ids=lambda carry: f"{carry.bit_length() - 1} bits")
+@pytest.mark.parametrize("gap", [0, 1, 4, 5, 9])
+def test_carries_of_frames_and_bytes(carry, gap):
+    """Frames and bytes pass a power of two in the third of five records, at any distance of the records."""
+    dut = CounterGroup(2)
+
+    async def bench(ctx):
+        ctx.set(dut.storage[1], {"frames": carry - 3, "octets": carry - 2 * 65535 - 1})
+        ctx.set(dut.index, 1)
+        ctx.set(dut.read_index, 1)
+        ctx.set(dut.octets, 65535)
+        for _ in range(5):
+            ctx.set(dut.valid, 1)
+            await ctx.tick()
+            ctx.set(dut.valid, 0)
+            if gap:
+                await ctx.tick().repeat(gap)
+        await ctx.tick().repeat(20)
+        assert ctx.get(dut.frames) == (carry + 2) % (1 << 64)
+        assert ctx.get(dut.octets_total) == (carry + 3 * 65535 - 1) % (1 << 64)
+        ctx.set(dut.read_index, 0)
+        await ctx.tick().repeat(4)
+        assert (ctx.get(dut.frames), ctx.get(dut.octets_total)) == (0, 0)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_carry_of_many_records():
+    """The bytes of 256 records of 65,535 are 256 less than 2**24."""
     pause = [None] * 9
     check(
         NicParameters(enis=1),
