@@ -23,8 +23,35 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 TESTS = Path(__file__).resolve().parent
 
-FOLDERS = {"sim": "simulation", "hdl": "simulation"}
-"""Rooms whose tests all belong to one tier. A single test elsewhere says so itself."""
+ROOMS = {"sim": "simulation", "hdl": "simulation"}
+"""Rooms whose tests belong to one tier, but for the modules below. A single test elsewhere says so itself."""
+
+MODULES = {
+    **dict.fromkeys(("test_parameters", "test_registers"), ()),
+    **dict.fromkeys(("test_packets",), ("simulation",)),
+    **dict.fromkeys(("test_postgresql", "test_terraform"), ("tools",)),
+    "test_tshark": ("simulation", "tools"),
+    "test_linux_receiver": ("simulation", "root"),
+    **dict.fromkeys(
+        (
+            "test_api_docs",
+            "test_aws_cli",
+            "test_aws_cli_all",
+            "test_bench_file",
+            "test_boto3_hostile",
+            "test_connections",
+            "test_kill",
+            "test_load",
+            "test_mirror_properties",
+            "test_serve",
+            "test_wire_fuzz",
+            "test_wire_round_trip",
+            "test_wire_server",
+        ),
+        ("slow",),
+    ),
+}
+"""Modules whose tests belong to other tiers than their room's, or to one where the room has none."""
 
 REQUIREMENTS = {"tshark": "tshark", "postgresql": "PostgreSQL", "iverilog": "iverilog", "captures": "no capture"}
 """What can be required, and the word by which the reason of a skip names it."""
@@ -47,12 +74,18 @@ def pytest_configure(config: pytest.Config) -> None:
     required()
 
 
+def tiers_of(path: Path) -> tuple[str, ...]:
+    """What all tests of a module belong to; nothing is the quick tier."""
+    if not path.is_relative_to(TESTS):
+        return ()
+    room = ROOMS.get(path.relative_to(TESTS).parts[0])
+    return MODULES.get(path.stem, (room,) if room else ())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(TESTS):
-            tier = FOLDERS.get(item.path.relative_to(TESTS).parts[0])
-            if tier:
-                item.add_marker(tier)
+        for tier in tiers_of(item.path):
+            item.add_marker(tier)
 
 
 def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:

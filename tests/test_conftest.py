@@ -88,3 +88,11 @@ def test_a_requirement_that_nobody_knows_is_refused(project):
 def test_a_room_has_its_tier(project):
     done = run(project, "-m", "simulation")
     assert re.search(r" 1 passed, 3 deselected in ", done.stdout.splitlines()[-1])
+
+
+def test_modules_with_a_tier_of_their_own_exist(request):
+    (conftest,) = [plugin for plugin in request.config.pluginmanager.get_plugins() if hasattr(plugin, "tiers_of")]
+    there = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(conftest.MODULES) <= there
+    declared = {line.partition(":")[0] for line in request.config.getini("markers")}
+    assert {tier for tiers in conftest.MODULES.values() for tier in tiers} | set(conftest.ROOMS.values()) <= declared

@@ -33,7 +33,7 @@ def _why_not() -> str | None:
     return None
 
 
-needs_postgresql = pytest.mark.skipif(_why_not() is not None, reason=str(_why_not()))
+needs_postgresql = [pytest.mark.tools, pytest.mark.skipif(_why_not() is not None, reason=str(_why_not()))]
 
 
 def _run(*arguments: str) -> None:
