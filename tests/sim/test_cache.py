@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from halfsilver.harness.capture.pcap import CaptureWriter
+from halfsilver.harness.capture.writer import CaptureWriter
 from halfsilver.harness.errors import EnvironmentMissing
 from halfsilver.sim.model import cache
 
