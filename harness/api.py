@@ -18,11 +18,12 @@ from types import TracebackType
 from typing import Any, Literal, Self, SupportsBytes
 
 from halfsilver.harness.commands.common import DEFAULT_SEED, ENGINES, DirectionChooser, open_engine, open_golden
-from halfsilver.harness.engine import Engine, Flags, Frame
+from halfsilver.harness.engine import Engine
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.spelling import nearest
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.report.summary import RunSummary
 from halfsilver.harness.report.verdict_lines import names_of
 from halfsilver.harness.verdict import Service

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from halfsilver.harness.engine import Counters, Flags, Frame, Identity, Output, Progress, Result, Tally
+from halfsilver.harness.engine import Identity, Progress, Result
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.nic.image import build_image
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.harness.versions import verilator_version
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -27,7 +28,6 @@ BUILD_ENIS = (1, 4, 16)
 PAUSES = 1 / 16
 """Usual probability of a pause, in each clock cycle, at the inputs and at the output."""
 
-_DEFAULTS = Flags()
 _ID = REGISTERS["ID"].reset
 _BUSY_POLLS = 10_000
 _ETHERTYPE_IPV4 = b"\x08\x00"
@@ -99,7 +99,7 @@ class VerilatorEngine:
         )
         return Identity("verilator", detail, parameters)
 
-    def configure(self, policy: Policy, flags: Flags = _DEFAULTS) -> int:
+    def configure(self, policy: Policy, flags: Flags = DEFAULT_FLAGS) -> int:
         """Write a policy into the shadow tables and commit it; returns the new generation."""
         pump, parameters = self._start(len(policy.interfaces))
         image = build_image(policy, flags, parameters)

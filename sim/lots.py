@@ -18,10 +18,10 @@ from pathlib import Path
 
 from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.capture.writer import PcapngWriter
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.report.compare import Difference, compare
 from halfsilver.harness.verdict import Verdict
 from halfsilver.hdl.layout.parameters import NicParameters

@@ -14,8 +14,8 @@ from typing import Any
 
 import pyverilator
 
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.errors import HalfsilverError, UsageError
+from halfsilver.harness.records import Frame
 from halfsilver.sim.native import structures
 
 __all__ = ["Access", "Pacing", "Pump", "PumpError", "PumpRun", "read", "write"]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.golden.parse import Headers, Kind, parse
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 
 __all__ = ["Traffic", "draw_flags", "draw_policy", "observe", "own_frames"]

@@ -24,10 +24,10 @@ from typing import Any
 
 from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.commands.common import DirectionChooser
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.nic.image import build_image
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS

@@ -2,7 +2,9 @@
 
 import pytest
 
+from halfsilver.harness import law
 from halfsilver.harness import verdict as host
+from halfsilver.hdl.layout import frames, outer
 from halfsilver.hdl.layout import verdict as gateware
 
 
@@ -16,6 +18,12 @@ from halfsilver.hdl.layout import verdict as gateware
 )
 def test_codes_agree(ours, theirs):
     assert {member.name: member.value for member in ours} == {member.name: member.value for member in theirs}
+
+
+def test_numbers_agree():
+    assert (law.SHORTEST_FRAME, law.LONGEST_FRAME) == (frames.MIN_FRAME, frames.MAX_FRAME) == (14, 9216)
+    assert (law.FLOOR_IPV4, law.FLOOR_IPV6) == (frames.FLOOR_IPV4, frames.FLOOR_IPV6) == (35, 55)
+    assert law.VXLAN_PORT == outer.VXLAN_PORT == 4789
 
 
 def test_the_wire_form_is_the_gateware_layout():

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import CaptureReader
-from halfsilver.harness.engine import Engine, Flags, Frame, Identity
+from halfsilver.harness.engine import Engine, Identity
 from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError, missing_package
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from halfsilver.harness.control.plane.data_plane import Apply, DataPlane, Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
 from halfsilver.harness.control.plane.status import describe_engine
 from halfsilver.harness.control.state.store import Store, StoreError, Transaction
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
+from halfsilver.harness.records import Frame
 
 __all__ = ["Control", "POLL_SECONDS"]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from halfsilver.harness.engine import Counters, Flags, Frame, Identity, Output, Progress, Result, Tally
+from halfsilver.harness.engine import Identity, Progress, Result
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY
 from halfsilver.harness.golden.model import Model, Trace
 from halfsilver.harness.golden.parse import EXTENSION_HEADERS
 from halfsilver.harness.policy.policy import Interface, Policy
+from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
 __all__ = ["GoldenEngine"]
 
-_DEFAULTS = Flags()
 _PROGRESS_EVERY = 1000
 
 
@@ -34,12 +34,12 @@ class GoldenEngine:
         self._generation = 0
         self._next_sequence = {Direction.INGRESS: 0, Direction.EGRESS: 0}
         self._counters = Counters()
-        self._model = self._build_model((), _DEFAULTS)
+        self._model = self._build_model((), DEFAULT_FLAGS)
 
     def identify(self) -> Identity:
         return Identity("golden", "golden model in Python", {"extension_headers": self._extension_headers})
 
-    def configure(self, policy: Policy, flags: Flags = _DEFAULTS) -> int:
+    def configure(self, policy: Policy, flags: Flags = DEFAULT_FLAGS) -> int:
         """Load a policy; UsageError if the settings of the UDP source port exceed 16 bits."""
         for name, value in (("base", flags.source_port_base), ("mask", flags.source_port_mask)):
             if not 0 <= value <= 0xFFFF:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address
 
+from halfsilver.harness.law import VXLAN_PORT
 from halfsilver.harness.policy.policy import Outer
 
-__all__ = ["VXLAN_PORT", "encapsulate", "internet_checksum"]
+__all__ = ["encapsulate", "internet_checksum"]
 
-VXLAN_PORT = 4789  # RFC 7348
 
 _UDP = 17
 _UDP_HEADER = 8

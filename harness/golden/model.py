@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.golden.eligibility import service_of
 from halfsilver.harness.golden.encapsulate import encapsulate
 from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY, Toeplitz, flow_hash
@@ -18,6 +17,7 @@ from halfsilver.harness.golden.parse import EXTENSION_HEADERS, Headers, Kind, pa
 from halfsilver.harness.golden.select import SessionTest, SessionWalk, choose, dns_session
 from halfsilver.harness.golden.truncate import Cut, copy_length
 from halfsilver.harness.policy.policy import Interface
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
 
 __all__ = ["Model", "Trace"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-__all__ = ["EXTENSION_HEADERS", "LONGEST_FRAME", "SHORTEST_FRAME", "Headers", "Kind", "parse"]
+from halfsilver.harness.law import LONGEST_FRAME, SHORTEST_FRAME
 
-SHORTEST_FRAME = 14
-LONGEST_FRAME = 9216
+__all__ = ["EXTENSION_HEADERS", "Headers", "Kind", "parse"]
+
 EXTENSION_HEADERS = 8
 """IPv6 extension headers that are read unless told otherwise."""
 

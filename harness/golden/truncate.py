@@ -6,10 +6,11 @@ import enum
 from typing import NamedTuple
 
 from halfsilver.harness.golden.parse import Kind
+from halfsilver.harness.law import FLOOR_IPV4, FLOOR_IPV6
 
 __all__ = ["FLOOR", "Cut", "Limit", "copy_length"]
 
-FLOOR = {Kind.IPV4: 35, Kind.IPV6: 55}
+FLOOR = {Kind.IPV4: FLOOR_IPV4, Kind.IPV6: FLOOR_IPV6}
 """The data plane never cuts a frame below this many bytes: Ethernet, the fixed IP header and one byte."""
 
 

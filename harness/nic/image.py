@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv6Address, IPv6Network
 
-from halfsilver.harness.engine import Flags
 from halfsilver.harness.errors import CapacityExceeded
 from halfsilver.harness.policy.policy import Outer, Policy, Rule, Session
+from halfsilver.harness.records import Flags
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.frames import FLOOR_IPV4, FLOOR_IPV6, MAX_FRAME
 from halfsilver.hdl.layout.lookup import BOUNDS, KEY_CLASS, TERNARY_KEY, Bound, LookupLayout

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from halfsilver.harness.policy.types import (
-    FLOOR_IPV4,
-    FLOOR_IPV6,
-    Described,
-    Interface,
-    MirrorSession,
-    Network,
-    Problem,
-    Rule,
-    Session,
-)
+from halfsilver.harness.law import FLOOR_IPV4, FLOOR_IPV6
+from halfsilver.harness.policy.types import Described, Interface, MirrorSession, Network, Problem, Rule, Session
 
 __all__ = ["lint"]
 

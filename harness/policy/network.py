@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
+from halfsilver.harness.law import LONGEST_FRAME
 from halfsilver.harness.policy.node import Node, is_identifier, show
 from halfsilver.harness.policy.types import (
     DEFAULT_MTU,
@@ -23,7 +24,7 @@ from halfsilver.harness.policy.types import (
 
 __all__ = ["load_balancer_name", "read_endpoint", "read_interface", "read_load_balancer", "read_resolver", "read_tags"]
 
-MIN_MTU, MAX_MTU = 576, 9216
+MIN_MTU, MAX_MTU = 576, LONGEST_FRAME
 """The smallest datagram every IPv4 host takes (RFC 791), and the longest frame the NIC handles; in bytes."""
 TAG_PREFIX = "halfsilver:"
 MTU_TAG, RESOLVER_TAG = TAG_PREFIX + "mtu", TAG_PREFIX + "resolver"

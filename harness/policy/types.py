@@ -17,8 +17,6 @@ __all__ = [
     "DEFAULT_MTU",
     "ENDPOINT_MTU",
     "Filter",
-    "FLOOR_IPV4",
-    "FLOOR_IPV6",
     "Interface",
     "Described",
     "Limits",
@@ -65,8 +63,6 @@ ENDPOINT_MTU = 8500
 """MTU of a Gateway Load Balancer endpoint (guide, quotas)."""
 OUTER_IPV4, OUTER_IPV6 = 40, 60
 """MTU minus longest inner frame: the guide's 54 and 74 bytes of headroom, less 14 of inner Ethernet."""
-FLOOR_IPV4, FLOOR_IPV6 = 35, 55
-"""No IPv4 or IPv6 frame is cut shorter than this (guide, packet length)."""
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

@@ -6,7 +6,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from halfsilver.harness.engine import Counters, Output, Result, Tally
+from halfsilver.harness.engine import Result
+from halfsilver.harness.records import Counters, Output, Tally
 from halfsilver.harness.report.header_fields import field_at
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from halfsilver.harness.law import VXLAN_PORT
+
 __all__ = ["Field", "field_at", "fields_of"]
 
-VXLAN_PORT = 4789
 _ETHERTYPES = {0x0800: "IPv4", 0x86DD: "IPv6", 0x0806: "ARP"}
 _TAGS = (0x8100, 0x88A8)
 _Layout = tuple[tuple[str, int], ...]

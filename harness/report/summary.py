@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from halfsilver.harness.engine import Counters, Result, Tally
+from halfsilver.harness.engine import Result
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Counters, Tally
 from halfsilver.harness.report.compare import Difference
 from halfsilver.harness.report.verdict_lines import names_of
 from halfsilver.harness.verdict import Direction, Verdict

@@ -8,7 +8,7 @@ from typing import Any
 
 import cocotb
 
-from halfsilver.harness.engine import Frame
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.sim.benches.frames import LENGTHS, any_frame, frame_of_length
 from halfsilver.sim.benches.nic import PACES, PARAMETERS, WIDTH, start

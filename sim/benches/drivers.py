@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
-from halfsilver.harness.engine import Frame
+from halfsilver.harness.records import Frame
 from halfsilver.hdl.packet import beat_layout
 
 __all__ = [

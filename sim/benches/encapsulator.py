@@ -9,10 +9,10 @@ from typing import Any
 
 import cocotb
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.golden.encapsulate import encapsulate, internet_checksum
 from halfsilver.harness.nic.image import table_words
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.encapsulator.encapsulator import TEMPLATE_WORDS, CopyDescriptor
 from halfsilver.hdl.layout.tables import Table

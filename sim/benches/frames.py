@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from ipaddress import IPv4Address, IPv6Address
 
-from halfsilver.harness.engine import Frame
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 
 __all__ = [

@@ -9,8 +9,8 @@ from typing import Any
 
 import cocotb
 
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.golden.encapsulate import internet_checksum
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
 from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from halfsilver.harness.engine import Counters, Flags, Frame, Tally
 from halfsilver.harness.golden.model import Model
 from halfsilver.harness.nic.image import table_words
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Counters, Flags, Frame, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table

@@ -9,8 +9,9 @@ from typing import Any
 
 import cocotb
 
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.golden import parse as golden
+from halfsilver.harness.law import SHORTEST_FRAME
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.parser.parser import Headers
 from halfsilver.sim.benches import parameters_of_build
@@ -64,7 +65,7 @@ def expected_headers(data: bytes) -> dict[str, int]:
     Shorter than an Ethernet header: only that nothing of another frame shows through; that it is malformed is
     seen by its length, elsewhere. Malformed, or not IP: no field of IP means anything.
     """
-    if len(data) < golden.SHORTEST_FRAME:
+    if len(data) < SHORTEST_FRAME:
         return {"kind": 0, "malformed": 0, "has_protocol": 0, "has_ports": 0, "fragment": 0, "echo": 0}
     headers = golden.parse(data)
     fields = {"mac": int.from_bytes(data[6:12] if EGRESS else data[0:6], "little")}

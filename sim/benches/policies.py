@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from halfsilver.harness.engine import Flags
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.harness.records import Flags
 from halfsilver.sim.benches.frames import ENI_MACS, HOSTS_IPV4, HOSTS_IPV6, PORTS
 
 __all__ = ["everything", "outer", "random_flags", "random_policy", "rule"]

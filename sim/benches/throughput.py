@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 
-from halfsilver.harness.engine import Frame
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.sim.benches.frames import frame_of_length, tcp6_frame
 from halfsilver.sim.benches.nic import PARAMETERS, WIDTH, start

@@ -15,10 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_MISMATCH, EXIT_OK, HalfsilverError
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters

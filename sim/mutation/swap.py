@@ -13,11 +13,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.nic.image import build_image
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS

@@ -12,8 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from itertools import pairwise
 from random import Random
 
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.policy.policy import Address, Interface, Network, Outer, Policy, Rule, Session
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 
 __all__ = [

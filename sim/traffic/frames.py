@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from halfsilver.harness.engine import Frame
+from halfsilver.harness.law import FLOOR_IPV4, FLOOR_IPV6
 from halfsilver.harness.policy.policy import Policy, Rule, Session
-from halfsilver.harness.policy.types import FLOOR_IPV4, FLOOR_IPV6
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.frames import MAX_FRAME, MIN_FRAME
 from halfsilver.hdl.layout.parameters import NicParameters

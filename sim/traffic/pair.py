@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from halfsilver.harness.engine import Counters, Result, Tally
+from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Counters, Tally
 from halfsilver.harness.report.compare import compare
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.engine import VerilatorEngine

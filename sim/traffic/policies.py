@@ -11,17 +11,10 @@ import random
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from halfsilver.harness.engine import Flags
+from halfsilver.harness.law import FLOOR_IPV4, FLOOR_IPV6
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
-from halfsilver.harness.policy.types import (
-    FLOOR_IPV4,
-    FLOOR_IPV6,
-    MAX_PACKET_LENGTH,
-    MAX_VNI,
-    NLB_PACKET_LENGTH,
-    OUTER_IPV4,
-    OUTER_IPV6,
-)
+from halfsilver.harness.policy.types import MAX_PACKET_LENGTH, MAX_VNI, NLB_PACKET_LENGTH, OUTER_IPV4, OUTER_IPV6
+from halfsilver.harness.records import Flags
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.traffic.chance import flip, happens
 from halfsilver.sim.traffic.flow import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from halfsilver.harness.engine import Flags
 from halfsilver.harness.policy.policy import Interface, Policy, Rule, Session
+from halfsilver.harness.records import Flags
 from halfsilver.sim.traffic.situations import Situation
 
 __all__ = ["smallest"]

@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.frames import MAX_FRAME
 from halfsilver.hdl.layout.parameters import NicParameters

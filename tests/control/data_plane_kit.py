@@ -11,10 +11,11 @@ from scapy.packet import Raw
 
 from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Store
-from halfsilver.harness.engine import Frame, Identity, Progress, Result
+from halfsilver.harness.engine import Identity, Progress, Result
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 
 OWNER, OTHER = "111111111111", "222222222222"

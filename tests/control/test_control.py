@@ -15,8 +15,8 @@ from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.control.plane.data_plane import DataPlane
 from halfsilver.harness.control.state.store import Store
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
 from tests.control.data_plane_kit import Refusing
 from tests.control.serve_kit import ANYWHERE, BENCH, COLLECTOR, DATABASE, WEB, to_web

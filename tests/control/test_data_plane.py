@@ -10,9 +10,9 @@ from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.plane.data_plane import DataPlane
 from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Store
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
 from tests.control.data_plane_kit import (
     COLLECTOR,

@@ -8,8 +8,8 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import Dot1Q, Ether
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.engine import VerilatorEngine

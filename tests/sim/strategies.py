@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.engine import PAUSES

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.sim import build as builder
 from halfsilver.sim.model import tools

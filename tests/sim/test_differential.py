@@ -9,10 +9,10 @@ import pytest
 
 from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.capture.writer import PcapngWriter
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_NOTHING, EXIT_OK
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim import farm, lots

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from halfsilver.harness.engine import Frame
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.sim.build import build
 from halfsilver.sim.pump import Pacing, Pump, PumpError, read, write

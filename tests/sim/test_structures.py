@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.sim.build import build
 from halfsilver.sim.native import structures

@@ -9,9 +9,9 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
-from halfsilver.harness.engine import Flags, Frame, Tally
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Flags, Frame, Tally
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.engine import VerilatorEngine

@@ -28,9 +28,9 @@ from halfsilver.harness.control.operations.call import Caller
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.plane.data_plane import Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import Interface
+from halfsilver.harness.records import Frame
 from halfsilver.harness.report.verdict_lines import verdict_line
 from halfsilver.harness.verdict import Direction
 

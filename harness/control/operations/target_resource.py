@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import Transaction
+from halfsilver.harness.law import VXLAN_PORT
 
-__all__ = ["VXLAN_PORT", "has_vxlan_listener", "why_unusable"]
+__all__ = ["has_vxlan_listener", "why_unusable"]
 
-VXLAN_PORT = 4789
 """Where VXLAN is listened for (RFC 7348, section 5)."""
 
 

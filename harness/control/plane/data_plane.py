@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.plane.nic_policy import NicPolicy, read_nic_policy
 from halfsilver.harness.control.state.store import Transaction
-from halfsilver.harness.engine import Engine, Frame, Identity, Result
+from halfsilver.harness.engine import Engine, Identity, Result
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
+from halfsilver.harness.records import Frame
 
 __all__ = ["Apply", "DataPlane", "EngineState", "Judged"]
 

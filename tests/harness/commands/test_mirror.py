@@ -15,8 +15,9 @@ from scapy.utils import RawPcapReader
 
 import halfsilver.harness.commands.mirror as mirror
 from halfsilver.harness.capture.writer import PcapngWriter
-from halfsilver.harness.engine import Identity, Output
+from halfsilver.harness.engine import Identity
 from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.records import Output
 from halfsilver.harness.verdict import Verdict
 from tests.harness.commands.cli_kit import (
     ANSWERS,

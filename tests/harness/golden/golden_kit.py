@@ -9,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.golden.model import Trace
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 
 ENI_0 = "02:00:00:00:00:10"

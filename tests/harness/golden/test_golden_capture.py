@@ -14,8 +14,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 from scapy.utils import RawPcapReader
 
-from halfsilver.harness.engine import Frame
 from halfsilver.harness.golden.parse import Kind, parse
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
 from tests.harness.golden.golden_kit import CAPTURES, engine, interface, outer, session
 

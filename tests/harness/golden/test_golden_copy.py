@@ -12,10 +12,10 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.golden.encapsulate import internet_checksum
 from halfsilver.harness.golden.flow_hash import Toeplitz
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from tests.harness.golden.golden_kit import ENI_0, PEER, TARGET, engine, interface, judge, outer, policy, session
 

@@ -11,9 +11,10 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
-from halfsilver.harness.engine import Counters, Engine, Frame, Result, Tally
+from halfsilver.harness.engine import Engine, Result
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.golden.narrate import describe
+from halfsilver.harness.records import Counters, Frame, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from tests.harness.golden.golden_kit import (
     ANY_IPV4,

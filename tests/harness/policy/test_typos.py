@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from halfsilver.harness.commands import common
-from halfsilver.harness.engine import Flags, Frame
 from halfsilver.harness.environment import VARIABLES
 from halfsilver.harness.policy import members
 from halfsilver.harness.policy.policy import Policy, PolicyError, check
 from halfsilver.harness.policy.spelling import nearest
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES, output_of, run, write_policy
 from tests.harness.policy.policy_kit import (

@@ -3,7 +3,8 @@
 from copy import deepcopy
 from dataclasses import replace
 
-from halfsilver.harness.engine import Counters, Output, Result, Tally
+from halfsilver.harness.engine import Result
+from halfsilver.harness.records import Counters, Output, Tally
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
