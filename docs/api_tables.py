@@ -35,7 +35,7 @@ __all__ = ["TABLES", "WITHOUT_EFFECT", "collect_errors", "model"]
 SOURCES = Path(halfsilver.harness.control.__file__).parent
 
 WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
-    ("ec2", "DescribeAvailabilityZones"): {"AllAvailabilityZones": "no effect, all zones of the bench are shown"},
+    ("ec2", "DescribeAvailabilityZones"): {"AllAvailabilityZones": "no effect, all zones of the inventory are shown"},
     ("ec2", "DescribeInstances"): {"IncludeManagedResources": "no effect, everything is shown"},
     ("ec2", "DescribeNetworkInterfaces"): {"IncludeManagedResources": "no effect, everything is shown"},
     ("ec2", "DescribePrefixLists"): {

@@ -23,7 +23,7 @@ __all__ = ["SessionError", "ToolMissing", "transcripts"]
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND_SECONDS = 300
 SHOWN_FOLDER, SHOWN_URL = "/home/you/halfsilver", "http://127.0.0.1:4510"
-SERVE = ".venv/bin/halfsilver serve --bench examples/bench.json"
+SERVE = ".venv/bin/halfsilver serve --inventory examples/inventory.json"
 
 CLI = (
     """\

@@ -32,14 +32,17 @@ def add(subparsers: Subparsers) -> None:
         help="serve the EC2 Traffic Mirroring API",
         description="Serve EC2's Traffic Mirroring API to unmodified AWS clients. What they create is what the engine "
         "does to packets, at once.",
-        epilog="SIGHUP rereads the bench file and the certificate; SIGTERM ends the server when what is under way is "
-        "done. What has been answered is never lost, whatever ends the server.",
+        epilog="SIGHUP rereads the inventory file and the certificate; SIGTERM ends the server when what is under way "
+        "is done. What has been answered is never lost, whatever ends the server.",
     )
     parser.add_argument(
+        "--inventory",
         "--bench",
-        metavar="BENCH.JSON",
+        dest="inventory",
+        metavar="FILE",
         help="network interfaces, instances, load balancers and accounts that there are, as AWS's describe commands "
-        "print them, and which interfaces the NIC carries; without it, the --state file must have them",
+        "print them, and which interfaces the NIC carries; without it, the --state file must have them. "
+        "--bench is its former name",
     )
     parser.add_argument(
         "--state",
@@ -74,7 +77,9 @@ def add(subparsers: Subparsers) -> None:
         help="take requests without looking at their signatures, as the first account's administrator; only on "
         "loopback",
     )
-    parser.add_argument("--region", help="the server's (default: the one that the bench file names, else us-east-1)")
+    parser.add_argument(
+        "--region", help="the server's (default: the one that the inventory file names, else us-east-1)"
+    )
     parser.add_argument(
         "--quota",
         metavar="NAME=N",
@@ -115,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.insecure,
         ),
         state=directory,
-        bench=_path(arguments.bench),
+        inventory=_path(arguments.inventory),
         mirror=mirror,
         database=arguments.database,
         region=arguments.region,

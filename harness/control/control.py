@@ -12,8 +12,8 @@ from typing import Any
 from halfsilver.harness.control.catalogue import OPERATIONS
 from halfsilver.harness.control.iam.authorization import authorize
 from halfsilver.harness.control.iam.policies import Policies
-from halfsilver.harness.control.inventory import inventory_file as bench_file
-from halfsilver.harness.control.inventory.inventory_file import Bench
+from halfsilver.harness.control.inventory import inventory_file
+from halfsilver.harness.control.inventory.inventory_file import Inventory
 from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context, Operation
@@ -34,22 +34,23 @@ POLL_SECONDS = 0.5
 class Control:
     """The control plane of one server. Threads may share it. Whoever made store and engine closes them.
 
-    store       the state; the bench is put into it
+    store       the state
+    inventory   put into the store
     data_plane  brought to what the store says, at the start and after each change
     policies    what binds a caller
     shared      other servers write to the store too
-    restore     puts another policy in the place of the stored one at the start; UsageError if it is not for the bench
+    restore     puts another policy in the place of the stored one at the start; UsageError if it does not fit here
     committed   called after every committed change and before the client has its answer, one call at a time
     poll        seconds, see POLL_SECONDS
 
-    UsageError: the bench is not for these settings. HalfsilverError: the engine cannot be used. A stored policy that is
-    only too large for it is no error: ``status`` shows it, and the API is there to change it.
+    UsageError: the inventory is not for these settings. HalfsilverError: the engine cannot be used. A stored policy
+    that is only too large for it is no error: ``status`` shows it, and the API is there to change it.
     """
 
     def __init__(
         self,
         store: Store,
-        bench: Bench,
+        inventory: Inventory,
         settings: Settings,
         data_plane: DataPlane,
         policies: Callable[[Caller], Policies],
@@ -68,7 +69,7 @@ class Control:
         self._random = random.SystemRandom()
         self._writing = threading.Lock()
         self._closed = threading.Event()
-        self._start(bench, restore)
+        self._start(inventory, restore)
         self._poller = threading.Thread(target=self._poll, args=(poll,), name="halfsilver-poll", daemon=True)
         self._poller.start()
 
@@ -89,14 +90,14 @@ class Control:
         except StoreError as error:
             raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
 
-    def reload(self, bench: Bench) -> None:
-        """Another bench file: inventory, the NIC's interfaces, and sessions that end or stop with what is gone.
+    def reload(self, inventory: Inventory) -> None:
+        """Another inventory file: other objects, the NIC's interfaces, and sessions that end or stop with what is gone.
 
         UsageError, ApiError or StoreError, and then all is as before.
         """
         with self._writing:
-            with self._data_plane.change(bench.nic) as apply, self._store.begin(write=True) as transaction:
-                if bench_file.synchronize(transaction, bench, self.settings):
+            with self._data_plane.change(inventory.nic) as apply, self._store.begin(write=True) as transaction:
+                if inventory_file.synchronize(transaction, inventory, self.settings):
                     transaction.advance()
                 apply(transaction)
             self._tell()
@@ -122,9 +123,9 @@ class Control:
         self._closed.set()
         self._poller.join()
 
-    def _start(self, bench: Bench, restore: Callable[[Transaction], None] | None) -> None:
+    def _start(self, inventory: Inventory, restore: Callable[[Transaction], None] | None) -> None:
         with self._store.begin(write=True) as transaction:
-            changed = bench_file.synchronize(transaction, bench, self.settings)
+            changed = inventory_file.synchronize(transaction, inventory, self.settings)
             if restore is not None:
                 restore(transaction)
             if changed or restore is not None:

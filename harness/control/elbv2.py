@@ -1,4 +1,4 @@
-"""elbv2: the load balancers of the bench and their listeners. Read only.
+"""elbv2: the load balancers of the inventory and their listeners. Read only.
 
 Error codes and messages are those of that service: what is not an ARN of the caller's account and region is not valid
 (ValidationError), one that leads nowhere is not found.
@@ -81,7 +81,7 @@ def describe_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
 
 @operation("elbv2", "DescribeLoadBalancerAttributes")
 def describe_load_balancer_attributes(context: Context, parameters: Parameters) -> dict[str, Any]:
-    """What every load balancer of a bench has; Terraform reads attributes with the load balancer."""
+    """What every load balancer of an inventory has; Terraform reads attributes with the load balancer."""
     _load_balancer(context, parameters["LoadBalancerArn"])
     attributes = {"deletion_protection.enabled": "false", "load_balancing.cross_zone.enabled": "false"}
     return {"Attributes": [{"Key": key, "Value": value} for key, value in attributes.items()]}

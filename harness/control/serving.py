@@ -1,4 +1,4 @@
-"""All parts of a server put together: state, bench, engine, keys, protocols, HTTP."""
+"""All parts of a server put together: state, inventory, engine, keys, protocols, HTTP."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from halfsilver.harness.control.http.server import Listen, serve
 from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous
 from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
 from halfsilver.harness.control.iam.sigv4 import authenticate
-from halfsilver.harness.control.inventory import inventory_file as bench_file
-from halfsilver.harness.control.inventory.inventory_file import Bench
+from halfsilver.harness.control.inventory import inventory_file
+from halfsilver.harness.control.inventory.inventory_file import Inventory
 from halfsilver.harness.control.local.frames import FRAMES_PATH, frames_route
 from halfsilver.harness.control.local.routes import routes
 from halfsilver.harness.control.operations.call import Caller, Settings
@@ -45,17 +45,17 @@ DEFAULT_REGION = "us-east-1"
 class Options:
     """What a server is started with.
 
-    state     the directory of state
-    bench     the bench file; None: the mirror file has the inventory too
-    mirror    the mirror file (``mirror_file``), or None
-    database  URL of a PostgreSQL that has the state, and that other servers may share; None: SQLite in the directory
-    region    None: that of the bench
+    state      the directory of state
+    inventory  the inventory file; None: the mirror file has the inventory too
+    mirror     the mirror file (``mirror_file``), or None
+    database   URL of a PostgreSQL that has the state, and that other servers may share; None: SQLite in the directory
+    region     None: that of the inventory
     """
 
     open_engine: Callable[[], Engine]
     listen: Listen
     state: Path
-    bench: Path | None = None
+    inventory: Path | None = None
     mirror: Path | None = None
     database: str | None = None
     region: str | None = None
@@ -67,7 +67,7 @@ class Ready:
     """What a client must know of a server that takes requests, and what its owner should.
 
     credentials  a shared credentials file with a profile for each account, and ``default`` for the first
-    warnings     of the bench file
+    warnings     of the inventory file
     trouble      why the engine does not do what is stored, None if it does
     restored     what an edited mirror file has put in the place of the stored policy, None if it was not edited
     """
@@ -84,7 +84,7 @@ class Ready:
 
 def run(options: Options, ready: Callable[[Ready], None]) -> None:
     """Serve until SIGTERM or SIGINT; ``ready`` is called when requests are taken. HalfsilverError: it cannot."""
-    _read_bench(options)  # once before anything is made: a mistake in it leaves no directory behind
+    _read_inventory(options)  # once before anything is made: a mistake in it leaves no directory behind
     directory = StateDirectory(options.state)
     with ExitStack() as stack:
         if options.database is None:
@@ -99,20 +99,20 @@ class _Server:
     def __init__(self, options: Options, directory: StateDirectory, stack: ExitStack) -> None:
         self._options = options
         self._directory = directory
-        self._inventory, bench = _read_bench(options)
-        self._settings = Settings(options.region or bench.region or DEFAULT_REGION, quotas=options.quotas)
+        self._documents, inventory = _read_inventory(options)
+        self._settings = Settings(options.region or inventory.region or DEFAULT_REGION, quotas=options.quotas)
         self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digests)
         edited = None if self._mirror is None else self._mirror.edited()
         self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
-        self._plane = stack.enter_context(closing(DataPlane(options.open_engine, bench.nic)))
-        self._bench = bench
+        self._plane = stack.enter_context(closing(DataPlane(options.open_engine, inventory.nic)))
+        self._inventory = inventory
         self._restored: str | None = None
-        keys = directory.add_users(bench.accounts, self._settings.partition)
+        keys = directory.add_users(inventory.accounts, self._settings.partition)
         self._control = stack.enter_context(
             closing(
                 Control(
                     self._store,
-                    bench,
+                    inventory,
                     self._settings,
                     self._plane,
                     _permit_all if options.listen.insecure else keys.policies,
@@ -135,42 +135,42 @@ class _Server:
             url,
             self._settings.region,
             self._directory.credentials,
-            self._bench.accounts,
+            self._inventory.accounts,
             state.identity.detail if state.identity else "none",
-            self._bench.warnings,
+            self._inventory.warnings,
             state.trouble,
             self._restored,
         )
 
     def reload(self) -> None:
-        """Read the bench file again. HalfsilverError, and then the server goes on with the one before."""
-        before = self._inventory
-        self._inventory, bench = _read_bench(self._options)
+        """Read the inventory file again. HalfsilverError, and then the server goes on with the one before."""
+        before = self._documents
+        self._documents, inventory = _read_inventory(self._options)
         try:
-            self._control.reload(bench)
+            self._control.reload(inventory)
         except ApiError as error:
-            self._inventory = before
+            self._documents = before
             raise HalfsilverError(error.message) from error
         except BaseException:
-            self._inventory = before
+            self._documents = before
             raise
-        self._bench = bench
-        self._directory.add_users(bench.accounts, self._settings.partition)
+        self._inventory = inventory
+        self._directory.add_users(inventory.accounts, self._settings.partition)
 
     def _restore(self, transaction: Transaction, edited: Any) -> None:
         counts = restore(
-            transaction, edited, self._settings, account=self._bench.accounts[0], where=str(self._options.mirror)
+            transaction, edited, self._settings, account=self._inventory.accounts[0], where=str(self._options.mirror)
         )
         what = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
         self._restored = f"{self._options.mirror} was edited and is the stored policy now: {what}"
 
     def _write_mirror(self) -> None:
         if self._mirror is not None:
-            self._mirror.write(self._store, self._inventory)
+            self._mirror.write(self._store, self._documents)
 
     def _authenticator(self, services: Services, keys: KeyStore) -> Authenticate:
         if self._options.listen.insecure:
-            somebody = anonymous(self._bench.accounts[0], self._settings.partition)
+            somebody = anonymous(self._inventory.accounts[0], self._settings.partition)
             return lambda request: somebody
 
         def authenticator(request: Request) -> Caller:
@@ -184,16 +184,16 @@ def _permit_all(caller: Caller) -> Policies:
     return ADMINISTRATOR
 
 
-def _read_bench(options: Options) -> tuple[dict[str, Any], Bench]:
-    """The bench file, as it is and as it is understood; that part of the mirror file if there is no other."""
-    path = options.bench or options.mirror
-    if path is None or not (options.bench or path.exists()):
+def _read_inventory(options: Options) -> tuple[dict[str, Any], Inventory]:
+    """The inventory file, as it is and as it is understood; that part of the mirror file if there is no other."""
+    path = options.inventory or options.mirror
+    if path is None or not (options.inventory or path.exists()):
         raise UsageError(
-            "there is no inventory: name a bench file with --bench (what AWS's describe commands print "
+            "there is no inventory: name an inventory file with --inventory (what AWS's describe commands print "
             "of network interfaces and what they belong to)"
         )
     documents = read_documents(path)
-    if options.bench is None and isinstance(documents, Mapping):
+    if options.inventory is None and isinstance(documents, Mapping):
         documents = {name: value for name, value in documents.items() if not name.startswith("TrafficMirror")}
-    bench = bench_file.from_documents(documents, where=str(path))
-    return dict(documents), bench
+    inventory = inventory_file.from_documents(documents, where=str(path))
+    return dict(documents), inventory

@@ -1,4 +1,4 @@
-"""A large account to measure with: the example's bench with thousands of interfaces more, and sessions on them."""
+"""A large account to measure with: the example's inventory with thousands of interfaces more, and sessions on them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BALANCER", "EXAMPLE", "SESSIONS_EACH", "interface_id", "write_bench", "write_policy"]
+__all__ = ["BALANCER", "EXAMPLE", "SESSIONS_EACH", "interface_id", "write_inventory", "write_policy"]
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "bench.json"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inventory.json"
 BALANCER = "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/sensors/50dc6c495c0c9188"
 """Of the example. A target on it takes any number of sources."""
 SESSIONS_EACH = 3
@@ -22,13 +22,13 @@ def interface_id(number: int) -> str:
     return f"eni-0b{number:015x}"
 
 
-def write_bench(path: Path, interfaces: int) -> None:
-    """The example's bench file with so many interfaces more, which the NIC does not carry."""
-    path.write_text(json.dumps(_bench(interfaces)))
+def write_inventory(path: Path, interfaces: int) -> None:
+    """The example's inventory file with so many interfaces more, which the NIC does not carry."""
+    path.write_text(json.dumps(_inventory(interfaces)))
 
 
 def write_policy(path: Path, sessions: int) -> None:
-    """A policy of one filter, one target and so many sessions, with the bench of ``write_bench`` that it needs."""
+    """A policy of one filter, one target and so many sessions, with the inventory that it needs."""
     filter_id, target_id = "tmf-0b000000000000001", "tmt-0b000000000000001"
     rule = {
         "TrafficMirrorFilterRuleId": "tmfr-0b000000000000001",
@@ -56,13 +56,15 @@ def write_policy(path: Path, sessions: int) -> None:
             for number in range(sessions)
         ],
     )
-    path.write_text(json.dumps({**_bench(-(-sessions // SESSIONS_EACH)), **dict(zip(_NAMES, objects, strict=True))}))
+    path.write_text(
+        json.dumps({**_inventory(-(-sessions // SESSIONS_EACH)), **dict(zip(_NAMES, objects, strict=True))})
+    )
 
 
-def _bench(interfaces: int) -> dict[str, Any]:
-    bench: dict[str, Any] = json.loads(EXAMPLE.read_text())
-    bench["NetworkInterfaces"] += [_interface(number) for number in range(interfaces)]
-    return bench
+def _inventory(interfaces: int) -> dict[str, Any]:
+    inventory: dict[str, Any] = json.loads(EXAMPLE.read_text())
+    inventory["NetworkInterfaces"] += [_interface(number) for number in range(interfaces)]
+    return inventory
 
 
 def _interface(number: int) -> dict[str, Any]:

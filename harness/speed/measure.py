@@ -21,7 +21,7 @@ from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.speed.client import Memory, processor_seconds
-from halfsilver.harness.speed.files import BALANCER, SESSIONS_EACH, interface_id, write_bench, write_policy
+from halfsilver.harness.speed.files import BALANCER, SESSIONS_EACH, interface_id, write_inventory, write_policy
 from halfsilver.harness.speed.servers import Server, empty, halfsilver
 
 __all__ = ["main"]
@@ -115,9 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measure_requests(folder: Path, requests: int, rounds: int) -> list[Row]:
     """All kinds over one connection and over several, the fastest round of each."""
     changes = max(1, requests // 5)
-    bench = folder / "bench.json"
-    write_bench(bench, changes)
-    with halfsilver(folder / "state", ["--bench", str(bench)]) as server, empty(folder / "empty.log") as beside:
+    inventory = folder / "inventory.json"
+    write_inventory(inventory, changes)
+    with halfsilver(folder / "state", ["--inventory", str(inventory)]) as server, empty(folder / "empty.log") as beside:
         kinds = _Kinds(server, beside, changes)
         found: dict[tuple[str, int], list[Row]] = {}
         for number in range(rounds):
@@ -207,13 +207,13 @@ def _id(kind: str, body: bytes) -> str:
 def _measure_paging(folder: Path, sessions: int) -> Paging:
     """Sessions are taken from a file by one server, and described by the next one, which has never seen the file."""
     print(f"API with {sessions:,} sessions ...", file=sys.stderr, flush=True)
-    bench, policy, state = folder / "large.json", folder / "mirror.json", folder / "large"
-    write_bench(bench, -(-sessions // SESSIONS_EACH))
+    inventory, policy, state = folder / "large.json", folder / "mirror.json", folder / "large"
+    write_inventory(inventory, -(-sessions // SESSIONS_EACH))
     write_policy(policy, sessions)
     start = time.perf_counter()
-    with halfsilver(state, ["--state", str(policy), "--bench", str(bench), "--quota", f"sessions={sessions}"]):
+    with halfsilver(state, ["--state", str(policy), "--inventory", str(inventory), "--quota", f"sessions={sessions}"]):
         loading = time.perf_counter() - start
-    with halfsilver(state, ["--bench", str(bench)]) as server:
+    with halfsilver(state, ["--inventory", str(inventory)]) as server:
         memory = Memory(server.process)
         before = memory.now()
         pages = list(_pages(server))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.control.server_kit import Cloud, running
+from tests.control.kits.server_kit import Cloud, running
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
-from halfsilver.harness.control.inventory import inventory_file as bench_file
+from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.quotas import Quotas
@@ -18,8 +18,8 @@ from halfsilver.harness.control.state.store import Store
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
-from tests.control.data_plane_kit import Refusing
-from tests.control.serve_kit import ANYWHERE, BENCH, COLLECTOR, DATABASE, WEB, to_web
+from tests.control.kits.data_plane_kit import Refusing
+from tests.control.kits.serve_kit import ANYWHERE, COLLECTOR, DATABASE, INVENTORY, WEB, to_web
 
 OWNER, SECURITY = "111122223333", "222233334444"
 SECOND_COLLECTOR = "eni-0a1b2c3d4e5f60101"
@@ -39,8 +39,8 @@ def verdict(control, port=80, eni_id=WEB):
 
 
 @pytest.fixture
-def bench():
-    return bench_file.load(BENCH)
+def inventory():
+    return inventory_file.load(INVENTORY)
 
 
 @pytest.fixture
@@ -49,15 +49,15 @@ def engine():
 
 
 @pytest.fixture
-def start(tmp_path, bench):
+def start(tmp_path, inventory):
     """Control planes on one store; closed in the end."""
     opened = []
 
-    def make(engine, *, bench=bench, settings=None, policies=lambda caller: ADMINISTRATOR, **options):
+    def make(engine, *, inventory=inventory, settings=None, policies=lambda caller: ADMINISTRATOR, **options):
         store = Store(str(tmp_path / "state.sqlite"))
         opened.append(store)
-        plane = DataPlane(lambda: engine, bench.nic)
-        control = Control(store, bench, settings or Settings(), plane, policies, **options)
+        plane = DataPlane(lambda: engine, inventory.nic)
+        control = Control(store, inventory, settings or Settings(), plane, policies, **options)
         opened.append(control)
         return control
 
@@ -294,12 +294,14 @@ def test_the_state_of_sessions(control):
     assert control.status(OWNER)["interfaces"] == [each for each in shown["interfaces"] if each["owner"] == OWNER]
 
 
-# The bench.
+# The inventory.
 
 
-def test_a_bench_that_the_engine_cannot_take_is_not_taken(control, engine, bench):
+def test_an_inventory_that_the_engine_cannot_take_is_not_taken(control, engine, inventory):
     make_session(control, make_parts(control), VirtualNetworkId=5)
-    smaller = bench_file.from_documents({**json.loads(BENCH.read_text()), "Nic": {"NetworkInterfaceIds": [DATABASE]}})
+    smaller = inventory_file.from_documents(
+        {**json.loads(INVENTORY.read_text()), "Nic": {"NetworkInterfaceIds": [DATABASE]}}
+    )
     engine.faults = [HalfsilverError("no room")]
     with pytest.raises(ApiError, match="no room"):
         control.reload(smaller)
@@ -309,7 +311,7 @@ def test_a_bench_that_the_engine_cannot_take_is_not_taken(control, engine, bench
     assert verdict(control, eni_id=DATABASE) == (Verdict.NO_SESSION,)
 
 
-def test_a_bench_of_another_region(start, engine):
+def test_an_inventory_of_another_region(start, engine):
     with pytest.raises(UsageError, match="us-east-1"):
         start(engine, settings=Settings(region="eu-west-1"))
 

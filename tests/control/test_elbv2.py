@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from tests.control.bench_kit import OWNER, PARTNER, SENSORS, SENSORS_LISTENER, WEBSHOP, Lab, example, refused
+from tests.control.kits.inventory_kit import OWNER, PARTNER, SENSORS, SENSORS_LISTENER, WEBSHOP, Lab, example, refused
 
 NOBODY = SENSORS.replace("sensors", "nobody")
 

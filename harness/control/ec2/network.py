@@ -1,4 +1,4 @@
-"""The inventory as EC2 shows it: interfaces, VPCs, subnets, instances and endpoints. Read only; a bench file makes it.
+"""The inventory as EC2 shows it: interfaces, VPCs, subnets, instances and endpoints. Read only: it comes from a file.
 
 Everybody sees what its account owns. The owner of a subnet also sees the interfaces that other accounts have in it,
 and an account with an interface in a shared subnet sees that subnet and its VPC (guide, "Shared VPCs and subnets").
@@ -179,7 +179,7 @@ def describe_vpcs(context: Context, parameters: Parameters) -> dict[str, Any]:
 
 @operation("ec2", "DescribeVpcAttribute")
 def describe_vpc_attribute(context: Context, parameters: Parameters) -> dict[str, Any]:
-    """What every VPC of a bench has; Terraform reads the attributes with the VPC."""
+    """What every VPC of an inventory has; Terraform reads the attributes with the VPC."""
     identifier, name = parameters["VpcId"], parameters["Attribute"]
     describe_vpcs(context, {"VpcIds": [identifier]})
     return {"VpcId": identifier, name[0].upper() + name[1:]: {"Value": name.startswith("enableDns")}}

@@ -1,4 +1,4 @@
-"""Regions and Availability Zones as EC2 shows them: the one region of the server, and the zones of the bench."""
+"""Regions and Availability Zones as EC2 shows them: the one region of the server, and the zones of the inventory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bench file: what is there to be mirrored, and what the NIC carries of it.
+"""The inventory file: what is there to be mirrored, and what the NIC carries of it.
 
 JSON with the lists that AWS's describe commands print, verbatim, in one object: ``NetworkInterfaces``, ``Vpcs``,
 ``Subnets``, ``Reservations`` (or ``Instances``), ``LoadBalancers``, ``Listeners``, ``VpcEndpoints``,
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from halfsilver.harness.control.inventory import reader as bench_reader
+from halfsilver.harness.control.inventory import reader
 from halfsilver.harness.control.operations import sharing
 from halfsilver.harness.control.operations.call import Settings
 from halfsilver.harness.control.operations.target_resource import why_unusable
@@ -24,7 +24,7 @@ from halfsilver.harness.errors import UsageError
 from halfsilver.harness.policy.policy import read_documents
 from halfsilver.harness.policy.types import Problem
 
-__all__ = ["Bench", "BenchError", "KINDS", "from_documents", "load", "synchronize"]
+__all__ = ["Inventory", "InventoryError", "KINDS", "from_documents", "load", "synchronize"]
 
 KINDS = (
     Kind.ACCOUNT,
@@ -37,11 +37,11 @@ KINDS = (
     Kind.LOAD_BALANCER,
     Kind.LISTENER,
 )
-"""Kinds of records that come from a bench file."""
+"""Kinds of records that come from an inventory file."""
 
 
-class BenchError(UsageError):
-    """A bench file that cannot be used: one line for each mistake. ``problems`` has them, and the warnings."""
+class InventoryError(UsageError):
+    """An inventory file that cannot be used: one line for each mistake. ``problems`` has them, and the warnings."""
 
     def __init__(self, where: str, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -50,8 +50,8 @@ class BenchError(UsageError):
 
 
 @dataclass(frozen=True)
-class Bench:
-    """A bench file without mistakes.
+class Inventory:
+    """An inventory file without mistakes.
 
     records   its objects as the store keeps them; an interface of the NIC has its index in ``note["nic"]``
     nic       ids of the NIC's interfaces, in order of their index, at most 16
@@ -70,20 +70,20 @@ class Bench:
         return tuple(dict.fromkeys(record.account for record in self.records if record.account))
 
 
-def load(path: str | Path) -> Bench:
-    """Read a bench file. BenchError has a line for each mistake, another UsageError says why it is not JSON."""
+def load(path: str | Path) -> Inventory:
+    """Read a file. InventoryError has a line for each mistake, another UsageError says why it is not JSON."""
     return from_documents(read_documents(path), where=str(path))
 
 
-def from_documents(documents: object, *, where: str = "bench.json") -> Bench:
+def from_documents(documents: object, *, where: str = "inventory.json") -> Inventory:
     """The same from what the file holds; ``where`` is what error messages call it."""
-    found = bench_reader.read(documents)
+    found = reader.read(documents)
     if any(problem.severity == "error" for problem in found.problems):
-        raise BenchError(where, found.problems)
-    return Bench(found.records, found.nic, found.region, found.problems)
+        raise InventoryError(where, found.problems)
+    return Inventory(found.records, found.nic, found.region, found.problems)
 
 
-def synchronize(transaction: Transaction, bench: Bench, settings: Settings) -> int:
+def synchronize(transaction: Transaction, inventory: Inventory, settings: Settings) -> int:
     """Make the store's inventory that of the file; returns how many records changed, sessions included.
 
     Sessions of an interface that is gone go with it. Sessions whose target has lost its interface, load balancer,
@@ -91,13 +91,13 @@ def synchronize(transaction: Transaction, bench: Bench, settings: Settings) -> i
     ``note["stopped"]``. Tags that clients gave to an object stay unless the file changes them.
     UsageError when the file is of another region than the server.
     """
-    if bench.region not in (None, settings.region):
+    if inventory.region not in (None, settings.region):
         raise UsageError(
-            f"the bench is of region {bench.region} and the server of {settings.region}; give both the same"
+            f"the inventory is of region {inventory.region} and the server of {settings.region}; give both the same"
         )
     changed = 0
     for kind in KINDS:
-        wanted = {record.id: record for record in bench.records if record.kind == kind}
+        wanted = {record.id: record for record in inventory.records if record.kind == kind}
         there = {record.id: record for record in transaction.find(kind)}
         for identifier in there.keys() - wanted.keys():
             changed += _remove(transaction, there[identifier])

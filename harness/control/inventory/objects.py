@@ -1,4 +1,4 @@
-"""Objects of a bench file, held against AWS's own description of them, and those that follow from the interfaces.
+"""Objects of an inventory file, held against AWS's own description of them, and those that follow from the interfaces.
 
 ``conform`` keeps what botocore's service model knows of an object and says where a value is of another type, so that
 every object that gets into the store can be sent to a client. ``derive`` makes the VPCs, subnets, instances and zones

@@ -1,4 +1,4 @@
-"""From the lists of a bench file to the records of the store, with all mistakes collected on the way.
+"""From the lists of an inventory file to the records of the store, with all mistakes collected on the way.
 
 Every object keeps the members that AWS describes it with; its tags and its owner are put where the store wants them.
 Interfaces, load balancers, endpoints and VPCs are read by ``halfsilver.harness.policy.reader`` as well, which knows
@@ -84,7 +84,7 @@ class _Reader:
         root = self.root
         for name in _MIRRORING:
             if name in root.values:
-                root.error(name, "is no part of a bench; filters, targets and sessions are made by clients")
+                root.error(name, "is no part of an inventory; filters, targets and sessions are made by clients")
         if not root.items("NetworkInterfaces"):
             root.problems.append(
                 Problem(
@@ -260,7 +260,7 @@ class _Reader:
                 Problem(
                     "error",
                     "the file",
-                    f"has zones and load balancers of {', '.join(sorted(regions))}; a bench is of one region",
+                    f"has zones and load balancers of {', '.join(sorted(regions))}; an inventory is of one region",
                 )
             )
         self.region = min(regions, default=None)

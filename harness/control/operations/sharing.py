@@ -1,7 +1,7 @@
 """Who may use and see what of another account: shared targets, the sessions on them, interfaces in shared subnets.
 
 The facts are records that other modules keep: shares of the Resource Access Manager (``ram``) and the accounts,
-subnets and interfaces of the bench file. Source: the Traffic Mirroring guide, "Share a traffic mirror target",
+subnets and interfaces of the inventory file. Source: the Traffic Mirroring guide, "Share a traffic mirror target",
 "Accept or delete a shared traffic mirror target" and "Shared VPCs and subnets".
 
 A share that an account has accepted, or that an account of the same organisation made, lets it use the target: it

@@ -57,7 +57,7 @@ class MirrorFile:
         return documents
 
     def write(self, store: Store, inventory: Mapping[str, Any]) -> None:
-        """Write what the store says; ``inventory`` is the bench file, for what a policy does not need.
+        """Write what the store says; ``inventory`` is the inventory file, for what a policy does not need.
 
         A failure is logged and no error: what was committed is in the database. But UsageError if it cannot be recorded
         that an edit has been taken: it would be taken once more, over all changes since.

@@ -1,7 +1,7 @@
 """Taking filters, rules, targets and sessions from a ``mirror.json`` into the store, in the place of what is there.
 
 The file may come from ``documents.assemble`` or from the describe commands of a real account. It is judged as any
-policy file is, by the server's quotas, and against the inventory: a session's source must be an interface of the bench.
+policy file is, by the server's quotas, and against the inventory: a session's source must be an interface of it.
 What belongs together must belong to one account, as for the API.
 """
 
@@ -182,7 +182,7 @@ class _Restorer:
         if reason is not None:
             record.note["stopped"] = reason
         if self._transaction.get(Kind.INTERFACE, record.parent) is None:
-            node.error("NetworkInterfaceId", f"{record.parent} is not in the bench; describe it there")
+            node.error("NetworkInterfaceId", f"{record.parent} is not in the inventory; describe it there")
         self._transaction.insert(record)
 
     # What objects have in common.

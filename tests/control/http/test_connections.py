@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from halfsilver.harness.control.http.connections import MAX_CONNECTIONS
-from tests.control.http.wire_server_kit import BODY, Running, closed, exchange, head, running
+from tests.control.kits.wire_server_kit import BODY, Running, closed, exchange, head, running
 
 MANY = 400
 CLIENTS = 20

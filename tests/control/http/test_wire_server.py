@@ -23,9 +23,9 @@ import pytest
 from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.server import Listen, serve
 from halfsilver.harness.errors import UsageError
-from tests.control.http.wire_server_kit import BODY, PATIENCE, Running, closed, exchange, head, running
-from tests.control.wire_kit import FakeControl
-from tests.control.wire_kit import exchange as exchange_of
+from tests.control.kits.wire_kit import FakeControl
+from tests.control.kits.wire_kit import exchange as exchange_of
+from tests.control.kits.wire_server_kit import BODY, PATIENCE, Running, closed, exchange, head, running
 
 
 @pytest.fixture(scope="module")

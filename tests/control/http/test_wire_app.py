@@ -1,0 +1,273 @@
+"""The application: limits, clients that are slow or go away, errors of our own, paths beside the API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.protocols import Response
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.errors import ApiError
+from tests.control.kits.wire_kit import PEER, FakeControl, authorization, call, exchange, form, read, scope_of
+
+SESSIONS = form({"Action": "DescribeTrafficMirrorSessions"})
+
+
+@contextmanager
+def application(control: FakeControl, **settings: Any) -> Iterator[App]:
+    app = App(exchange(control, authenticate=settings.pop("authenticate", None)), **settings)
+    yield app
+    app.close()
+
+
+def ask(app: App, request: Request = SESSIONS, chunks: Any = None, **changes: Any) -> Response | None:
+    """The answer to a request in pieces, by default in one."""
+    return asyncio.run(call(app, {**scope_of(request), **changes}, [request.body] if chunks is None else chunks))
+
+
+def refusal(chunks: Any = None, **changes: Any) -> tuple[int, str]:
+    control = FakeControl()
+    with application(
+        control, **{name: changes.pop(name) for name in ("body_seconds", "local_only") if name in changes}
+    ) as app:
+        response = ask(app, chunks=chunks, **changes)
+    assert response is not None and not control.calls
+    return read(response, "ec2")[:2]
+
+
+def test_a_body_in_pieces_is_one_request() -> None:
+    control = FakeControl()
+    with application(control) as app:
+        response = ask(app, chunks=[SESSIONS.body[:7], b"", SESSIONS.body[7:], 0.01, b"&MaxResults=7"])
+    assert response is not None and response.status == 200
+    assert control.calls[0].parameters == {"MaxResults": 7}
+
+
+def test_who_and_when_and_how_a_request_came() -> None:
+    control = FakeControl()
+    with application(control) as app:
+        ask(app, client=("192.0.2.7", 4711), scheme="https")
+        ask(app, client=None)
+    over_tls, plain = control.calls
+    assert (over_tls.source_ip, over_tls.secure, plain.source_ip, plain.secure) == ("192.0.2.7", True, "", False)
+    assert abs(over_tls.now.timestamp() - time.time()) < 5
+
+
+def test_a_body_may_have_a_megabyte_and_no_more() -> None:
+    control = FakeControl()
+    most = SESSIONS.body + b"&NextToken=" + b"x" * ((1 << 20) - len(SESSIONS.body) - 11)
+    with application(control) as app:
+        response = ask(app, chunks=[most])
+        assert response is not None and response.status == 200 and len(control.calls) == 1
+    assert refusal([most, b"x"]) == (413, "RequestEntityTooLarge")
+    assert refusal([b"x" * (1 << 20)] * 100) == (413, "RequestEntityTooLarge")
+
+
+def test_an_announced_body_is_refused_before_it_comes() -> None:
+    headers = [(b"content-length", b"9" * 4000)]
+    assert refusal([0.5, b""], headers=headers) == (413, "RequestEntityTooLarge")
+
+
+def test_a_refusal_without_the_whole_body_closes_the_connection() -> None:
+    with application(FakeControl()) as app:
+        refused = ask(app, chunks=[0.0, b""], headers=[(b"content-length", b"99999999")])
+        answered = ask(app)
+    assert refused is not None and ("connection", "close") in refused.headers
+    assert answered is not None and "connection" not in dict(answered.headers)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"headers": [(b"authorization", authorization("ec2").encode()), (b"x", b"y" * 33_000)]},
+        {"headers": [(b"x%d" % number, b"y" * 100) for number in range(400)]},
+        {"query_string": b"a" * 33_000},
+        {"raw_path": b"/" + b"a" * 33_000},
+    ],
+)
+def test_headers_path_and_query_string_are_bounded(change: Any) -> None:
+    assert refusal(**change) == (431, "RequestHeaderSectionTooLarge")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    started = time.monotonic()
+    assert refusal([b"Action=", 0.1, b"Desc", 0.1, b"ribe", 60.0, b"Tags"], body_seconds=0.3) == (408, "RequestTimeout")
+    assert time.monotonic() - started < 30
+
+
+def test_a_client_that_goes_away_gets_nothing_done() -> None:
+    control = FakeControl()
+    with application(control) as app:
+        assert ask(app, chunks=[SESSIONS.body, None]) is None
+    assert not control.calls
+
+
+def test_ten_slow_operations_keep_nobody_waiting() -> None:
+    release, order = threading.Event(), []
+
+    class Slow(FakeControl):
+        def execute(self, call: Any) -> Any:
+            if call.parameters:
+                assert release.wait(10)
+            return {}
+
+    async def both(app: App) -> None:
+        async def one(name: str, request: Request) -> None:
+            response = await call(app, scope_of(request), [request.body])
+            assert response is not None and response.status == 200
+            order.append(name)
+            release.set()
+
+        slow = form({"Action": "DescribeTrafficMirrorSessions", "MaxResults": "5"})
+        await asyncio.gather(*(one("slow", slow) for _ in range(10)), one("quick", SESSIONS))
+
+    with application(Slow()) as app:
+        asyncio.run(both(app))
+    assert order == ["quick", *["slow"] * 10]
+
+
+# Errors of our own.
+
+
+def failing(
+    control: FakeControl,
+    caplog: pytest.LogCaptureFixture,
+    request: Request = SESSIONS,
+    authenticate: Callable[[Request], Any] | None = None,
+) -> tuple[str, str]:
+    """The answer's text and what was logged, for something that raises."""
+    caplog.set_level(logging.DEBUG)
+    with application(control, authenticate=authenticate) as app:
+        response = ask(app, request)
+    assert response is not None
+    status, code, message = read(response, "ec2")
+    assert (status, code, message) == (500, "InternalError", "An internal error has occurred")
+    assert dict(response.headers)["x-amzn-requestid"] in caplog.text
+    return response.body.decode(), caplog.text
+
+
+def test_an_unexpected_exception_is_an_internal_error_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    body, log = failing(FakeControl(ZeroDivisionError("the divisor was Babbage")), caplog)
+    assert "Babbage" not in body and "Traceback" not in body
+    assert "ZeroDivisionError: the divisor was Babbage" in log and "wire_kit.py" in log
+
+
+def test_a_result_that_cannot_be_written_is_an_internal_error(caplog: pytest.LogCaptureFixture) -> None:
+    failing(FakeControl({"TrafficMirrorSessions": 5}), caplog)
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda request: dict(request.headers),
+        lambda request: request.query_string,
+        str,
+        lambda request: request.header("x-amz-security-token"),
+    ],
+)
+def test_no_secret_is_logged(show: Callable[[Request], object], caplog: pytest.LogCaptureFixture) -> None:
+    secret = "f00dfeed" * 8
+    signed = (
+        "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/us-east-1/ec2/aws4_request, SignedHeaders=host, "
+        f"Signature={secret}"
+    )
+    headers = (("authorization", signed), ("x-amz-security-token", "dGhlIHRva2Vu"))
+    request = form(
+        {"Action": "DescribeTrafficMirrorSessions", "NextToken": "the body"},
+        headers=headers,
+        query_string="X-Amz-Security-Token=dGhlIHRva2Vu&X-Amz-Signature=" + secret,
+    )
+
+    def broken(request: Request) -> Any:
+        raise RuntimeError(f"bad: {show(request)}")
+
+    _, log = failing(FakeControl(), caplog, request, broken)
+    assert "RuntimeError: bad: " in log
+    for word in (secret, "dGhlIHRva2Vu", "AKIAEXAMPLE", "the body", "the+body"):
+        assert word not in log
+
+
+def test_only_http_is_spoken() -> None:
+    async def nothing(*_: Any) -> Any:
+        raise AssertionError
+
+    with application(FakeControl()) as app, pytest.raises(ValueError, match="websocket"):
+        asyncio.run(app({"type": "websocket"}, nothing, nothing))
+
+
+# Without signatures.
+
+
+def local(app: App, *headers: tuple[bytes, bytes]) -> Response:
+    response = ask(app, headers=[*scope_of(SESSIONS)["headers"], *headers])
+    assert response is not None
+    return response
+
+
+@pytest.mark.parametrize(
+    "host", [b"localhost", b"localhost:8080", b"127.0.0.1:8080", b"[::1]:80", b"[::1]", b"EC2.LocalHost:8080"]
+)
+def test_without_signatures_programs_on_this_machine_are_served(host: bytes) -> None:
+    with application(FakeControl(), local_only=True) as app:
+        assert local(app, (b"host", host)).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"host", b"127.0.0.1:8080"), (b"origin", b"https://www.example.com")],
+        [(b"host", b"localhost"), (b"origin", b"null")],
+        [(b"host", b"attacker.example:8080")],
+        [(b"host", b"localhost.attacker.example")],
+        [(b"host", b"notlocalhost")],
+        [(b"host", b"192.0.2.1")],
+        [],
+    ],
+)
+def test_without_signatures_web_pages_and_other_names_are_refused(headers: list[tuple[bytes, bytes]]) -> None:
+    control = FakeControl()
+    with application(control, local_only=True) as app:
+        assert read(local(app, *headers), "ec2")[:2] == (403, "AuthFailure")
+    assert not control.calls
+    with application(control) as app:
+        assert local(app, *headers).status == 200
+
+
+# Beside the API.
+
+
+def status(control: FakeControl, *, signed_for: str = "ec2", method: str = "GET", authenticate: Any = None) -> Response:
+    request = Request(method, "/halfsilver/status", headers=(("authorization", authorization(signed_for)),))
+    return exchange(control, authenticate=authenticate).answer(request, PEER)
+
+
+def test_the_status_is_json_of_the_callers_account() -> None:
+    response = status(FakeControl())
+    assert (response.status, dict(response.headers)["content-type"]) == (200, "application/json")
+    assert json.loads(response.body) == {"account": "123456789012", "generation": 7}
+
+
+def test_the_status_is_for_known_users_and_its_method_alone() -> None:
+    def nobody(request: Request) -> Any:
+        raise ApiError("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
+
+    assert read(status(FakeControl(), authenticate=nobody), "ec2")[:2] == (401, "AuthFailure")
+    assert read(status(FakeControl(), method="POST"), "ec2")[:2] == (405, "InvalidHttpRequest")
+    assert read(status(FakeControl(), signed_for="sts"), "query")[:2] == (400, "InvalidAction")
+
+
+def test_an_error_of_the_status_is_an_internal_error() -> None:
+    class Broken(FakeControl):
+        def status(self, account: str) -> Any:
+            raise RuntimeError("no engine")
+
+    assert read(status(Broken()), "ec2")[:2] == (500, "InternalError")
