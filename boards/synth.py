@@ -34,7 +34,7 @@ from halfsilver.hdl.match.flow_hash import FlowHash
 from halfsilver.hdl.match.matcher import Matcher
 from halfsilver.hdl.mirror_queue import MirrorQueue
 from halfsilver.hdl.nic import MirrorNic
-from halfsilver.hdl.parser.parser import ParserBank
+from halfsilver.hdl.parser.bank import ParserBank
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent

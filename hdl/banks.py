@@ -4,20 +4,27 @@ Every table has two banks. The host writes the shadow bank and commits; frames t
 it. The bank left behind stays as it is until the last frame judged by it, and its copy, are through.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, ShapeCastable, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["RuleSetBanks"]
+__all__ = ["RuleSetBanks", "of_bank"]
 
 _IN_FLIGHT_BITS = 12
 
-_SETTLE_CLOCKS = 5
-"""From a table write at the registers to the word in the table is at most four clocks."""
+
+def of_bank(bank, pair):
+    """The one of ``pair`` that belongs to the bank; structs stay structs."""
+    first, second = pair
+    value = Mux(bank, Value.cast(second), Value.cast(first))
+    shape = first.shape()
+    return shape(value) if isinstance(shape, ShapeCastable) else value
 
 
 class RuleSetBanks(wiring.Component):
     """Bank and generation bookkeeping.
+
+    Parameters: ``settle_clocks``, from a table write at the registers to the word in its table, at most.
 
     Ports
     -----
@@ -31,7 +38,10 @@ class RuleSetBanks(wiring.Component):
     sent, sent_bank            a copy has been sent
     """
 
-    def __init__(self):
+    def __init__(self, settle_clocks):
+        if settle_clocks < 1:
+            raise ValueError(f"settle_clocks must be at least 1, not {settle_clocks!r}")
+        self._settle_clocks = settle_clocks
         super().__init__(
             {
                 "commit": In(1),
@@ -60,20 +70,18 @@ class RuleSetBanks(wiring.Component):
             )
             busy.append(in_flight != 0)
         # A word written just before the commit must have arrived in its table, and a frame may enter in the very
-        # clock of the swap: the commit takes effect some clocks late, and busy is looked at again after it.
-        coming = Signal(_SETTLE_CLOCKS)
+        # clock of the swap: the commit takes effect some clocks late, and busy is looked at again the clock after.
+        coming = Signal(self._settle_clocks + 1)
         accepted = self.commit & ~self.shadow_busy
-        swap = coming[-2]
+        swap = coming[self._settle_clocks - 1]
         m.d.sync += coming.eq(Cat(accepted, coming))
         m.d.comb += [
             self.committing.eq(self.commit | coming.any()),
-            self.shadow_busy.eq(Mux(self.active, busy[0], busy[1]) | coming.any()),
+            self.shadow_busy.eq(of_bank(~self.active, busy) | coming.any()),
         ]
         with m.If(swap):
             m.d.sync += self.active.eq(~self.active)
             for bank in range(2):
                 with m.If(self.active != bank):
-                    m.d.sync += self.generations[bank].eq(
-                        Mux(self.active, self.generations[1], self.generations[0]) + 1
-                    )
+                    m.d.sync += self.generations[bank].eq(of_bank(self.active, self.generations) + 1)
         return m

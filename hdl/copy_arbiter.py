@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
 from halfsilver.hdl.packet import packet_signature
 
 __all__ = ["CopyArbiter"]

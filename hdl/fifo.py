@@ -16,8 +16,10 @@ class Fifo(wiring.Component):
 
     Parameters: ``shape`` of the entries, ``depth`` (at least 2). One more entry fits into the output register.
 
-    Ports: streams ``i`` and ``o``. Throughput one entry per clock; latency three clocks.
+    Ports: streams ``i`` and ``o``. Throughput one entry per clock; latency LATENCY clocks.
     """
+
+    LATENCY = 3
 
     def __init__(self, shape, depth):
         if depth < 2:

@@ -8,16 +8,25 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
 from halfsilver.hdl.fifo import Fifo
 from halfsilver.hdl.match.matcher import FrameSummary
 from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
 from halfsilver.hdl.packet import packet_signature
-from halfsilver.hdl.parser.parser import ParserBank
+from halfsilver.hdl.parser.bank import ParserBank
 from halfsilver.hdl.pipeline import delay, registered
 from halfsilver.hdl.records import DirectionCode
 
 __all__ = ["Intake"]
+
+_ROOM_CLOCKS = 3
+"""From the beat that ends a frame to ``room``: so many frames may follow unseen."""
+
+_ROOM_MARGIN = 4
+"""Places kept free for them."""
+
+_MEASURE_CLOCKS = 1
+"""From a beat to the length of what has come."""
 
 _LONGEST = 0xFFFF
 """The length of a longer frame saturates here."""
@@ -70,9 +79,20 @@ class Intake(wiring.Component):
         m.submodules.queue = queue = MirrorQueue(self._parameters)
         m.submodules.endings = endings = Fifo(_Ending, UNDECIDED_FRAMES)
 
-        # Accept a beat when the parser does and a verdict's place is free.
+        accept = self._accept(m, parser, queue)
+        m.d.comb += [endings.i.valid.eq(queue.o_end), endings.i.payload.eq(self._ending(m, queue, accept))]
+        self._join(m, parser.o, endings.o)
+
+        m.d.comb += [queue.i_decided.eq(self.i_decided), queue.i_decision.eq(self.i_decision)]
+        wiring.connect(m, queue.o_copy, wiring.flipped(self.o_copy))
+        wiring.connect(m, queue.o, wiring.flipped(self.o_copy_data))
+        return m
+
+    def _accept(self, m, parser, queue):
+        """A beat is accepted when the parser does and a verdict's place is free; returns that it is."""
         undecided = Signal(range(UNDECIDED_FRAMES + 1))
-        room = registered(m, self.enable & (undecided < UNDECIDED_FRAMES - 4), "room")
+        assert _ROOM_MARGIN >= _ROOM_CLOCKS, "frames could end for which no verdict's place is free"
+        room = registered(m, self.enable & (undecided < UNDECIDED_FRAMES - _ROOM_MARGIN), "room")
         accept = Signal()
         m.d.comb += [
             self.i.ready.eq(parser.i.ready & room),
@@ -84,8 +104,10 @@ class Intake(wiring.Component):
         ]
         frame_in = registered(m, accept & self.i.p.last, "frame_in")
         m.d.sync += undecided.eq(undecided + frame_in - self.i_decided)
+        return accept
 
-        # Measure it, and note how it ended beside the queue's own answer.
+    def _ending(self, m, queue, accept):
+        """Measure the frame, and put beside the queue's own answer how it ended."""
         first = Signal(init=1)
         length = Signal(16)
         longer = Signal(17)
@@ -97,28 +119,22 @@ class Intake(wiring.Component):
         m.d.comb += ended.length.eq(length)
         ending = Signal(_Ending)
         m.d.comb += [
-            ending.eq(delay(m, ended, queue.END_LATENCY - 1, "ended")),
+            ending.eq(delay(m, ended, queue.END_LATENCY - _MEASURE_CLOCKS, "ended")),
             ending.fits.eq(queue.o_fits),
-            endings.i.valid.eq(queue.o_end),
-            endings.i.payload.eq(ending),
         ]
+        return ending
 
-        # Join headers and ending.
-        end = endings.o.p
-        both = parser.o.valid & endings.o.valid
+    def _join(self, m, headers, endings):
+        """Headers and ending of one frame, when both are there."""
+        end = endings.p
         m.d.comb += [
-            self.o.valid.eq(both),
-            self.o.p.headers.eq(parser.o.payload),
+            self.o.valid.eq(headers.valid & endings.valid),
+            self.o.p.headers.eq(headers.payload),
             self.o.p.direction.eq(self._direction),
             self.o.p.length.eq(end.length),
             self.o.p.bad.eq(end.bad),
             self.o.p.drop.eq(end.drop),
             self.o.p.fits.eq(end.fits),
-            parser.o.ready.eq(endings.o.valid & self.o.ready),
-            endings.o.ready.eq(parser.o.valid & self.o.ready),
+            headers.ready.eq(endings.valid & self.o.ready),
+            endings.ready.eq(headers.valid & self.o.ready),
         ]
-
-        m.d.comb += [queue.i_decided.eq(self.i_decided), queue.i_decision.eq(self.i_decision)]
-        wiring.connect(m, queue.o_copy, wiring.flipped(self.o_copy))
-        wiring.connect(m, queue.o, wiring.flipped(self.o_copy_data))
-        return m

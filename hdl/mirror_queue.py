@@ -5,12 +5,14 @@ FIFOs hold where they lie: `pending` for frames whose verdict is still to come, 
 be sent. A frame that does not fit is rolled back whole; truncation is a matter of how many beats are read.
 """
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, enum, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.checksum import PayloadSum
-from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
 from halfsilver.hdl.fifo import Fifo
 from halfsilver.hdl.packet import beat_layout, packet_signature
 from halfsilver.hdl.pipeline import delay, registered
@@ -20,11 +22,23 @@ __all__ = ["UNDECIDED_FRAMES", "Decision", "MirrorQueue"]
 UNDECIDED_FRAMES = 64
 """Frames that may have ended without a verdict; the intake keeps to it."""
 
+_FULL_CLOCKS = 2
+"""From a beat in the ring to ``full``: so many beats may follow unseen."""
+
 _FULL_MARGIN = 4
-"""Beats kept free, because the fill level is known two clocks late."""
+"""Beats kept free for them."""
+
+_RESERVE_CLOCKS = 3
+"""From the beat that ends a frame to ``descriptor_free``: so many frames may each want a descriptor unseen."""
+
+_RING_CLOCKS = 2
+"""From an address to the ring's data: the memory and its output register."""
 
 _READ_AHEAD = 8
 """Beats between the ring and the encapsulator."""
+
+_READ_ROOM_CLOCKS = _RING_CLOCKS + 2
+"""From an address to ``room``: the ring, the FIFO's level, the register behind it."""
 
 
 class Decision(data.Struct):
@@ -44,6 +58,30 @@ class _ReadState(enum.Enum, shape=2):
     SEND = 3
 
 
+@dataclass(frozen=True)
+class _Decided:
+    """A verdict has come (a clock ago): for the copy, against it, and where the frame ends."""
+
+    any: Signal
+    commit: Signal
+    let_go: Signal  # a frame that was kept
+    end: Signal
+
+
+class _Fetch:
+    """What the reading of the copies asks of the ring, and what it is told."""
+
+    def __init__(self, pointer, beat_bytes):
+        self.taken, self.taken_start = Signal(), Signal(pointer)  # a copy has been taken up, and where it begins
+        self.done = Signal()  # the last beat of a copy has been asked for
+        self.address = Signal(pointer)
+        self.for_sum, self.to_send = Signal(), Signal()  # what the beat at the address is wanted for
+        self.last = Signal()
+        self.end_count = Signal(range(beat_bytes + 1))  # bytes of the last beat
+        self.room = Signal()  # for a beat that is sent
+        self.summed, self.sum = Signal(), Signal(16)
+
+
 class MirrorQueue(wiring.Component):
     """Copies of one direction.
 
@@ -51,7 +89,7 @@ class MirrorQueue(wiring.Component):
     -----
     i_valid, i         every beat that the intake accepts, in the clock in which it does
     o_end, o_fits      one clock long, END_LATENCY clocks after a frame's last beat: is the whole frame held?
-    i_decided, i_decision   verdicts, in frame order, at least four clocks after the frame's o_end
+    i_decided, i_decision   verdicts, in frame order, at least DECIDE_CLOCKS after the frame's o_end
     o_copy             descriptor of the next copy
     o                  its bytes, as many as the descriptor says
 
@@ -61,9 +99,13 @@ class MirrorQueue(wiring.Component):
 
     END_LATENCY = 2
 
+    DECIDE_CLOCKS = 1 + Fifo.LATENCY
+    """From ``o_end`` to the frame's place at the output of `pending`, where its verdict is looked up."""
+
     def __init__(self, parameters):
         self._parameters = parameters
         self.depth = parameters.queue_depth // parameters.beat_bytes
+        self._pointer = unsigned((self.depth - 1).bit_length() + 1)  # one bit more than an address: full or empty
         super().__init__(
             {
                 "i_valid": In(1),
@@ -79,17 +121,21 @@ class MirrorQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        self._pointer = unsigned((self.depth - 1).bit_length() + 1)  # one bit more than an address: full or empty
         m.submodules.ring = ring = memory.Memory(shape=unsigned(self._parameters.width), depth=self.depth, init=[])
         tail = Signal(self._pointer)  # everything before it is free
-        pending = self._write(m, ring, tail)
-        copy_done = Signal()
-        committed = self._decide(m, pending, tail, copy_done)
-        self._read(m, ring, committed, copy_done)
+        descriptor_free = Signal()
+        pending, kept = self._write(m, ring, tail, descriptor_free)
+        committed, decided = self._decide(m, pending)
+        fetch = self._fetch(m, committed)
+        self._deliver(m, ring, fetch)
+        self._free_descriptors(m, descriptor_free, kept, decided, fetch)
+        self._free_beats(m, tail, decided, fetch)
         return m
 
-    def _write(self, m, ring, tail):
-        """Write speculatively; at the frame's end keep it or roll back."""
+    def _write(self, m, ring, tail, descriptor_free):
+        """Write speculatively; at the frame's end keep it or roll back. Returns the frames that wait for a verdict,
+        and high for a clock when one has taken a descriptor.
+        """
         span = data.StructLayout({"start": self._pointer, "end": self._pointer, "kept": 1})
         m.submodules.pending = pending = Fifo(span, UNDECIDED_FRAMES)
         port = ring.write_port()
@@ -98,13 +144,13 @@ class MirrorQueue(wiring.Component):
         beat = registered(m, self.i, "beat")
         head, start = Signal(self._pointer), Signal(self._pointer)
         first, storing = Signal(init=1), Signal()
-        used = registered(m, (head - tail)[: len(head)], "used")
+        assert _FULL_MARGIN >= _FULL_CLOCKS, "beats would be written over before the ring is known to be full"
+        used = delay(m, (head - tail)[: len(head)], _FULL_CLOCKS - 1, "used")
         full = registered(m, used >= self.depth - _FULL_MARGIN, "full")
-        self._descriptor_free = Signal()
 
         store = Signal()
         frame_start = Mux(first, head, start)
-        m.d.comb += store.eq(Mux(first, self._descriptor_free, storing) & ~full)
+        m.d.comb += store.eq(Mux(first, descriptor_free, storing) & ~full)
         m.d.comb += [port.en.eq(valid & store), port.addr.eq(head[:-1]), port.data.eq(beat.data)]
         keep = store & ~beat.bad
         with m.If(valid):
@@ -125,81 +171,73 @@ class MirrorQueue(wiring.Component):
             self.o_fits.eq(store),
         ]
         m.d.comb += [pending.i.valid.eq(pushed), pending.i.payload.eq(entry)]
-        self._kept = Signal()  # a frame has taken a descriptor
-        m.d.comb += self._kept.eq(pushed & entry.kept)
-        return pending
+        return pending.o, pushed & entry.kept
 
-    def _decide(self, m, pending, tail, copy_done):
-        """Commit or let go, in order; keep account of what is free."""
-        parameters = self._parameters
+    def _decide(self, m, pending):
+        """Commit or let go, in order. Returns the copies to send, and what has just been decided."""
         copy = data.StructLayout({"start": self._pointer, "decision": Decision})
-        m.submodules.committed = committed = Fifo(copy, parameters.copies)
-        frame = pending.o.p
+        m.submodules.committed = committed = Fifo(copy, self._parameters.copies)
+        frame = pending.p
         entry = Signal(copy)
-        commit, let_go, frame_end = Signal(), Signal(), Signal(self._pointer)
-        m.d.comb += pending.o.ready.eq(self.i_decided)
+        decided = _Decided(Signal(name="decided"), Signal(name="commit"), Signal(name="let_go"), Signal(self._pointer))
+        m.d.comb += pending.ready.eq(self.i_decided)
         m.d.sync += [
-            commit.eq(self.i_decided & self.i_decision.mirror),
-            let_go.eq(self.i_decided & ~self.i_decision.mirror & frame.kept),
+            decided.any.eq(self.i_decided),
+            decided.commit.eq(self.i_decided & self.i_decision.mirror),
+            decided.let_go.eq(self.i_decided & ~self.i_decision.mirror & frame.kept),
+            decided.end.eq(frame.end),
             entry.start.eq(frame.start),
             entry.decision.eq(self.i_decision),
-            frame_end.eq(frame.end),
         ]
-        decided = registered(m, self.i_decided, "decided")
-        m.d.comb += [committed.i.valid.eq(commit), committed.i.payload.eq(entry)]
+        m.d.comb += [committed.i.valid.eq(decided.commit), committed.i.payload.eq(entry)]
+        return committed.o, decided
 
-        # Descriptors: taken when a frame is kept, given back when it is let go or its copy has been read.
-        reserved = Signal(range(parameters.copies + 2))
-        m.d.sync += reserved.eq(reserved + self._kept - let_go - copy_done)
-        m.d.sync += self._descriptor_free.eq(reserved < parameters.copies - 3)
+    def _free_descriptors(self, m, descriptor_free, kept, decided, fetch):
+        """Taken when a frame is kept, given back when it is let go or its copy has been read."""
+        copies = self._parameters.copies
+        reserved = Signal(range(copies + 2))
+        m.d.sync += reserved.eq(reserved + kept - decided.let_go - fetch.done)
+        m.d.sync += descriptor_free.eq(reserved < copies - _RESERVE_CLOCKS)
 
-        # Beats: what has been decided and is not waiting is free.
-        waiting = Signal(range(parameters.copies + 1))
+    def _free_beats(self, m, tail, decided, fetch):
+        """What has been decided and is not waiting is free."""
+        waiting = Signal(range(self._parameters.copies + 1))
         decided_end = Signal(self._pointer)
-        m.d.sync += waiting.eq(waiting + commit - copy_done)
-        with m.If(decided):
-            m.d.sync += decided_end.eq(frame_end)
-        self._taken, self._taken_start = Signal(), Signal(self._pointer)
-        with m.If(self._taken):
-            m.d.sync += tail.eq(self._taken_start)
+        m.d.sync += waiting.eq(waiting + decided.commit - fetch.done)
+        with m.If(decided.any):
+            m.d.sync += decided_end.eq(decided.end)
+        with m.If(fetch.taken):
+            m.d.sync += tail.eq(fetch.taken_start)
         with m.Elif(waiting == 0):
             m.d.sync += tail.eq(decided_end)
-        return committed
 
-    def _read(self, m, ring, committed, copy_done):
-        """Read the copies one after the other into a short FIFO in front of the encapsulator."""
-        width, beat_bytes = self._parameters.width, self._parameters.beat_bytes
-        byte_bits = (beat_bytes - 1).bit_length()
-        m.submodules.read_ahead = ahead = fifo.SyncFIFOBuffered(width=beat_layout(width).size, depth=_READ_AHEAD)
-        m.submodules.payload_sum = payload_sum = PayloadSum(width)
-        port = ring.read_port()
-
-        copy = committed.o.p
+    def _fetch(self, m, committed):
+        """Go through the copies one after the other, beat by beat; announce each by its descriptor."""
+        byte_bits = (self._parameters.beat_bytes - 1).bit_length()
+        fetch = _Fetch(self._pointer, self._parameters.beat_bytes)
+        copy = committed.p
         state = Signal(_ReadState)
-        start, address = Signal(self._pointer), Signal(self._pointer)
+        start = Signal(self._pointer)
         beats, left = Signal(14), Signal(14)  # beats of the copy; still to be read
-        end_count = Signal(range(beat_bytes + 1))
         descriptor = Signal(CopyDescriptor)
         offered = Signal()
         m.d.comb += [self.o_copy.valid.eq(offered), self.o_copy.payload.eq(descriptor)]
         with m.If(self.o_copy.ready):
             m.d.sync += offered.eq(0)
 
-        issue_sum, issue_send, last = Signal(), Signal(), Signal()
-        room = registered(m, ahead.level <= _READ_AHEAD - 4, "room")
-        m.d.comb += last.eq(left == 1)
+        m.d.comb += fetch.last.eq(left == 1)
         with m.Switch(state):
             with m.Case(_ReadState.IDLE):
                 wanted = copy.decision.length
                 beats_wanted = ((wanted - 1) >> byte_bits)[:14] + 1
-                with m.If(committed.o.valid & ~offered):
-                    m.d.comb += [committed.o.ready.eq(1), self._taken.eq(1), self._taken_start.eq(copy.start)]
+                with m.If(committed.valid & ~offered):
+                    m.d.comb += [committed.ready.eq(1), fetch.taken.eq(1), fetch.taken_start.eq(copy.start)]
                     m.d.sync += [
                         start.eq(copy.start),
-                        address.eq(copy.start),
+                        fetch.address.eq(copy.start),
                         beats.eq(beats_wanted),
                         left.eq(beats_wanted),
-                        end_count.eq((wanted - 1)[:byte_bits] + 1),
+                        fetch.end_count.eq((wanted - 1)[:byte_bits] + 1),
                         descriptor.slot.eq(copy.decision.slot),
                         descriptor.length.eq(wanted),
                         descriptor.source_port.eq(copy.decision.source_port),
@@ -210,38 +248,51 @@ class MirrorQueue(wiring.Component):
                     with m.Else():
                         m.d.sync += [state.eq(_ReadState.SEND), offered.eq(1)]
             with m.Case(_ReadState.SUM):
-                m.d.comb += issue_sum.eq(1)
-                with m.If(last):
+                m.d.comb += fetch.for_sum.eq(1)
+                with m.If(fetch.last):
                     m.d.sync += state.eq(_ReadState.SETTLE)
-            with m.Case(_ReadState.SETTLE), m.If(payload_sum.done):
+            with m.Case(_ReadState.SETTLE), m.If(fetch.summed):
                 m.d.sync += [
-                    address.eq(start),
+                    fetch.address.eq(start),
                     left.eq(beats),
                     state.eq(_ReadState.SEND),
                     offered.eq(1),
-                    descriptor.payload_sum.eq(payload_sum.sum),
+                    descriptor.payload_sum.eq(fetch.sum),
                 ]
             with m.Case(_ReadState.SEND):
-                m.d.comb += issue_send.eq(room)
-                with m.If(room & last):
-                    m.d.comb += copy_done.eq(1)
+                m.d.comb += fetch.to_send.eq(fetch.room)
+                with m.If(fetch.room & fetch.last):
+                    m.d.comb += fetch.done.eq(1)
                     m.d.sync += state.eq(_ReadState.IDLE)
-        with m.If(issue_sum | issue_send):
-            m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
+        with m.If(fetch.for_sum | fetch.to_send):
+            m.d.sync += [fetch.address.eq(fetch.address + 1), left.eq(left - 1)]
+        return fetch
 
-        # The ring's data take two clocks: the memory and its output register.
-        m.d.comb += [port.addr.eq(address[:-1]), port.en.eq(1)]
-        words = registered(m, port.data, "words")
-        sum_arrives, send_arrives, last_arrives = delay(m, Cat(issue_sum, issue_send, last), 2, "arrives")
-        count_arrives = Mux(last_arrives, delay(m, end_count, 2, "end_count_late"), beat_bytes)
+    def _deliver(self, m, ring, fetch):
+        """The beats that were asked for: to the checksum, or into a short FIFO in front of the encapsulator."""
+        width, beat_bytes = self._parameters.width, self._parameters.beat_bytes
+        m.submodules.read_ahead = ahead = fifo.SyncFIFOBuffered(width=beat_layout(width).size, depth=_READ_AHEAD)
+        m.submodules.payload_sum = payload_sum = PayloadSum(width)
+        port = ring.read_port()
+        m.d.comb += [
+            port.addr.eq(fetch.address[:-1]),
+            port.en.eq(1),
+            fetch.summed.eq(payload_sum.done),
+            fetch.sum.eq(payload_sum.sum),
+            fetch.room.eq(registered(m, ahead.level <= _READ_AHEAD - _READ_ROOM_CLOCKS, "room")),
+        ]
+
+        words = delay(m, port.data, _RING_CLOCKS - 1, "words")
+        issued = Cat(fetch.for_sum, fetch.to_send, fetch.last)
+        sum_arrives, send_arrives, last_arrives = delay(m, issued, _RING_CLOCKS, "arrives")
+        end_count = delay(m, fetch.end_count, _RING_CLOCKS, "end_count_late")
+        count_arrives = Mux(last_arrives, end_count, beat_bytes)
+        beat = Signal(beat_layout(width))
         m.d.comb += [
             payload_sum.data.eq(words),
             payload_sum.count.eq(count_arrives),
             payload_sum.last.eq(last_arrives),
             payload_sum.valid.eq(sum_arrives),
-        ]
-        beat = Signal(beat_layout(width))
-        m.d.comb += [
             beat.data.eq(words),
             beat.count.eq(count_arrives),
             beat.last.eq(last_arrives),

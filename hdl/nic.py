@@ -16,23 +16,25 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.banks import RuleSetBanks
+from halfsilver.hdl.banks import RuleSetBanks, of_bank
 from halfsilver.hdl.bus.register_file import RegisterBus, RegisterFile
 from halfsilver.hdl.copy_arbiter import CopyArbiter
 from halfsilver.hdl.counters import Counters
 from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
 from halfsilver.hdl.intake import Intake
-from halfsilver.hdl.layout.outer import template_index
 from halfsilver.hdl.layout.tables import session_index
-from halfsilver.hdl.match.matcher import FrameSummary, Matcher, TableWrite
-from halfsilver.hdl.mirror_queue import Decision
+from halfsilver.hdl.match.matcher import FrameSummary, Matcher
+from halfsilver.hdl.mirror_queue import Decision, MirrorQueue
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.pipeline import registered
-from halfsilver.hdl.records import DirectionCode, Table, VerdictRecord
-from halfsilver.hdl.sleep import put_to_sleep
+from halfsilver.hdl.records import DirectionCode, VerdictRecord
 from halfsilver.hdl.structs import side_by_side
+from halfsilver.hdl.table_port import TablePort
 
 __all__ = ["MirrorNic"]
+
+_TABLE_WRITE_CLOCKS = 1
+"""From the registers to the table write port."""
 
 
 class MirrorNic(wiring.Component):
@@ -70,14 +72,12 @@ class MirrorNic(wiring.Component):
         m = Module()
         parameters = self.parameters
         m.submodules.registers = registers = RegisterFile()
-        m.submodules.banks = banks = RuleSetBanks()
+        table_clocks = max(Matcher.WRITE_CLOCKS, Encapsulator.WRITE_CLOCKS)
+        m.submodules.banks = banks = RuleSetBanks(settle_clocks=_TABLE_WRITE_CLOCKS + table_clocks)
         m.submodules.net_intake = net_intake = Intake(parameters, DirectionCode.INGRESS)
         m.submodules.host_intake = host_intake = Intake(parameters, DirectionCode.EGRESS)
-        matcher = Matcher(parameters)
-        if parameters.sleep:
-            put_to_sleep(m, "matcher", matcher, matcher.i_valid | matcher.write.enable, matcher.latency + 2)
-        else:
-            m.submodules.matcher = matcher
+        m.submodules.matcher = matcher = Matcher(parameters)
+        assert matcher.latency >= MirrorQueue.DECIDE_CLOCKS, "a verdict would come before the queue knows its frame"
         m.submodules.counters = counters = Counters(parameters)
         m.submodules.copy_arbiter = copy_arbiter = CopyArbiter(parameters)
         m.submodules.encapsulator = encapsulator = Encapsulator(parameters)
@@ -158,7 +158,7 @@ class MirrorNic(wiring.Component):
             record.eni.eq(judgement.eni),
             record.session.eq(judgement.session),
             record.rule.eq(judgement.rule),
-            record.generation.eq(Mux(judgement.bank, banks.generations[1], banks.generations[0])),
+            record.generation.eq(of_bank(judgement.bank, banks.generations)),
         ]
         m.d.comb += [
             self.o_verdict.valid.eq(valid),
@@ -196,7 +196,7 @@ class MirrorNic(wiring.Component):
             registers.r_queue.depth.eq(parameters.queue_depth),
             registers.r_status.shadow_busy.eq(banks.shadow_busy),
             registers.r_status.active_bank.eq(banks.active),
-            registers.r_status.generation.eq(Mux(banks.active, banks.generations[1], banks.generations[0])),
+            registers.r_status.generation.eq(of_bank(banks.active, banks.generations)),
         ]
 
     def _write_tables(self, m, registers, banks, matcher, encapsulator):
@@ -214,7 +214,7 @@ class MirrorNic(wiring.Component):
         with m.If((strobe | banks.commit) & banks.shadow_busy):
             m.d.sync += refused.eq(refused + 1)
 
-        write = Signal(TableWrite)
+        write = TablePort().create()
         m.d.sync += [
             write.enable.eq(strobe & ~banks.shadow_busy),
             write.bank.eq(~banks.active),
@@ -222,13 +222,7 @@ class MirrorNic(wiring.Component):
             write.index.eq(address.index),
             write.data.eq(registers.w_table_data.value),
         ]
-        template_bits = template_index(self.parameters.eni_bits).width
-        m.d.comb += [
-            matcher.write.eq(write),
-            encapsulator.write_enable.eq(write.enable & (write.table == Table.OUTER)),
-            encapsulator.write_address.eq(Cat(write.index[:template_bits], write.bank)),
-            encapsulator.write_data.eq(write.data),
-        ]
+        wiring.connect(m, write, matcher.write, encapsulator.write)
 
     def _read_counters(self, m, registers, counters, banks):
         address = registers.w_counter_address

@@ -13,11 +13,11 @@ from halfsilver.harness.errors import CapacityExceeded
 from halfsilver.harness.policy.policy import Outer, Policy, Rule, Session
 from halfsilver.harness.records import Flags
 from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.layout.assigned_numbers import PROTOCOL_UDP
 from halfsilver.hdl.layout.frames import FLOOR_IPV4, FLOOR_IPV6, MAX_FRAME
 from halfsilver.hdl.layout.lookup import BOUNDS, KEY_CLASS, TERNARY_KEY, Bound, LookupLayout
 from halfsilver.hdl.layout.outer import (
     HOP_LIMIT,
-    PROTOCOL_UDP,
     TEMPLATE_BODY,
     TEMPLATE_SEED,
     VERSION_IHL,

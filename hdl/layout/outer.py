@@ -9,14 +9,11 @@ from halfsilver.hdl.layout.tables import SESSION_BITS
 
 __all__ = [
     "ETHERNET_BYTES",
-    "ETHERTYPE_IPV4",
-    "ETHERTYPE_IPV6",
     "HOP_LIMIT",
     "IPV4_BYTES",
     "IPV6_BYTES",
     "PREFIX_IPV4",
     "PREFIX_IPV6",
-    "PROTOCOL_UDP",
     "TEMPLATE_BODY",
     "TEMPLATE_SEED",
     "TEMPLATE_SEED_WORD",
@@ -31,11 +28,8 @@ __all__ = [
     "template_index",
 ]
 
-ETHERTYPE_IPV4 = 0x0800
-ETHERTYPE_IPV6 = 0x86DD
 VERSION_IHL = 0x45  # RFC 791: version 4, five words, no options
 VERSION_IPV6 = 6 << 28  # RFC 8200: version 6, traffic class 0, flow label 0
-PROTOCOL_UDP = 17
 HOP_LIMIT = 255  # also the IPv4 time to live
 VXLAN_PORT = 4789  # RFC 7348 section 5
 VXLAN_FLAGS = 0x08  # RFC 7348 section 5: the VNI is valid

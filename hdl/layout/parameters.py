@@ -88,13 +88,10 @@ class NicParameters(NicShape):
     """Parameters of a build: its shape, and what no register tells.
 
     copies     copies that may wait per direction, a power of two, 4 to 1,024
-    sleep      the matcher's clock stands still while no frame is in it: for simulations that start from power-up,
-               which get faster; nothing that leaves the NIC changes
     hash_key   Toeplitz key of the flow hash, 40 bytes (as in Microsoft receive-side scaling)
     """
 
     copies: int = 256
-    sleep: bool = False
     hash_key: bytes = bytes.fromhex("6d5a") * 20
 
     def __post_init__(self) -> None:

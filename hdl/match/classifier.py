@@ -14,12 +14,19 @@ from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.layout.lookup import BOUNDS, KEY_CLASS, PORT_BITS, TERNARY_KEY, LookupLayout
 from halfsilver.hdl.pipeline import delay, registered
+from halfsilver.hdl.records import Table
 from halfsilver.hdl.structs import struct_of
+from halfsilver.hdl.table_port import TablePort
 
 __all__ = ["Classifier", "Key"]
 
 _GROUP = 16
 """Words ANDed in one clock: two levels of four-input LUTs."""
+
+# Clocks of the stages; `latency` is their sum.
+_HOLD_CLOCKS = 1  # the key is held
+_READ_CLOCKS = 2  # the array and its output register
+_COMBINE_CLOCKS = 3  # groups of words, all slots, all results
 
 
 class Key(data.Struct):
@@ -38,10 +45,12 @@ class Classifier(wiring.Component):
     i_valid, i_bank, i_context, i_key   one lookup; at most one every ``lookup_clocks`` clocks
     o_hits      one bit per rule, ``session * rules + rule``, ``latency`` clocks after i_valid
     o_accepts   of the same context: which rules accept (the others reject)
-    write_enable, write_bank, write_index, write_data   table 0 of the register map
+    write       table write port, table 0 of the register map
 
     Latency: ``latency`` clocks, a property. No stall, no reset of the tables: they power up empty (no rule hits).
     """
+
+    WRITE_CLOCKS = 3
 
     def __init__(self, parameters):
         self.layout = LookupLayout.of(parameters)
@@ -53,29 +62,31 @@ class Classifier(wiring.Component):
                 "i_key": In(Key),
                 "o_hits": Out(self.layout.rule_slots),
                 "o_accepts": Out(self.layout.rule_slots),
-                "write_enable": In(1),
-                "write_bank": In(1),
-                "write_index": In(24),
-                "write_data": In(32),
+                "write": In(TablePort()),
             }
         )
 
     @property
     def latency(self):
-        """Clocks from i_valid to o_hits: address, memory, its output register, three of logic; and, where chunks
-        take turns, the slots and the multiplexer in front of the memories.
-        """
-        return 6 + (self.layout.clocks if self.layout.clocks > 1 else 0)
+        """Clocks from i_valid to o_hits; where chunks take turns, the last of them comes ``clocks - 1`` later."""
+        return self._words_at + (self.layout.clocks - 1) + _COMBINE_CLOCKS
+
+    @property
+    def _words_at(self):
+        """Clocks from i_valid to the words of the first slot."""
+        present_clocks = 1 if self.layout.clocks > 1 else 0  # the multiplexers in front of the memories
+        return _HOLD_CLOCKS + present_clocks + _READ_CLOCKS
 
     def elaborate(self, platform):
         m = Module()
         layout = self.layout
-        slot, bank, context, ternary, digits = self._address(m)
+        key, context, bank, slot, first = self._hold(m)
+        ternary, digits = self._address(key, slot)
         if layout.clocks > 1:
             # The multiplexers in front of the memories are wide and far apart: a clock of their own.
-            slot, bank, context, self._first = (
+            slot, bank, context, first = (
                 registered(m, value, f"{name}_presented")
-                for name, value in (("slot", slot), ("bank", bank), ("context", context), ("first", self._first))
+                for name, value in (("slot", slot), ("bank", bank), ("context", context), ("first", first))
             )
             ternary, digits = (
                 [registered(m, Value.cast(chunk), f"{kind}_{index}") for index, chunk in enumerate(chunks)]
@@ -89,28 +100,34 @@ class Classifier(wiring.Component):
         for lane in range(layout.lanes):
             value = ternary[lane] if lane < layout.ternary_lanes else digits[lane - layout.ternary_lanes]
             words.append(self._lane(m, f"lane_{lane}", writer, lane, Cat(value, slot, context, bank)))
-        first = delay(m, self._first, 2, "first")
+        first = delay(m, first, _READ_CLOCKS, "first")
         accepts = self._lane(
             m, "actions", writer, layout.lanes, Cat(context, bank), index_bits=(layout.contexts - 1).bit_length()
         )
 
         self._combine(m, words, first)
         # The context's actions come out of the memory with the first slot's words.
-        words_at = 3 if layout.clocks == 1 else 4
-        m.d.comb += self.o_accepts.eq(delay(m, accepts, self.latency - words_at, "accepts"))
+        m.d.comb += self.o_accepts.eq(delay(m, accepts, self.latency - self._words_at, "accepts"))
         return m
 
-    def _address(self, m):
-        """Stage 1: hold the key and present one chunk per lane and slot."""
-        layout = self.layout
-        slots, bits = layout.clocks, layout.chunk_bits
-        key, bank = Signal(Key), Signal()
-        context = Signal(range(layout.contexts))
-        slot = Signal(range(slots))
-        self._first = Signal()  # this clock's words are those of slot 0
-        m.d.sync += [self._first.eq(self.i_valid), slot.eq(Mux(self.i_valid, 0, slot + 1) if slots > 1 else 0)]
+    def _hold(self, m):
+        """Stage 1: the key stays for as many clocks as there are slots; ``first`` with slot 0."""
+        slots = self.layout.clocks
+        key, bank, first = Signal(Key), Signal(), Signal()
+        context = Signal(range(self.layout.contexts))
+        m.d.sync += first.eq(self.i_valid)
         with m.If(self.i_valid):
             m.d.sync += [key.eq(self.i_key), bank.eq(self.i_bank), context.eq(self.i_context)]
+        if slots == 1:
+            return key, context, bank, Const(0, 0), first
+        slot = Signal(range(slots))
+        m.d.sync += slot.eq(Mux(self.i_valid, 0, slot + 1))
+        return key, context, bank, slot, first
+
+    def _address(self, key, slot):
+        """The chunk that each lane looks up in this clock: those of the ternary lanes, those of the digits."""
+        layout = self.layout
+        slots, bits = layout.clocks, layout.chunk_bits
 
         def lanes_of(chunks, place, lanes):
             """The chunk of the slot for every lane; where none has its place, word 0 is read."""
@@ -131,15 +148,19 @@ class Classifier(wiring.Component):
             digits = [pieces[layout.digit_shift(digit) // bits] for digit in range(layout.digits)]
             for digit in lanes_of(digits, layout.digit_place, layout.bound_lanes):
                 digit_lanes += [digit, digit]  # decided, equal
-        return (slot if slots > 1 else Const(0, 0)), bank, context, ternary, digit_lanes
+        return ternary, digit_lanes
 
     def _write_side(self, m, index_bits):
-        """The write bus to all lanes. It fans out over the whole chip: two clocks, one of them for the decoder."""
+        """The write bus to all lanes. It fans out over the whole chip: two clocks, one of them for the decoder, and
+        the memory's own.
+        """
+        write = self.write
+        travel = self.WRITE_CLOCKS - 1
         return (
-            registered(m, self.write_enable, "write_enable_1"),
-            registered(m, self.write_index[index_bits:], "write_lane"),
-            delay(m, Cat(self.write_index[:index_bits], self.write_bank), 2, "write_address"),
-            delay(m, self.write_data[: self.layout.rule_slots], 2, "write_data"),
+            registered(m, write.enable & (write.table == Table.LOOKUP), "write_enable_1"),
+            registered(m, write.index[index_bits:], "write_lane"),
+            delay(m, Cat(write.index[:index_bits], write.bank), travel, "write_address"),
+            delay(m, write.data[: self.layout.rule_slots], travel, "write_data"),
         )
 
     def _lane(self, m, name, writer, number, address, index_bits=None):

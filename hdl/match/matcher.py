@@ -7,23 +7,29 @@
 Both directions share it. Every frame is judged wholly by the table bank that was active when it entered.
 """
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, memory, wiring
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from halfsilver.hdl.banks import of_bank
 from halfsilver.hdl.layout.frames import MAX_FRAME, MIN_FRAME
-from halfsilver.hdl.layout.tables import session_index
 from halfsilver.hdl.match.classifier import Classifier, Key
 from halfsilver.hdl.match.eligibility import Eligibility
 from halfsilver.hdl.match.flow_hash import FlowHash
-from halfsilver.hdl.match.owner import GeneralTable, OwnerLookup
+from halfsilver.hdl.match.general_table import GeneralTable
+from halfsilver.hdl.match.owner import OwnerLookup
 from halfsilver.hdl.match.session import FrameFacts, Judgement, SessionChoice
-from halfsilver.hdl.parser.parser import Headers, Kind
-from halfsilver.hdl.pipeline import delay, registered
-from halfsilver.hdl.records import DirectionCode, SessionWord, Table
-from halfsilver.hdl.structs import side_by_side, struct_of
+from halfsilver.hdl.match.session_table import SessionTable
+from halfsilver.hdl.parser.headers import Headers, Kind
+from halfsilver.hdl.pipeline import delay
+from halfsilver.hdl.records import DirectionCode
+from halfsilver.hdl.structs import side_by_side
+from halfsilver.hdl.table_port import TablePort
 
-__all__ = ["FrameSummary", "Matcher", "TableWrite"]
+__all__ = ["FrameSummary", "Matcher"]
+
+_PORT_CLOCKS = 1
+"""The source port is put together, base, mask and hash, in one clock."""
 
 
 class FrameSummary(data.Struct):
@@ -37,16 +43,6 @@ class FrameSummary(data.Struct):
     fits: 1  # the whole frame is in the mirror queue
 
 
-class TableWrite(data.Struct):
-    """One word for a table's shadow bank."""
-
-    enable: 1
-    bank: 1
-    table: Table
-    index: 24
-    data: 32
-
-
 class Matcher(wiring.Component):
     """The match pipeline.
 
@@ -54,10 +50,12 @@ class Matcher(wiring.Component):
     -----
     i_valid, i       a frame; at most one every ``lookup_clocks`` clocks
     i_bank           the active table bank, sampled with the frame
-    write            TableWrite, tables LOOKUP, SESSIONS and GENERAL
+    write            table write port, tables LOOKUP, SESSIONS and GENERAL
     o_valid, o       the Judgement, ``latency`` clocks later
     o_source_port    outer UDP source port of the frame's flow, with ``o``
     """
+
+    WRITE_CLOCKS = max(block.WRITE_CLOCKS for block in (Classifier, SessionTable, GeneralTable))
 
     def __init__(self, parameters):
         self._parameters = parameters
@@ -67,7 +65,7 @@ class Matcher(wiring.Component):
                 "i_valid": In(1),
                 "i": In(FrameSummary),
                 "i_bank": In(1),
-                "write": In(TableWrite),
+                "write": In(TablePort()),
                 "o_valid": Out(1),
                 "o": Out(Judgement),
                 "o_source_port": Out(16),
@@ -77,50 +75,62 @@ class Matcher(wiring.Component):
     @property
     def latency(self):
         """Clocks from ``i`` to ``o``."""
-        return OwnerLookup.LATENCY + self._classifier.latency + SessionChoice.LATENCY
+        return self._hits_at + SessionChoice.LATENCY
+
+    @property
+    def _hits_at(self):
+        """Clocks from ``i`` to what the rules say."""
+        return OwnerLookup.LATENCY + self._classifier.latency
 
     def elaborate(self, platform):
         m = Module()
         parameters = self._parameters
         m.submodules.general = general = GeneralTable(parameters)
         m.submodules.owner = owner = OwnerLookup(parameters)
-        m.submodules.eligibility = eligibility = Eligibility()
+        m.submodules.eligibility = eligibility = Eligibility(OwnerLookup.LATENCY)
         m.submodules.classifier = classifier = self._classifier
+        m.submodules.sessions = sessions = SessionTable(parameters)
         m.submodules.choice = choice = SessionChoice(parameters)
-        m.submodules.flow_hash = flow_hash = FlowHash(parameters.hash_key)
-        headers = self.i.headers
-        owner_at = OwnerLookup.LATENCY
-        hits_at = owner_at + classifier.latency
+        wiring.connect(m, wiring.flipped(self.write), general.write, classifier.write, sessions.write)
 
-        for table, block in ((Table.GENERAL, general), (Table.LOOKUP, classifier)):
-            m.d.comb += [
-                block.write_enable.eq(self.write.enable & (self.write.table == table)),
-                block.write_bank.eq(self.write.bank),
-                block.write_index.eq(self.write.index),
-                block.write_data.eq(self.write.data),
-            ]
-
-        # Whose frame, and is it one that rules may see?
+        eni = self._find_owner(m, owner, general)
+        bank = delay(m, self.i_bank, OwnerLookup.LATENCY, "bank")
+        self._check_service(m, eligibility, general, eni, bank)
+        self._look_up_rules(m, classifier, eni, bank)
+        self._choose_session(m, choice, classifier, sessions, eni, bank)
+        bank_late = delay(m, bank, self._hits_at - OwnerLookup.LATENCY, "bank_late")
         m.d.comb += [
-            owner.i_mac.eq(headers.mac),
-            owner.i_group.eq(headers.group),
-            owner.i_bank.eq(self.i_bank),
-            eligibility.i.eq(headers),
+            choice.i_facts.eq(self._facts(m, owner, eligibility, bank, self._hits_at)),
+            choice.i_terminal_reject.eq(of_bank(bank_late, general.flags).terminal_reject),
+            self.o.eq(choice.o),
+            self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid_out")),
         ]
+        self._choose_source_port(m, general, bank_late)
+        return m
+
+    def _find_owner(self, m, owner, general):
+        """Whose frame? Returns the number of its ENI, at OwnerLookup.LATENCY, in the bits that this build needs."""
+        headers = self.i.headers
+        m.d.comb += [owner.i_mac.eq(headers.mac), owner.i_group.eq(headers.group), owner.i_bank.eq(self.i_bank)]
         for bank in range(2):
             m.d.comb += owner.flags[bank].eq(general.flags[bank])
-            for number in range(parameters.enis):
+            for number in range(self._parameters.enis):
                 m.d.comb += owner.enis[bank][number].eq(general.enis[bank][number])
-        bank = delay(m, self.i_bank, owner_at, "bank")
-        eni = owner.o_eni[: max(1, (parameters.enis - 1).bit_length())]
-        entries = [Array(general.enis[b][n] for n in range(parameters.enis)) for b in range(2)]
-        entry = [entries[b][eni] for b in range(2)]
+        return owner.o_eni
+
+    def _check_service(self, m, eligibility, general, eni, bank):
+        """Is it one that rules may see? The ENI's own resolver is known with the owner."""
+        entries = [Array(general.enis[b])[eni] for b in range(2)]
         m.d.comb += [
-            eligibility.i_has_resolver.eq(Mux(bank, entry[1].has_resolver, entry[0].has_resolver)),
-            eligibility.i_resolver.eq(Mux(bank, entry[1].resolver, entry[0].resolver)),
+            eligibility.i.eq(self.i.headers),
+            eligibility.i_has_resolver.eq(of_bank(bank, [entry.has_resolver for entry in entries])),
+            eligibility.i_resolver.eq(of_bank(bank, [entry.resolver for entry in entries])),
         ]
 
-        # Which rules hit?
+    def _look_up_rules(self, m, classifier, eni, bank):
+        """Which rules hit? A lookup begins when the owner is known."""
+        headers = self.i.headers
+        owner_at = OwnerLookup.LATENCY
         key = Signal(Key)
         m.d.comb += [
             key.ternary.source.eq(headers.source),
@@ -133,7 +143,6 @@ class Matcher(wiring.Component):
             key.destination_port.eq(headers.destination_port),
         ]
         direction = delay(m, self.i.direction, owner_at, "direction")
-        eni_bits = parameters.eni_bits
         m.d.comb += [
             classifier.i_valid.eq(delay(m, self.i_valid, owner_at, "valid")),
             classifier.i_bank.eq(bank),
@@ -141,27 +150,21 @@ class Matcher(wiring.Component):
             classifier.i_key.eq(delay(m, key, owner_at, "key")),
         ]
 
-        # Which session takes it? The session words are read late, beside the last stages of the classifier.
-        read_at = hits_at - 2
-        session_address = Cat(
-            delay(m, eni[:eni_bits], read_at - owner_at, "eni_read"), delay(m, bank, read_at - owner_at, "bank_read")
-        )
-        for number in range(parameters.sessions):
-            word = self._session_memory(m, number, session_address)
-            m.d.comb += choice.i_sessions[number].eq(word)
-        bank_late = delay(m, bank, hits_at - owner_at, "bank_late")
+    def _choose_session(self, m, choice, classifier, sessions, eni, bank):
+        """Which session takes it? The session words are read late, beside the last stages of the classifier."""
+        wait = self._hits_at - SessionTable.READ_CLOCKS - OwnerLookup.LATENCY
         m.d.comb += [
+            sessions.i_eni.eq(delay(m, eni, wait, "eni_read")),
+            sessions.i_bank.eq(delay(m, bank, wait, "bank_read")),
             choice.i_hits.eq(classifier.o_hits),
             choice.i_accepts.eq(classifier.o_accepts),
-            choice.i_facts.eq(self._facts(m, owner, eligibility, bank, hits_at)),
-            choice.i_terminal_reject.eq(
-                Mux(bank_late, general.flags[1].terminal_reject, general.flags[0].terminal_reject)
-            ),
-            self.o.eq(choice.o),
-            self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid_out")),
+            *(choice.i_sessions[number].eq(word) for number, word in enumerate(sessions.o)),
         ]
 
-        # Where does its copy leave from?
+    def _choose_source_port(self, m, general, bank_late):
+        """Where does its copy leave from?"""
+        m.submodules.flow_hash = flow_hash = FlowHash(self._parameters.hash_key)
+        headers = self.i.headers
         hashed = headers.has_ports & ~headers.fragment
         flow = flow_hash.i.p
         m.d.comb += [
@@ -173,32 +176,11 @@ class Matcher(wiring.Component):
             flow.dport.eq(Mux(hashed, headers.destination_port, headers.echo)),
             flow.protocol.eq(Mux(headers.has_protocol, headers.protocol, 0)),
         ]
-        spread = delay(m, flow_hash.o.p[:16], self.latency - FlowHash.LATENCY - 1, "hash")
-        bank_last = delay(m, bank_late, SessionChoice.LATENCY - 1, "bank_last")
-        ports = [general.source_port[b] for b in range(2)]
-        m.d.sync += self.o_source_port.eq(
-            Mux(bank_last, ports[1].base | (spread & ports[1].mask), ports[0].base | (spread & ports[0].mask))
-        )
-        return m
-
-    def _session_memory(self, m, number, address):
-        """Session words of one session number, all ENIs and both banks; two clocks to read."""
-        parameters = self._parameters
-        size = SessionWord.size
-        m.submodules[f"sessions_{number}"] = words = memory.Memory(
-            shape=unsigned(size), depth=2 << parameters.eni_bits, init=[]
-        )
-        write_port, read_port = words.write_port(), words.read_port()
-        slot = struct_of(session_index(parameters.eni_bits))
-        written = data.View(slot, self.write.index[: slot.size])
-        m.d.comb += [
-            write_port.en.eq(self.write.enable & (self.write.table == Table.SESSIONS) & (written.session == number)),
-            write_port.addr.eq(Cat(written.eni, self.write.bank)),
-            write_port.data.eq(self.write.data),
-            read_port.addr.eq(address),
-            read_port.en.eq(1),
-        ]
-        return registered(m, read_port.data, f"session_word_{number}")
+        port_at = self.latency - _PORT_CLOCKS
+        spread = delay(m, flow_hash.o.p[:16], port_at - FlowHash.LATENCY, "hash")
+        bank_last = delay(m, bank_late, port_at - self._hits_at, "bank_last")
+        port = of_bank(bank_last, general.source_port)
+        m.d.sync += self.o_source_port.eq(port.base | (spread & port.mask))
 
     def _facts(self, m, owner, eligibility, bank, at):
         """FrameFacts ``at`` clocks behind ``i``."""
@@ -224,6 +206,6 @@ class Matcher(wiring.Component):
             facts.bank.eq(delay(m, bank, at - OwnerLookup.LATENCY, "facts_bank")),
             facts.owned.eq(delay(m, owner.o_owned, at - OwnerLookup.LATENCY, "owned")),
             facts.eni.eq(delay(m, owner.o_eni, at - OwnerLookup.LATENCY, "eni")),
-            facts.service.eq(delay(m, eligibility.o, at - Eligibility.LATENCY, "service")),
+            facts.service.eq(delay(m, eligibility.o, at - eligibility.latency, "service")),
         ]
         return facts

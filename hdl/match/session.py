@@ -5,6 +5,7 @@ accept claims the frame; a reject or no match goes on to the next session (``ter
 Frames of Amazon DNS go to the first session with that network service, whatever the rules say.
 """
 
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
@@ -18,8 +19,15 @@ from halfsilver.hdl.records import DirectionCode, ServiceCode, SessionWord, Verd
 
 __all__ = ["FrameFacts", "Judgement", "SessionChoice"]
 
-_UNLIMITED_BITS = 14
+_LIMIT_BITS = 14
 """Bits of a copy's length; limits and 9,216-byte frames fit."""
+
+
+# Clocks of the stages.
+_RULE_CLOCKS = 2  # the rule of each session
+_SESSION_CLOCKS = 1  # the session
+_VERDICT_CLOCKS = 1  # the verdict
+_LENGTH_CLOCKS = 1  # the copy's length, and everything in its place
 
 
 class FrameFacts(data.Struct):
@@ -54,6 +62,44 @@ class Judgement(data.Struct):
     outer_ipv6: 1
 
 
+@dataclass(frozen=True)
+class _RuleResult:
+    """What the first matching rule of a session says: accept, reject (at most one of them), and its number."""
+
+    accept: Signal
+    reject: Signal
+    number: Signal
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """The session that claims the frame; failing that, the first that rejected it."""
+
+    claimed: Signal
+    refused: Signal
+    any_session: Signal
+    named: Signal  # one bit per session: that one
+
+
+class _Named(data.Struct):
+    """What the named session says of the frame."""
+
+    limit: _LIMIT_BITS
+    outer_ipv6: 1
+    session: 2
+    rule: 4
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """The verdict, and what of the frame and of the named session it names."""
+
+    verdict: Signal
+    names_eni: Signal
+    names_service: Signal
+    names_session: Signal
+
+
 class SessionChoice(wiring.Component):
     """One frame per clock, fixed latency.
 
@@ -61,7 +107,7 @@ class SessionChoice(wiring.Component):
     and ``i_terminal_reject``, all of the same frame; ``o`` the Judgement LATENCY clocks later.
     """
 
-    LATENCY = 5
+    LATENCY = sum((_RULE_CLOCKS, _SESSION_CLOCKS, _VERDICT_CLOCKS, _LENGTH_CLOCKS))
 
     def __init__(self, parameters):
         self._sessions, self._rules = parameters.sessions, parameters.rules
@@ -79,70 +125,90 @@ class SessionChoice(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        sessions = range(self._sessions)
-        rules = self._rules
-
-        # Clocks 1 and 2: the first matching rule of each session, its number and its action.
-        accepts, rejects, numbers = [], [], []
-        for s in sessions:
-            hits = self.i_hits[s * rules : (s + 1) * rules]
-            first = Signal(rules, name=f"first_{s}")
-            m.d.sync += first.eq(hits & ~(hits - 1)[:rules])
-            actions = delay(m, self.i_accepts[s * rules : (s + 1) * rules], 1, f"actions_{s}")
-            accept, reject = Signal(name=f"accept_{s}"), Signal(name=f"reject_{s}")
-            number = Signal(range(max(2, rules)), name=f"rule_{s}")
-            m.d.sync += [
-                accept.eq((first & actions).any()),
-                reject.eq((first & ~actions).any()),
-                number.eq(reduce(or_, (Mux(first[r], r, 0) for r in range(rules)))),
-            ]
-            accepts.append(accept)
-            rejects.append(reject)
-            numbers.append(number)
-        words = [delay(m, self.i_sessions[s], 2, f"word_{s}") for s in sessions]
-        facts = delay(m, self.i_facts, 2, "facts")
-        terminal = delay(m, self.i_terminal_reject, 2, "terminal")
-
-        # Clock 3: the session that claims the frame; failing that, the first that rejected it.
+        results = [self._rule(m, session) for session in range(self._sessions)]
+        words = [delay(m, word, _RULE_CLOCKS, f"word_{s}") for s, word in enumerate(self.i_sessions)]
+        facts = delay(m, self.i_facts, _RULE_CLOCKS, "facts")
+        terminal = delay(m, self.i_terminal_reject, _RULE_CLOCKS, "terminal")
         is_dns = facts.service == ServiceCode.AMAZON_DNS
+        claim = self._claim(m, results, words, is_dns, terminal)
+
+        words = [delay(m, word, _SESSION_CLOCKS, f"word_{s}_late") for s, word in enumerate(words)]
+        numbers = [delay(m, result.number, _SESSION_CLOCKS, f"rule_{s}_late") for s, result in enumerate(results)]
+        facts = delay(m, facts, _SESSION_CLOCKS, "facts_late")
+        is_dns = delay(m, is_dns, _SESSION_CLOCKS, "is_dns")
+        named, up = self._named(m, claim, words, numbers, facts)
+        outcome = self._outcome(m, claim, facts, is_dns, up)
+
+        facts = delay(m, facts, _VERDICT_CLOCKS, "facts_last")
+        is_dns = delay(m, is_dns, _VERDICT_CLOCKS, "is_dns_last")
+        self._judge(m, outcome, named, facts, is_dns)
+        return m
+
+    def _rule(self, m, session):
+        """The first matching rule of a session, its number and its action."""
+        rules = self._rules
+        hits = self.i_hits[session * rules : (session + 1) * rules]
+        first = Signal(rules, name=f"first_{session}")
+        m.d.sync += first.eq(hits & ~(hits - 1)[:rules])
+        own_accepts = self.i_accepts[session * rules : (session + 1) * rules]
+        actions = delay(m, own_accepts, _RULE_CLOCKS - 1, f"actions_{session}")
+        result = _RuleResult(
+            Signal(name=f"accept_{session}"),
+            Signal(name=f"reject_{session}"),
+            Signal(range(max(2, rules)), name=f"rule_{session}"),
+        )
+        m.d.sync += [
+            result.accept.eq((first & actions).any()),
+            result.reject.eq((first & ~actions).any()),
+            result.number.eq(reduce(or_, (Mux(first[r], r, 0) for r in range(rules)))),
+        ]
+        return result
+
+    def _claim(self, m, results, words, is_dns, terminal):
+        """Which session claims the frame; failing that, the first that rejected it."""
+        accepts, rejects = [result.accept for result in results], [result.reject for result in results]
         claim = Signal(self._sessions)
         refuse = Signal(self._sessions)
         stopped = 0
-        for s in sessions:
+        for s in range(self._sessions):
             by_rule = accepts[s] & ~is_dns & ~stopped
             m.d.comb += [
                 claim[s].eq(words[s].valid & ((is_dns & words[s].amazon_dns) | by_rule)),
                 refuse[s].eq(words[s].valid & ~is_dns & rejects[s]),
             ]
             stopped = stopped | (terminal & refuse[s])
-        claimed, refused, any_session = Signal(), Signal(), Signal()
-        named = Signal(self._sessions)
+        found = _Claim(
+            Signal(name="claimed"),
+            Signal(name="refused"),
+            Signal(name="any_session"),
+            Signal(self._sessions, name="named"),
+        )
         m.d.sync += [
-            claimed.eq(claim.any()),
-            refused.eq(refuse.any()),
-            any_session.eq(reduce(or_, (word.valid for word in words))),
-            named.eq(Mux(claim.any(), claim & ~(claim - 1)[: len(claim)], refuse & ~(refuse - 1)[: len(refuse)])),
+            found.claimed.eq(claim.any()),
+            found.refused.eq(refuse.any()),
+            found.any_session.eq(reduce(or_, (word.valid for word in words))),
+            found.named.eq(Mux(claim.any(), claim & ~(claim - 1)[: len(claim)], refuse & ~(refuse - 1)[: len(refuse)])),
         ]
+        return found
 
-        # Clock 4: what the named session says of this frame, and the verdict.
-        words = [delay(m, words[s], 1, f"word_{s}_late") for s in sessions]
-        numbers = [delay(m, numbers[s], 1, f"rule_{s}_late") for s in sessions]
-        facts = delay(m, facts, 1, "facts_late")
-        is_dns = delay(m, is_dns, 1, "is_dns")
+    def _named(self, m, claim, words, numbers, facts):
+        """What the named session says of this frame, and, at once, whether its target is up."""
+        sessions = range(self._sessions)
 
         def of_named(values):
-            return reduce(or_, (Mux(named[s], value, 0) for s, value in zip(sessions, values, strict=True)))
+            return reduce(or_, (Mux(claim.named[s], value, 0) for s, value in zip(sessions, values, strict=True)))
 
-        limit = Signal(_UNLIMITED_BITS)
-        up, outer_ipv6 = Signal(), Signal()
-        session, rule = Signal(2), Signal(4)
+        named = Signal(_Named)
         m.d.sync += [
-            limit.eq(of_named([Mux(facts.ipv6, word.limit_ipv6, word.limit_ipv4) for word in words])),
-            outer_ipv6.eq(of_named([word.outer_ipv6 for word in words])),
-            session.eq(of_named(sessions)),
-            rule.eq(of_named(numbers)),
+            named.limit.eq(of_named([Mux(facts.ipv6, word.limit_ipv6, word.limit_ipv4) for word in words])),
+            named.outer_ipv6.eq(of_named([word.outer_ipv6 for word in words])),
+            named.session.eq(of_named(sessions)),
+            named.rule.eq(of_named(numbers)),
         ]
-        m.d.comb += up.eq(of_named([word.up for word in words]))
+        return named, of_named([word.up for word in words])
+
+    def _outcome(self, m, claim, facts, is_dns, up):
+        """The verdict: what stops a frame is looked at in the order in which it would."""
         verdict = Signal(VerdictCode)
         names_eni, names_service, names_session = Signal(), Signal(), Signal()
         m.d.sync += [names_eni.eq(1), names_service.eq(0), names_session.eq(0)]
@@ -152,13 +218,13 @@ class SessionChoice(wiring.Component):
             m.d.sync += [verdict.eq(VerdictCode.NO_ENI), names_eni.eq(0)]
         with m.Elif(facts.dropped):
             m.d.sync += verdict.eq(VerdictCode.DROPPED)
-        with m.Elif((facts.service != ServiceCode.NONE) & ~(is_dns & claimed)):
+        with m.Elif((facts.service != ServiceCode.NONE) & ~(is_dns & claim.claimed)):
             m.d.sync += [verdict.eq(VerdictCode.NOT_ELIGIBLE), names_service.eq(1)]
-        with m.Elif(~any_session):
+        with m.Elif(~claim.any_session):
             m.d.sync += verdict.eq(VerdictCode.NO_SESSION)
         with m.Elif(~facts.ip):
             m.d.sync += verdict.eq(VerdictCode.NOT_IP)
-        with m.Elif(claimed):
+        with m.Elif(claim.claimed):
             m.d.sync += [
                 verdict.eq(
                     Mux(~up, VerdictCode.TARGET_DOWN, Mux(facts.fits, VerdictCode.MIRRORED, VerdictCode.CONGESTED))
@@ -166,26 +232,26 @@ class SessionChoice(wiring.Component):
                 names_service.eq(is_dns),
                 names_session.eq(1),
             ]
-        with m.Elif(refused):
+        with m.Elif(claim.refused):
             m.d.sync += [verdict.eq(VerdictCode.REJECTED), names_session.eq(1)]
         with m.Else():
             m.d.sync += verdict.eq(VerdictCode.NO_MATCH)
+        return _Outcome(verdict, names_eni, names_service, names_session)
 
-        # Clock 5: the length of the copy, and everything in its place.
-        facts = delay(m, facts, 1, "facts_last")
-        is_dns = delay(m, is_dns, 1, "is_dns_last")
+    def _judge(self, m, outcome, named, facts, is_dns):
+        """The length of the copy, and everything in its place."""
+        verdict, limit = outcome.verdict, named.limit
         copies = (verdict == VerdictCode.MIRRORED) | (verdict == VerdictCode.CONGESTED)
         m.d.sync += [
             self.o.verdict.eq(verdict),
-            self.o.service.eq(Mux(names_service, facts.service, ServiceCode.NONE)),
+            self.o.service.eq(Mux(outcome.names_service, facts.service, ServiceCode.NONE)),
             self.o.direction.eq(facts.direction),
             self.o.bank.eq(facts.bank),
-            self.o.eni.eq(Mux(names_eni, facts.eni, NONE)),
-            self.o.session.eq(Mux(names_session, session, NONE)),
-            self.o.rule.eq(Mux(names_session & ~is_dns, rule, NONE)),
+            self.o.eni.eq(Mux(outcome.names_eni, facts.eni, NONE)),
+            self.o.session.eq(Mux(outcome.names_session, named.session, NONE)),
+            self.o.rule.eq(Mux(outcome.names_session & ~is_dns, named.rule, NONE)),
             self.o.length.eq(facts.length),
             self.o.octets.eq(Mux(copies & (facts.length > limit), limit, facts.length)),
             self.o.mirrored.eq(verdict == VerdictCode.MIRRORED),
-            self.o.outer_ipv6.eq(outer_ipv6),
+            self.o.outer_ipv6.eq(named.outer_ipv6),
         ]
-        return m

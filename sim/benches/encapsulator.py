@@ -14,7 +14,7 @@ from halfsilver.harness.nic.image import table_words
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
-from halfsilver.hdl.encapsulator.encapsulator import TEMPLATE_WORDS, CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
 from halfsilver.hdl.layout.tables import Table
 from halfsilver.sim.benches import parameters_of_build
 from halfsilver.sim.benches.drivers import (
@@ -72,30 +72,30 @@ class TemplatePort:
     """Writes template words, one per clock, and counts the copies that are done, by bank."""
 
     def __init__(self, dut: Any) -> None:
-        names = ("write_enable", "write_address", "write_data", "done", "done_bank")
-        self._signals = Signals(dut, **{name: name for name in names})
-        self.writes: deque[tuple[int, int]] = deque()
+        port = {name: f"write__{name}" for name in ("enable", "table", "bank", "index", "data")}
+        self._signals = Signals(dut, **port, done="done", done_bank="done_bank")
+        self.writes: deque[tuple[int, int, int]] = deque()
         self.done = [0, 0]
 
     def drive(self) -> None:
-        self._signals.put("write_enable", bool(self.writes))
+        self._signals.put("enable", bool(self.writes))
+        self._signals.put("table", Table.OUTER.value)
         if self.writes:
-            address, word = self.writes.popleft()
-            self._signals.put("write_address", address)
-            self._signals.put("write_data", word)
+            for name, value in zip(("bank", "index", "data"), self.writes.popleft(), strict=True):
+                self._signals.put(name, value)
 
     def sample(self) -> None:
         if self._signals.get("done"):
             self.done[self._signals.get("done_bank")] += 1
 
     def reset(self) -> None:
-        self._signals.put("write_enable", 0)
+        self._signals.put("enable", 0)
 
 
-def _template(policy: Policy, bank: int) -> list[tuple[int, int]]:
-    """Writes of a policy's outer headers into one bank."""
+def _template(policy: Policy, bank: int) -> list[tuple[int, int, int]]:
+    """Writes of a policy's outer headers into one bank: bank, index, word."""
     return [
-        (bank * SLOTS * TEMPLATE_WORDS + start + place, word)
+        (bank, start + place, word)
         for table, start, words in table_words(policy, Flags(), PARAMETERS)
         if table == Table.OUTER.value
         for place, word in enumerate(words)

@@ -12,7 +12,7 @@ import cocotb
 from halfsilver.harness.golden.encapsulate import internet_checksum
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
-from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
 from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision
 from halfsilver.sim.benches import parameters_of_build
 from halfsilver.sim.benches.drivers import (

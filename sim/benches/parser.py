@@ -13,7 +13,7 @@ from halfsilver.harness.golden import parse as golden
 from halfsilver.harness.law import SHORTEST_FRAME
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
-from halfsilver.hdl.parser.parser import Headers
+from halfsilver.hdl.parser.headers import Headers
 from halfsilver.sim.benches import parameters_of_build
 from halfsilver.sim.benches.drivers import Pace, PacketSource, Signals, Testbench, always, bursts, now_and_then
 from halfsilver.sim.benches.frames import LENGTHS, any_frame, frame_of_length, tcp6_frame

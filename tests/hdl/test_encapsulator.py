@@ -14,8 +14,10 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 from scapy.utils import checksum as scapy_checksum
 
-from halfsilver.hdl.encapsulator.encapsulator import CopyDescriptor, Encapsulator
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
+from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.tables import Table
 
 pytestmark = pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 
@@ -138,13 +140,15 @@ def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=()):
 
     async def write_templates(ctx):
         nonlocal written
-        ctx.set(dut.write_enable, 1)
+        ctx.set(dut.write.enable, 1)
+        ctx.set(dut.write.table, Table.OUTER)
         for slot, session in enumerate([*before, *sessions]):
             for word, value in enumerate(session.words()):
-                ctx.set(dut.write_address, slot % (2 * SLOTS) * 16 + word)
-                ctx.set(dut.write_data, value)
+                ctx.set(dut.write.bank, slot // SLOTS % 2)
+                ctx.set(dut.write.index, slot % SLOTS * 16 + word)
+                ctx.set(dut.write.data, value)
                 await ctx.tick()
-        ctx.set(dut.write_enable, 0)
+        ctx.set(dut.write.enable, 0)
         written = True
 
     async def count_clocks(ctx):

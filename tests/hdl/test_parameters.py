@@ -6,7 +6,7 @@ from halfsilver.hdl.layout.lookup import BOUNDS, LookupLayout
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.match.flow_hash import FlowHash
 from halfsilver.hdl.packet import beat_layout
-from halfsilver.hdl.parser.parser import WordParser
+from halfsilver.hdl.parser.word_parser import WordParser
 from halfsilver.hdl.pipeline import delay
 
 

@@ -1,0 +1,83 @@
+"""Feeders: packet stream of any width -> the words that a word parser takes."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, fifo, wiring
+from amaranth.lib.wiring import In, Out
+
+from halfsilver.hdl.packet import packet_signature
+from halfsilver.hdl.parser.view import WORD_BYTES, word_signature
+
+__all__ = ["Assembler", "Serializer"]
+
+WORD_BITS = 8 * WORD_BYTES
+
+
+class Assembler(wiring.Component):
+    """Beats narrower than a word -> words. One beat per clock; latency one clock behind the word's last byte."""
+
+    def __init__(self, width):
+        self._width = width
+        super().__init__({"i": In(packet_signature(width)), "o": Out(word_signature())})
+
+    def elaborate(self, platform):
+        m = Module()
+        beats = WORD_BITS // self._width
+        position = Signal(range(beats))
+        gathered = Signal(WORD_BITS)
+        complete = self.i.p.last | (position == beats - 1)
+        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(self.i.valid & self.i.ready):
+            merged = Signal(WORD_BITS)
+            m.d.comb += merged.eq(gathered)
+            m.d.comb += merged.word_select(position, self._width).eq(self.i.p.data)
+            m.d.sync += [gathered.eq(merged), position.eq(Mux(complete, 0, position + 1))]
+            with m.If(complete):
+                m.d.sync += [
+                    self.o.valid.eq(1),
+                    self.o.p.data.eq(merged),
+                    self.o.p.count.eq(position * (self._width // 8) + self.i.p.count),
+                    self.o.p.last.eq(self.i.p.last),
+                ]
+        return m
+
+
+class Serializer(wiring.Component):
+    """Buffered beats of a word or more -> words; drops whole beats while ``skip`` is set.
+
+    The buffer lets one frame arrive while the words of the one before are still being read.
+    """
+
+    DEPTH = 16
+
+    def __init__(self, width):
+        self._width = width
+        super().__init__({"i": In(packet_signature(width)), "o": Out(word_signature()), "skip": In(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        layout = self.i.p.shape()
+        buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.DEPTH)
+        m.submodules.buffer = buffer
+        m.d.comb += [buffer.w_data.eq(self.i.payload), buffer.w_en.eq(self.i.valid), self.i.ready.eq(buffer.w_rdy)]
+        beat = data.View(layout, buffer.r_data)
+        words = self._width // WORD_BITS
+        index = Signal(range(words))
+        count = beat.count
+        # The beat's last word is known when it is written into the buffer; here it is only a compare of a few bits.
+        final_word = Signal(range(words))
+        m.d.comb += final_word.eq((count - 1) >> 2)
+        at_end = (index == final_word) | self.skip
+        left = Signal(range(WORD_BYTES + 1))
+        m.d.comb += left.eq(Mux(index == final_word, ((count - 1) & 3) + 1, WORD_BYTES))
+        m.d.comb += [
+            self.o.valid.eq(buffer.r_rdy),
+            self.o.p.data.eq(beat.data.word_select(index, WORD_BITS)),
+            self.o.p.count.eq(left),
+            self.o.p.last.eq(beat.last & at_end),
+            buffer.r_en.eq(self.o.ready & at_end),
+        ]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += index.eq(Mux(at_end, 0, index + 1))
+        return m
