@@ -34,6 +34,8 @@ help: ## this list
 #: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
 #:                                for test: pytest -k name
 #: SEED=n                         for sim, cocotb, sim-all, mutants: repeat a run
+#: SAMPLE=n                       for mutants: only the first n of the list
+#: LIST=hand                      for mutants: the faults planted by hand
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
 
 $(ready): pyproject.toml tools/bootstrap tools/setup_venv.py tools/constraints.txt
@@ -83,8 +85,8 @@ bench: $(ready) ## cycles per second: native pump beside hand-written cocotb; re
 	@$(run) -m halfsilver.sim.speed
 	@$(run) -m halfsilver.harness.speed.measure
 
-mutants: $(ready) ## plant faults in the gateware and count those the tests catch
-	@$(run) -m halfsilver.sim.mutation.mutants $(seed)
+mutants: $(ready) ## plant faults in the gateware, drawn by machine, and count those the tests catch (long; goes on where it was)
+	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(if $(SAMPLE),--sample $(call quote,$(SAMPLE))) $(seed)
 
 docs: $(ready) ## diagrams, and the generated parts of README.md
 	@$(run) docs/build_docs.py

@@ -14,7 +14,7 @@ from amaranth.hdl import Const, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import In
 
-__all__ = ["VerilogError", "rtlil_to_verilog", "to_rtlil", "to_verilog"]
+__all__ = ["VerilogError", "rtlil_to_verilog", "run_yosys", "to_rtlil", "to_verilog"]
 
 TIMEOUT = 900
 """Seconds Yosys may take."""
@@ -55,22 +55,31 @@ def rtlil_to_verilog(text, *, strip_src=False):
     with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
         directory = Path(place)
         (directory / "top.il").write_text(text)
-        try:
-            run = subprocess.run(
-                [sys.executable, "-c", _YOSYS, "-q", "-p", script],
-                cwd=directory,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise VerilogError(f"Yosys did not finish within {TIMEOUT} s") from None
+        run_yosys(script, directory)
         result = directory / "top.v"
-        if run.returncode or not result.exists():
-            lines = run.stderr.strip().splitlines() or ["no message"]
-            raise VerilogError(f"Yosys failed with code {run.returncode}: {lines[-1]}")
+        if not result.exists():
+            raise VerilogError("Yosys wrote no Verilog")
         return result.read_text()
+
+
+def run_yosys(script, directory):
+    """Run a script of Yosys in a directory; returns what it printed. Errors: VerilogError."""
+    (directory / "script.ys").write_text(script)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", _YOSYS, "-q", "-s", "script.ys"],
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise VerilogError(f"Yosys did not finish within {TIMEOUT} s") from None
+    if run.returncode:
+        lines = run.stderr.strip().splitlines() or ["no message"]
+        raise VerilogError(f"Yosys failed with code {run.returncode}: {lines[-1]}")
+    return run.stdout
 
 
 def to_verilog(component, name, strip_src=False):

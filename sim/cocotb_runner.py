@@ -16,7 +16,7 @@ import shlex
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from halfsilver.sim.cocotb_model import TOP, build_model, exclusive, simulate
 from halfsilver.sim.model.verilog import block_verilog
 from halfsilver.sim.places import BUILD, ROOT
 
-__all__ = ["Outcome", "main", "run_bench"]
+__all__ = ["Outcome", "main", "run_bench", "run_on_model"]
 
 RUNS = BUILD / "cocotb"
 """Results, logs and waves."""
@@ -101,9 +101,28 @@ def run_bench(bench: Bench, build: Build, *, seed: int, test: str | None = None,
 
 
 def _simulate(bench: Bench, build: Build, place: Path, seed: int, test: str | None, waves: bool) -> Outcome:
+    return run_on_model(bench, _model(build, waves), dict(build.parameters), place, seed=seed, test=test, waves=waves)
+
+
+def run_on_model(
+    bench: Bench,
+    model: Path,
+    parameters: Mapping[str, int],
+    place: Path,
+    *,
+    seed: int,
+    test: str | None = None,
+    waves: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Run a bench, or one test of it, on a model of these NicParameters, with its results in ``place``.
+
+    ``environment``: more variables for the simulation. HalfsilverError if the simulator dies without results.
+    """
     place.mkdir(parents=True, exist_ok=True)
-    model = _model(build, waves)
-    outcome = Outcome(bench.name, build.width, seed, results=place / "results.xml", log=place / "simulation.log")
+    outcome = Outcome(
+        bench.name, parameters["width"], seed, results=place / "results.xml", log=place / "simulation.log"
+    )
     dump = place / "dump.vcd"
     for stale in (outcome.results, dump):
         stale.unlink(missing_ok=True)
@@ -117,7 +136,7 @@ def _simulate(bench: Bench, build: Build, place: Path, seed: int, test: str | No
         log=outcome.log,
         waves=waves,
         timeout=bench.timeout,
-        environment={BUILD_VARIABLE: json.dumps(dict(build.parameters))},
+        environment={BUILD_VARIABLE: json.dumps(parameters), **(environment or {})},
         test_filter=None if test is None else rf"\.{re.escape(test)}$",
     )
     outcome.seconds = time.monotonic() - start

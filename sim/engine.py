@@ -48,6 +48,7 @@ class VerilatorEngine:
     output_stalls  probability of a cycle in which the copies' receiver is not ready; both by default ``PAUSES``,
                    and 0 at full rate
     waves          VCD file to write, or None; the variable HALFSILVER_WAVES names one too
+    library        the compiled model of ``parameters``, where it is not to be the gateware's as it stands
 
     The build is made, or found in the cache, by the first ``configure``. Sequence numbers and counters are
     totals since then. Errors: EnvironmentMissing (no compiler), PumpError (the simulated NIC broke a protocol
@@ -64,8 +65,10 @@ class VerilatorEngine:
         input_stalls: float | None = None,
         output_stalls: float | None = None,
         waves: Path | None = None,
+        library: Path | None = None,
     ) -> None:
         self._parameters = parameters
+        self._library = library
         self._width = width
         self._seed = seed
         usual = 0.0 if full_rate else PAUSES
@@ -145,7 +148,7 @@ class VerilatorEngine:
             self._parameters = NicParameters(width=self._width, enis=enis)
         if self._pump is None:
             parameters = self._parameters
-            library = build_nic(parameters, trace=self._waves is not None)
+            library = self._library or build_nic(parameters, trace=self._waves is not None)
             self._pump = Pump(library, seed=self._seed, waves=self._waves)
             self._pacing = replace(
                 self._pacing, limit_bytes=parameters.queue_depth // 2, limit_frames=parameters.copies // 2

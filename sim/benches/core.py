@@ -40,7 +40,7 @@ async def random_rule_sets(dut: Any) -> None:
     for number in range(3 if WIDTH == 8 else 8):
         flags = random_flags()
         # In tap mode no frame is without an interface, so one rule set at least is not.
-        await bench.load(random_policy(ENIS), replace(flags, tap=flags.tap and number > 0))
+        await bench.load(random_policy(ENIS, rules=PARAMETERS.rules), replace(flags, tap=flags.tap and number > 0))
         bench.set_paces(*PACES[number % len(PACES)])
         for direction in Direction:
             bench.send(any_frame(direction, enis=ENIS) for _ in range(70 if WIDTH == 8 else 200))

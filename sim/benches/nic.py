@@ -155,7 +155,8 @@ class NicBench:
         held = self._held[frame.direction]
         while held and held[0].done:
             held.popleft()
-        if not self.full_rate and held and sum(one.charge for one in held) + charge > PARAMETERS.queue_depth // 2:
+        room = PARAMETERS.queue_depth // 2 - sum(one.charge for one in held)
+        if not self.full_rate and held and (room < charge or len(held) >= PARAMETERS.copies // 2):
             return False
         held.append(_Held(charge))
         self._unjudged[frame.direction].append(held[-1])

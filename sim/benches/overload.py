@@ -73,7 +73,7 @@ async def reset_in_frame(dut: Any) -> None:
     """Reset in the middle of frames and copies: counters and generation are 0, and everything works again."""
     bench = await start(dut)
     for number in range(3 if WIDTH == 8 else 8):
-        await bench.load(random_policy(ENIS), random_flags())
+        await bench.load(random_policy(ENIS, rules=PARAMETERS.rules), random_flags())
         await _traffic(bench, full_rate=bool(number % 2))
         await _until_in_frame(bench)
         await bench.reset()

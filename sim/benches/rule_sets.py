@@ -35,7 +35,7 @@ async def _run(bench: NicBench, clocks: int) -> None:
 async def swap_under_traffic(dut: Any) -> None:
     """Three rule sets in turn, each written and committed while frames run."""
     bench = await start(dut)
-    rule_sets = [(random_policy(ENIS), random_flags()) for _ in range(3)]
+    rule_sets = [(random_policy(ENIS, rules=PARAMETERS.rules), random_flags()) for _ in range(3)]
     for number in range(SWAPS):
         bench.full_rate = number >= SWAPS // 2
         bench.set_paces(always, random.choice((always, now_and_then(0.7))))

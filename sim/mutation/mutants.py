@@ -1,290 +1,106 @@
-"""``make mutants``: plants one-line faults in the gateware and counts those the regression catches.
+"""``make mutants``: faults in the gateware, and how many of them the tests catch.
 
-For each fault of ``halfsilver.sim.mutation.faults`` the gateware, host code and simulation are copied to
-``build/mutants/<name>``, one line is changed, and
-``halfsilver.sim.mutation.regression`` runs there in a process of its own.
-A control run without a fault comes first. The result goes to ``build/mutants.json``.
+Two lists. ``machine``: mutants of the netlist, drawn at random over all modules at 8, 32 and 64 bits
+(``halfsilver.sim.mutation.campaign``). ``hand``: one changed expression each, of kinds that people write
+(``halfsilver.sim.mutation.faults``).
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from halfsilver.harness.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_MISMATCH,
-    EXIT_OK,
-    EnvironmentMissing,
-    HalfsilverError,
-    UsageError,
-)
-from halfsilver.sim.model.cache import VARIABLE
-from halfsilver.sim.mutation.faults import FAULTS, Fault
-from halfsilver.sim.mutation.regression import PHASES
+from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError, UsageError
+from halfsilver.sim.mutation import hand
+from halfsilver.sim.mutation.campaign import Campaign
+from halfsilver.sim.mutation.netlist import list_hash, prepare
+from halfsilver.sim.mutation.records import Records
+from halfsilver.sim.mutation.regression import WIDTHS
+from halfsilver.sim.mutation.summary import summary
 from halfsilver.sim.places import BUILD, ROOT, shown
 
-__all__ = ["Outcome", "main"]
+__all__ = ["DRAWN", "PUBLISHED", "REPORT", "main"]
+
+DRAWN = 1002
+"""Mutants of the whole list: a third from each build."""
+
+GOAL = 0.95
+"""Caught of those not known to be equivalent; of the whole list."""
 
 PLACE = BUILD / "mutants"
 REPORT = BUILD / "mutants.json"
 PUBLISHED = ROOT / "docs" / "mutants.json"
-COPIED = ("hdl", "harness", "sim")
-PACKAGE = "halfsilver"
-"""The copies are one import package, as in an installation."""
-CACHE = "cache"
-"""Each copy's own: a gateware with a fault is of no use to anybody else."""
-TIMEOUT = 600
-"""Seconds for one fault: the build and the regression take about 15 on an idle machine."""
-
-CAUGHT, SURVIVED, UNKNOWN = "caught", "survived", "no result"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """``result`` is CAUGHT, SURVIVED or UNKNOWN; ``by`` says what caught it, or why there is no result."""
-
-    result: str
-    by: str
-    seconds: float
+STAGES = ("pump", "proofs", "benches")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; exit code 0 if every fault is caught, 1 if not or if the control run fails."""
-    names = [fault.name for fault in FAULTS]
+    """Command line; exit code 0 if enough is caught (all of the hand list), 1 if not or if a control run fails."""
     parser = argparse.ArgumentParser(
         prog="python -m halfsilver.sim.mutation.mutants", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--only", action="append", metavar="NAME", help="this fault only; may be given again")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="faults at a time (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of frames, policies and stalls (default: %(default)s)")
+    parser.add_argument("--list", choices=("machine", "hand"), default="machine", dest="which")
+    parser.add_argument("--sample", type=int, metavar="N", help=f"the first N of the {DRAWN} mutants of the netlist")
+    parser.add_argument("--width", choices=WIDTHS, action="append", help="only this build; may be given again")
+    parser.add_argument("--to", choices=STAGES, default=STAGES[-1], help="last stage (default: %(default)s)")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="one fault of the hand list; may be given again"
+    )
+    parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="at a time (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the list and of all traffic (default: %(default)s)")
     parser.add_argument("--publish", action="store_true", help=f"also write {PUBLISHED.relative_to(ROOT)}")
     options = parser.parse_args(arguments)
     try:
-        if unknown := [name for name in options.only or () if name not in names]:
-            raise UsageError(f"no fault is called {unknown[0]!r}; there are: {', '.join(names)}")
-        if options.publish and options.only:
-            raise UsageError("--publish is for a run of all faults, without --only")
         if options.jobs < 1:
             raise UsageError(f"--jobs must be at least 1, not {options.jobs}")
-        chosen = [fault for fault in FAULTS if not options.only or fault.name in options.only]
-        with _alone():
-            outcomes = _run_all(chosen, options.jobs, options.seed)
+        if options.which == "hand":
+            if options.sample is not None or options.width or options.publish:
+                raise UsageError("--sample, --width and --publish are for the list of the machine")
+            outcomes = hand.run(options.only or (), options.jobs, options.seed)
+            return EXIT_OK if all(outcome.result == hand.CAUGHT for outcome in outcomes.values()) else EXIT_MISMATCH
+        if options.only:
+            raise UsageError("--only is for the list made by hand: --list hand")
+        if options.sample is not None and not 1 <= options.sample <= DRAWN:
+            raise UsageError(f"--sample must be 1 to {DRAWN}, not {options.sample}")
+        return _machine(options)
     except HalfsilverError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print("interrupted; the next run goes on from here", file=sys.stderr)
         return EXIT_INTERRUPTED
-    _report(chosen, outcomes, options.seed, [REPORT, *([PUBLISHED] if options.publish else [])])
-    return EXIT_OK if all(outcome.result == CAUGHT for outcome in outcomes.values()) else EXIT_MISMATCH
 
 
-def _run_all(faults: Sequence[Fault], jobs: int, seed: int) -> dict[str, Outcome]:
-    """Control runs, then the faults; HalfsilverError if the gateware fails without any fault."""
-    runner = _Runner(seed)
-    outcomes: dict[str, Outcome] = {}
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        # One after the other: the first build makes the runtime that all others link.
-        for build in dict.fromkeys(fault.build for fault in faults):
-            _control(build, runner)
-        pending = {pool.submit(_plant, fault, runner): fault for fault in faults}
-        for future in as_completed(pending):
-            fault, outcome = pending[future], future.result()
-            outcomes[fault.name] = outcome
-            print(
-                f"[{len(outcomes)}/{len(faults)}] {fault.name}: {outcome.result} ({outcome.seconds:.0f} s) "
-                f"{outcome.by}",
-                file=sys.stderr,
-                flush=True,
-            )
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        runner.stop()
-        raise
-    pool.shutdown()
-    return {fault.name: outcomes[fault.name] for fault in faults}
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Wait for another run in this tree to end: both would use the same folders."""
-    PLACE.mkdir(parents=True, exist_ok=True)
-    with (PLACE / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("waiting for another run to end ...", file=sys.stderr, flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-class _Runner:
-    """Runs the regression in copies of the tree. The control copy is the snapshot all others are made of."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._running: set[subprocess.Popen[str]] = set()
-        self._stopped = False
-        self.control = PLACE / "control"
-        for name in COPIED:
-            shutil.rmtree(self.control / PACKAGE / name, ignore_errors=True)
-            shutil.copytree(ROOT / name, self.control / PACKAGE / name, ignore=shutil.ignore_patterns("__pycache__"))
-        self._compiler = self._quick_compiler()
-
-    @contextmanager
-    def copy(self, name: str) -> Iterator[Path]:
-        """A copy of the snapshot, with the compiled runtime of the control run; gone afterwards."""
-        place = PLACE / name
-        shutil.rmtree(place, ignore_errors=True)
-        for part in COPIED:
-            shutil.copytree(
-                self.control / PACKAGE / part, place / PACKAGE / part, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        cache = place / CACHE / PACKAGE
-        cache.mkdir(parents=True)
-        for runtime in (self.control / CACHE / PACKAGE).glob("runtime-*"):
-            (cache / runtime.name).symlink_to(runtime, target_is_directory=True)
-        try:
-            yield place
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
-
-    def run(self, place: Path, build: str) -> tuple[int | None, str]:
-        """Exit code (None: timed out) and last line of the regression in ``place``."""
-        command = [
-            sys.executable,
-            "-m",
-            "halfsilver.sim.mutation.regression",
-            "--build",
-            build,
-            "--seed",
-            str(self._seed),
-        ]
-        environment = os.environ | {"PYTHONPATH": str(place), "CXX": str(self._compiler), VARIABLE: str(place / CACHE)}
-        process = subprocess.Popen(
-            command,
-            cwd=place,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
+def _machine(options: argparse.Namespace) -> int:
+    """All stages on the drawn mutants, or on a part of them."""
+    share = DRAWN // len(WIDTHS)
+    prepared = {build: prepare(build, WIDTHS[build], share, options.seed) for build in options.width or WIDTHS}
+    whole = [mutant for turn in zip(*(mutants for _, mutants in prepared.values()), strict=True) for mutant in turn]
+    chosen = whole[: options.sample]
+    records = Records(PLACE / list_hash(whole) / "records.jsonl")
+    campaigns = [
+        Campaign(
+            build, netlist, [mutant for mutant in chosen if mutant.build == build], records, options.seed, options.jobs
         )
-        self._running.add(process)
-        try:
-            if self._stopped:
-                _kill(process)
-            output, _ = process.communicate(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            process.communicate()
-            return None, f"not done within {TIMEOUT} seconds"
-        finally:
-            self._running.discard(process)
-        lines = output.strip().splitlines()
-        return process.returncode, lines[-1] if lines else ""
-
-    def stop(self) -> None:
-        """End what is running; nothing new starts."""
-        self._stopped = True
-        for process in list(self._running):
-            _kill(process)
-
-    def _quick_compiler(self) -> Path:
-        """The C++ compiler without optimisation: the runs are short, so most of the time is compilation."""
-        real = next(
-            (
-                path
-                for name in (os.environ.get("CXX"), "c++", "g++", "clang++")
-                if name and (path := shutil.which(name))
-            ),
-            None,
-        )
-        if real is None:
-            raise EnvironmentMissing("no C++ compiler found (c++, g++ or clang++, or the variable CXX)")
-        script = PLACE / "c++"
-        script.write_text(f'#!/bin/sh\n# The last -O counts.\nexec "{real}" "$@" -O0\n')
-        script.chmod(0o755)
-        return script
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """The regression and the tools it has started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _control(build: str, runner: _Runner) -> None:
-    """The unmodified gateware must pass; HalfsilverError if not."""
-    start = time.monotonic()
-    code, line = runner.run(runner.control, build)
-    if code != EXIT_OK:
-        raise HalfsilverError(f"the gateware without any fault does not pass ({build} build): {line}")
-    print(f"control, {build} build: passed ({time.monotonic() - start:.0f} s)", file=sys.stderr, flush=True)
-
-
-def _plant(fault: Fault, runner: _Runner) -> Outcome:
-    """Run the regression with one fault."""
-    start = time.monotonic()
-    with runner.copy(fault.name) as place:
-        try:
-            fault.apply(place / PACKAGE)
-        except ValueError as error:
-            return Outcome(UNKNOWN, str(error), 0.0)
-        code, line = runner.run(place, fault.build)
-    result = UNKNOWN
-    if code == EXIT_OK:
-        result = SURVIVED
-    elif code == EXIT_MISMATCH and line.partition(":")[0] in PHASES:  # and not a traceback
-        result = CAUGHT
-    return Outcome(result, line, time.monotonic() - start)
-
-
-def _report(faults: Sequence[Fault], outcomes: dict[str, Outcome], seed: int, paths: Sequence[Path]) -> None:
-    """Table on stdout, JSON in files."""
-    caught = sum(outcome.result == CAUGHT for outcome in outcomes.values())
-    width = max(len(fault.name) for fault in faults)
-    for fault in faults:
-        outcome = outcomes[fault.name]
-        by = outcome.by.partition(":")[0] if outcome.result == CAUGHT else ""
-        print(f"{fault.name:{width}}  {fault.file:15}  {outcome.result:9}  {by:9}  {fault.breaks}")
-    print(f"caught {caught} of {len(faults)} planted faults; seed {seed}")
-    answer: dict[str, Any] = {
-        "planted": len(faults),
-        "caught": caught,
-        "seed": seed,
-        "faults": [
-            {
-                "name": fault.name,
-                "file": f"hdl/{fault.file}",
-                "breaks": fault.breaks,
-                "build": fault.build,
-                "result": outcomes[fault.name].result,
-                "by": outcomes[fault.name].by,
-            }
-            for fault in faults
-        ],
-    }
-    for path in paths:
+        for build, (netlist, _) in prepared.items()
+    ]
+    for stage in STAGES[: STAGES.index(options.to) + 1]:
+        for campaign in campaigns:
+            {"pump": campaign.pump, "proofs": campaign.prove, "benches": campaign.bench}[stage]()
+    answer = summary(chosen, whole, records, options.seed)
+    for survivor in answer["survivors"]:
+        print(f"survived: {survivor['place']}  {survivor['module']}, {survivor['build']}: {survivor['change']}")
+    reached = answer["score"] if answer["score"] is not None else 1.0
+    print(
+        f"{answer['planted']} planted, {answer['caught']} caught, {answer['equivalent']} equivalent: "
+        f"{100 * reached:.1f} % of those that can be caught; seed {options.seed}"
+    )
+    for path in (REPORT, *([PUBLISHED] if options.publish else [])):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(answer, indent=2) + "\n")
         print(shown(path))
+    return EXIT_OK if reached >= GOAL else EXIT_MISMATCH
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A compact regression of the gateware against the golden model, for ``halfsilver.sim.mutation.mutants``.
+"""A compact regression of the gateware against the golden model, for faults planted by hand and by machine.
 
 ``python -m halfsilver.sim.mutation.regression --build NAME`` builds the gateware of the tree it is started from
 and exits 0 if golden model and gateware agree, 1 at the first disagreement, which it prints on stdout as
@@ -22,8 +22,10 @@ from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim import traffic
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.engine import VerilatorEngine
+from halfsilver.sim.mutation.memory import Memory, Remembered
 from halfsilver.sim.mutation.swap import check_swaps
 from halfsilver.sim.mutation.traffic import (
     ENIS,
@@ -37,8 +39,9 @@ from halfsilver.sim.mutation.traffic import (
     overflow_frames,
     swap_frames,
 )
+from halfsilver.sim.traffic import Situation, golden_for, situations
 
-__all__ = ["BUILDS", "PHASES", "main"]
+__all__ = ["BUILDS", "PHASES", "WIDTHS", "Setting", "first_disagreement", "main"]
 
 EXTENSION_HEADERS = 3
 UNEVEN_KEY = bytes(range(1, 41))
@@ -58,8 +61,12 @@ BUILDS = {
 }
 """Small builds, quick to compile. Most faults show in the first."""
 
+WIDTHS = {"8": NicParameters(width=8, lookup_clocks=8, **_SMALL), "32": BUILDS["narrow"], "64": BUILDS["wide"]}
+"""The builds that mutants of the netlist are drawn from, by their width in bits."""
+
 POLICIES, FRAMES = 12, 400
 BATCHES = 3
+SITUATIONS = 60
 _UDP_CHECKSUM = slice(14 + 40 + 6, 14 + 40 + 8)
 """Of an outer packet over IPv6."""
 
@@ -71,23 +78,36 @@ class Setting:
     parameters: NicParameters
     library: Path
     seed: int
+    memory: Memory | None = None
+
+    def golden(self) -> GoldenEngine | Remembered:
+        """A fresh golden model, with the memory's answers if there is one."""
+        golden = golden_for(self.parameters)
+        return golden if self.memory is None else self.memory.engine(golden)
+
+    def gateware(self, *, full_rate: bool = False, output_stalls: float | None = None) -> VerilatorEngine:
+        """A fresh NIC."""
+        return VerilatorEngine(
+            self.parameters, seed=self.seed, full_rate=full_rate, output_stalls=output_stalls, library=self.library
+        )
 
     def pair(self, *, full_rate: bool = False, output_stalls: float | None = None) -> Pair:
         """A fresh golden model and a fresh NIC."""
-        golden = GoldenEngine(
-            extension_headers=self.parameters.extension_headers, toeplitz_key=self.parameters.hash_key
-        )
-        return Pair(
-            golden,
-            VerilatorEngine(self.parameters, seed=self.seed, full_rate=full_rate, output_stalls=output_stalls),
-            full_rate,
-        )
+        return Pair(self.golden(), self.gateware(full_rate=full_rate, output_stalls=output_stalls), full_rate)
+
+    def situations(self) -> Sequence[Situation]:
+        """Random traffic, drawn once for all runs that share a memory."""
+
+        def make() -> Sequence[Situation]:
+            return list(situations(self.seed, SITUATIONS, self.parameters))
+
+        return make() if self.memory is None else self.memory.drawn(make)
 
 
 class Pair:
     """Both engines side by side; a difference is a HalfsilverError."""
 
-    def __init__(self, golden: GoldenEngine, gateware: VerilatorEngine, congestion: bool) -> None:
+    def __init__(self, golden: GoldenEngine | Remembered, gateware: VerilatorEngine, congestion: bool) -> None:
         self._golden, self._gateware = golden, gateware
         self._congestion = congestion
 
@@ -165,12 +185,34 @@ def _swaps(setting: Setting, chance: Random) -> None:
     check_swaps(setting.library, setting.parameters, chance)
 
 
+def _situations(setting: Setting, chance: Random) -> None:
+    """Random traffic that was written without the gateware in view (``halfsilver.sim.traffic``)."""
+    pair = traffic.Pair(setting.parameters, engines=lambda: (setting.golden(), setting.gateware()))
+    for number, situation in enumerate(setting.situations()):
+        if found := pair.differences(situation):
+            raise HalfsilverError(f"situation {number}: {found[0]}")
+    pair.close()
+
+
 PHASES: dict[str, Callable[[Setting, Random], None]] = {
     "rules": _rules,
     "edges": _edges,
     "swaps": _swaps,
     "overflow": _overflow,
+    "situations": _situations,
 }
+
+
+def first_disagreement(setting: Setting) -> str | None:
+    """All phases until one finds something: ``phase: what``; None if golden model and gateware agree."""
+    if setting.memory is not None:
+        setting.memory.rewind()
+    for name, phase in PHASES.items():
+        try:
+            phase(setting, Random(f"{name} {setting.seed}"))
+        except Exception as error:  # answers that make no sense may stumble anywhere; a control run does not
+            return f"{name}: {error or type(error).__name__}"
+    return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -187,14 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # whatever elaboration raises
         print(f"not built: {error}", file=sys.stderr)
         return EXIT_ENVIRONMENT
-    setting = Setting(parameters, library, options.seed)
-    for name, phase in PHASES.items():
-        try:
-            phase(setting, Random(f"{name} {options.seed}"))
-        except Exception as error:  # answers that make no sense may stumble anywhere; a control run does not
-            print(f"{name}: {error or type(error).__name__}")
-            return EXIT_MISMATCH
-    return EXIT_OK
+    found = first_disagreement(Setting(parameters, library, options.seed))
+    if found is not None:
+        print(found)
+    return EXIT_OK if found is None else EXIT_MISMATCH
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from halfsilver.harness.engine import Result
-from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import Counters, Tally
+from halfsilver.harness.records import Counters, Flags, Frame, Tally
 from halfsilver.harness.report.compare import compare
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.engine import VerilatorEngine
@@ -17,17 +18,29 @@ from halfsilver.sim.traffic.situations import Situation, golden_for
 __all__ = ["Pair", "counted_since"]
 
 
+class Judge(Protocol):
+    """What is needed of a golden model."""
+
+    def configure(self, policy: Policy, flags: Flags = ...) -> int: ...
+
+    def process(self, frames: Sequence[Frame]) -> Result: ...
+
+
+Engines = tuple[Judge, VerilatorEngine]
+
+
 class Pair:
     """One golden model and one simulated NIC; sequence numbers, counters, generations and both banks go on.
 
     After a difference both start afresh, so that the next situation is judged by itself. ``results`` are those of
-    the last situation that both came through, golden first.
+    the last situation that both came through, golden first. ``engines`` makes other ones than the build's own.
     """
 
-    def __init__(self, parameters: NicParameters, *, seed: int = 1) -> None:
-        self._parameters = parameters
-        self._seed = seed
-        self._engines: tuple[GoldenEngine, VerilatorEngine] | None = None
+    def __init__(
+        self, parameters: NicParameters, *, seed: int = 1, engines: Callable[[], Engines] | None = None
+    ) -> None:
+        self._make = engines or (lambda: (golden_for(parameters), VerilatorEngine(parameters, seed=seed)))
+        self._engines: Engines | None = None
         self._counted = Counters(), Counters()
         self._offered = 0
         self.results: tuple[Result, Result] | None = None
@@ -66,9 +79,9 @@ class Pair:
             found.append(f"the verdict counters add up to {counted} frames, {self._offered} were offered")
         return found
 
-    def _start(self) -> tuple[GoldenEngine, VerilatorEngine]:
+    def _start(self) -> Engines:
         if self._engines is None:
-            self._engines = golden_for(self._parameters), VerilatorEngine(self._parameters, seed=self._seed)
+            self._engines = self._make()
             self._counted = Counters(), Counters()
             self._offered = 0
         return self._engines

@@ -1,58 +1,209 @@
-"""The planted faults: each still has its place in the gateware, and the machinery catches a few of them."""
+"""Mutants of the netlist: what is drawn, what is left out, and when a run refuses its own results."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.sim.mutation import campaign as campaigns
 from halfsilver.sim.mutation import mutants
-from halfsilver.sim.mutation.faults import FAULTS, Fault
-from halfsilver.sim.mutation.regression import BUILDS, PHASES
+from halfsilver.sim.mutation.campaign import Campaign
+from halfsilver.sim.mutation.children import Crash, each_in_child
+from halfsilver.sim.mutation.equivalence import is_equivalent
+from halfsilver.sim.mutation.netlist import Mutant, Netlist, candidates, draw, list_hash, shares
+from halfsilver.sim.mutation.records import CAUGHT, EQUIVALENT, SURVIVED, Record, Records
+from halfsilver.sim.mutation.regression import PHASES, WIDTHS
 
-ROOT = Path(__file__).parents[2]
-QUICK = ("second-vlan-tag", "session-priority")
-"""A few, in one build: each takes as long as the gateware takes to compile."""
+SAMPLE = 6
+
+CELLS = """
+attribute \\src "hdl/top.py:1"
+module \\top
+  attribute \\src "hdl/top.py:2"
+  wire width 2 input 1 \\a
+  attribute \\src "hdl/top.py:3"
+  wire output 2 \\y
+  wire input 3 \\clk
+  wire \\both
+  wire \\next
+  attribute \\src "hdl/top.py:7|/usr/lib/site-packages/amaranth/lib/fifo.py:9"
+  cell $and $1
+    parameter \\A_SIGNED 0
+    parameter \\B_SIGNED 0
+    parameter \\A_WIDTH 1
+    parameter \\B_WIDTH 1
+    parameter \\Y_WIDTH 1
+    connect \\A \\a [0]
+    connect \\B \\a [1]
+    connect \\Y \\both
+  end
+  cell $and $2
+    parameter \\A_SIGNED 0
+    parameter \\B_SIGNED 0
+    parameter \\A_WIDTH 1
+    parameter \\B_WIDTH 1
+    parameter \\Y_WIDTH 1
+    connect \\A \\both
+    connect \\B \\a [0]
+    connect \\Y \\next
+  end
+  cell $dff $3
+    parameter \\WIDTH 1
+    parameter \\CLK_POLARITY 1
+    connect \\CLK \\clk
+    connect \\D \\next
+    connect \\Q \\y
+  end
+end
+"""
+"""``y`` is ``a[0] & a[1]``, a clock later. The second AND has ``a[0]`` twice, so that it does not matter there."""
+
+LISTED = [
+    "mutate -mode const1 -module top -cell $1 -port A -portbit 0 -src hdl/top.py:7",
+    "mutate -mode const1 -module top -cell $2 -port B -portbit 0",
+    "mutate -mode inv -module top -cell $3 -port D -portbit 0 -wire next -wirebit 0",
+    "mutate -mode inv -module top -cell $3 -port Q -portbit 0 -wire y -wirebit 0",
+    "mutate -mode inv -module top -cell $3 -port CLK -portbit 0",
+    "mutate -mode inv -module top -cell inner -port rst -portbit 0",
+    "mutate -mode inv -module top -cell inner -port lookup_clk -portbit 0",
+    "mutate -mode inv -module top -cell memory -port RD_CLK -portbit 0",
+    "",
+]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_fault_has_its_place(fault: Fault) -> None:
-    text = (ROOT / "hdl" / fault.file).read_text()
-    assert text.count(fault.old) == 1, f"{fault.name}: hdl/{fault.file} has changed; look for: {fault.old}"
-    assert "\n" not in fault.old + fault.new and fault.old != fault.new
-    assert fault.build in BUILDS
+def of_top(options: str) -> Mutant:
+    return Mutant("32", "top", "hdl/top.py:7", options)
 
 
-def test_names_are_unique_and_enough() -> None:
-    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 24
+def test_clocks_resets_and_outputs_of_registers_are_left_out() -> None:
+    ports = [re.search(r"-port (\S+)", options) for options in candidates(LISTED)]
+    assert [port and port[1] for port in ports] == ["A", "B", "D"]
 
 
-def test_a_fault_without_its_place_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "hdl").mkdir()
-    (tmp_path / "hdl" / "parser.py").write_text("twice twice\n")
-    for old, times in (("never", 0), ("twice", 2)):
-        with pytest.raises(ValueError, match=f"{times} times in hdl/parser.py"):
-            Fault("rotten", "parser.py", old, "new", "nothing").apply(tmp_path)
+def test_the_seed_decides_the_list_and_every_module_has_a_share() -> None:
+    every = [
+        f"-mode {mode} -module top -cell $1 -port A -portbit {bit}" for mode in ("inv", "const0") for bit in range(9)
+    ]
+    every += [f"-mode inv -module top -cell $2 -port B -portbit {bit}" for bit in range(9)]
+    first, again, other = (draw("32", every, CELLS, 12, seed) for seed in (1, 1, 2))
+    assert first == again and list_hash(first) == list_hash(again)
+    assert list_hash(other) != list_hash(first)
+    assert len({mutant.key for mutant in first}) == 12
+    cells = Counter(mutant.options.split()[5] for mutant in first)
+    assert cells["$1"] == cells["$2"] == 6, "cells are drawn evenly, however many mutants they have"
+    assert shares({"large": 90, "small": 8, "tiny": 2}, 20) == {"large": 15, "small": 3, "tiny": 2}
+    assert shares({"large": 90, "small": 8, "tiny": 2}, 2) == {"large": 1, "small": 1}
 
 
-def test_the_control_run_passes_and_faults_are_caught(
+def test_a_mutant_names_the_source_line() -> None:
+    drawn = draw("32", candidates(LISTED), CELLS, 3, 1)
+    places = {mutant.options.split()[5]: mutant.place for mutant in drawn}
+    assert places == {"$1": "hdl/top.py:7", "$2": "hdl/top.py:3", "$3": "hdl/top.py:3"}
+
+
+def test_a_proof_is_for_what_changes_nothing_only() -> None:
+    netlist = Netlist(WIDTHS["32"], CELLS, ())
+    first, second, third = candidates(LISTED)
+    assert is_equivalent(netlist, of_top(second))
+    assert is_equivalent(netlist, of_top(first)), "the second AND makes up for a[0]"
+    assert not is_equivalent(netlist, of_top(third))
+
+
+def test_proofs_that_succeed_for_a_caught_mutant_are_refused(tmp_path: Path) -> None:
+    caught, open_ = (of_top(options) for options in candidates(LISTED)[:2])
+    records = Records(tmp_path / "records.jsonl")
+    records.add(Record(caught.key, "pump", CAUGHT, "rules: frame 1", "now"))
+    one = Campaign("32", Netlist(WIDTHS["32"], CELLS, ()), [caught, open_], records, 1, 1)
+    with pytest.raises(HalfsilverError, match=r"proofs are unsound.*const1 at \$1.*rules: frame 1 caught it"):
+        one.prove()
+    assert records.proof(open_.key) is None
+
+
+def test_a_failing_control_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateware is as it should be, the judge is not: nothing may be recorded."""
+    monkeypatch.setattr(campaigns, "build_library", lambda *_, **__: tmp_path / "model.so")
+    monkeypatch.setattr(Netlist, "verilog", lambda *_: "")
+    records = Records(tmp_path / "records.jsonl")
+    mutant = of_top(candidates(LISTED)[0])
+    with pytest.raises(
+        HalfsilverError, match="32 bit with 1 mutants: the control run, without a mutant, does not pass"
+    ):
+        Campaign("32", Netlist(WIDTHS["32"], CELLS, ()), [mutant], records, 1, 1).pump()
+    assert records.of(mutant.key, "pump") is None
+
+
+def test_records_outlive_a_run(tmp_path: Path) -> None:
+    """Caught stays caught; a survivor is tried again by other tests."""
+    path = tmp_path / "list" / "records.jsonl"
+    first = Records(path)
+    first.add(Record("a", "pump", CAUGHT, "rules: frame 1", "1"))
+    first.add(Record("b", "pump", SURVIVED, "", "1"))
+    first.add(Record("c", "proof", EQUIVALENT, "", "1"))
+    later = Records(path)
+    assert [later.is_open(key, "pump", "1") for key in "abcd"] == [False, False, False, True]
+    assert [later.is_open(key, "pump", "2") for key in "abcd"] == [False, True, False, True]
+
+
+def test_a_child_may_hang_or_abort() -> None:
+    def work(item: int) -> str:
+        import os
+        import time
+
+        if item == 1:
+            time.sleep(60)
+        if item == 2:
+            os.abort()
+        if item == 3:
+            raise ValueError("made by a test")
+        return "x" * 100_000
+
+    answers = dict(each_in_child(range(5), work, jobs=2, seconds=2))
+    assert answers == {
+        0: "x" * 100_000,
+        1: Crash("not done within 2 s"),
+        2: Crash("ended by signal 6"),
+        3: Crash("ended with code 1"),
+        4: "x" * 100_000,
+    }
+
+
+def test_a_few_mutants_of_the_netlist(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = tmp_path / "mutants.json"
-    monkeypatch.setattr(mutants, "REPORT", report)
-    code = mutants.main([argument for name in QUICK for argument in ("--only", name)])
+    for name, path in (("PLACE", tmp_path / "mutants"), ("REPORT", tmp_path / "mutants.json")):
+        monkeypatch.setattr(mutants, name, path)
+    mutants.main(["--width", "32", "--sample", str(SAMPLE), "--to", "proofs", "-j", "1"])
     shown = capsys.readouterr()
-    assert code == 0, shown.err
-    assert "control, narrow build: passed" in shown.err
-    answer = json.loads(report.read_text())
-    assert (answer["caught"], answer["planted"]) == (len(QUICK), len(QUICK))
-    assert [fault["name"] for fault in answer["faults"]] == list(QUICK)
-    assert all(fault["by"].partition(":")[0] in PHASES for fault in answer["faults"])
-    assert f"caught {len(QUICK)} of {len(QUICK)}" in shown.out
+    answer = json.loads((tmp_path / "mutants.json").read_text())
+    assert "control passed" in shown.err
+    assert answer["planted"] == SAMPLE == answer["caught"] + answer["equivalent"] + len(answer["survivors"])
+    assert answer["caught"] >= SAMPLE // 2, shown.out
+    assert set(answer["caught_by"]) <= {*PHASES, "crash"}
+    mutants.main(["--width", "32", "--sample", str(SAMPLE), "--to", "proofs", "-j", "1"])
+    assert "control" not in capsys.readouterr().err, "what is recorded is not run again"
 
 
-@pytest.mark.parametrize("arguments", [["--only", "nonsense"], ["--jobs", "0"], ["--publish", "--only", QUICK[0]]])
-def test_wrong_arguments_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--list", "hand", "--only", "nonsense"], "no fault is called 'nonsense'"),
+        (["--only", "second-vlan-tag"], "--list hand"),
+        (["--jobs", "0"], "at least 1"),
+        (["--sample", "0"], "must be 1 to"),
+        (["--list", "hand", "--sample", "3"], "list of the machine"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert mutants.main(arguments) == 2
-    assert "error:" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_a_mutants_key_depends_on_build_and_change() -> None:
+    one = of_top(candidates(LISTED)[0])
+    assert len({one.key, replace(one, build="64").key, replace(one, options=one.options + " ").key}) == 3

@@ -1,0 +1,183 @@
+"""The way of a list of mutants: through the native pump first, then proofs, then the cocotb benches.
+
+Each stage takes what the one before has left open. The control run, without a mutant, comes first in every model;
+if it fails, nothing is learned and the run is refused. So is a run whose proofs succeed for a mutant that was caught.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.sim.build import build_library
+from halfsilver.sim.mutation.children import Crash, each_in_child
+from halfsilver.sim.mutation.core_benches import CoreBenches
+from halfsilver.sim.mutation.equivalence import is_equivalent
+from halfsilver.sim.mutation.memory import Memory
+from halfsilver.sim.mutation.netlist import NAME, VARIABLE, Mutant, Netlist
+from halfsilver.sim.mutation.records import CAUGHT, EQUIVALENT, SURVIVED, UNPROVEN, Record, Records
+from halfsilver.sim.mutation.regression import Setting, first_disagreement
+from halfsilver.sim.places import ROOT
+
+__all__ = ["MODEL_SIZE", "Campaign", "judge_version"]
+
+MODEL_SIZE = 200
+"""Mutants in one compiled model: more slow it down, and the runs already take most of the time."""
+
+SECONDS = 600
+"""For one mutant; the regression takes a few seconds of an idle processor."""
+
+HOUR = 3600
+"""For one mutant in all benches; each has a limit of its own."""
+
+CHECKS = 8
+"""Caught mutants, per build, for which no proof may succeed."""
+
+PUMP, PROOF, BENCH = "pump", "proof", "bench"
+_JUDGES = (
+    "sim/*.py",
+    "sim/pump.cpp",
+    "sim/traffic/*.py",
+    *(f"sim/mutation/{name}.py" for name in ("regression", "swap", "traffic")),
+    "harness/golden/*.py",
+    "harness/nic/*.py",
+)
+_PROOFS = ("sim/mutation/equivalence.py",)
+_BENCHES = ("sim/benches/*.py", "harness/golden/*.py", "sim/mutation/core_benches.py")
+
+
+def judge_version(patterns: Sequence[str]) -> str:
+    """Names the version of files that judge mutants: a survivor is tried again when it changes."""
+    files = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return hashlib.sha256(repr([(path.name, path.read_bytes()) for path in files]).encode()).hexdigest()[:12]
+
+
+@dataclass(slots=True)
+class Campaign:
+    """One build's netlist and mutants; ``records`` are those of the whole list."""
+
+    build: str
+    netlist: Netlist
+    mutants: Sequence[Mutant]
+    records: Records
+    seed: int
+    jobs: int
+
+    def pump(self) -> None:
+        """The regression on every open mutant."""
+        judge = f"{judge_version(_JUDGES)} {self.seed}"
+        waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, PUMP, judge)]
+        for start in range(0, len(waiting), MODEL_SIZE):
+            self._pump(waiting[start : start + MODEL_SIZE], judge)
+
+    def _pump(self, mutants: Sequence[Mutant], judge: str) -> None:
+        what = f"{self.build} bit with {len(mutants)} mutants"
+        library = build_library(self.netlist.verilog(mutants), NAME, self.netlist.ports, what=what)
+        setting = Setting(self.netlist.parameters, library, self.seed, Memory())
+        start = time.monotonic()
+        check_control(what, first_disagreement(setting))
+        print(f"{what}: control passed, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+
+        def work(number: int) -> str:
+            os.environ[VARIABLE] = str(number)
+            return first_disagreement(setting) or ""
+
+        progress = _Progress(f"{self.build} bit, pump", len(mutants))
+        for number, answer in each_in_child(range(1, len(mutants) + 1), work, jobs=self.jobs, seconds=SECONDS):
+            by = f"crash: {answer.why}" if isinstance(answer, Crash) else answer
+            result = CAUGHT if by else SURVIVED
+            self.records.add(Record(mutants[number - 1].key, PUMP, result, by, judge))
+            progress.step(result == CAUGHT)
+        progress.end()
+
+    def prove(self) -> None:
+        """A proof for every open mutant; first on caught ones, where none may succeed."""
+        judge = judge_version(_PROOFS)
+        waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, PROOF, judge)]
+        if not waiting:
+            return
+        self._check_proofs([mutant for mutant in self.mutants if self.records.catch(mutant.key)])
+        progress = _Progress(f"{self.build} bit, proofs", len(waiting))
+        for mutant, proven in self._proofs(waiting):
+            self.records.add(Record(mutant.key, PROOF, EQUIVALENT if proven else UNPROVEN, "", judge))
+            progress.step(proven)
+        progress.end()
+
+    def bench(self) -> None:
+        """The cocotb benches of the whole core on every open mutant."""
+        judge = f"{judge_version(_BENCHES)} {self.seed}"
+        waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, BENCH, judge)]
+        for start in range(0, len(waiting), MODEL_SIZE):
+            self._bench(waiting[start : start + MODEL_SIZE], judge)
+
+    def _bench(self, mutants: Sequence[Mutant], judge: str) -> None:
+        what = f"{self.build} bit with {len(mutants)} mutants"
+        benches = CoreBenches(self.netlist, mutants, self.seed, what)
+        check_control(what, benches.first_failure(0))
+        progress = _Progress(f"{self.build} bit, benches", len(mutants))
+        numbers = range(1, len(mutants) + 1)
+        answers = each_in_child(
+            numbers, lambda number: benches.first_failure(number) or "", jobs=self.jobs, seconds=HOUR
+        )
+        for number, answer in answers:
+            by = f"crash: {answer.why}" if isinstance(answer, Crash) else answer
+            self.records.add(Record(mutants[number - 1].key, BENCH, CAUGHT if by else SURVIVED, by, judge))
+            progress.step(bool(by))
+        progress.end()
+
+    def _check_proofs(self, caught: Sequence[Mutant]) -> None:
+        """HalfsilverError if the script proves for any of a sample of caught mutants that it changes nothing."""
+        sample = Random(self.seed).sample(caught, min(CHECKS, len(caught)))
+        for mutant, proven in self._proofs(sample):
+            if proven:
+                catch = self.records.catch(mutant.key)
+                raise HalfsilverError(
+                    f"the proofs are unsound: one says that {mutant.change} in {mutant.module} changes nothing, "
+                    f"but {catch.by if catch else 'something'} caught it"
+                )
+
+    def _proofs(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, bool]]:
+        def work(number: int) -> str:
+            return EQUIVALENT if is_equivalent(self.netlist, mutants[number]) else UNPROVEN
+
+        for number, answer in each_in_child(range(len(mutants)), work, jobs=self.jobs, seconds=SECONDS):
+            if isinstance(answer, Crash):
+                raise HalfsilverError(f"the proof of {mutants[number].change} could not be tried: {answer.why}")
+            yield mutants[number], answer == EQUIVALENT
+
+
+def check_control(what: str, found: str | None) -> None:
+    """HalfsilverError if the model does not pass without a mutant."""
+    if found is not None:
+        raise HalfsilverError(f"{what}: the control run, without a mutant, does not pass: {found}")
+
+
+class _Progress:
+    """How far a stage is, on stderr, now and then."""
+
+    SECONDS = 10
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total = what, total
+        self._done = self._hits = 0
+        self._start = self._said = time.monotonic()
+
+    def step(self, hit: bool) -> None:
+        self._done += 1
+        self._hits += hit
+        if time.monotonic() - self._said > self.SECONDS:
+            self._said = time.monotonic()
+            rate = self._done / (self._said - self._start)
+            self._say(f", {rate:.1f} a second, about {(self._total - self._done) / rate:.0f} s left")
+
+    def end(self) -> None:
+        self._say(f", {time.monotonic() - self._start:.0f} s")
+
+    def _say(self, more: str) -> None:
+        print(f"{self._what}: {self._done} of {self._total}, {self._hits} settled{more}", file=sys.stderr, flush=True)

@@ -1,0 +1,168 @@
+"""Proofs that a mutant changes nothing: of one module, for every state, memory content and input.
+
+Registers, memories and submodules are taken out: what comes out of them are inputs of both circuits, what goes into
+them are outputs to compare. What is left is combinational, and Yosys' SAT solver decides it completely. A mutant that
+can only show in states that are never reached is not proven; nothing is assumed of states.
+
+A proof is worth what its script is worth, so the caller has to try it on mutants that were caught
+(`halfsilver.sim.mutation.campaign`).
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.sim.mutation.netlist import Mutant, Netlist, yosys
+
+__all__ = ["is_equivalent", "open_circuit"]
+
+SECONDS = 60
+"""The solver's limit; without an answer by then there is no proof."""
+
+_NO_PROOF = ("proof did fail", "proof did time out")
+"""What Yosys says then; any other error is one of the script."""
+
+STATE = "state."
+"""What the instances' names begin with."""
+
+_STATEFUL = ("$dff", "$mem_v2")
+_PORTS = {
+    "$dff": {"CLK": ("i", "1"), "D": ("i", "WIDTH"), "Q": ("o", "WIDTH")},
+    "$mem_v2": {
+        **{f"RD_{name}": ("i", "RD_PORTS") for name in ("CLK", "EN", "ARST", "SRST")},
+        "RD_ADDR": ("i", "RD_PORTS*ABITS"),
+        "RD_DATA": ("o", "RD_PORTS*WIDTH"),
+        "WR_CLK": ("i", "WR_PORTS"),
+        "WR_EN": ("i", "WR_PORTS*WIDTH"),
+        "WR_ADDR": ("i", "WR_PORTS*ABITS"),
+        "WR_DATA": ("i", "WR_PORTS*WIDTH"),
+    },
+}
+"""Ports of what holds a state (Yosys' internal cell library): direction, and the parameters that are the width."""
+
+_COMPARE = """
+read_rtlil gold.il
+read_rtlil -nooverwrite gate.il
+mutate {change}
+expose -evert gold/c:*
+expose -evert gate/c:*
+miter -equiv -flatten -make_outputs gold gate miter
+hierarchy -purge_lib -top miter
+flatten
+opt_expr
+opt_merge
+opt_expr
+opt_merge
+opt_clean
+sat -timeout {seconds} -verify-no-timeout -prove trigger 0 miter
+"""
+
+
+def is_equivalent(netlist: Netlist, mutant: Mutant) -> bool:
+    """Whether the mutant is proven to change nothing; False also where there is no proof.
+
+    HalfsilverError if the proof could not be tried.
+    """
+    with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
+        directory = Path(place)
+        for name in ("gold", "gate"):
+            (directory / f"{name}.il").write_text(open_circuit(netlist.text, mutant.module, name))
+        try:
+            yosys(_COMPARE.format(change=_in_gate(mutant, netlist.text), seconds=SECONDS), directory)
+        except HalfsilverError as error:
+            if any(words in str(error) for words in _NO_PROOF):
+                return False
+            raise
+        return True
+
+
+def _in_gate(mutant: Mutant, text: str) -> str:
+    """The mutant's options where the module is called ``gate`` and cells with a state are instances."""
+    words = mutant.options.split()
+    words[words.index("-module") + 1] = "gate"
+    place = words.index("-cell") + 1
+    name = words[place].removeprefix("\\")
+    body = _body(text, mutant.module)
+    if any(
+        line.split()[1] in _STATEFUL for line in body if line.startswith("  cell ") and _bare(line.split()[2]) == name
+    ):
+        words[place] = f"{STATE}{name}"
+    return " ".join(words)
+
+
+def open_circuit(text: str, module: str, name: str) -> str:
+    """Module ``module`` of an RTLIL text, called ``name``, its state in instances of empty modules; and the rest."""
+    body = _body(text, module)
+    boxes: dict[str, str] = {}
+    lines = list(_boxed(body, boxes))
+    interfaces = "".join(_interface(one) for one in re.findall(r"^module .*?^end$", text, re.M | re.S))
+    return f"module \\{name}\n" + "\n".join(lines) + "\nend\n" + "".join(boxes.values()) + interfaces
+
+
+def _body(text: str, module: str) -> list[str]:
+    """The lines of a module."""
+    _, start, rest = text.partition(f"\nmodule \\{module}\n")
+    if not start:
+        raise ValueError(f"no module {module} in the netlist")
+    body, _, _ = rest.partition("\nend\n")
+    return body.splitlines()
+
+
+def _boxed(lines: list[str], boxes: dict[str, str]) -> Iterator[str]:
+    """The lines of a module with stateful cells as instances of ``boxes``, which are added."""
+    parameters: dict[str, int] | None = None
+    held: list[str] = []
+    kind = instance = ""
+    for line in lines:
+        words = line.split()
+        if words[:1] == ["cell"] and words[1] in _STATEFUL:
+            parameters, kind, instance, held = {}, words[1], _bare(words[2]), []
+        elif parameters is None:
+            if words[:1] == ["cell"] and re.match(r"\$\w*(ff|ffe|latch|sr|mem\w*)$", words[1]):
+                raise ValueError(f"a cell of kind {words[1]} holds a state and is not known here")
+            yield line
+        elif words[0] == "parameter":
+            if words[-1].lstrip("-").isdigit():
+                parameters[words[-2].lstrip("\\")] = int(words[-1])
+        elif words[0] == "end":
+            box = _box(kind, parameters, boxes)
+            # Yosys leaves instances alone whose name is its own.
+            yield f"  cell {box} \\{STATE}{instance}"
+            yield from held
+            yield line
+            parameters = None
+        else:
+            held.append(line)
+
+
+def _box(kind: str, parameters: dict[str, int], boxes: dict[str, str]) -> str:
+    """Name of the empty module with this cell's ports."""
+    widths = {}
+    for port, (direction, width) in _PORTS[kind].items():
+        bits = 1
+        for factor in width.split("*"):
+            bits *= 1 if factor == "1" else parameters[factor]
+        widths[port] = direction, bits
+    shape = "_".join(str(bits) for _, bits in widths.values())
+    name = f"\\state_{kind.lstrip('$')}_{shape}"
+    ports = [
+        f"  wire width {bits} {'input' if direction == 'i' else 'output'} {number} \\{port}\n"
+        for number, (port, (direction, bits)) in enumerate(widths.items(), 1)
+    ]
+    boxes[name] = f"module {name}\n{''.join(ports)}end\n"
+    return name
+
+
+def _interface(module: str) -> str:
+    """A module with its ports alone."""
+    lines = module.splitlines()
+    ports = [line for line in lines if re.match(r"  wire .*\b(input|output|inout) \d+ ", line)]
+    return "\n".join([lines[0], *ports, "end"]) + "\n"
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("\\")
