@@ -11,7 +11,7 @@ import pytest
 
 from tests.control.kits.inventory_kit import BATCH, COLLECTOR, ENDPOINT, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY
 from tests.control.kits.server_kit import Cloud, tags
-from tests.control.kits.terraform_kit import NO_CHANGE, Workspace, initialise
+from tests.control.kits.terraform_kit import NO_CHANGE, Workspace, environment_of, find_provider, initialise
 
 New = Callable[[str], Workspace]
 
@@ -28,6 +28,21 @@ def workspace(initialised: Path, cloud: Cloud, tmp_path: Path) -> Workspace:
     """A folder without a state, for the first account."""
     shutil.copytree(initialised, tmp_path, dirs_exist_ok=True, symlinks=True)
     return Workspace(tmp_path, cloud.environment())
+
+
+def test_it_initialises_while_its_cache_is_the_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user has it who points every Terraform at the one folder with the provider."""
+    monkeypatch.setenv("TF_PLUGIN_CACHE_DIR", str(find_provider()[0]))
+    initialise(tmp_path)
+    assert "hashicorp/aws" in (tmp_path / ".terraform.lock.hcl").read_text()
+
+
+def test_what_the_user_has_set_for_terraform_is_not_handed_on(tmp_path: Path) -> None:
+    """Where there is no Terraform, too."""
+    shell = {"PATH": "/bin", "TF_PLUGIN_CACHE_DIR": "/mirror", "TF_CLI_ARGS_plan": "-destroy", "TF_VAR_name": "x"}
+    handed_on = environment_of(tmp_path, shell)
+    assert handed_on["PATH"] == "/bin" and handed_on["TF_CLI_CONFIG_FILE"] == str(tmp_path / "terraform.rc")
+    assert not handed_on.keys() & {"TF_PLUGIN_CACHE_DIR", "TF_CLI_ARGS_plan", "TF_VAR_name"}
 
 
 def has_tags(described: Mapping[str, Any], **expected: str) -> bool:

@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -50,22 +51,30 @@ def initialise(folder: Path) -> None:
         f'terraform {{\n  required_providers {{\n    aws = {{ source = "hashicorp/aws", version = "{version}" }}\n'
         "  }\n}\n"
     )
-    made = Workspace(folder, dict(os.environ)).run("init")
+    made = Workspace(folder, os.environ).run("init")
     assert made.returncode == 0, made.stderr
+
+
+def environment_of(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """What Terraform runs with in a folder: nothing that its user has set for it elsewhere.
+
+    A cache that is the mirror itself is one such thing: ``init`` would install the provider onto itself, and fails.
+    """
+    return {
+        **{name: value for name, value in environment.items() if not name.startswith("TF_")},
+        "TF_CLI_CONFIG_FILE": str(folder / "terraform.rc"),
+        "TF_IN_AUTOMATION": "1",
+        "CHECKPOINT_DISABLE": "1",
+        "TF_CLI_ARGS": "-no-color",
+    }
 
 
 class Workspace:
     """A folder that has been initialised; ``environment`` says where AWS is."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
-        self._environment = {
-            **environment,
-            "TF_CLI_CONFIG_FILE": str(folder / "terraform.rc"),
-            "TF_IN_AUTOMATION": "1",
-            "CHECKPOINT_DISABLE": "1",
-            "TF_CLI_ARGS": "-no-color",
-        }
+        self._environment = environment_of(folder, environment)
 
     def run(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
