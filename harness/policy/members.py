@@ -19,7 +19,7 @@ from typing import Any
 from halfsilver.harness.policy.node import Node, show
 from halfsilver.harness.policy.spelling import nearest
 
-__all__ = ["MODEL", "PAGE_MARKS", "check_lists", "check_members", "list_shapes"]
+__all__ = ["MODEL", "PAGE_MARKS", "check_keys", "check_lists", "check_members", "list_shapes"]
 
 MODEL = Path(__file__).with_name("aws_members.json")
 """``lists``: the shape of what is in each list; ``shapes``: their members, each with its own shape or empty."""
@@ -49,10 +49,10 @@ STRICT = "ec2.TrafficMirror"
 _NAME = re.compile(r"[A-Za-z][\w-]{0,63}", re.ASCII)
 
 
-def check_lists(root: Node) -> None:
+def check_lists(root: Node, *, strict: bool = False) -> None:
     """Problems of the top of a file: keys that no describe command prints, and lists that mirroring does not read."""
     lists = list_shapes()
-    _check_keys(root, (*lists, *OWN_KEYS, *CLIENT_KEYS), "no describe command prints this", strict=False)
+    check_keys(root, (*lists, *OWN_KEYS, *CLIENT_KEYS), "no describe command prints this", strict=strict)
     if root.values.get(OUTSIDE):
         root.error(OUTSIDE, "is not read; rules are those inside TrafficMirrorFilters, remove this list")
 
@@ -61,7 +61,7 @@ def check_members(node: Node, shape: str, *, strict: bool | None = None) -> None
     """Problems of the keys of an object and of all that is inside it; ``shape`` is one of ``aws_members.json``."""
     strict = shape.startswith(STRICT) if strict is None else strict
     members = _members(shape)
-    _check_keys(node, members, f"AWS's {shape.partition('.')[2]} has no such member", strict=strict)
+    check_keys(node, members, f"AWS's {shape.partition('.')[2]} has no such member", strict=strict)
     for name, inner in members.items():
         if inner:
             for child in node.nested(name):
@@ -73,7 +73,8 @@ def list_shapes() -> Mapping[str, str]:
     return {**_model()["lists"], **OWN_LISTS}
 
 
-def _check_keys(node: Node, known: Collection[str], problem: str, *, strict: bool) -> None:
+def check_keys(node: Node, known: Collection[str], problem: str, *, strict: bool) -> None:
+    """Problems of the keys of an object that has only the known ones; ``problem`` says so of another."""
     for key in node.values:
         if key in known:
             continue

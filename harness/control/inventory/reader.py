@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from halfsilver.harness.control.inventory.objects import conform, derive, region_of, shape, text
 from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.policy.members import check_keys, check_lists
 from halfsilver.harness.policy.node import Node, is_identifier, show
 from halfsilver.harness.policy.reader import read as read_policy
 from halfsilver.harness.policy.types import MAX_INTERFACES, Problem
@@ -85,6 +86,7 @@ class _Reader:
         for name in _MIRRORING:
             if name in root.values:
                 root.error(name, "is no part of an inventory; filters, targets and sessions are made by clients")
+        check_lists(root, strict=True)
         if not root.items("NetworkInterfaces"):
             root.problems.append(
                 Problem(
@@ -215,6 +217,7 @@ class _Reader:
         if nic is None:
             chosen = [each.id for each in interfaces.values() if "MacAddress" in each.document]
         else:
+            check_keys(nic, ("NetworkInterfaceIds",), "Nic has no such member", strict=True)
             listed = nic.items("NetworkInterfaceIds")
             if not listed:
                 nic.error("NetworkInterfaceIds", "is missing; it must name the interfaces that the NIC carries")

@@ -195,6 +195,45 @@ def test_each_mistake_has_its_line(documents, line):
     assert len(set(found)) == len(found) <= 2  # a missing load balancer is missed by its listener too
 
 
+def renamed(name, number, former, now):
+    """The example with a member of one object under another name."""
+    documents = example()
+    documents[name][number][now] = documents[name][number].pop(former)
+    return documents
+
+
+@pytest.mark.parametrize(
+    ("documents", "line"),
+    [
+        (example(Listners=[]), "Listners: no describe command prints this; did you mean Listeners?"),
+        (example(Whatever=1), "Whatever: no describe command prints this; remove it"),
+        (
+            example(Nic={"NetworkInterfaceId": [WEB]}),
+            "Nic.NetworkInterfaceId: Nic has no such member; did you mean NetworkInterfaceIds?",
+        ),
+        (example(Nic={"NetworkInterfaceIds": [WEB], "Colour": 1}), "Nic.Colour: Nic has no such member; remove it"),
+        (renamed("Accounts", 0, "Id", "ID"), "Accounts[0].ID: AWS's Account has no such member; did you mean Id?"),
+        (
+            renamed("Subnets", 0, "OwnerId", "OwnrId"),
+            "Subnets[0].OwnrId: AWS's Subnet has no such member; did you mean OwnerId?",
+        ),
+        (
+            renamed("Listeners", 0, "Protocol", "Protocl"),
+            "Listeners[0].Protocl: AWS's Listener has no such member; did you mean Protocol?",
+        ),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_the_nearest_known_name(documents, line):
+    assert f"lab.json: {line}" in lines(documents)
+
+
+def test_a_member_that_a_newer_client_prints_is_only_a_warning():
+    documents = example()
+    documents["NetworkInterfaces"][0]["QuantumState"] = "cat"
+    (warning,) = from_documents(documents).warnings
+    assert "QuantumState" in str(warning)
+
+
 def test_all_mistakes_at_once():
     documents = broken("NetworkInterfaces", 0, PrivateIpAddress="x", MacAddress="y", Description=1)
     documents["Subnets"][0]["State"] = False
