@@ -13,6 +13,8 @@ variables := $(shell sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST)) | grep -o 
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 unknown := $(filter-out $(variables),$(given))
 $(if $(unknown),$(error no variable is called $(unknown); there are $(sort $(variables))))
+switches := FULL_RATE WAVES
+$(foreach name,$(switches),$(if $(filter-out 1,$($(name))),$(error $(name)=$($(name)) is neither on nor off: write $(name)=1, or leave it out)))
 
 # An argument as the shell takes it, whatever it has in it.
 quote = '$(subst ','\'',$(1))'

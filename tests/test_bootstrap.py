@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -81,6 +82,23 @@ def test_a_compiler_that_cannot_compile_is_one_line(machine):
     assert status == 3
     assert len(lines) == 1
     assert "cannot compile" in lines[0]
+
+
+def test_links_that_an_archive_has_not_are_made(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    setup = importlib.import_module("setup_venv")
+    rooms = ROOT / "tools" / "rooms" / "halfsilver"
+    assert {path.name for path in rooms.iterdir()} == set(setup.ROOMS)
+    for room in setup.ROOMS:
+        (tmp_path / room).mkdir()
+    made = tmp_path / "tools" / "rooms" / "halfsilver"
+    made.mkdir(parents=True)
+    (made / "sim").write_text("../../../sim")  # what git makes of a link where it may not make one
+    setup.link_rooms(tmp_path)
+    assert {path.name: os.readlink(path) for path in made.iterdir()} == {
+        path.name: os.readlink(path) for path in rooms.iterdir()
+    }
+    assert all(path.resolve() == tmp_path / path.name for path in made.iterdir())
 
 
 def test_everything_installed_is_pinned_and_has_its_reason():

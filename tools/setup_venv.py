@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 CONSTRAINTS = ROOT / "tools" / "constraints.txt"
+ROOMS = ("boards", "harness", "hdl", "sim")
+"""The folders that are one import name in tools/rooms (docs/architecture.md)."""
 
 PIP_WHEEL = "pip-25.3-py3-none-any.whl"
 PIP_SHA256 = "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
@@ -122,6 +124,16 @@ def read(url: str, context: ssl.SSLContext) -> bytes:
         return bytes(response.read())
 
 
+def link_rooms(root: Path = ROOT) -> None:
+    """The directory links of tools/rooms: a source archive lacks them, and some checkouts make files of them."""
+    for room in ROOMS:
+        link = root / "tools" / "rooms" / "halfsilver" / room
+        if not link.is_dir():
+            link.unlink(missing_ok=True)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(Path("..", "..", "..", room), target_is_directory=True)
+
+
 def install_packages() -> None:
     """The pinned packages and the project itself (editable); one line of progress per package."""
     total = sum(line[0].isalnum() for line in CONSTRAINTS.read_text().splitlines() if line)
@@ -163,6 +175,7 @@ def install_packages() -> None:
 def main() -> int:
     try:
         make_environment()
+        link_rooms()
         install_packages()
     except SetupError as error:
         say(f"halfsilver: {error}")

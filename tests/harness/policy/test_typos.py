@@ -279,6 +279,14 @@ def test_a_misspelt_variable_of_make(variable: str) -> None:
     assert done.returncode == 2 and variable.partition("=")[0] in done.stderr and "PCAP" in done.stderr
 
 
+@pytest.mark.parametrize("variable", ["FULL_RATE=0", "WAVES=no"])
+def test_a_switch_of_make_is_on_or_left_out(variable: str) -> None:
+    done = subprocess.run(["make", "-n", variable, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and f"{variable} is neither on nor off" in done.stderr
+    on = variable.partition("=")[0] + "=1"
+    subprocess.run(["make", "-n", on, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+
+
 def test_make_passes_paths_as_they_are() -> None:
     given = {"PCAP": "my file's $HOME.pcap", "CONFIG": "a b.json"}
     command = ["make", "-n", "sim", *(f"{name}={value.replace('$', '$$')}" for name, value in given.items())]
