@@ -137,3 +137,12 @@ def start(*arguments: str, **options) -> subprocess.Popen:
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     streams["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, **(streams | options))
+
+
+def mirror_it(paths, *more: str) -> int:
+    """`halfsilver mirror` of the kit's capture and policy."""
+    return run("mirror", "-r", paths[0], "-c", paths[1], *more)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())

@@ -15,11 +15,6 @@ from halfsilver.harness.verdict import Verdict
 from tests.harness.commands.cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, output_of, run, write_capture, write_policy
 
 
-@pytest.fixture
-def paths(tmp_path):
-    return write_capture(tmp_path), write_policy(tmp_path), tmp_path
-
-
 def changed(number: int, offset: int) -> list[bytes]:
     """The frames, one byte of one of them changed."""
     frames = [bytearray(frame) for frame in FRAMES]

@@ -1,0 +1,119 @@
+"""``halfsilver mirror`` and files: what it reads, in which format it writes, files that appear whole or not at all."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from scapy.utils import RawPcapReader
+
+from halfsilver.harness.capture.writer import PcapngWriter
+from tests.harness.commands.cli_kit import (
+    FRAMES,
+    files,
+    mirror_it,
+    read_copies,
+    run,
+    start,
+    write_capture,
+    write_policy,
+)
+
+
+@pytest.mark.parametrize("name", ["out.pcap", "OUT.PCAP"])
+def test_a_pcap_is_written_where_the_name_says_so(paths, capsys, name):
+    """scapy's reader of pcap takes it; the same copies at the same nanoseconds, without comments."""
+    assert mirror_it(paths, "-w", str(paths[2] / name)) == 0
+    assert "pcap has no comments" in capsys.readouterr().err
+    assert mirror_it(paths, "-w", str(paths[2] / "out.pcapng")) == 0
+    assert "no comments" not in capsys.readouterr().err
+    commented = read_copies((paths[2] / "out.pcapng").read_bytes())
+    with RawPcapReader(str(paths[2] / name)) as reader:
+        assert reader.nano and reader.linktype == 1
+        plain = [(data, about.sec * 10**9 + about.usec, about.wirelen) for data, about in reader]
+    assert plain == [(bytes(copy), int(copy.time * 10**9), len(copy)) for copy in commented]
+    assert run("diff", str(paths[2] / name), str(paths[2] / "out.pcapng")) == 0
+
+
+@pytest.mark.parametrize("name", ["out.cap", "out.pcapgn", "out.pcap.gz", "out.json"])
+def test_a_capture_of_another_name_is_refused(paths, capsys, name):
+    assert mirror_it(paths, "-w", str(paths[2] / name)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{name}: captures are written as .pcapng or .pcap" in line
+    assert not (paths[2] / name).exists()
+
+
+def test_a_time_that_a_pcap_cannot_hold(paths, capsys):
+    """2^32 seconds after 1970: the copy is refused, and no file is left."""
+    late = paths[2] / "late.pcapng"
+    with late.open("wb") as stream:
+        writer = PcapngWriter(stream)
+        writer.write(FRAMES[0], (1 << 32) * 10**9)
+    assert run("mirror", "-r", str(late), "-c", paths[1], "-w", str(paths[2] / "out.pcap")) == 2
+    assert "after 2106" in capsys.readouterr().err and not (paths[2] / "out.pcap").exists()
+    assert run("mirror", "-r", str(late), "-c", paths[1], "-w", str(paths[2] / "out.pcapng")) == 0
+
+
+def test_standard_input_and_output(paths):
+    with open(paths[0], "rb") as capture:
+        process = start("mirror", "-r", "-", "-c", paths[1], "-w", "-", stdin=capture)
+        out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(read_copies(out)) == 2
+    assert b"conserved" in errors
+
+
+def test_damaged_capture_is_used_up_to_the_damage(paths, capsys):
+    with open(paths[0], "r+b") as capture:
+        capture.truncate(24 + 16 + 254 + 16 + 54 + 16 + 3)  # third frame: 3 of its 42 bytes
+    out = paths[2] / "out.pcapng"
+    assert mirror_it(paths, "-w", str(out), "--json") == 1
+    output = capsys.readouterr()
+    assert json.loads(output.out)["verdicts"] == {"mirrored": 2}
+    assert f"byte offset {24 + 16 + 254 + 16 + 54}: the file ends inside frame 3" in output.err
+    assert len(read_copies(out.read_bytes())) == 2
+
+
+def test_frames_captured_short_are_counted(paths, capsys):
+    capture = Path(paths[0])
+    data = bytearray(capture.read_bytes())
+    data[24 + 12 : 24 + 16] = (1500).to_bytes(4, "little")  # length on the wire of frame 1
+    capture.write_bytes(data)
+    assert mirror_it(paths) == 0
+    assert "1 frame captured with fewer bytes" in capsys.readouterr().err
+
+
+def test_other_link_type_is_a_clear_error(paths, capsys):
+    path = write_capture(paths[2], name="cooked.pcap", link=113)
+    assert run("mirror", "-r", path, "-c", paths[1]) == 2
+    assert "link type 113 (LINUX_SLL)" in capsys.readouterr().err
+
+
+def test_a_symbolic_link_to_the_input_is_not_overwritten(paths):
+    link = paths[2] / "link.pcap"
+    link.symlink_to(paths[0])
+    assert mirror_it(paths, "-w", str(link)) == 2
+
+
+def test_ctrl_c_while_waiting_for_input(paths):
+    process = start("mirror", "-r", "-", "-c", paths[1], "-w", str(paths[2] / "out.pcapng"))
+    before = {"in.pcap", "mirror.json"}
+    deadline = time.monotonic() + 30
+    while set(files(paths[2])) == before and time.monotonic() < deadline:
+        time.sleep(0.05)  # until it has opened its output
+    assert set(files(paths[2])) != before
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors.strip()) == (130, b"interrupted")
+    assert set(files(paths[2])) == before
+
+
+def test_reader_of_the_pipe_goes_away(tmp_path):
+    capture = write_capture(tmp_path, FRAMES[:2] * 5000)
+    process = start("mirror", "-r", capture, "-c", write_policy(tmp_path), "-w", "-")
+    process.stdout.read(100)
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait(timeout=60) == 141
+    assert errors == b""
