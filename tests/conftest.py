@@ -23,33 +23,27 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 TESTS = Path(__file__).resolve().parent
 
-ROOMS = {"sim": "simulation", "hdl": "simulation"}
+ROOMS = {"sim": "simulation", "hdl": "simulation", "control/clients": "slow", "control/server": "slow"}
 """Rooms whose tests belong to one tier, but for the modules below. A single test elsewhere says so itself."""
 
 MODULES = {
-    **dict.fromkeys(("test_parameters", "test_registers"), ()),
-    **dict.fromkeys(("test_packets",), ("simulation",)),
+    **dict.fromkeys(("test_packed", "test_parameters", "test_registers"), ()),
     **dict.fromkeys(("test_postgresql", "test_terraform"), ("tools",)),
-    "test_tshark": ("simulation", "tools"),
-    "test_linux_receiver": ("simulation", "root"),
     **dict.fromkeys(
         (
             "test_api_docs",
-            "test_aws_cli",
-            "test_aws_cli_all",
-            "test_bench_file",
-            "test_boto3_hostile",
             "test_connections",
-            "test_kill",
-            "test_load",
+            "test_inventory_file",
             "test_mirror_properties",
-            "test_serve",
             "test_wire_fuzz",
             "test_wire_round_trip",
             "test_wire_server",
         ),
         ("slow",),
     ),
+    "test_packets": ("simulation",),
+    "test_tshark": ("simulation", "tools"),
+    "test_linux_receiver": ("simulation", "root"),
 }
 """Modules whose tests belong to other tiers than their room's, or to one where the room has none."""
 
@@ -78,8 +72,8 @@ def tiers_of(path: Path) -> tuple[str, ...]:
     """What all tests of a module belong to; nothing is the quick tier."""
     if not path.is_relative_to(TESTS):
         return ()
-    room = ROOMS.get(path.relative_to(TESTS).parts[0])
-    return MODULES.get(path.stem, (room,) if room else ())
+    rooms = [tier for room, tier in ROOMS.items() if path.is_relative_to(TESTS / room)]
+    return MODULES.get(path.stem, tuple(rooms))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
