@@ -17,8 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, SupportsBytes
 
-from halfsilver.harness.commands.common import DEFAULT_SEED, ENGINES, DirectionChooser, open_engine, open_golden
+from halfsilver.harness.commands.common import DEFAULT_SEED, DirectionChooser, open_engine, open_golden
 from halfsilver.harness.engine import Engine
+from halfsilver.harness.engines.registry import ENGINES, REFERENCE
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.policy.policy import Policy
@@ -144,7 +145,7 @@ def check_engine(name: str) -> None:
 
 def open_mirror(
     policy: str | Path | Mapping[str, Any] | Policy,
-    engine: str = "golden",
+    engine: str = REFERENCE,
     *,
     eni: str | None = None,
     direction: Direction = "auto",

@@ -14,6 +14,7 @@ __all__ = [
     "EnvironmentMissing",
     "HalfsilverError",
     "UsageError",
+    "WrongCard",
     "missing_package",
 ]
 
@@ -51,6 +52,12 @@ def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> Enviro
     return EnvironmentMissing(
         f"{what} needs {error.name}, which is not installed; pip install 'halfsilver[{extra}]' brings it"
     )
+
+
+class WrongCard(HalfsilverError):
+    """What answers is no card that the driver knows; nothing was written to it."""
+
+    exit_code = EXIT_BOARD
 
 
 class CapacityExceeded(HalfsilverError):

@@ -18,22 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["OPTION"]
 
 OPTION = "--halfsilver-engine"
-DEFAULT_ENGINE = "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("halfsilver").addoption(
         OPTION,
-        default=DEFAULT_ENGINE,
         metavar="NAME",
-        help="engine of the fixture halfsilver_engine: golden, or verilator for the gateware (default: golden)",
+        help="engine of the fixture halfsilver_engine, one that `halfsilver list` shows (default: the golden model)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A name that is none ends the run, before a test has run with another engine than was meant."""
     name = config.getoption(OPTION)
-    if name != DEFAULT_ENGINE:
+    if name is not None:
         from halfsilver.harness.api import HalfsilverError, check_engine
 
         try:
@@ -49,9 +47,10 @@ def halfsilver_engine(request: pytest.FixtureRequest) -> Iterator[Callable[..., 
     from halfsilver.harness.api import open_mirror
 
     name = request.config.getoption(OPTION)
+    engine = {} if name is None else {"engine": name}
     with ExitStack() as stack:
 
         def open_it(policy: Any, **settings: Any) -> Mirror:
-            return stack.enter_context(open_mirror(policy, name, **settings))
+            return stack.enter_context(open_mirror(policy, **engine, **settings))
 
         yield open_it

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from halfsilver.harness.cli import main as halfsilver
+from halfsilver.harness.engines.registry import VERILATOR
 from halfsilver.harness.errors import EXIT_USAGE, HalfsilverError, UsageError
 from halfsilver.sim.places import BUILD, ROOT, shown
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         [
             "mirror",
             "--engine",
-            "verilator",
+            VERILATOR,
             "-r",
             pcap,
             "-c",

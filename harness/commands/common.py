@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.engine import Engine, Identity
-from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError, missing_package
+from halfsilver.harness.engines.registry import ENGINES, REFERENCE, make_engine
+from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from halfsilver.harness.engines.golden import GoldenEngine
 
 __all__ = [
-    "ENGINES",
     "DirectionChooser",
     "NothingRan",
     "Subparsers",
@@ -27,7 +27,6 @@ __all__ = [
     "batches",
     "flags_of",
     "load_policy",
-    "make_engine",
     "open_engine",
     "open_golden",
     "plural",
@@ -37,8 +36,6 @@ __all__ = [
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What ``add`` takes; argparse gives the type no public name."""
-
-ENGINES = ("golden", "verilator")
 
 DEFAULT_SEED = 1
 BATCH_FRAMES = 4096
@@ -77,7 +74,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        default="golden",
+        default=REFERENCE,
         help="who judges: the model in Python, or the gateware under Verilator "
         "(then compared with the model) (default: %(default)s)",
     )
@@ -122,23 +119,9 @@ def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> G
     return engine
 
 
-def make_engine(name: str, seed: int = DEFAULT_SEED, full_rate: bool = False) -> Engine:
-    """The engine of ``--engine``, not configured yet. EnvironmentMissing if a part of it is not installed."""
-    if name == "golden":
-        from halfsilver.harness.engines.golden import GoldenEngine
-
-        return GoldenEngine()
-    try:
-        from halfsilver.sim.engine import VerilatorEngine
-    except ModuleNotFoundError as error:
-        raise missing_package("--engine verilator", error, "sim") from None
-    engine: Engine = VerilatorEngine(seed=seed, full_rate=full_rate)
-    return engine
-
-
 def open_engine(name: str, policy: Policy, flags: Flags, seed: int, full_rate: bool = False) -> Engine:
     """The engine of ``--engine``, configured. Errors as those of ``make_engine``, and of configuring."""
-    engine = make_engine(name, seed, full_rate)
+    engine = make_engine(name, seed=seed, full_rate=full_rate)
     try:
         engine.configure(policy, flags)
     except BaseException:

@@ -20,6 +20,7 @@ from halfsilver.harness.commands.common import (
     say,
 )
 from halfsilver.harness.engine import Result
+from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.report.compare import Difference, compare
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     gateware: Result | None = None
     identity = None
-    if arguments.engine != "golden":
+    if arguments.engine != REFERENCE:
         engine = open_engine(arguments.engine, policy, flags, arguments.seed)
         try:
             identity = engine.identify()
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         if other is not None and gateware is not None:
             print("\n" + _side_by_side(arguments.engine, line, model, other, gateware))
             for difference in differences:
-                print(f"DIFFERENT: {difference.describe(('golden', arguments.engine))}")
+                print(f"DIFFERENT: {difference.describe((REFERENCE, arguments.engine))}")
             print(f"seed {arguments.seed}")
     return EXIT_MISMATCH if differences else EXIT_OK
 
@@ -130,7 +131,7 @@ def _to_json(
         document[arguments.engine] = {"verdict": other, "copy": texts[1]}
         document["agreement"] = not differences
         document["first_differences"] = [
-            difference.describe(("golden", arguments.engine)) for difference in differences
+            difference.describe((REFERENCE, arguments.engine)) for difference in differences
         ]
     return document
 
@@ -147,4 +148,4 @@ def _side_by_side(engine: str, line: VerdictLine, model: Result, other: VerdictL
     one, two = _copy_of(model), _copy_of(gateware)
     first, second = ("-" if copy is None else f"{len(copy)} bytes" for copy in (one, two))
     rows.append(("outer frame", first, second, "differs" if one != two else "same bytes" if one else ""))
-    return table(("field", "golden", engine, ""), rows)
+    return table(("field", REFERENCE, engine, ""), rows)

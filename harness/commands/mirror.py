@@ -25,6 +25,7 @@ from halfsilver.harness.commands.common import (
     say,
 )
 from halfsilver.harness.engine import Result
+from halfsilver.harness.engines.registry import ENGINES, REFERENCE
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     policy = load_policy(arguments)
     if not policy.interfaces:
         say(f"warning: {arguments.config}: the policy gives the NIC no interface")
-    summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != "golden")
+    summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
     with open_capture(arguments.read) as reader:
         with ExitStack() as stack:
             outputs = _Outputs(stack, arguments, policy)
@@ -79,8 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.full_rate and arguments.engine == "golden":
-        raise UsageError("--full-rate needs --engine verilator: the golden model has no clock")
+    if arguments.full_rate and not ENGINES[arguments.engine].simulated:
+        simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
+        raise UsageError(f"--full-rate needs --engine {simulated}: the {arguments.engine} model has no clock")
     to_stdout = [
         option
         for option, taken in (

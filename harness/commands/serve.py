@@ -11,8 +11,9 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halfsilver.harness.commands.common import ENGINES, Subparsers, make_engine, say
+from halfsilver.harness.commands.common import DEFAULT_SEED, Subparsers, say
 from halfsilver.harness.control.operations.quotas import Quotas
+from halfsilver.harness.engines.registry import ENGINES, REFERENCE, make_engine
 from halfsilver.harness.errors import EXIT_OK, UsageError, missing_package
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        default="golden",
+        default=REFERENCE,
         help="what mirrors: the model in Python, or the gateware under Verilator (default: %(default)s)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -111,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise missing_package("serve", error, "serve") from None
     logging.basicConfig(format="halfsilver: %(message)s", level=logging.WARNING)
     options = serving.Options(
-        open_engine=lambda: make_engine(arguments.engine),
+        open_engine=lambda: make_engine(arguments.engine, seed=DEFAULT_SEED),
         listen=Listen(
             arguments.host,
             arguments.port,

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 
 from halfsilver.harness.engine import Identity, Progress, Result
+from halfsilver.harness.engines.registry import GOLDEN
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY
 from halfsilver.harness.golden.model import Model, Trace
@@ -37,7 +38,7 @@ class GoldenEngine:
         self._model = self._build_model((), DEFAULT_FLAGS)
 
     def identify(self) -> Identity:
-        return Identity("golden", "golden model in Python", {"extension_headers": self._extension_headers})
+        return Identity(GOLDEN, "golden model in Python", {"extension_headers": self._extension_headers})
 
     def configure(self, policy: Policy, flags: Flags = DEFAULT_FLAGS) -> int:
         """Load a policy; UsageError if the settings of the UDP source port exceed 16 bits."""

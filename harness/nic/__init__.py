@@ -1,1 +1,1 @@
-"""The driver of the card: what is written to it and read from it, over any transport."""
+"""The driver of the card: identifies it, loads a policy, reads counters, finds out what belongs to which frame."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from halfsilver.harness.engine import Result
+from halfsilver.harness.engines.registry import REFERENCE, VERILATOR
 from halfsilver.harness.records import Counters, Output, Tally
 from halfsilver.harness.report.header_fields import field_at
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
@@ -33,7 +34,7 @@ class Difference:
     second: str
     offset: int | None = None
 
-    def describe(self, names: tuple[str, str] = ("golden", "verilator")) -> str:
+    def describe(self, names: tuple[str, str] = (REFERENCE, VERILATOR)) -> str:
         """One line for people."""
         values = f"{names[0]} {self.first}, {names[1]} {self.second}"
         if self.frame is None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from halfsilver.harness.engine import Result
+from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Counters, Tally
 from halfsilver.harness.report.compare import Difference
@@ -185,9 +186,9 @@ def _session_table(summary: RunSummary) -> str:
 
 def _agreement(summary: RunSummary) -> str:
     if summary.difference_count:
-        first = summary.differences[0].describe(("golden", summary.engine))
+        first = summary.differences[0].describe((REFERENCE, summary.engine))
         return (
-            f"agreement: NO, {summary.difference_count:,} differences between golden and {summary.engine}; "
+            f"agreement: NO, {summary.difference_count:,} differences between {REFERENCE} and {summary.engine}; "
             f"first: {first}"
         )
     lost = summary.verdicts[Verdict.CONGESTED]

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_MISMATCH, EXIT_OK, HalfsilverError
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags, Frame
@@ -122,7 +123,7 @@ class Pair:
         differences = compare(*results, congestion=self._congestion)
         if differences:
             more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
-            raise HalfsilverError(differences[0].describe(("golden", "gateware")) + more)
+            raise HalfsilverError(differences[0].describe((REFERENCE, "gateware")) + more)
         return [record.verdict for record in results[1].verdicts]
 
     def copy_of(self, frame: Frame) -> bytes:

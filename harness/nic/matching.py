@@ -1,0 +1,102 @@
+"""Which frame does a verdict record, and which frame does a copy, belong to?
+
+The card reports records in the order of the frames of each direction, and copies in the order of the records of each
+direction; between the directions neither has an order of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Frame, Output
+from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
+from halfsilver.hdl.layout.assigned_numbers import ETHERTYPE_IPV4
+from halfsilver.hdl.layout.outer import PREFIX_IPV4, PREFIX_IPV6
+
+__all__ = ["VerdictMatcher", "match_copies"]
+
+_SEQUENCE_MASK = 0xFFFFFFFF
+
+
+class VerdictMatcher:
+    """Records to frames, batch after batch: sequence numbers go on, in both directions from ``start``."""
+
+    def __init__(self, start: int = 0) -> None:
+        self._next_sequence = dict.fromkeys(Direction, start)
+
+    def match(self, frames: Sequence[Frame], wires: Sequence[bytes]) -> list[VerdictRecord]:
+        """The record of each frame; HalfsilverError for nonsense, a missing one, or one too many."""
+        queues: dict[Direction, deque[VerdictRecord]] = {direction: deque() for direction in Direction}
+        for wire in wires:
+            try:
+                record = VerdictRecord.from_bytes(wire)
+            except ValueError as error:
+                raise HalfsilverError(f"verdict record {wire.hex()} makes no sense: {error}") from None
+            queues[record.direction].append(record)
+        for direction, queue in queues.items():
+            offered = sum(frame.direction is direction for frame in frames)
+            if len(queue) != offered:
+                raise HalfsilverError(f"{offered} {direction} frames were offered, {len(queue)} verdicts came")
+        verdicts = []
+        for number, frame in enumerate(frames, 1):
+            record = queues[frame.direction].popleft()
+            expected = self._next_sequence[frame.direction]
+            if record.sequence != expected:
+                raise HalfsilverError(
+                    f"the verdict of frame {number} of the batch ({frame.direction}) has sequence number "
+                    f"{record.sequence}, not {expected}"
+                )
+            self._next_sequence[frame.direction] = (expected + 1) & _SEQUENCE_MASK
+            verdicts.append(record)
+        return verdicts
+
+
+def match_copies(
+    frames: Sequence[Frame],
+    verdicts: Sequence[VerdictRecord],
+    copies: Sequence[bytes],
+    policy: Policy,
+    *,
+    in_input_order: bool,
+) -> list[Output]:
+    """Which frame each copy belongs to; HalfsilverError if there are more or fewer than were mirrored.
+
+    Where the order holds only within each direction, the copied bytes tell which direction is next; where they fit
+    both, the outer header decides, and where that fits both as well the copies are interchangeable.
+    """
+    mirrored = [index for index, record in enumerate(verdicts) if record.verdict is Verdict.MIRRORED]
+    if len(copies) != len(mirrored):
+        raise HalfsilverError(f"{len(mirrored)} frames were mirrored by their verdicts, {len(copies)} copies came")
+    if in_input_order:
+        return [Output(index, data) for index, data in zip(mirrored, copies, strict=True)]
+    queues = {direction: deque[int]() for direction in Direction}
+    for index in mirrored:
+        queues[frames[index].direction].append(index)
+    outputs = []
+    for data in copies:
+        heads = [queue[0] for queue in queues.values() if queue]
+        best = max(heads, key=lambda index: _likeness(data, frames[index], verdicts[index], policy))
+        queues[frames[best].direction].popleft()
+        outputs.append(Output(best, data))
+    return outputs
+
+
+def _likeness(copy: bytes, frame: Frame, record: VerdictRecord, policy: Policy) -> tuple[bool, bool]:
+    """Whether a copy has the bytes of the frame, and the destination and VNI of its session."""
+    prefix = PREFIX_IPV4 if int.from_bytes(copy[12:14], "big") == ETHERTYPE_IPV4 else PREFIX_IPV6
+    same_bytes = copy[prefix:] == frame.data[: record.copied]
+    return same_bytes, same_bytes and _is_addressed_to(copy, prefix, record, policy)
+
+
+def _is_addressed_to(copy: bytes, prefix: int, record: VerdictRecord, policy: Policy) -> bool:
+    if record.eni is None or record.session is None or record.eni >= len(policy.interfaces):
+        return False
+    sessions = policy.interfaces[record.eni].sessions
+    session = sessions[record.session] if record.session < len(sessions) else None
+    if session is None or session.outer is None:
+        return False
+    macs = session.outer.destination_mac + session.outer.source_mac
+    return copy[:12] == macs and int.from_bytes(copy[prefix - 4 : prefix - 1], "big") == session.vni

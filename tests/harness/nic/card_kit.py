@@ -1,0 +1,87 @@
+"""A card in memory: registers as the map describes them, tables in dictionaries, and ways to be broken."""
+
+from collections.abc import Sequence
+
+from halfsilver.hdl.layout.parameters import NicShape
+from halfsilver.hdl.layout.registers import REGISTERS
+
+NAMES = {register.address: register.name for register in REGISTERS}
+
+
+class CardInMemory:
+    """Implements the driver's transport.
+
+    ``busy_polls`` reads of STATUS show a busy shadow; ``refuse_after`` writes, the tables are closed; ``deaf`` to
+    commits; ``registers`` overrides what a register reads. ``written`` is every write, ``counters`` by group and index.
+    """
+
+    def __init__(self, shape: NicShape, **registers: int) -> None:
+        self.shape = shape
+        self.busy_polls = 0
+        self.refuse_after: int | None = None
+        self.deaf = False
+        self.refused = 0
+        self.generation = 0
+        self.active = 0
+        self.banks: list[dict[tuple[int, int], int]] = [{}, {}]
+        self.counters: dict[tuple[int, int], tuple[int, int]] = {}
+        self.written: list[tuple[str, int]] = []
+        self._table_address = {"table": 0, "index": 0}
+        self._counter = (0, 0)
+        self._registers = {
+            "ID": REGISTERS["ID"].pack(),
+            "VERSION": REGISTERS["VERSION"].pack(),
+            "SHAPE": REGISTERS.pack("SHAPE", width=shape.width, enis=shape.enis, sessions=shape.sessions),
+            "RULES": REGISTERS.pack(
+                "RULES",
+                rules=shape.rules,
+                extension_headers=shape.extension_headers,
+                chunk_bits=shape.chunk_bits,
+                lookup_clocks=shape.lookup_clocks,
+            ),
+            "QUEUE": shape.queue_depth,
+            **registers,
+        }
+
+    def read(self, addresses: Sequence[int]) -> list[int]:
+        return [self._read(NAMES[address]) for address in addresses]
+
+    def write(self, pairs: Sequence[tuple[int, int]]) -> None:
+        for address, value in pairs:
+            self._write(NAMES[address], value)
+
+    def active_words(self) -> dict[tuple[int, int], int]:
+        """The tables that judge frames, without words that are 0."""
+        return {place: word for place, word in self.banks[self.active].items() if word}
+
+    def _read(self, name: str) -> int:
+        if name == "STATUS":
+            busy, self.busy_polls = self.busy_polls > 0, max(0, self.busy_polls - 1)
+            return REGISTERS.pack(name, shadow_busy=busy, active_bank=self.active, generation=self.generation)
+        if name == "REFUSED_WRITES":
+            return self.refused
+        if name.startswith("COUNTER_") and name != "COUNTER_ADDRESS":
+            frames, octets = self.counters.get(self._counter, (0, 0))
+            value = frames if "FRAMES" in name else octets
+            return value >> 32 if name.endswith("HIGH") else value & 0xFFFFFFFF
+        return self._registers[name]
+
+    def _write(self, name: str, value: int) -> None:
+        self.written.append((name, value))
+        if name == "TABLE_ADDRESS":
+            self._table_address = REGISTERS.unpack(name, value)
+        elif name == "TABLE_DATA":
+            place = (self._table_address["table"], self._table_address["index"])
+            self._table_address["index"] += 1
+            if self.refuse_after is not None and self.refuse_after <= 0:
+                self.refused = self.refused + 1 & 0xFFFF
+                return
+            if self.refuse_after is not None:
+                self.refuse_after -= 1
+            self.banks[1 - self.active][place] = value
+        elif name == "COMMIT" and not self.deaf:
+            self.active = 1 - self.active
+            self.generation = self.generation + 1 & 0xFFFF
+        elif name == "COUNTER_ADDRESS":
+            fields = REGISTERS.unpack(name, value)
+            self._counter = (fields["group"], fields["index"])
