@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from halfsilver.harness.engine import Result
-from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Counters, Flags, Frame, Tally
 from halfsilver.harness.report.compare import compare
@@ -52,6 +52,8 @@ class Pair:
         """
         try:
             found = self._judge(situation, told)
+        except EnvironmentMissing:
+            raise
         except HalfsilverError as error:
             found = [str(error)]
         if found and told is None:

@@ -1,6 +1,6 @@
 """Properties: for any policy and any frames, gateware and golden model give the same; a fault shrinks to a small frame.
 
-2,000 plain and 250 hostile examples on the two cores that boards are meant to carry. Runs are repeatable: hypothesis
+2,000 plain and 125 hostile examples on the two cores that boards are meant to carry. Runs are repeatable: hypothesis
 derives the examples from the test, not from the clock.
 """
 
@@ -22,7 +22,7 @@ LARGE_CORE = NicParameters(width=64, enis=4)
 EXAMPLES = {SMALL_CORE: 1600, LARGE_CORE: 400}
 """The image of the large core's tables takes five times as long to write."""
 
-HOSTILE_SHARE = 8
+HOSTILE_SHARE = 16
 """Hostile situations take longer to draw, and ``test_traffic`` has many more of them."""
 
 FAULT_EXAMPLES = 1000
