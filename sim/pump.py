@@ -18,7 +18,19 @@ from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.records import Frame
 from halfsilver.sim.native import structures
 
-__all__ = ["Access", "Pacing", "Pump", "PumpError", "PumpRun", "read", "write"]
+__all__ = [
+    "Access",
+    "Event",
+    "Pacing",
+    "Pump",
+    "PumpError",
+    "PumpRun",
+    "await_at",
+    "read",
+    "reset_at",
+    "write",
+    "write_at",
+]
 
 
 class PumpError(HalfsilverError):
@@ -37,6 +49,25 @@ def read(address: int) -> Access:
 def write(address: int, value: int) -> Access:
     """Write the register at a byte address."""
     return address, value, structures.WRITE
+
+
+Event = tuple[int, int, int, int, int]
+"""Something that happens in the middle of a batch, made by ``write_at``, ``await_at`` or ``reset_at``."""
+
+
+def write_at(cycle: int, address: int, value: int) -> Event:
+    """Write a register, not before this clock cycle of the batch."""
+    return cycle, structures.WRITE, address, value, 0
+
+
+def await_at(cycle: int, address: int, mask: int, value: int) -> Event:
+    """From this clock cycle on read a register until the bits of the mask are as in the value."""
+    return cycle, structures.READ, address, value, mask
+
+
+def reset_at(cycle: int) -> Event:
+    """Reset the NIC, which ends the batch: what has not come out by then never does."""
+    return cycle, structures.RESET, 0, 0, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +148,16 @@ class Pump:
         self._check(self._native.pump_registers(self._model, accesses, ctypes.c_uint64(len(plan))))
         return [step.value for step in accesses if step.kind == structures.READ]
 
-    def run(self, frames: Sequence[Frame], pacing: Pacing, progress: Callable[[int], None] | None = None) -> PumpRun:
-        """Send a batch and wait until it is through.
+    def run(
+        self,
+        frames: Sequence[Frame],
+        pacing: Pacing,
+        progress: Callable[[int], None] | None = None,
+        schedule: Sequence[Event] = (),
+    ) -> PumpRun:
+        """Send a batch and wait until it is through and what was scheduled is done.
 
+        ``schedule``: events in the order in which they happen; each waits for the one before it.
         ``progress`` is called now and then with the number of frames judged. Errors: PumpError; UsageError for
         a frame without any byte, which no packet port can carry.
         """
@@ -151,6 +189,7 @@ class Pump:
                 raised.append(error)
             return len(raised)
 
+        events = (structures.Event * len(schedule))(*[structures.Event(*event) for event in schedule])
         result = structures.Result()
         status = self._native.pump_run(
             self._model,
@@ -158,6 +197,8 @@ class Pump:
             table,
             ctypes.c_uint64(len(frames)),
             ctypes.byref(options),
+            events,
+            ctypes.c_uint64(len(events)),
             structures.Progress(report),
             ctypes.byref(result),
         )

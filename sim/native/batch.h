@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "model.h"
+#include "schedule.h"
 
 namespace {
 
@@ -14,26 +15,36 @@ constexpr uint32_t PROGRESS_INTERVAL = 1 << 14;  // cycles between calls of the 
 
 class Batch {
 public:
-    Batch(Model& model, const uint8_t* bytes, const Frame* frames, uint64_t count, const Options& options)
-        : model(model), bytes(bytes), frames(frames), count(count), options(options), random(options.seed) {
+    Batch(Model& model, const uint8_t* bytes, const Frame* frames, uint64_t count, const Options& options,
+          std::vector<Event> events)
+        : model(model), bytes(bytes), frames(frames), count(count), options(options), random(options.seed),
+          schedule(model, std::move(events)) {
         for (uint64_t i = 0; i < count; i++) order[frames[i].direction].push_back(i);
     }
 
-    // Returns the cycles from the first one to the last hand-over.
+    // Returns the cycles from the first one to the last hand-over, or to a reset.
     uint64_t run(Progress progress) {
         const uint64_t start = model.cycles;
         uint64_t last_move = start, next_report = start;
-        while (!finished()) {
+        while (!finished() || !schedule.done()) {
+            const uint64_t cycle = model.cycles - start;
+            if (schedule.resets(cycle)) {
+                model.reset();
+                return cycle;
+            }
             for (int direction = 0; direction < PORTS; direction++) drive(direction);
+            schedule.drive(cycle);
             model.top->m_axis_net_tready = !random.chance(options.output_stall);
             model.settle();
             model.observe();
             account();
+            const bool answered = schedule.sample();
             const bool taken[PORTS] = {model.sources[NET]->taken(), model.sources[HOST]->taken()};
             model.edge();
             for (int direction = 0; direction < PORTS; direction++)
                 if (taken[direction]) advance(*model.sources[direction]);
-            if (model.moved || taken[NET] || taken[HOST]) last_move = model.cycles;
+            const bool rests = finished() && !schedule.is_due(cycle);  // until the next access is due
+            if (model.moved || taken[NET] || taken[HOST] || answered || rests) last_move = model.cycles;
             if (model.cycles - last_move > options.timeout) stuck();
             if (progress && model.cycles >= next_report) {
                 next_report = model.cycles + PROGRESS_INTERVAL;
@@ -41,6 +52,7 @@ public:
             }
         }
         for (auto& source : model.sources) source->idle();
+        schedule.drive(0);
         for (uint32_t i = 0; i < TRAILING_CYCLES; i++) {
             model.idle_cycle();
             account();
@@ -56,6 +68,7 @@ private:
     const uint64_t count;
     const Options& options;
     Random random;
+    Schedule schedule;
     std::vector<uint64_t> order[PORTS];  // frame numbers of each direction
     uint64_t started[PORTS] = {}, judged[PORTS] = {}, released[PORTS] = {};
     std::deque<bool> pending[PORTS];  // judged and not released: is it mirrored?
@@ -134,6 +147,7 @@ private:
                      PORT_NAMES[direction],
                      static_cast<unsigned long long>(order[direction][judged[direction]]));
         }
+        if (schedule.is_due(UINT64_MAX)) fail("no progress for %u cycles: a scheduled register access waits", options.timeout);
         fail("no progress for %u cycles: %llu verdicts 'mirrored' but %zu copies", options.timeout,
              static_cast<unsigned long long>(model.mirrored), model.copies.size());
     }

@@ -173,8 +173,14 @@ struct Model {
         return count;
     }
 
-    // As anybody would who has just switched it on.
+    // As anybody would who has just switched it on, or in the middle of anything: what is under way is gone.
     void reset() {
+        for (auto& source : sources) {
+            source->idle();
+            source->frame = nullptr;
+        }
+        if (in_copy) bytes.resize(copy_start);
+        in_copy = waiting = false;
         top->rst = 1;
         for (uint32_t i = 0; i < RESET_CYCLES; i++) {
             settle();

@@ -25,9 +25,10 @@ EXPORT int pump_registers(Model* model, Access* accesses, uint64_t count) try {
 }
 
 EXPORT int pump_run(Model* model, const uint8_t* bytes, const Frame* frames, uint64_t count,
-                    const Options* options, Progress progress, Result* result) try {
+                    const Options* options, const Event* events, uint64_t event_count, Progress progress,
+                    Result* result) try {
     model->clear();
-    result->cycles = Batch(*model, bytes, frames, count, *options).run(progress);
+    result->cycles = Batch(*model, bytes, frames, count, *options, {events, events + event_count}).run(progress);
     result->bytes = model->bytes.data();
     result->copies = model->copies.data();
     result->verdicts = model->verdicts.data();

@@ -13,7 +13,21 @@ from typing import Any
 
 from halfsilver.hdl.layout.verdict import VERDICT_RECORD, DirectionCode, VerdictCode
 
-__all__ = ["LAYOUT", "READ", "WRITE", "Access", "Copy", "Frame", "Options", "Progress", "Result", "VerdictAt", "header"]
+__all__ = [
+    "LAYOUT",
+    "READ",
+    "RESET",
+    "WRITE",
+    "Access",
+    "Copy",
+    "Event",
+    "Frame",
+    "Options",
+    "Progress",
+    "Result",
+    "VerdictAt",
+    "header",
+]
 
 
 BYTE = 8
@@ -21,8 +35,8 @@ RECORD_SIZE = VERDICT_RECORD.width // BYTE
 RECORD_BYTES = {member.name: lsb // BYTE for member, lsb in VERDICT_RECORD if lsb % BYTE == 0 and member.width == BYTE}
 """The record's members that are a byte, and where in its wire form."""
 
-READ, WRITE = range(2)
-"""``kind`` of an `Access`."""
+READ, WRITE, RESET = range(3)
+"""``kind`` of an `Access` or an `Event`; only events reset."""
 
 
 class Frame(ctypes.Structure):
@@ -82,10 +96,23 @@ class Access(ctypes.Structure):
     _fields_ = (("address", ctypes.c_uint32), ("value", ctypes.c_uint32), ("kind", ctypes.c_uint32))
 
 
+class Event(ctypes.Structure):
+    """Something in the middle of a batch, at a cycle of it: a write of ``value``, reads until the bits of ``mask``
+    are as in ``value``, or a reset."""
+
+    _fields_ = (
+        ("cycle", ctypes.c_uint64),
+        ("kind", ctypes.c_uint32),
+        ("address", ctypes.c_uint32),
+        ("value", ctypes.c_uint32),
+        ("mask", ctypes.c_uint32),
+    )
+
+
 Progress = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint64)
 """Called now and then with the number of frames judged; not 0: stop."""
 
-_STRUCTURES: tuple[type[ctypes.Structure], ...] = (Frame, Options, Copy, VerdictAt, Result, Access)
+_STRUCTURES: tuple[type[ctypes.Structure], ...] = (Frame, Options, Copy, VerdictAt, Result, Access, Event)
 _NAMES: dict[Any, str] = {ctypes.c_uint8: "uint8_t", ctypes.c_uint32: "uint32_t", ctypes.c_uint64: "uint64_t"}
 
 _CONSTANTS = {
@@ -97,6 +124,7 @@ _CONSTANTS = {
     "EGRESS": int(DirectionCode.EGRESS),
     "READ": READ,
     "WRITE": WRITE,
+    "RESET": RESET,
 }
 
 

@@ -8,6 +8,7 @@ rules shows.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -20,7 +21,7 @@ from halfsilver.sim.traffic.chance import flip, happens
 from halfsilver.sim.traffic.flow import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP
 from halfsilver.sim.traffic.outer_edges import ipv4_outer_with_checksum
 
-__all__ = ["PROTOCOLS", "Places", "draw_flags", "draw_places", "draw_policy"]
+__all__ = ["PROTOCOLS", "Places", "draw_flags", "draw_macs", "draw_places", "draw_policy"]
 
 PROTOCOLS = (TCP, UDP, TCP, UDP, ICMP, ICMPV6, 47, 50, 51, 132, 255, 2, 41, 59, 60)
 PORTS = (0, 1, 22, 53, 80, 123, 443, 1688, 0x7FFF, 0x8000, 0xFF, 0x100, 0xFFFE, 0xFFFF)
@@ -59,15 +60,25 @@ def draw_flags(rng: random.Random) -> Flags:
     return Flags(happens(rng, 4), happens(rng, 3), base, mask)
 
 
-def draw_policy(rng: random.Random, parameters: NicParameters, places: Places, *, wide: bool = False) -> Policy:
-    """A policy for 1 to all interfaces of the build; ``wide``: every one of them mirrors every IP frame."""
-    count = parameters.enis if happens(rng, 2) else rng.randint(1, parameters.enis)
-    macs = _macs(rng, count)
+def draw_policy(
+    rng: random.Random,
+    parameters: NicParameters,
+    places: Places,
+    *,
+    wide: bool = False,
+    macs: Sequence[bytes] | None = None,
+) -> Policy:
+    """A policy for interfaces with these addresses, or for 1 to all interfaces of the build.
+
+    ``wide``: every one of them mirrors every IP frame.
+    """
+    macs = macs or draw_macs(rng, parameters)
     return Policy(tuple(_interface(rng, parameters, places, index, mac, wide) for index, mac in enumerate(macs)))
 
 
-def _macs(rng: random.Random, count: int) -> list[bytes]:
-    """Unicast addresses, half of them one bit from an earlier one."""
+def draw_macs(rng: random.Random, parameters: NicParameters) -> list[bytes]:
+    """Unicast addresses for 1 to all interfaces of the build, half of them one bit from an earlier one."""
+    count = parameters.enis if happens(rng, 2) else rng.randint(1, parameters.enis)
     found: list[bytes] = []
     while len(found) < count:
         mac = flip(rng, rng.choice(found)) if found and happens(rng, 2) else rng.getrandbits(48).to_bytes(6, "big")

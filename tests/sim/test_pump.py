@@ -8,7 +8,7 @@ import pytest
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.sim.build import build
-from halfsilver.sim.pump import Pacing, Pump, PumpError, read, write
+from halfsilver.sim.pump import Pacing, Pump, PumpError, await_at, read, reset_at, write, write_at
 from tests.sim.standin import MIRRORED, NO_MATCH, StandIn
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
@@ -167,3 +167,37 @@ def test_progress_and_stopping(pump):
 def test_impossible_stalls_are_refused(probability):
     with pytest.raises(ValueError, match="input_stalls must be at least 0 and less than 1"):
         Pacing(input_stalls=probability)
+
+
+def test_registers_are_written_while_frames_run(pump):
+    """In order, none before its cycle, and an awaited value is waited for; the frames notice nothing."""
+    nic, frames = pump(), make_frames(100, seed=1)
+    schedule = [write_at(cycle, 4 * place, cycle) for place, cycle in enumerate((0, 7, 7, 300))]
+    schedule += [await_at(310, 12, 0xFF0, 300 & 0xFF0), write_at(0, 16, 5)]
+    run = nic.run(frames, Pacing(), schedule=schedule)
+    assert run.copies == expected_copies(frames) and len(run.verdicts) == len(frames)
+    assert nic.read(range(0, 20, 4)) == [0, 7, 7, 300, 5]
+
+
+def test_what_is_scheduled_after_the_last_frame_still_happens(pump):
+    nic = pump()
+    nic.run(make_frames(2, seed=1), Pacing(timeout=200), schedule=[write_at(5000, 4, 0x1234)])
+    assert nic.read([4]) == [0x1234]
+
+
+def test_a_value_that_never_comes_and_a_refused_access_are_failures(pump):
+    with pytest.raises(PumpError, match="a scheduled register access waits"):
+        pump().run([], Pacing(timeout=200), schedule=[await_at(0, 4, 1, 1)])
+    with pytest.raises(PumpError, match="scheduled access to register 0x020 was refused"):
+        pump().run([], Pacing(), schedule=[write_at(0, 0x20, 1)])
+
+
+@pytest.mark.parametrize("cycle", [0, 1, 50, 333, 500])
+def test_a_reset_cuts_a_batch(pump, cycle):
+    """What came out is the beginning of what would have; the next batch is whole."""
+    nic, frames = pump(), make_frames(200, seed=2, lengths=(64,))
+    run = nic.run(frames, Pacing(), schedule=[reset_at(cycle)])
+    whole = expected_copies(frames)
+    assert run.copies == whole[: len(run.copies)] and len(run.copies) < len(whole)
+    assert bool(run.copies) == (cycle >= 50)
+    assert nic.run(frames, Pacing()).copies == whole
