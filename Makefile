@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test check cocotb lint verilog regs synth bench mutants docs clean
+.PHONY: help sim sim-all test check cocotb lint verilog regs synth bench coverage mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -83,9 +83,13 @@ regs: $(ready) ## the register map: Markdown on the terminal, and as C header, J
 synth: $(ready) ## size and speed per block and in total on ECP5 (long), in build/synth.json
 	@$(run) -m halfsilver.boards.synth
 
-bench: $(ready) ## cycles per second: native pump beside hand-written cocotb; requests per second of the served API
+bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; requests per second of the served API
 	@$(run) -m halfsilver.sim.speed
 	@$(run) -m halfsilver.harness.speed.measure
+
+coverage: $(ready) ## what of the gateware the benches and a pump run exercise, as a page in build/coverage (long)
+	@$(run) -m halfsilver.sim.coverage $(if $(TEST),--test $(call quote,$(TEST))) \
+	    $(if $(WIDTH),--width $(call quote,$(WIDTH))) $(seed)
 
 mutants: $(ready) ## plant faults in the gateware, drawn by machine, and count those the tests catch (long; goes on where it was)
 	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(if $(SAMPLE),--sample $(call quote,$(SAMPLE))) $(seed)

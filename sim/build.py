@@ -16,7 +16,7 @@ from typing import Any
 
 from halfsilver.sim.model.cache import digest, entry
 from halfsilver.sim.model.compilation import Compilation
-from halfsilver.sim.model.tools import compiler, tool, tool_versions, verilator_root
+from halfsilver.sim.model.tools import COVERAGE_FLAGS, compiler, tool, tool_versions, verilator_root
 from halfsilver.sim.model.verilog import Port, block_verilog, ports_of, to_verilog
 from halfsilver.sim.native.structures import header
 
@@ -57,18 +57,24 @@ def build_nic(parameters: Any, *, trace: bool = False) -> Path:
 
 
 def build_library(
-    verilog: str, top: str, ports: Sequence[Port], *, trace: bool = False, what: str | None = None
+    verilog: str,
+    top: str,
+    ports: Sequence[Port],
+    *,
+    trace: bool = False,
+    coverage: bool = False,
+    what: str | None = None,
 ) -> Path:
     """Shared library of module ``top`` of a Verilog text, with PyVerilator's symbols and the pump's.
 
-    ``trace`` adds VCD tracing; ``what`` says to people which model this is. Errors: EnvironmentMissing without
-    compiler, make or perl; HalfsilverError, naming a log file, if a tool fails.
+    ``trace`` adds VCD tracing, ``coverage`` counts what is exercised; ``what`` says to people which model this is.
+    Errors: EnvironmentMissing without compiler, make or perl; HalfsilverError, naming a log file, if a tool fails.
     """
-    flags = [*VERILATOR_FLAGS, *(["--trace-vcd"] if trace else [])]
+    flags = [*VERILATOR_FLAGS, *(["--trace-vcd"] if trace else []), *(COVERAGE_FLAGS if coverage else [])]
     key = digest(verilog, top, flags, CXX_FLAGS, MAKE_FLAGS, tool_versions())
-    what = (what or top) + (", with waves" if trace else "")
+    what = (what or top) + ", with waves" * trace + ", with coverage" * coverage
     model = entry(f"model-{key}", lambda place: _verilate(place, verilog, top, flags, what))
-    runtime = _runtime(trace)
+    runtime = _runtime(trace, coverage)
     generated = {"ports.h": _ports_header(top, ports), "structures.h": header()}
     sources = [path.read_text() for path in sorted(NATIVE.glob("*.[hc]*"))]
     key = digest(key, generated, sources)
@@ -78,19 +84,20 @@ def build_library(
             (place / name).write_text(text)
         inputs = [str(NATIVE / "pump.cpp"), str(model / "libVmodel.a"), *map(str, sorted(runtime.glob("*.o")))]
         options = ["-shared", "-Wl,-Bsymbolic", "-pthread", "-o", "model.so"]
-        command = [*_compile(trace), "-I.", f"-I{model}", f"-I{NATIVE}", *inputs, *options]
+        command = [*_compile(trace, coverage), "-I.", f"-I{model}", f"-I{NATIVE}", *inputs, *options]
         Compilation(place).run(command, "the C++ compiler")
 
     return entry(f"library-{key}", link) / "model.so"
 
 
-def _compile(trace: bool) -> list[str]:
+def _compile(trace: bool, coverage: bool) -> list[str]:
     include = verilator_root() / "include"
     return [
         compiler(),
         *_cxx_flags(),
         f"-DVM_TRACE={int(trace)}",
         f"-DVM_TRACE_VCD={int(trace)}",
+        f"-DVM_COVERAGE={int(coverage)}",
         "-DVL_TIME_CONTEXT",
         "-isystem",
         str(include),
@@ -99,15 +106,16 @@ def _compile(trace: bool) -> list[str]:
     ]
 
 
-def _runtime(trace: bool) -> Path:
+def _runtime(trace: bool, coverage: bool) -> Path:
     """Directory with the object files of Verilator's runtime, the same for all models."""
     names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
+    names += ["verilated_cov"] if coverage else []
 
     def make(place: Path) -> None:
         compilation = Compilation(place)
         for name in names:
             source = verilator_root() / "include" / f"{name}.cpp"
-            compilation.run([*_compile(trace), "-c", str(source), "-o", f"{name}.o"], "the C++ compiler")
+            compilation.run([*_compile(trace, coverage), "-c", str(source), "-o", f"{name}.o"], "the C++ compiler")
 
     return entry(f"runtime-{digest(names, CXX_FLAGS, tool_versions())}", make)
 

@@ -19,7 +19,7 @@ import cocotb_tools.config
 
 from halfsilver.sim.model.cache import digest, entry
 from halfsilver.sim.model.compilation import Compilation
-from halfsilver.sim.model.tools import compiler, run_process, tool, tool_versions, verilator_root
+from halfsilver.sim.model.tools import COVERAGE_FLAGS, compiler, run_process, tool, tool_versions, verilator_root
 
 __all__ = ["TOP", "build_model", "exclusive", "simulate"]
 
@@ -35,6 +35,8 @@ _MAIN = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.c
 _LEAN = ("--public-depth", "1", "-O3")
 _LEAN_OPTIMISE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 """Ours: only the ports are visible, and the compiler optimises."""
+_COVERAGE_OPTIMISE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+"""Counting makes the model's code many times as long; cocotb's own work hides how fast that runs."""
 _STOCK = ("--public-flat-rw",)
 """What cocotb's own runner asks for: every signal can be read and written, the compiler's defaults."""
 
@@ -58,16 +60,20 @@ _VERILATOR_FLAGS = (
 )
 
 
-def build_model(what: str, verilog: str, *, waves: bool = False, stock: bool = False) -> Path:
+def build_model(what: str, verilog: str, *, waves: bool = False, stock: bool = False, coverage: bool = False) -> Path:
     """The model of a Verilog text whose top is `TOP`.
 
     ``what`` says to people which model this is. ``waves``: can write a VCD file. ``stock``: with the flags of cocotb's
-    own runner instead of ours. Errors: EnvironmentMissing, HalfsilverError with the path of the log.
+    own runner instead of ours. ``coverage``: counts what is exercised. Errors: EnvironmentMissing, HalfsilverError
+    with the path of the log.
     """
     chosen, optimise = (_STOCK, ()) if stock else (_LEAN, _LEAN_OPTIMISE)
+    if coverage:
+        chosen, optimise = (*chosen, *COVERAGE_FLAGS), _COVERAGE_OPTIMISE
     recipe = [_VERILATOR_FLAGS, chosen, optimise, HOST.read_text(), importlib.metadata.version("cocotb")]
     key = digest(verilog, recipe, waves, tool_versions())
-    details = f"{what}, for cocotb" + ", as its own runner builds it" * stock + ", with waves" * waves
+    built = ", as its own runner builds it" * stock + ", with waves" * waves + ", with coverage" * coverage
+    details = f"{what}, for cocotb{built}"
     return entry(f"cocotb-{key}", lambda place: _build(place, details, verilog, waves, chosen, optimise)) / "model.so"
 
 
@@ -101,10 +107,12 @@ def simulate(
     environment: Mapping[str, str],
     test_filter: str | None = None,
     waves: bool = False,
+    coverage: Path | None = None,
 ) -> int | None:
     """Run cocotb test modules on a model, in ``directory``; returns the exit code, None after a timeout.
 
-    ``waves`` writes ``dump.vcd`` there. Undefined bits get their values from the seed.
+    ``waves`` writes ``dump.vcd`` there, ``coverage`` names the file for a model that counts. Undefined bits get their
+    values from the seed.
     """
     variables = os.environ | {
         "LD_PRELOAD": str(model),
@@ -124,6 +132,8 @@ def simulate(
     if test_filter is not None:
         variables["COCOTB_TEST_FILTER"] = test_filter
     command = [_PYTHON, "+verilator+rand+reset+2", f"+verilator+seed+{seed % 0x7FFFFFFF + 1}"]
+    if coverage is not None:
+        command.append(f"+verilator+coverage+file+{coverage}")
     return run_process(command + ["--trace"] * waves, directory, variables, log, timeout)
 
 

@@ -34,7 +34,7 @@ from halfsilver.sim.cocotb_model import TOP, build_model, exclusive, simulate
 from halfsilver.sim.model.verilog import block_verilog
 from halfsilver.sim.places import BUILD, ROOT
 
-__all__ = ["Outcome", "main", "run_bench", "run_on_model"]
+__all__ = ["Outcome", "choose", "main", "run_bench", "run_on_model", "verilog_of"]
 
 RUNS = BUILD / "cocotb"
 """Results, logs and waves."""
@@ -82,15 +82,17 @@ class Outcome:
         return f"{python} -m halfsilver.sim.cocotb_runner --test {name} --width {self.width} --seed {self.seed} --waves"
 
 
-def run_bench(bench: Bench, build: Build, *, seed: int, test: str | None = None, waves: bool = False) -> Outcome:
+def run_bench(
+    bench: Bench, build: Build, *, seed: int, test: str | None = None, waves: bool = False, coverage: Path | None = None
+) -> Outcome:
     """Run a bench, or one test of it, on one build.
 
-    Without ``waves`` the first failed test runs again with them. HalfsilverError if the model cannot be built or
-    the simulator dies without results.
+    Without ``waves`` the first failed test runs again with them. ``coverage``: where to write what was exercised.
+    HalfsilverError if the model cannot be built or the simulator dies without results.
     """
-    place = RUNS / f"{bench.name}-{build.width}"
+    place = RUNS / f"{bench.name}-{build.width}{'-coverage' if coverage else ''}"
     with exclusive(place):
-        outcome = _simulate(bench, build, place, seed, test, waves)
+        outcome = _simulate(bench, build, place, seed, test, waves, coverage)
         if outcome.failed and not waves:
             first = next(iter(outcome.failed))
             again = _simulate(bench, build, place / "failed", seed, first, True)
@@ -100,8 +102,13 @@ def run_bench(bench: Bench, build: Build, *, seed: int, test: str | None = None,
     return outcome
 
 
-def _simulate(bench: Bench, build: Build, place: Path, seed: int, test: str | None, waves: bool) -> Outcome:
-    return run_on_model(bench, _model(build, waves), dict(build.parameters), place, seed=seed, test=test, waves=waves)
+def _simulate(
+    bench: Bench, build: Build, place: Path, seed: int, test: str | None, waves: bool, coverage: Path | None = None
+) -> Outcome:
+    counts = coverage is not None
+    model = build_model(build.name, verilog_of(build, source_lines=counts), waves=waves, coverage=counts)
+    parameters = dict(build.parameters)
+    return run_on_model(bench, model, parameters, place, seed=seed, test=test, waves=waves, coverage=coverage)
 
 
 def run_on_model(
@@ -113,11 +120,13 @@ def run_on_model(
     seed: int,
     test: str | None = None,
     waves: bool = False,
+    coverage: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run a bench, or one test of it, on a model of these NicParameters, with its results in ``place``.
 
-    ``environment``: more variables for the simulation. HalfsilverError if the simulator dies without results.
+    ``coverage``: where a model that counts writes what was exercised; ``environment``: more variables for the
+    simulation. HalfsilverError if the simulator dies without results.
     """
     place.mkdir(parents=True, exist_ok=True)
     outcome = Outcome(
@@ -135,6 +144,7 @@ def run_on_model(
         results=outcome.results,
         log=outcome.log,
         waves=waves,
+        coverage=coverage,
         timeout=bench.timeout,
         environment={BUILD_VARIABLE: json.dumps(parameters), **(environment or {})},
         test_filter=None if test is None else rf"\.{re.escape(test)}$",
@@ -164,13 +174,13 @@ def _read_results(outcome: Outcome) -> None:
             outcome.passed.append(name)
 
 
-def _model(build: Build, waves: bool) -> Path:
-    """The model of a build."""
-    verilog, _ = block_verilog(build.block, dict(build.parameters), dict(build.options), TOP)
-    return build_model(build.name, verilog, waves=waves)
+def verilog_of(build: Build, *, source_lines: bool = False) -> str:
+    """What a build's model is made of."""
+    verilog, _ = block_verilog(build.block, dict(build.parameters), dict(build.options), TOP, source_lines=source_lines)
+    return verilog
 
 
-def _choose(name: str | None, width: int | None) -> tuple[list[tuple[Bench, Build]], str | None]:
+def choose(name: str | None, width: int | None) -> tuple[list[tuple[Bench, Build]], str | None]:
     """Benches and builds for the command line, and the test if one is named."""
     bench_name, _, test = (name or "").partition("::")
     benches = [bench for bench in BENCHES if not bench_name or bench.name == bench_name]
@@ -213,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"seed {seed}, Verilator {verilator_version()}", flush=True)
     ran = failed = 0
     try:
-        chosen, test = _choose(options.test, options.width)
+        chosen, test = choose(options.test, options.width)
         for bench, build in chosen:
             outcome = run_bench(bench, build, seed=seed, test=test, waves=waves)
             print("\n".join(outcome.lines()), flush=True)

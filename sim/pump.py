@@ -218,6 +218,10 @@ class Pump:
         self._native.pump_release(self._model)
         return run
 
+    def write_coverage(self, path: Path) -> None:
+        """What has been exercised so far; the library must have been built with coverage."""
+        self._native.pump_coverage(self._model, str(path).encode())
+
     def close(self) -> None:
         """End the simulation; an open wave file is finished."""
         if self._simulation is not None:

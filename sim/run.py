@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from halfsilver.harness.cli import main as halfsilver
 from halfsilver.harness.engines.registry import VERILATOR
-from halfsilver.harness.errors import EXIT_USAGE, HalfsilverError, UsageError
-from halfsilver.sim.places import BUILD, ROOT, shown
+from halfsilver.harness.errors import EXIT_USAGE, HalfsilverError
+from halfsilver.sim.example import EXAMPLE, make_example
+from halfsilver.sim.places import BUILD, shown
 
-__all__ = ["main", "make_example"]
+__all__ = ["main"]
 
-EXAMPLE = BUILD / "example"
 OUTPUT = BUILD / "sim"
-EXAMPLE_TIMEOUT = 300
-"""Seconds the example's script may take."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,28 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             *(["--full-rate"] if options.full_rate else []),
         ]
     )
-
-
-def make_example() -> Path:
-    """The example capture; its script says where it comes from and makes the same file each time."""
-    script = ROOT / "examples" / "make_example.py"
-    if not script.exists():
-        raise UsageError("the example is made in a checkout only; --pcap and --config name a capture and a policy")
-    capture = EXAMPLE / "example.pcap"
-    newest = max(path.stat().st_mtime_ns for path in (script, script.with_name("mirror.json")))
-    if capture.exists() and capture.stat().st_mtime_ns > newest:
-        return capture
-    done = subprocess.run(
-        [sys.executable, str(script), str(EXAMPLE)],
-        capture_output=True,
-        text=True,
-        timeout=EXAMPLE_TIMEOUT,
-        check=False,
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise HalfsilverError(f"{script} failed: {lines[-1]}")
-    return capture
 
 
 if __name__ == "__main__":

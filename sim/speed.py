@@ -1,10 +1,10 @@
 """``make bench``: clock cycles per second of the native pump beside hand-written cocotb, on the same frames.
 
-Both drive the exported top with the example's policy, frames back to back on both inputs. The
-copies and verdicts of both must be equal. Hand-written cocotb runs twice: on a model built as cocotb's own runner
-builds it, which is the measure, and on the leaner one of our regression. Seconds are processor time of the simulating
-process, and the fastest of several runs counts, so that other work on the machine blurs the ratios little. The
-result goes to ``build/speed.json``.
+Both drive the exported top with the example's policy, frames back to back on both inputs. The copies and verdicts of
+both must be equal. Cocotb runs on the build that our regression uses, optimised and with nothing visible but the
+ports: that is the yardstick. ``--stock`` adds cocotb on a model with the flags of its own runner, which is slower.
+Seconds are processor time of the simulating process, and the fastest of several runs counts, so that other work on
+the machine blurs the ratio little. The result goes to ``build/speed.json``.
 """
 
 from __future__ import annotations
@@ -18,25 +18,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.capture.reader import open_capture
-from halfsilver.harness.commands.common import DirectionChooser
 from halfsilver.harness.errors import HalfsilverError
-from halfsilver.harness.nic.image import build_image
-from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import Flags, Frame
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.cocotb_model import TOP, build_model, simulate
+from halfsilver.sim.example import example_batch
 from halfsilver.sim.model.verilog import block_verilog
-from halfsilver.sim.places import BUILD
+from halfsilver.sim.places import BUILD, shown
 from halfsilver.sim.pump import Pacing, Pump, PumpRun
-from halfsilver.sim.run import make_example
 
 __all__ = ["main"]
 
@@ -45,6 +39,13 @@ COCOTB_SECONDS = 900
 RUNS = 5
 REPEATS = 20
 """The pump is so much faster that it takes the batch this many times in each run, to be measured at all."""
+
+LABELS = {
+    "pump": "native pump",
+    "cocotb": "hand-written cocotb, lean build",
+    "cocotb_stock": "  built as cocotb's runner does",
+}
+LABEL = max(map(len, LABELS.values()))
 
 PREFIXES = {Direction.INGRESS: "s_axis_net", Direction.EGRESS: "s_axis_host"}
 
@@ -56,29 +57,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--frames", type=int, default=400, metavar="N", help="frames of the example to use (default: %(default)s)"
     )
     parser.add_argument("--width", type=int, default=64, metavar="BITS", help="data width (default: %(default)s)")
+    parser.add_argument("--stock", action="store_true", help="also with the flags of cocotb's own runner")
     options = parser.parse_args(arguments)
     try:
-        print(_report(_measure(options.frames, options.width)))
+        print(_report(_measure(options.frames, options.width, options.stock)))
     except HalfsilverError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _measure(count: int, width: int) -> dict[str, Any]:
-    capture = make_example()
-    policy = Policy.load(capture.with_name("mirror.json"))
-    choose = DirectionChooser("auto", policy)
-    with open_capture(capture) as reader:
-        frames = [choose.frame(captured) for captured in islice(reader, count)]
+def _measure(count: int, width: int, stock: bool) -> dict[str, Any]:
     parameters = NicParameters(width=width, enis=4)
-    writes = [*build_image(policy, Flags(), parameters), (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))]
-    print(f"{len(frames)} frames; building both simulations ...", file=sys.stderr)
+    writes, frames = example_batch(parameters, count)
     run, speed = _run_pump(parameters, writes, frames)
     result = {"width": width, "frames": len(frames), "bytes": sum(len(frame.data) for frame in frames), "pump": speed}
-    print("hand-written cocotb, a minute or so ...", file=sys.stderr)
-    for name, stock in (("cocotb", True), ("cocotb_lean", False)):
-        runs = [_run_cocotb(parameters, writes, frames, stock) for _ in range(RUNS)]
+    for name in ("cocotb", "cocotb_stock") if stock else ("cocotb",):
+        runs = [_run_cocotb(parameters, writes, frames, name == "cocotb_stock") for _ in range(RUNS)]
         slow = min(runs, key=lambda each: float(each["seconds"]))
         for what, mine in (("copies", run.copies), ("verdicts", run.verdicts)):
             if sorted(mine) != sorted(slow[what]):
@@ -162,21 +157,26 @@ def _run_cocotb(
 
 def _report(measured: dict[str, Any]) -> str:
     path = BUILD / "speed.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(measured, indent=2) + "\n")
     lines = [
         f"{measured['frames']} frames, {measured['bytes']:,} bytes, {measured['width']} bit, back to back",
-        f"{'':20}  {'cycles/s':>12}  {'frames/s':>12}  {'pump is':>10}",
+        f"{'':{LABEL}}  {'cycles/s':>12}  {'frames/s':>12}  {'pump is':>10}",
     ]
     pump = measured["pump"]["cycles_per_second"]
-    labels = {"pump": "native pump", "cocotb": "hand-written cocotb", "cocotb_lean": "  on our lean build"}
-    for name, label in labels.items():
-        speed = measured[name]
-        lines.append(
-            f"{label:20}  {speed['cycles_per_second']:12,.0f}  {speed['frames_per_second']:12,.0f}"
-            f"  {pump / speed['cycles_per_second']:9.0f}x"
-        )
-    met = "met" if pump >= TARGET * measured["cocotb"]["cycles_per_second"] else "MISSED"
-    lines.append(f"target: the pump {TARGET}x hand-written cocotb: {met}; copies and verdicts equal; {path}")
+    for name, label in LABELS.items():
+        if name in measured:
+            speed = measured[name]
+            lines.append(
+                f"{label:{LABEL}}  {speed['cycles_per_second']:12,.0f}  {speed['frames_per_second']:12,.0f}"
+                f"  {pump / speed['cycles_per_second']:9.1f}x"
+            )
+    ratio = pump / measured["cocotb"]["cycles_per_second"]
+    met = "met" if ratio >= TARGET else "not met"
+    lines.append(
+        f"the pump is {ratio:.1f} times as fast as hand-written cocotb on our lean build (aim: {TARGET}, {met}); "
+        f"copies and verdicts are equal; {shown(path)}"
+    )
     return "\n".join(lines)
 
 

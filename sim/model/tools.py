@@ -20,7 +20,15 @@ from pathlib import Path
 from halfsilver.harness.errors import EnvironmentMissing
 from halfsilver.harness.versions import verilator_version
 
-__all__ = ["compiler", "run_process", "tool", "tool_versions", "verilator_environment", "verilator_root"]
+__all__ = [
+    "COVERAGE_FLAGS",
+    "compiler",
+    "run_process",
+    "tool",
+    "tool_versions",
+    "verilator_environment",
+    "verilator_root",
+]
 
 _FOREIGN_FLAGS = ("CPPFLAGS", "CXXFLAGS", "CFLAGS", "LDFLAGS", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")
 """Variables that would slip into the compilation, past the key of the cache."""
@@ -29,6 +37,9 @@ _SEARCH_PATHS = ("CPATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH")
 """Variables that a compiler may need to find its headers, and that decide which it finds."""
 
 TICK_SECONDS = 0.25
+COVERAGE_FLAGS = ("--coverage-line", "--coverage-toggle")
+"""Verilator then counts the ways through each decision, and each bit's edges."""
+
 VERSION_TIMEOUT = 60
 """Seconds the compiler may take to say its version."""
 

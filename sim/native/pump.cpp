@@ -49,5 +49,9 @@ EXPORT void pump_release(Model* model) {
     model->bytes.shrink_to_fit();
 }
 
+#if VM_COVERAGE
+EXPORT void pump_coverage(Model* model, const char* path) { model->context.coveragep()->write(path); }
+#endif
+
 EXPORT const char* pump_error(Model* model) { return model->error.c_str(); }
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from halfsilver.harness.capture.writer import CaptureWriter
+from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.errors import EnvironmentMissing
 from halfsilver.sim.model import cache
 
@@ -151,7 +151,7 @@ def test_an_engine_with_an_unwritable_cache_ends_with_3(tmp_path):
     """As a user meets it: the command line, one line on standard error, exit code 3."""
     (tmp_path / "file").touch()
     with (tmp_path / "in.pcapng").open("wb") as stream:
-        CaptureWriter(stream).write(bytes(60), 0)
+        PcapngWriter(stream).write(bytes(60), 0)
     command = [Path(sys.executable).with_name("halfsilver"), "mirror", "--engine", "verilator"]
     done = subprocess.run(
         [*command, "-r", tmp_path / "in.pcapng", "-w", tmp_path / "out.pcapng", "-c", ROOT / "examples" / "mirror.json"]

@@ -1,0 +1,1 @@
+"""What of the gateware the regression has exercised: collected by Verilator, told per line of the Amaranth sources."""
