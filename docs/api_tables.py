@@ -28,7 +28,7 @@ from halfsilver.harness.control.operations.listing import Listing
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.control.operations.resources import Given
 from halfsilver.harness.control.plane import data_plane
-from halfsilver.harness.control.ram import invitations as ram_invitations
+from halfsilver.harness.control.ram import invitations
 
 __all__ = ["TABLES", "WITHOUT_EFFECT", "collect_errors", "model"]
 
@@ -234,7 +234,7 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
             for name in ("_constraint_code", "_unknown_code", "_form_code")
         },
         ("idempotency.py", "mismatch"): plain(["IdempotentParameterMismatch", "IdempotentParameterMismatchException"]),
-        ("invitations.py", "code"): plain(code for code, _ in ram_invitations._ANSWERED.values()),
+        ("invitations.py", "code"): plain(code for code, _ in invitations._ANSWERED.values()),
         ("lists.py", "code"): given("_check_resource_type", 1),
         ("shares.py", "_NOT_PERMITTED"): plain(["OperationNotPermittedException"]),
         ("tags.py", "code"): plain(code for code, _ in tags._NOT_FOUND.values()),

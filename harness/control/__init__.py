@@ -1,7 +1,11 @@
 """The control plane: a server that AWS clients take for EC2's Traffic Mirroring API, bound to an engine.
 
-The way of a request: ``app`` (HTTP, limits) -> ``sigv4`` (who) -> ``protocols`` (bytes to parameters, from
-botocore's service models) -> ``control`` (one transaction: may they, do it, tell the data plane) -> ``protocols`` ->
-bytes. Operations are plain functions in the modules that ``operations`` imports; they see AWS-shaped documents in
-the store and nothing of HTTP.
+A request goes one way, and passes each station once: ``http`` reads it (``app``: limits; ``protocols``: whose it is),
+``iam.sigv4`` says who sent it, ``http.protocols`` makes parameters of its bytes; ``control`` begins a moment of the
+store, ``iam.authorization`` says whether they may, the operation does it (``ec2``, ``ram``, ``elbv2``, ``sts``),
+``plane`` tells the engine, the store commits, and ``http.protocols`` writes the answer.
+
+Rooms, each of which uses those before it alone: ``state``, ``operations``, ``http``, ``iam``, ``inventory``, ``ec2``,
+``ram``; the services of one module, ``elbv2`` and ``sts``; ``catalogue``, ``plane``, ``control``, ``local``,
+``directory``, and ``serving``, which puts a server together.
 """

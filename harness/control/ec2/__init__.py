@@ -1,1 +1,1 @@
-"""EC2's operations: filters, rules, sessions, targets, network, tags."""
+"""EC2's operations: filters, rules, sessions and targets, their tags, and the network as EC2 shows it."""

@@ -1,1 +1,1 @@
-"""Requests and answers: the server, its limits, and the protocols of AWS."""
+"""Requests and answers: the server, its connections and limits, and the protocols of AWS."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from halfsilver.harness.control.http.protocols import Response, Services
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.operations.call import Call, Caller
+from halfsilver.harness.control.operations.call import Call, Caller, Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 
 __all__ = ["Authenticate", "Exchange", "Executor", "Peer", "Route"]
@@ -48,10 +48,14 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Another path than the API's: the methods it takes, and what answers."""
+    """Another path than the API's: what it is called, the methods it takes, and what answers.
 
+    ``answer`` gets the request as it came and, as a call without parameters, who sent it from where.
+    """
+
+    name: str
     methods: tuple[str, ...]
-    answer: Callable[[Request, Caller], Response]
+    answer: Callable[[Request, Call], Response]
 
 
 class Exchange:
@@ -82,20 +86,12 @@ class Exchange:
         try:
             route = self._routes.get(request.path)
             if route is not None:
-                return self._beside(route, service.name, request)
+                _check_route(route, service.name, request)
+                caller = self._authenticate(request)
+                return route.answer(request, _call(service.name, route.name, {}, caller, request_id, peer))
             operation, found = service.identify(request)
             caller = self._authenticate(request)
-            parameters = operation.read(found)
-            call = Call(
-                service.name,
-                operation.name,
-                parameters,
-                caller,
-                request_id,
-                peer.address,
-                datetime.now(UTC),
-                peer.secure,
-            )
+            call = _call(service.name, operation.name, operation.read(found), caller, request_id, peer)
             return operation.write(self._control.execute(call), request_id)
         except ApiError as error:
             return service.refuse(error, request_id)
@@ -116,13 +112,17 @@ class Exchange:
             error = ApiError("ServiceUnavailable", "Too many requests are under way.", 503)
         return service.refuse(error, str(uuid.uuid4()))
 
-    def _beside(self, route: Route, service: str, request: Request) -> Response:
-        if service != "ec2":
-            raise ApiError("InvalidAction", f"Requests for {request.path} are signed for the service ec2.")
-        if request.method not in route.methods:
-            message = f"The HTTP request is invalid. Reason: use {' or '.join(route.methods)}."
-            raise ApiError("InvalidHttpRequest", message, 405)
-        return route.answer(request, self._authenticate(request))
+
+def _check_route(route: Route, service: str, request: Request) -> None:
+    if service != "ec2":
+        raise ApiError("InvalidAction", f"Requests for {request.path} are signed for the service ec2.")
+    if request.method not in route.methods:
+        message = f"The HTTP request is invalid. Reason: use {' or '.join(route.methods)}."
+        raise ApiError("InvalidHttpRequest", message, 405)
+
+
+def _call(service: str, name: str, parameters: Parameters, caller: Caller, request_id: str, peer: Peer) -> Call:
+    return Call(service, name, parameters, caller, request_id, peer.address, datetime.now(UTC), peer.secure)
 
 
 def _log(error: Exception, request: Request, request_id: str) -> None:

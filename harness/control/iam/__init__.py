@@ -1,1 +1,1 @@
-"""Who may do what: keys, signatures, policies, authorization."""
+"""Who asks, and may they: access keys, signatures, policies and their conditions, authorization."""

@@ -1,1 +1,1 @@
-"""What exists around the NIC, from the inventory file: accounts, interfaces, subnets, load balancers."""
+"""What there is around the NIC, from the inventory file: accounts, interfaces, subnets, load balancers."""

@@ -1,1 +1,1 @@
-"""Halfsilver's own paths beside AWS's API."""
+"""Halfsilver's own paths beside AWS's API: the status, and frames to judge."""

@@ -24,7 +24,8 @@ from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.http.exchange import Route
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.operations.call import Caller
+from halfsilver.harness.control.iam.authorization import Check, require
+from halfsilver.harness.control.operations.call import Call
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.plane.data_plane import Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
@@ -37,7 +38,8 @@ from halfsilver.harness.verdict import Direction
 __all__ = ["ACTION", "FRAMES_PATH", "MAX_FRAMES", "frames_route"]
 
 FRAMES_PATH = "/halfsilver/frames"
-ACTION = "halfsilver:ProcessFrames"
+NAME = "ProcessFrames"
+ACTION = f"halfsilver:{NAME}"
 """What IAM policies call it; its resources are network interfaces."""
 MAX_FRAMES = 2_000
 """Frames of one request: no change of the policy waits longer than these take."""
@@ -47,13 +49,13 @@ _MEDIA_TYPE = "application/vnd.tcpdump.pcap"
 
 
 def frames_route(control: Control) -> Route:
-    def answer(request: Request, caller: Caller) -> Response:
+    def answer(request: Request, call: Call) -> Response:
         direction, eni_id = _read_query(request.query_string)
         captured = _read_capture(request.body)
         try:
             nic = control.nic()
             frames = _direct(captured, direction, nic.policy.interfaces, eni_id)
-            _permit(control, caller, nic, frames)
+            _permit(control, call, nic, frames)
             judged = control.process(frames)
         except HalfsilverError as error:
             raise ApiError("ServiceUnavailable", f"No frame was judged: {error}.", 503) from error
@@ -68,7 +70,7 @@ def frames_route(control: Control) -> Route:
             ),
         )
 
-    return Route(("POST",), answer)
+    return Route(NAME, ("POST",), answer)
 
 
 def _read_query(query: str) -> tuple[str, str | None]:
@@ -122,21 +124,14 @@ def _direct(
     return frames
 
 
-def _permit(control: Control, caller: Caller, nic: NicPolicy, frames: Sequence[Frame]) -> None:
+def _permit(control: Control, call: Call, nic: NicPolicy, frames: Sequence[Frame]) -> None:
     """ApiError unless the caller may send frames of these interfaces."""
-    settings, policies = control.settings, control.policies(caller)
     found = {each.eni_id for each in (_interface_of(frame, nic.policy.interfaces) for frame in frames) if each}
     for eni_id in sorted(found):
-        if nic.owners[eni_id] != caller.account:
+        if nic.owners[eni_id] != call.caller.account:
             raise ApiError("UnauthorizedOperation", f"{eni_id} belongs to another account, so do its frames.", 403)
-    for resource in [settings.arn("ec2", caller.account, f"network-interface/{eni_id}") for eni_id in found] or ["*"]:
-        if not policies.decide(ACTION, resource, {}).allowed:
-            raise ApiError(
-                "UnauthorizedOperation",
-                "You are not authorized to perform this operation. "
-                f"{caller.arn} is not authorized to perform: {ACTION} on resource: {resource}",
-                403,
-            )
+    arns = [control.settings.arn("ec2", call.caller.account, f"network-interface/{eni_id}") for eni_id in sorted(found)]
+    require(call, control.settings, control.policies(call.caller), [Check(ACTION, arn) for arn in arns or ["*"]])
 
 
 def _interface_of(frame: Frame, interfaces: Sequence[Interface]) -> Interface | None:

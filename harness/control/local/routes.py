@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from halfsilver.harness.control.http.exchange import Route
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.operations.call import Caller
+from halfsilver.harness.control.operations.call import Call
 
 __all__ = ["Reporter", "STATUS_PATH", "routes"]
 
@@ -26,8 +26,8 @@ class Reporter(Protocol):
 def routes(reporter: Reporter) -> dict[str, Route]:
     """All of them, by path."""
 
-    def status(request: Request, caller: Caller) -> Response:
-        body = json.dumps(reporter.status(caller.account), indent=2).encode("ascii") + b"\n"
+    def status(request: Request, call: Call) -> Response:
+        body = json.dumps(reporter.status(call.caller.account), indent=2).encode("ascii") + b"\n"
         return Response(200, body, (("content-type", "application/json"), ("cache-control", "no-store")))
 
-    return {STATUS_PATH: Route(("GET",), status)}
+    return {STATUS_PATH: Route("GetStatus", ("GET",), status)}

@@ -1,1 +1,1 @@
-"""What every operation is made of: context, errors, parameters, lists, tags, quotas."""
+"""What every operation is made of, whatever its service: calls, resources, errors, lists, tags, quotas, sharing."""

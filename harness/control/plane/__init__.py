@@ -1,1 +1,1 @@
-"""Between the store and the engine: documents, import and export, the policy of one NIC."""
+"""Between the store and the engine: documents, import and export, the policy of one NIC, what the engine does."""

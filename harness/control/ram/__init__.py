@@ -1,1 +1,1 @@
-"""Operations of the Resource Access Manager: shares and invitations."""
+"""RAM's operations: shares of targets, as their owners make them and as others are invited to them."""

@@ -1,1 +1,1 @@
-"""Where the state is kept: the store, its tables, its files."""
+"""What the server must not lose: records of named kinds, and the database and files that keep them."""

@@ -453,8 +453,9 @@ def test_a_postgresql_that_does_not_answer(refusal, state):
     assert "verysecret" not in said
 
 
-def test_an_engine_without_its_tools(refusal, state, monkeypatch):
-    monkeypatch.setitem(sys.modules, "halfsilver.sim.pump", None)
-    monkeypatch.delitem(sys.modules, "halfsilver.sim.engine", raising=False)
+def test_an_engine_without_its_packages(refusal, state, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyverilator", None)
+    for name in [each for each in sys.modules if each.startswith(("halfsilver.sim", "pyverilator."))]:
+        monkeypatch.delitem(sys.modules, name)
     said = refusal(3, "--inventory", str(INVENTORY), "--state", str(state), "--port", "0", "--engine", "verilator")
-    assert "halfsilver.sim.pump" in said and "doctor" in said
+    assert "needs pyverilator" in said and "halfsilver[sim]" in said

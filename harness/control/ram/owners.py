@@ -1,6 +1,6 @@
 """RAM: resource shares, made and changed by their owner. A target in a share can be used by the share's principals.
 
-``ram_invitations`` is the principals' side, ``ram_lists`` shows who shares what with whom.
+``invitations`` is the principals' side, ``lists`` shows who shares what with whom.
 """
 
 from __future__ import annotations
