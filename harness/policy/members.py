@@ -46,6 +46,10 @@ OUTSIDE = "TrafficMirrorFilterRules"
 STRICT = "ec2.TrafficMirror"
 """How the names of the shapes begin in which nothing unknown is let pass, nor in what is inside them."""
 
+ALMOST_THE_SAME = 0.85
+"""Likeness (``spelling.py``) of a long name with one letter wrong. Two members may be as like: AWS has an
+``Ipv6Address`` and ``Ipv6Addresses``."""
+
 _NAME = re.compile(r"[A-Za-z][\w-]{0,63}", re.ASCII)
 
 
@@ -80,7 +84,9 @@ def check_keys(node: Node, known: Collection[str], problem: str, *, strict: bool
             continue
         name = key if isinstance(key, str) and _NAME.fullmatch(key) else show(key)
         meant = nearest(str(key), known)
-        if meant is not None and (strict or meant not in node.values):
+        if not strict and meant in node.values:
+            meant = nearest(str(key), [each for each in known if each not in node.values], ALMOST_THE_SAME)
+        if meant is not None:
             node.error(name, f"{problem}; did you mean {meant}?")
         elif strict:
             node.error(name, f"{problem}; remove it")

@@ -14,10 +14,10 @@ LIKENESS = 0.6
 """How alike two names must be for one to be a misspelling of the other (difflib's ratio, and its own default)."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], likeness: float = LIKENESS) -> str | None:
     """The known name most like ``name``, None if none is; case, hyphens and underscores do not count."""
     plain = {_plain(each): each for each in known}
-    found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=LIKENESS)
+    found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=likeness)
     return plain[found[0]] if found else None
 
 

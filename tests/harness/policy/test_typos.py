@@ -91,6 +91,32 @@ def test_a_misspelt_member_is_refused_with_the_right_name(path: str, wrong: str,
         Policy.from_documents(config)
 
 
+def places(value: Any, path: str = "") -> list[str]:
+    """The dotted path of every key, at any depth."""
+    inside = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+    here = [f"{path}{key}" for key, _ in inside if isinstance(value, dict)]
+    return here + [found for key, item in inside for found in places(item, f"{path}{key}.")]
+
+
+def typos(name: str) -> set[str]:
+    """The name with a letter lost, doubled, swapped with the next one, or in the other case."""
+    lost = {name[:at] + name[at + 1 :] for at in range(len(name))}
+    doubled = {name[:at] + name[at] + name[at:] for at in range(len(name))}
+    swapped = {name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in range(len(name) - 1)}
+    other_case = {name[:at] + name[at].swapcase() + name[at + 1 :] for at in range(len(name))}
+    return (lost | doubled | swapped | other_case) - {name}
+
+
+@pytest.mark.parametrize("path", places(documents()))
+def test_every_typo_of_one_letter_in_every_key_is_refused(path: str) -> None:
+    _, key = at(documents(), path)
+    for wrong in typos(key):
+        config = documents()
+        container, _ = at(config, path)
+        container[wrong] = container.pop(key)
+        assert any(wrong in problem.where for problem in errors(config)), wrong
+
+
 @pytest.mark.parametrize(
     ("config", "path", "wrong", "where"),
     [
