@@ -30,11 +30,11 @@ __all__ = ["MODEL_SIZE", "Campaign", "judge_version"]
 MODEL_SIZE = 200
 """Mutants in one compiled model: more slow it down, and the runs already take most of the time."""
 
-SECONDS = 600
-"""For one mutant; the regression takes a few seconds of an idle processor."""
-
 HOUR = 3600
-"""For one mutant in all benches; each has a limit of its own."""
+"""Seconds for one mutant in a stage, whatever else the machine does."""
+
+PATIENCE = 4
+"""A mutant that takes so many times the control run's processor time does not end."""
 
 CHECKS = 8
 """Caught mutants, per build, for which no proof may succeed."""
@@ -80,16 +80,19 @@ class Campaign:
         what = f"{self.build} bit with {len(mutants)} mutants"
         library = build_library(self.netlist.verilog(mutants), NAME, self.netlist.ports, what=what)
         setting = Setting(self.netlist.parameters, library, self.seed, Memory())
-        start = time.monotonic()
+        start = time.process_time()
         check_control(what, first_disagreement(setting))
-        print(f"{what}: control passed, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+        taken = time.process_time() - start
+        print(f"{what}: control passed, {taken:.0f} s of the processor", file=sys.stderr, flush=True)
 
         def work(number: int) -> str:
             os.environ[VARIABLE] = str(number)
             return first_disagreement(setting) or ""
 
         progress = _Progress(f"{self.build} bit, pump", len(mutants))
-        for number, answer in each_in_child(range(1, len(mutants) + 1), work, jobs=self.jobs, seconds=SECONDS):
+        numbers = range(1, len(mutants) + 1)
+        answers = each_in_child(numbers, work, jobs=self.jobs, seconds=HOUR, processor=PATIENCE * taken)
+        for number, answer in answers:
             by = f"crash: {answer.why}" if isinstance(answer, Crash) else answer
             result = CAUGHT if by else SURVIVED
             self.records.add(Record(mutants[number - 1].key, PUMP, result, by, judge))
@@ -146,7 +149,7 @@ class Campaign:
         def work(number: int) -> str:
             return EQUIVALENT if is_equivalent(self.netlist, mutants[number]) else UNPROVEN
 
-        for number, answer in each_in_child(range(len(mutants)), work, jobs=self.jobs, seconds=SECONDS):
+        for number, answer in each_in_child(range(len(mutants)), work, jobs=self.jobs, seconds=HOUR):
             if isinstance(answer, Crash):
                 raise HalfsilverError(f"the proof of {mutants[number].change} could not be tried: {answer.why}")
             yield mutants[number], answer == EQUIVALENT

@@ -6,7 +6,9 @@ A child is forked, so it has the compiled model and the golden model's answers w
 from __future__ import annotations
 
 import gc
+import math
 import os
+import resource
 import select
 import signal
 import time
@@ -37,9 +39,12 @@ class _Child:
 
 
 def each_in_child(
-    items: Iterable[int], work: Callable[[int], str], *, jobs: int, seconds: float
+    items: Iterable[int], work: Callable[[int], str], *, jobs: int, seconds: float, processor: float | None = None
 ) -> Iterator[tuple[int, str | Crash]]:
-    """``work(item)`` for each, ``jobs`` at a time, each at most so many seconds; answers as they come."""
+    """``work(item)`` for each, ``jobs`` at a time; answers as they come.
+
+    Each may take so many ``seconds`` by the clock, and of the ``processor``, which a busy machine does not shorten.
+    """
     gc.collect()
     gc.freeze()  # objects of before stay where they are: a child that only reads them copies no memory
     if len(list(Path("/proc/self/task").iterdir())) != 1:
@@ -49,7 +54,7 @@ def each_in_child(
     try:
         while True:
             while len(running) < jobs and (item := next(waiting, None)) is not None:
-                child = _start(item, work, time.monotonic() + seconds)
+                child = _start(item, work, time.monotonic() + seconds, processor)
                 running[child.pipe] = child
             if not running:
                 return
@@ -71,7 +76,7 @@ def each_in_child(
             _end(child)
 
 
-def _start(item: int, work: Callable[[int], str], deadline: float) -> _Child:
+def _start(item: int, work: Callable[[int], str], deadline: float, processor: float | None) -> _Child:
     reader, writer = os.pipe()
     process = os.fork()
     if process:
@@ -81,6 +86,8 @@ def _start(item: int, work: Callable[[int], str], deadline: float) -> _Child:
     try:
         os.close(reader)
         gc.disable()
+        if processor is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(processor), resource.RLIM_INFINITY))
         answer = work(item).encode()
         while answer:
             answer = answer[os.write(writer, answer) :]
@@ -98,4 +105,6 @@ def _end(child: _Child) -> str | Crash:
     code = os.waitstatus_to_exitcode(status)
     if code == 0:
         return child.text.decode(errors="replace")
+    if code == -signal.SIGXCPU:
+        return Crash("used up its processor time")
     return Crash(f"ended by signal {-code}" if code < 0 else f"ended with code {code}")

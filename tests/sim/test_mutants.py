@@ -161,15 +161,18 @@ def test_a_child_may_hang_or_abort() -> None:
             os.abort()
         if item == 3:
             raise ValueError("made by a test")
+        while item == 5:
+            pass
         return "x" * 100_000
 
-    answers = dict(each_in_child(range(5), work, jobs=2, seconds=2))
+    answers = dict(each_in_child(range(6), work, jobs=2, seconds=20, processor=1))
     assert answers == {
         0: "x" * 100_000,
-        1: Crash("not done within 2 s"),
+        1: Crash("not done within 20 s"),
         2: Crash("ended by signal 6"),
         3: Crash("ended with code 1"),
         4: "x" * 100_000,
+        5: Crash("used up its processor time"),
     }
 
 
