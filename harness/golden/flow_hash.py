@@ -41,14 +41,15 @@ class Toeplitz:
 def flow_hash(toeplitz: Toeplitz, headers: Headers) -> int:
     """Hash of the flow an IP frame belongs to, 32 bits: Toeplitz, then XOR the protocol (0 if there is none).
 
-    Ports are 0 for a frame without ports and for every fragment; an ICMP echo has its identifier as both.
+    Ports are 0 for a frame without ports and for every fragment; an ICMP echo has its identifier as source port and
+    0 as destination port.
     """
     ports = (0, 0)
     if not headers.fragment:
         if headers.ports is not None:
             ports = headers.ports
         elif headers.echo is not None:
-            ports = (headers.echo, headers.echo)
+            ports = (headers.echo, 0)
     size = _ADDRESS_BYTES[headers.kind]
     data = (
         headers.source.to_bytes(size, "big")

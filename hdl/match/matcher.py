@@ -166,6 +166,7 @@ class Matcher(wiring.Component):
         m.submodules.flow_hash = flow_hash = FlowHash(self._parameters.hash_key)
         headers = self.i.headers
         hashed = headers.has_ports & ~headers.fragment
+        # An echo identifier is the source port alone: as both ports it would cancel under a symmetric key.
         flow = flow_hash.i.p
         m.d.comb += [
             flow_hash.i.valid.eq(self.i_valid),
@@ -173,7 +174,7 @@ class Matcher(wiring.Component):
             flow.dst.eq(headers.destination),
             flow.ipv6.eq(headers.kind == Kind.IPV6),
             flow.sport.eq(Mux(hashed, headers.source_port, headers.echo)),
-            flow.dport.eq(Mux(hashed, headers.destination_port, headers.echo)),
+            flow.dport.eq(Mux(hashed, headers.destination_port, 0)),
             flow.protocol.eq(Mux(headers.has_protocol, headers.protocol, 0)),
         ]
         port_at = self.latency - _PORT_CLOCKS

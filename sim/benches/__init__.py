@@ -73,9 +73,9 @@ BENCHES = (
     Bench(
         "parser",
         (
-            _build("parser.parser.ParserBank", 8, egress=False),
-            _build("parser.parser.ParserBank", 64, egress=True),
-            _build("parser.parser.ParserBank", 512, egress=False),
+            _build("parser.bank.ParserBank", 8, egress=False),
+            _build("parser.bank.ParserBank", 64, egress=True),
+            _build("parser.bank.ParserBank", 512, egress=False),
         ),
     ),
     Bench("mirror_queue", tuple(_build("mirror_queue.MirrorQueue", width) for width in (8, 64, 512))),
