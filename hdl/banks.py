@@ -65,8 +65,7 @@ class RuleSetBanks(wiring.Component):
             m.d.sync += in_flight.eq(
                 in_flight
                 + (self.entered & (self.active == bank))
-                - (self.let_go & (self.let_go_bank == bank))
-                - (self.sent & (self.sent_bank == bank))
+                - ((self.let_go & (self.let_go_bank == bank)) + (self.sent & (self.sent_bank == bank)))
             )
             busy.append(in_flight != 0)
         # A word written just before the commit must have arrived in its table, and a frame may enter in the very

@@ -1,7 +1,7 @@
 """The exported top: MirrorNic behind flat AXI names, and its Verilog.
 
-``python -m halfsilver.hdl.export -o DIRECTORY [--width BITS]...`` writes one Verilog file per width. The simulation
-runs the same top.
+``python -m halfsilver.hdl.export -o DIRECTORY [--width BITS]...`` writes one Verilog file per width, and beside it
+what Verilator's lint may be told to pass over. The simulation runs the same top.
 """
 
 import argparse
@@ -96,13 +96,30 @@ def _flat(prefix, signature):
     return {f"{prefix}_{name}": member for name, member in signature.members.items()}
 
 
+WAIVERS = {
+    "DECLFILENAME": "one file holds the top, which it is named after, and the modules below it",
+    "PROCASSINIT": "registers have the same value at power-up and after reset, as FPGAs offer",
+    "UNUSEDSIGNAL": "a build that does not need a field of a record, or a port of a block, leaves it open",
+}
+"""What Verilator's -Wall says of the export although nobody must look at it: rule and reason."""
+
+
+def waivers(name):
+    """Verilator's configuration file for the export ``name``: what is waived, and why."""
+    lines = [f"// Waivers for verilator -Wall of {name}.v; give this file before it.", "`verilator_config"]
+    for rule, reason in WAIVERS.items():
+        lines += ["", f"// {reason[0].upper()}{reason[1:]}.", f'lint_off -rule {rule} -file "*{name}.v"']
+    return "\n".join(lines) + "\n"
+
+
 def export(parameters, directory):
-    """Write ``halfsilver_<width>.v`` (module of the same name) to a directory; returns its path."""
+    """Write ``halfsilver_<width>.v`` (module of the same name) and its waivers, ``.vlt``; returns the former's path."""
     name = f"halfsilver_{parameters.width}"
     path = Path(directory) / f"{name}.v"
     text = to_verilog(AxiNic(parameters), name, strip_src=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+    path.with_suffix(".vlt").write_text(waivers(name))
     return path
 
 

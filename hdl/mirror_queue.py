@@ -196,7 +196,7 @@ class MirrorQueue(wiring.Component):
         """Taken when a frame is kept, given back when it is let go or its copy has been read."""
         copies = self._parameters.copies
         reserved = Signal(range(copies + 2))
-        m.d.sync += reserved.eq(reserved + kept - decided.let_go - fetch.done)
+        m.d.sync += reserved.eq(reserved + kept - (decided.let_go + fetch.done))
         m.d.sync += descriptor_free.eq(reserved < copies - _RESERVE_CLOCKS)
 
     def _free_beats(self, m, tail, decided, fetch):

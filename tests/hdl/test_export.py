@@ -264,7 +264,7 @@ def test_yosys_errors_are_one_line():
 def test_command_line_writes_a_file_per_width(stand_in, tmp_path, capsys):
     assert export.main(["-o", str(tmp_path / "new"), "--width", "8", "--width", "16", "--enis", "2"]) == 0
     written = sorted(path.name for path in (tmp_path / "new").iterdir())
-    assert written == ["halfsilver_16.v", "halfsilver_8.v"]
+    assert written == ["halfsilver_16.v", "halfsilver_16.vlt", "halfsilver_8.v", "halfsilver_8.vlt"]
     assert verilog_ports((tmp_path / "new" / "halfsilver_16.v").read_text(), "halfsilver_16") == axi_ports(16)
     assert capsys.readouterr().out.count("\n") == 2
 
