@@ -53,6 +53,7 @@ endif
 
 sim-all: $(ready) ## every development capture against many random policies (long)
 	@$(run) -m halfsilver.sim.farm --all $(seed)
+	@$(run) -m halfsilver.sim.traffic.farm $(seed)
 
 test: $(ready) ## all tests, the cocotb regression among them
 	@$(run) -m pytest -n 2 $(if $(TEST),-k $(call quote,$(TEST)))

@@ -32,13 +32,17 @@ _TABLE_ADDRESS, _TABLE_DATA = REGISTERS.address("TABLE_ADDRESS"), REGISTERS.addr
 _TABLE_WORDS = 1 << 12
 """Garbage goes to the first words of each table, where the words are that decide."""
 
+GENERATIONS = REGISTERS.unpack("STATUS", (1 << 32) - 1)["generation"] + 1
+"""After as many commits the generation is 0 again."""
+
 RuleSet = tuple[Policy, Flags]
 
 
 class LiveNic:
     """One simulated NIC and what is known of it. Whatever is wrong is a HalfsilverError that says what.
 
-    ``banks`` holds the rule set of each bank, None where nobody knows; ``seen`` counts the verdicts.
+    ``banks`` holds the rule set of each bank, None where nobody knows; ``seen`` counts the verdicts; ``generation`` is
+    the active one.
     """
 
     def __init__(self, parameters: NicParameters, *, seed: int = 1) -> None:
@@ -51,7 +55,7 @@ class LiveNic:
     def _forget(self) -> None:
         """As after a reset."""
         self.banks: list[RuleSet | None] = [None, None]
-        self._generation = 0
+        self.generation = 0
         self._refused = 0
         self._sequences = dict.fromkeys(Direction, 0)
         self._models = {0: self._model(Policy(()), Flags(), 0)}
@@ -82,7 +86,7 @@ class LiveNic:
         for later in range(times):
             rule_set = self.banks[self._shadow ^ later & 1]
             assert rule_set is not None, "a commit of what nobody has written"
-            self._models[self._generation + 1 + later] = self._model(*rule_set, self._generation + 1 + later)
+            self._expect(self.generation + 1 + later, rule_set)
         self._run(frames, pacing, [write_at(cycle, *_COMMIT) for cycle in cycles])
         self._settle(times)
 
@@ -93,7 +97,7 @@ class LiveNic:
         """
         rule_set = self.banks[self._shadow]
         assert rule_set is not None, "a commit of what nobody has written"
-        self._models[self._generation + 1] = self._model(*rule_set, self._generation + 1)
+        self._expect(self.generation + 1, rule_set)
         cycle = rng.randrange(self._clocks(frames))
         schedule = [write_at(cycle, *_COMMIT)]
         for _ in range(words):
@@ -115,6 +119,18 @@ class LiveNic:
             raise HalfsilverError(f"after a reset STATUS is {self._read(_STATUS):#x}")
         self._check_counters()
 
+    def turn(self, times: int) -> None:
+        """So many commits without a frame, each taken, as it waits for the shadow bank: far generations."""
+        step = [await_at(0, _STATUS, _BUSY, 0), write_at(0, *_COMMIT)]
+        self._pump.run([], Pacing(), schedule=step * times)
+        self.generation = (self.generation + times) % GENERATIONS
+        status = REGISTERS.unpack("STATUS", self._read(_STATUS))
+        if status["generation"] != self.generation or self._read(_REFUSED) != self._refused:
+            raise HalfsilverError(f"after {times} commits STATUS is {status}, {self._read(_REFUSED)} refused")
+        rule_set = self.banks[status["active_bank"]]
+        assert rule_set is not None, "a commit of what nobody has written"
+        self._expect(self.generation, rule_set)
+
     def process(self, frames: Sequence[Frame], pacing: Pacing) -> None:
         """Frames, and nothing else happens."""
         self._run(frames, pacing, [])
@@ -130,20 +146,25 @@ class LiveNic:
         octets = sum(len(frame.data) for frame in frames)
         return max(1, octets // self._parameters.beat_bytes)
 
+    def _expect(self, generation: int, rule_set: RuleSet) -> None:
+        """From now on frames may be judged by this generation."""
+        self._models[generation % GENERATIONS] = self._model(*rule_set, generation % GENERATIONS)
+
     def _model(self, policy: Policy, flags: Flags, generation: int) -> Model:
         parameters = self._parameters
-        return Model(policy.interfaces, flags, generation & 0xFFFF, parameters.extension_headers, parameters.hash_key)
+        return Model(policy.interfaces, flags, generation, parameters.extension_headers, parameters.hash_key)
 
     def _read(self, address: int) -> int:
         return self._pump.read([address])[0]
 
     def _settle(self, commits: int, writes: int = 0) -> None:
         """After commits: those taken and those refused, with other refused writes, are all there were."""
-        taken = REGISTERS.unpack("STATUS", self._read(_STATUS))["generation"] - self._generation
+        generation = REGISTERS.unpack("STATUS", self._read(_STATUS))["generation"]
+        taken = (generation - self.generation) % GENERATIONS
         refused = self._read(_REFUSED) - self._refused
         if not 1 <= taken <= commits or not commits - taken <= refused <= commits - taken + writes:
             raise HalfsilverError(f"of {commits} commits {taken} were taken; {refused} of all writes were refused")
-        self._generation += taken
+        self.generation = generation
         self._refused += refused
         self.accepted += taken
         self.refused += refused
@@ -164,9 +185,11 @@ class LiveNic:
 
     def _judge(self, frames: Sequence[Frame], records: Sequence[VerdictRecord], congestion: bool) -> list[bytes]:
         """The copies that the records promise; each record must be that of its generation's golden model."""
-        copies, generation = [], 0
+        copies = []
+        generation = records[0].generation if records else 0
         for frame, record in zip(frames, records, strict=False):
-            if record.generation not in self._models or record.generation < generation:
+            later = (record.generation - generation) % GENERATIONS
+            if record.generation not in self._models or later > GENERATIONS // 2:
                 raise HalfsilverError(f"generation {record.generation} after {generation}: {record}")
             generation = record.generation
             trace = self._models[generation].judge(frame, self._sequences[record.direction])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from halfsilver.harness.engines.golden import GoldenEngine
-from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.policy.policy import Policy, Session
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.frames import MAX_FRAME
@@ -18,7 +19,7 @@ from halfsilver.sim.traffic.frames import Scene, draw_frame
 from halfsilver.sim.traffic.outer_edges import EDGES, UDP_CHECKSUM, even_out
 from halfsilver.sim.traffic.policies import draw_flags, draw_places, draw_policy
 
-__all__ = ["Situation", "draw_situation", "golden_for", "paced", "situations"]
+__all__ = ["Situation", "carries", "draw_situation", "golden_for", "paced", "situations"]
 
 USUAL_FRAMES = 60
 STALLS = (0.0, 0.0, 1 / 16, 0.3)
@@ -69,6 +70,33 @@ def draw_situation(
     if full_rate or (full_rate is None and happens(rng, 8)):
         return _overload(rng, parameters, frames)
     return rng.choice(_KINDS)(rng, parameters, frames)
+
+
+def carries(rng: random.Random, parameters: NicParameters, frames: int, longest: int) -> Situation:
+    """Enough frames that counters and sequence numbers carry into bits that no usual run sees.
+
+    ``frames`` of one byte per direction, which are malformed and so counted alone, and ``longest`` of the longest
+    that are mirrored whole, for counters of bytes.
+    """
+    places = draw_places(rng)
+    policy = _uncut(draw_policy(rng, parameters, places, wide=True))
+    scene = Scene(policy, parameters, places)
+    drawn = [Frame(b"\x02", direction) for direction in Direction for _ in range(frames)]
+    drawn += [_plain(rng, scene, direction, MAX_FRAME) for direction in Direction for _ in range(longest)]
+    pacing = Pacing(limit_bytes=parameters.queue_depth // 2, limit_frames=parameters.copies // 2)
+    return Situation(policy, draw_flags(rng), drawn, pacing)
+
+
+def _uncut(policy: Policy) -> Policy:
+    """The policy without a packet length or an MTU, so that copies are whole."""
+
+    def whole(session: Session) -> Session:
+        outer = None if session.outer is None else replace(session.outer, mtu_limit=None)
+        return replace(session, packet_length=None, outer=outer)
+
+    return Policy(
+        tuple(replace(each, sessions=tuple(whole(session) for session in each.sessions)) for each in policy.interfaces)
+    )
 
 
 def paced(rng: random.Random, parameters: NicParameters) -> Pacing:

@@ -15,6 +15,7 @@ from halfsilver.sim.traffic import Pair, draw_situation, golden_for, situations
 from halfsilver.sim.traffic.outer_edges import even_out, ipv4_outer_with_checksum
 from halfsilver.sim.traffic.packets import EXTENSIONS
 from halfsilver.sim.traffic.services import SERVICES, service_flow
+from halfsilver.sim.traffic.situations import carries
 
 SEED = 20260101
 SMALL = NicParameters(width=8, enis=1, lookup_clocks=8)
@@ -57,6 +58,18 @@ def test_golden_model_and_gateware_agree(parameters):
         pair.close()
     assert set(verdicts) == set(Verdict) - {Verdict.SAMPLED_OUT, Verdict.RATE_LIMITED}
     assert set(services) == set(Service)
+
+
+def test_counters_and_sequences_carry_past_sixteen_bits():
+    """65,610 frames in each direction, and more than 2^18 bytes in one counter."""
+    pair = Pair(SMALL)
+    try:
+        assert not pair.differences(carries(random.Random(SEED), SMALL, 65_550, 60))
+        (last,) = [record.sequence for record in pair.results[1].verdicts][-1:]
+        assert last > 65_550
+        assert any(tally.octets > 1 << 18 for tally in pair.results[1].counters.verdicts.values())
+    finally:
+        pair.close()
 
 
 def test_a_difference_is_reported():

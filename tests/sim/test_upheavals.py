@@ -24,6 +24,18 @@ def test_no_frame_sees_a_mixture():
     assert nic.seen[Verdict.MIRRORED] > 500 and nic.seen[Verdict.REJECTED] > 20
 
 
+def test_generations_wrap_under_traffic(nic):
+    """Past 255 and past 65,535, by commits without a frame up to there and with frames across."""
+    for seed in (1, 2):
+        nic.stage(random.Random(seed), rule_set(seed), frames(1), Pacing())
+        nic.commit(random.Random(seed), 1, frames(10), Pacing())
+    for last in (0xFF, 0xFFFF):
+        nic.turn(last - nic.generation - 1)
+        nic.commit(random.Random(last), 6, frames(60), Pacing())
+        assert nic.seen[Verdict.MIRRORED] > 60
+    assert 1 <= nic.generation <= 4
+
+
 @pytest.fixture
 def nic():
     made = LiveNic(SMALL)
