@@ -21,6 +21,7 @@ FIXED_TARGETS = {
     "test",
     "lint",
     "check",
+    "coverage",
     "cocotb",
     "verilog",
     "synth",

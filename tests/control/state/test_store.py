@@ -276,7 +276,8 @@ def test_what_was_committed_survives_a_kill(store, database):
         writer = start("pairs", database)
         said = [writer.stdout.readline() for _ in range(20)]
         writer.kill()
-        said += writer.communicate(timeout=30)[0].splitlines(keepends=True)
+        said += writer.stdout.read().splitlines(keepends=True)  # communicate forgets what readline had read ahead
+        writer.communicate(timeout=30)
         committed = [int(line) for line in said if line.endswith("\n")]
         with store.begin(write=True) as transaction:
             found = {record.id for record in transaction.find("filter")}
