@@ -92,6 +92,7 @@ def test_pytest_finds_the_plugin_where_the_package_is_installed() -> None:
     assert found.value == "halfsilver.harness.pytest_plugin"
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme(pytester: pytest.Pytester) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (example,) = [part for part in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "halfsilver_engine" in part]
@@ -108,6 +109,7 @@ def test_the_example_of_the_readme(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*no rule matches*"])
 
 
+@pytest.mark.slow
 def test_mirrors_are_closed_when_the_test_ends(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""
@@ -128,6 +130,7 @@ def test_mirrors_are_closed_when_the_test_ends(pytester: pytest.Pytester) -> Non
     pytester.runpytest_subprocess().assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_an_unknown_engine_ends_the_run_before_any_test(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_nothing(): pass")
     result = pytester.runpytest_subprocess("--halfsilver-engine", "verilater")
@@ -136,6 +139,7 @@ def test_an_unknown_engine_ends_the_run_before_any_test(pytester: pytest.Pyteste
     pytester.runpytest_subprocess("--halfsilver-engine", "golden").assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_an_unused_plugin_imports_nothing_of_the_package(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

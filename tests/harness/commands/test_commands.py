@@ -207,6 +207,7 @@ def example(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_example_is_a_few_thousand_varied_frames(example):
     frames = [data for data, _ in RawPcapReader(str(example / "example.pcap"))]
     assert 2000 < len(frames) < 10_000
@@ -217,6 +218,7 @@ def test_example_is_a_few_thousand_varied_frames(example):
     assert any(frame[12:14] == b"\x08\x00" and Ether(frame)[IP].frag for frame in frames if len(frame) > 34)
 
 
+@pytest.mark.slow
 def test_example_has_every_verdict_a_capture_can_lead_to(example, capsys):
     arguments = ("mirror", "-r", str(example / "example.pcap"), "-c", str(example / "mirror.json"), "--json")
     summary = json.loads(output_of(capsys, *arguments))
@@ -226,6 +228,7 @@ def test_example_has_every_verdict_a_capture_can_lead_to(example, capsys):
     assert len(sessions) == 3  # the fourth has its target down
 
 
+@pytest.mark.slow
 def test_example_is_the_same_every_time(example, tmp_path):
     script = ROOT / "examples" / "make_example.py"
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=120)
