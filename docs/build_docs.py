@@ -1,6 +1,6 @@
 """Refresh what is generated in the documentation: the diagrams, and the marked parts of README.md and api.md.
 
-``harness/policy/aws_members.json`` is made here as well.
+``docs/tables.md`` and ``harness/policy/aws_members.json`` are made here as well.
 
     python docs/build_docs.py            diagrams, tables, the output of every marked command, and the session
     python docs/build_docs.py --quick    diagrams and tables only
@@ -32,6 +32,8 @@ from aws_members import aws_members
 from diagrams import DIAGRAMS
 from session import SessionError, ToolMissing, transcripts
 
+from halfsilver.hdl.layout.table_formats import render_tables
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
@@ -49,8 +51,9 @@ class DocsError(Exception):
 
 
 def draw() -> None:
-    """Write the diagrams, and what the policy reader knows of AWS's objects."""
+    """Write the diagrams, the page of the card's tables, and what the policy reader knows of AWS's objects."""
     AWS_MEMBERS.write_text(aws_members(), encoding="utf-8")
+    (DOCS / "tables.md").write_text(render_tables(), encoding="utf-8")
     for name, diagram in DIAGRAMS.items():
         (DOCS / name).write_text(diagram(), encoding="utf-8")
 

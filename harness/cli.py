@@ -14,16 +14,17 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from halfsilver.harness.commands import check, diff, doctor, explain, listing, mirror, regs, serve
+from halfsilver.harness.commands import check, diff, doctor, explain, image, listing, mirror, regs, serve
 from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
+from halfsilver.hdl.layout.version import VERSION
 
 __all__ = ["main"]
 
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE, what a shell shows for a program ended by it."""
 
-COMMANDS = (mirror, explain, diff, check, serve, regs, doctor, listing)
+COMMANDS = (mirror, explain, diff, check, serve, regs, image, doctor, listing)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 ok, 1 mismatch or failed check, 2 usage, 3 environment or tool missing, "
         "4 board unreachable, 5 nothing ran, 130 interrupted",
     )
+    parser.add_argument("--version", action="version", version=f"halfsilver {VERSION}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(subparsers)

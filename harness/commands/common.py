@@ -23,6 +23,7 @@ __all__ = [
     "DirectionChooser",
     "NothingRan",
     "Subparsers",
+    "add_policy_arguments",
     "add_run_arguments",
     "batches",
     "flags_of",
@@ -68,9 +69,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="capture to read, pcap or pcapng, Ethernet; - is standard input",
     )
-    parser.add_argument(
-        "-c", dest="config", metavar="MIRROR.JSON", required=True, help="policy, as `aws ec2 describe-*` prints it"
-    )
+    add_policy_arguments(parser)
     parser.add_argument(
         "--engine",
         choices=ENGINES,
@@ -85,16 +84,23 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="direction of the frames; auto: egress if an interface sent it, else ingress (default: %(default)s)",
     )
     parser.add_argument(
+        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the simulation (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+
+
+def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name a policy and its run-time flags."""
+    parser.add_argument(
+        "-c", dest="config", metavar="MIRROR.JSON", required=True, help="policy, as `aws ec2 describe-*` prints it"
+    )
+    parser.add_argument(
         "--eni", metavar="ENI", help="the interface that gets multicast and, with --tap, frames of no interface"
     )
     parser.add_argument("--tap", action="store_true", help="give frames of no interface to the first interface")
     parser.add_argument(
         "--terminal-reject", action="store_true", help="a reject ends the search; without it the next session is tried"
     )
-    parser.add_argument(
-        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the simulation (default: %(default)s)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
 
 
 def load_policy(arguments: argparse.Namespace) -> Policy:

@@ -1,0 +1,51 @@
+"""What a word of a table is for, in a few words: beside the writes that ``halfsilver image`` prints."""
+
+from __future__ import annotations
+
+from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.layout.lookup import LookupLayout
+from halfsilver.hdl.layout.outer import template_index
+from halfsilver.hdl.layout.parameters import NicShape
+from halfsilver.hdl.layout.tables import GENERAL_FLAGS_AT, GENERAL_SOURCE_PORT_AT, Table, eni_words_at, session_index
+
+__all__ = ["comment"]
+
+
+def comment(table: Table, index: int, shape: NicShape) -> str:
+    """For people; an index that the table does not have is a ValueError."""
+    if table is Table.GENERAL:
+        return _general(index, shape)
+    if table is Table.SESSIONS:
+        place = session_index(shape.eni_bits).unpack(index)
+        return f"ENI {place['eni']} session {place['session']}"
+    if table is Table.OUTER:
+        place = template_index(shape.eni_bits).unpack(index)
+        return f"outer header of ENI {place['eni']} session {place['session']}, word {place['word']}"
+    return _lookup(index, LookupLayout.of(shape))
+
+
+def _general(index: int, shape: NicShape) -> str:
+    if index == GENERAL_FLAGS_AT:
+        return "flags"
+    if index == GENERAL_SOURCE_PORT_AT:
+        return "source port"
+    for eni in range(shape.enis):
+        if 0 <= index - eni_words_at(eni) < 3:
+            return f"ENI {eni} word {index - eni_words_at(eni)}"
+    raise ValueError(f"the general table has no word {index}")
+
+
+def _lookup(index: int, layout: LookupLayout) -> str:
+    lane, place = divmod(index, layout.bank_words)
+    if lane < layout.lanes:
+        turn, value = divmod(place, 1 << layout.chunk_bits)
+        context, slot = divmod(turn, layout.clocks)
+        return f"lane {lane}, {_context(context, layout)}, slot {slot}, value {value:#x}"
+    if lane == layout.lanes and place < layout.contexts:
+        return f"which rules accept, {_context(place, layout)}"
+    raise ValueError(f"the lookup table has no word {index}")
+
+
+def _context(context: int, layout: LookupLayout) -> str:
+    place = layout.context.unpack(context)
+    return f"ENI {place['eni']} {Direction(place['direction'])}"
