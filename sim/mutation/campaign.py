@@ -42,7 +42,7 @@ CHECKS = 8
 PUMP, PROOF, BENCH = "pump", "proof", "bench"
 _JUDGES = (
     "sim/*.py",
-    "sim/pump.cpp",
+    "sim/native/*.*",
     "sim/traffic/*.py",
     *(f"sim/mutation/{name}.py" for name in ("regression", "swap", "traffic")),
     "harness/golden/*.py",

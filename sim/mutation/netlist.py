@@ -46,7 +46,7 @@ _LEFT_OUT = re.compile(r"-port \\?(CLK|RD_CLK|WR_CLK|SRST|ARST|RD_SRST|RD_ARST|c
 _PREPARE = """
 read_rtlil top.il
 hierarchy -top halfsilver
-proc
+proc -norom
 memory_collect
 pmuxtree
 opt_clean

@@ -41,6 +41,7 @@ from halfsilver.sim.mutation.traffic import (
     swap_frames,
 )
 from halfsilver.sim.traffic import Situation, golden_for, situations
+from halfsilver.sim.traffic.upheavals import run_upheavals
 
 __all__ = ["BUILDS", "PHASES", "WIDTHS", "Setting", "first_disagreement", "main"]
 
@@ -68,6 +69,7 @@ WIDTHS = {"8": NicParameters(width=8, lookup_clocks=8, **_SMALL), "32": BUILDS["
 POLICIES, FRAMES = 12, 400
 BATCHES = 3
 SITUATIONS = 60
+UPHEAVALS = 5
 _UDP_CHECKSUM = slice(14 + 40 + 6, 14 + 40 + 8)
 """Of an outer packet over IPv6."""
 
@@ -195,12 +197,18 @@ def _situations(setting: Setting, chance: Random) -> None:
     pair.close()
 
 
+def _upheavals(setting: Setting, chance: Random) -> None:
+    """Tables written, commits and resets at any cycle of random traffic."""
+    run_upheavals(setting.parameters, setting.seed, UPHEAVALS, setting.library)
+
+
 PHASES: dict[str, Callable[[Setting, Random], None]] = {
     "rules": _rules,
     "edges": _edges,
     "swaps": _swaps,
     "overflow": _overflow,
     "situations": _situations,
+    "upheavals": _upheavals,
 }
 
 

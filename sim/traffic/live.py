@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.golden.model import Model
@@ -42,12 +43,12 @@ class LiveNic:
     """One simulated NIC and what is known of it. Whatever is wrong is a HalfsilverError that says what.
 
     ``banks`` holds the rule set of each bank, None where nobody knows; ``seen`` counts the verdicts; ``generation`` is
-    the active one.
+    the active one. ``library``: a compiled model of these parameters other than the gateware's as it stands.
     """
 
-    def __init__(self, parameters: NicParameters, *, seed: int = 1) -> None:
+    def __init__(self, parameters: NicParameters, *, seed: int = 1, library: Path | None = None) -> None:
         self._parameters = parameters
-        self._pump = Pump(build_nic(parameters), seed=seed)
+        self._pump = Pump(library or build_nic(parameters), seed=seed)
         self.seen: dict[Verdict, int] = dict.fromkeys(Verdict, 0)
         self.accepted = self.refused = self.resets = 0
         self._forget()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.records import Frame
@@ -22,12 +23,12 @@ COMMITS = 6
 GARBAGE = 30
 
 
-def run_upheavals(parameters: NicParameters, seed: int, count: int) -> LiveNic:
-    """``count`` upheavals on one NIC, which is returned closed, for what it has seen.
+def run_upheavals(parameters: NicParameters, seed: int, count: int, library: Path | None = None) -> LiveNic:
+    """``count`` upheavals on one NIC, which is returned closed, for what it has seen; ``library`` as in `LiveNic`.
 
     A HalfsilverError names the upheaval and what was wrong; the same seed repeats it.
     """
-    nic = LiveNic(parameters, seed=seed)
+    nic = LiveNic(parameters, seed=seed, library=library)
     try:
         for number in range(count):
             try:
