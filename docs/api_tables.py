@@ -20,6 +20,7 @@ from botocore.model import OperationModel, ServiceModel
 import halfsilver.harness.control
 from halfsilver.harness.control.catalogue import MODULES, OPERATIONS
 from halfsilver.harness.control.ec2 import mirror_objects, tags
+from halfsilver.harness.control.http import app, connections
 from halfsilver.harness.control.http.protocols import faults, limits
 from halfsilver.harness.control.iam import authentication_errors, authorization
 from halfsilver.harness.control.operations.errors import ApiError
@@ -287,7 +288,18 @@ def _limits() -> str:
     return _table(("limit", "of"), ((f"{getattr(limits, name):,}", what) for name, what in words.items()))
 
 
+def _connections() -> str:
+    rows = (
+        (connections.MAX_CONNECTIONS, "connections open at once; for one more, the one that has waited longest goes"),
+        (app.MAX_REQUESTS, "requests under way at once; one more is refused with 503, which AWS's clients try again"),
+        (connections.HEAD_SECONDS, "seconds that a connection may wait for a whole head, or leave an answer unread"),
+        (int(app.BODY_SECONDS), "seconds for a body"),
+    )
+    return _table(("limit", "of"), ((str(limit), what) for limit, what in rows))
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
+    "connections": _connections,
     **{
         f"operations of {service}": lambda service=service: _coverage(service)
         for service in ("ec2", "elbv2", "ram", "sts")
