@@ -10,8 +10,9 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from halfsilver.harness.errors import HalfsilverError
@@ -22,7 +23,7 @@ from halfsilver.sim.mutation.equivalence import is_equivalent
 from halfsilver.sim.mutation.memory import Memory
 from halfsilver.sim.mutation.netlist import NAME, VARIABLE, Mutant, Netlist
 from halfsilver.sim.mutation.records import CAUGHT, EQUIVALENT, SURVIVED, UNPROVEN, Record, Records
-from halfsilver.sim.mutation.regression import Setting, first_disagreement
+from halfsilver.sim.mutation.regression import LONG, PHASES, Phases, Setting, first_disagreement
 from halfsilver.sim.places import ROOT
 
 __all__ = ["MODEL_SIZE", "Campaign", "judge_version"]
@@ -39,7 +40,7 @@ PATIENCE = 4
 CHECKS = 8
 """Caught mutants, per build, for which no proof may succeed."""
 
-PUMP, PROOF, BENCH = "pump", "proof", "bench"
+PUMP, PROOF, LONG_PUMP, BENCH = "pump", "proof", "long pump", "bench"
 _JUDGES = (
     "sim/*.py",
     "sim/native/*.*",
@@ -71,31 +72,42 @@ class Campaign:
 
     def pump(self) -> None:
         """The regression on every open mutant."""
-        judge = f"{judge_version(_JUDGES)} {self.seed}"
-        waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, PUMP, judge)]
-        for start in range(0, len(waiting), MODEL_SIZE):
-            self._pump(waiting[start : start + MODEL_SIZE], judge)
+        self._judge(PUMP, PHASES, self.seed)
 
-    def _pump(self, mutants: Sequence[Mutant], judge: str) -> None:
-        what = f"{self.build} bit with {len(mutants)} mutants"
-        library = build_library(self.netlist.verilog(mutants), NAME, self.netlist.ports, what=what)
-        setting = Setting(self.netlist.parameters, library, self.seed, Memory())
+    def pump_long(self) -> None:
+        """More of it, with another seed."""
+        self._judge(LONG_PUMP, LONG, self.seed + 1)
+
+    def _judge(self, stage: str, phases: Phases, seed: int) -> None:
+        judge = f"{judge_version(_JUDGES)} {seed}"
+        waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, stage, judge)]
+        for start in range(0, len(waiting), MODEL_SIZE):
+            mutants = waiting[start : start + MODEL_SIZE]
+            what = f"{self.build} bit with {len(mutants)} mutants"
+            library = build_library(self.netlist.verilog(mutants), NAME, self.netlist.ports, what=what)
+            setting = Setting(self.netlist.parameters, library, seed, Memory())
+            self._run(stage, judge, mutants, partial(first_disagreement, setting, phases), what)
+
+    def _run(
+        self, stage: str, judge: str, mutants: Sequence[Mutant], regression: Callable[[], str | None], what: str
+    ) -> None:
+        """The control, then the mutants of one model, each in a process of its own."""
         start = time.process_time()
-        check_control(what, first_disagreement(setting))
+        check_control(what, regression())
         taken = time.process_time() - start
-        print(f"{what}: control passed, {taken:.0f} s of the processor", file=sys.stderr, flush=True)
+        print(f"{what}, {stage}: control passed, {taken:.0f} s of the processor", file=sys.stderr, flush=True)
 
         def work(number: int) -> str:
             os.environ[VARIABLE] = str(number)
-            return first_disagreement(setting) or ""
+            return regression() or ""
 
-        progress = _Progress(f"{self.build} bit, pump", len(mutants))
+        progress = _Progress(f"{self.build} bit, {stage}", len(mutants))
         numbers = range(1, len(mutants) + 1)
         answers = each_in_child(numbers, work, jobs=self.jobs, seconds=HOUR, processor=PATIENCE * taken)
         for number, answer in answers:
             by = f"crash: {answer.why}" if isinstance(answer, Crash) else answer
             result = CAUGHT if by else SURVIVED
-            self.records.add(Record(mutants[number - 1].key, PUMP, result, by, judge))
+            self.records.add(Record(mutants[number - 1].key, stage, result, by, judge))
             progress.step(result == CAUGHT)
         progress.end()
 

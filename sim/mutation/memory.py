@@ -28,7 +28,7 @@ class Memory:
     """Answers by place, and traffic that is long to draw. ``rewind`` at the start of each run."""
 
     def __init__(self) -> None:
-        self._drawn: Sequence[Situation] | None = None
+        self._drawn: dict[str, Sequence[Situation]] = {}
         self.answers: dict[Place, tuple[Any, Any]] = {}
         self._engines = 0
 
@@ -36,11 +36,11 @@ class Memory:
         """The next engine is the first of a run."""
         self._engines = 0
 
-    def drawn(self, make: Callable[[], Sequence[Situation]]) -> Sequence[Situation]:
-        """What ``make`` gave the first time."""
-        if self._drawn is None:
-            self._drawn = make()
-        return self._drawn
+    def drawn(self, name: str, make: Callable[[], Sequence[Situation]]) -> Sequence[Situation]:
+        """What ``make`` gave the first time for this name."""
+        if name not in self._drawn:
+            self._drawn[name] = make()
+        return self._drawn[name]
 
     def engine(self, golden: GoldenEngine) -> Remembered:
         """The next engine of the run, fresh like ``golden``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -41,9 +41,10 @@ from halfsilver.sim.mutation.traffic import (
     swap_frames,
 )
 from halfsilver.sim.traffic import Situation, golden_for, situations
+from halfsilver.sim.traffic.situations import carries
 from halfsilver.sim.traffic.upheavals import run_upheavals
 
-__all__ = ["BUILDS", "PHASES", "WIDTHS", "Setting", "first_disagreement", "main"]
+__all__ = ["BUILDS", "LONG", "PHASES", "WIDTHS", "Phases", "Setting", "first_disagreement", "main"]
 
 EXTENSION_HEADERS = 3
 UNEVEN_KEY = bytes(range(1, 41))
@@ -70,6 +71,9 @@ POLICIES, FRAMES = 12, 400
 BATCHES = 3
 SITUATIONS = 60
 UPHEAVALS = 5
+CARRIES = (66_000, 100)
+"""Frames of one byte and of 9,216 bytes in each direction: past 16 bits of frames."""
+
 _UDP_CHECKSUM = slice(14 + 40 + 6, 14 + 40 + 8)
 """Of an outer packet over IPv6."""
 
@@ -98,13 +102,9 @@ class Setting:
         """A fresh golden model and a fresh NIC."""
         return Pair(self.golden(), self.gateware(full_rate=full_rate, output_stalls=output_stalls), full_rate)
 
-    def situations(self) -> Sequence[Situation]:
+    def drawn(self, name: str, make: Callable[[], Iterable[Situation]]) -> Sequence[Situation]:
         """Random traffic, drawn once for all runs that share a memory."""
-
-        def make() -> Sequence[Situation]:
-            return list(situations(self.seed, SITUATIONS, self.parameters))
-
-        return make() if self.memory is None else self.memory.drawn(make)
+        return list(make()) if self.memory is None else self.memory.drawn(name, lambda: list(make()))
 
 
 class Pair:
@@ -190,8 +190,17 @@ def _swaps(setting: Setting, chance: Random) -> None:
 
 def _situations(setting: Setting, chance: Random) -> None:
     """Random traffic that was written without the gateware in view (``halfsilver.sim.traffic``)."""
+    _agree(setting, "situations", lambda: situations(setting.seed, SITUATIONS, setting.parameters))
+
+
+def _carries(setting: Setting, chance: Random) -> None:
+    """So many frames that counters and sequence numbers carry into their upper halves."""
+    _agree(setting, "carries", lambda: [carries(Random(setting.seed), setting.parameters, *CARRIES)])
+
+
+def _agree(setting: Setting, name: str, make: Callable[[], Iterable[Situation]]) -> None:
     pair = traffic.Pair(setting.parameters, engines=lambda: (setting.golden(), setting.gateware()))
-    for number, situation in enumerate(setting.situations()):
+    for number, situation in enumerate(setting.drawn(name, make)):
         if found := pair.differences(situation):
             raise HalfsilverError(f"situation {number}: {found[0]}")
     pair.close()
@@ -202,7 +211,9 @@ def _upheavals(setting: Setting, chance: Random) -> None:
     run_upheavals(setting.parameters, setting.seed, UPHEAVALS, setting.library)
 
 
-PHASES: dict[str, Callable[[Setting, Random], None]] = {
+Phases = dict[str, Callable[[Setting, Random], None]]
+
+PHASES: Phases = {
     "rules": _rules,
     "edges": _edges,
     "swaps": _swaps,
@@ -210,13 +221,15 @@ PHASES: dict[str, Callable[[Setting, Random], None]] = {
     "situations": _situations,
     "upheavals": _upheavals,
 }
+LONG: Phases = {"carries": _carries, "situations": _situations, "upheavals": _upheavals}
+"""For mutants that survive `PHASES`, with another seed."""
 
 
-def first_disagreement(setting: Setting) -> str | None:
-    """All phases until one finds something: ``phase: what``; None if golden model and gateware agree."""
+def first_disagreement(setting: Setting, phases: Phases = PHASES) -> str | None:
+    """All phases, until one finds something: ``phase: what``; None if golden model and gateware agree."""
     if setting.memory is not None:
         setting.memory.rewind()
-    for name, phase in PHASES.items():
+    for name, phase in phases.items():
         try:
             phase(setting, Random(f"{name} {setting.seed}"))
         except Exception as error:  # answers that make no sense may stumble anywhere; a control run does not
