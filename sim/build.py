@@ -16,7 +16,14 @@ from typing import Any
 
 from halfsilver.sim.model.cache import digest, entry
 from halfsilver.sim.model.compilation import Compilation
-from halfsilver.sim.model.tools import COVERAGE_FLAGS, compiler, tool, tool_versions, verilator_root
+from halfsilver.sim.model.tools import (
+    COVERAGE_FLAGS,
+    COVERAGE_MAKE_FLAGS,
+    compiler,
+    tool,
+    tool_versions,
+    verilator_root,
+)
 from halfsilver.sim.model.verilog import Port, block_verilog, ports_of, to_verilog
 from halfsilver.sim.native.structures import header
 
@@ -71,9 +78,10 @@ def build_library(
     Errors: EnvironmentMissing without compiler, make or perl; HalfsilverError, naming a log file, if a tool fails.
     """
     flags = [*VERILATOR_FLAGS, *(["--trace-vcd"] if trace else []), *(COVERAGE_FLAGS if coverage else [])]
-    key = digest(verilog, top, flags, CXX_FLAGS, MAKE_FLAGS, tool_versions())
+    optimise = COVERAGE_MAKE_FLAGS if coverage else MAKE_FLAGS
+    key = digest(verilog, top, flags, CXX_FLAGS, optimise, tool_versions())
     what = (what or top) + ", with waves" * trace + ", with coverage" * coverage
-    model = entry(f"model-{key}", lambda place: _verilate(place, verilog, top, flags, what))
+    model = entry(f"model-{key}", lambda place: _verilate(place, verilog, top, flags, optimise, what))
     runtime = _runtime(trace, coverage)
     generated = {"ports.h": _ports_header(top, ports), "structures.h": header()}
     sources = [path.read_text() for path in sorted(NATIVE.glob("*.[hc]*"))]
@@ -120,10 +128,10 @@ def _runtime(trace: bool, coverage: bool) -> Path:
     return entry(f"runtime-{digest(names, CXX_FLAGS, tool_versions())}", make)
 
 
-def _verilate(place: Path, verilog: str, top: str, flags: Sequence[str], what: str) -> None:
+def _verilate(place: Path, verilog: str, top: str, flags: Sequence[str], optimise: Sequence[str], what: str) -> None:
     """Model archive and headers in ``place``."""
     verilate = [tool("perl"), str(verilator_root() / "bin" / "verilator"), "--cc", *flags]
-    make = [tool("make"), "-f", "Vmodel.mk", f"-j{min(4, os.cpu_count() or 1)}", *MAKE_FLAGS, f"CXX={compiler()}"]
+    make = [tool("make"), "-f", "Vmodel.mk", f"-j{min(4, os.cpu_count() or 1)}", *optimise, f"CXX={compiler()}"]
     make += [f"USER_CPPFLAGS={' '.join(_cxx_flags()[1:])} -DVL_TIME_CONTEXT", "libVmodel.a"]
     (place / "top.v").write_text(verilog)
     compilation = Compilation(place, what)

@@ -19,7 +19,15 @@ import cocotb_tools.config
 
 from halfsilver.sim.model.cache import digest, entry
 from halfsilver.sim.model.compilation import Compilation
-from halfsilver.sim.model.tools import COVERAGE_FLAGS, compiler, run_process, tool, tool_versions, verilator_root
+from halfsilver.sim.model.tools import (
+    COVERAGE_FLAGS,
+    COVERAGE_MAKE_FLAGS,
+    compiler,
+    run_process,
+    tool,
+    tool_versions,
+    verilator_root,
+)
 
 __all__ = ["TOP", "build_model", "exclusive", "simulate"]
 
@@ -35,8 +43,6 @@ _MAIN = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.c
 _LEAN = ("--public-depth", "1", "-O3")
 _LEAN_OPTIMISE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 """Ours: only the ports are visible, and the compiler optimises."""
-_COVERAGE_OPTIMISE = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
-"""Counting makes the model's code many times as long; cocotb's own work hides how fast that runs."""
 _STOCK = ("--public-flat-rw",)
 """What cocotb's own runner asks for: every signal can be read and written, the compiler's defaults."""
 
@@ -69,7 +75,7 @@ def build_model(what: str, verilog: str, *, waves: bool = False, stock: bool = F
     """
     chosen, optimise = (_STOCK, ()) if stock else (_LEAN, _LEAN_OPTIMISE)
     if coverage:
-        chosen, optimise = (*chosen, *COVERAGE_FLAGS), _COVERAGE_OPTIMISE
+        chosen, optimise = (*chosen, *COVERAGE_FLAGS), COVERAGE_MAKE_FLAGS
     recipe = [_VERILATOR_FLAGS, chosen, optimise, HOST.read_text(), importlib.metadata.version("cocotb")]
     key = digest(verilog, recipe, waves, tool_versions())
     built = ", as its own runner builds it" * stock + ", with waves" * waves + ", with coverage" * coverage

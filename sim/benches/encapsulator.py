@@ -17,16 +17,9 @@ from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
 from halfsilver.hdl.layout.tables import Table
 from halfsilver.sim.benches import parameters_of_build
-from halfsilver.sim.benches.drivers import (
-    Pace,
-    PacketSink,
-    PacketSource,
-    Signals,
-    Testbench,
-    always,
-    bursts,
-    now_and_then,
-)
+from halfsilver.sim.benches.drivers.pace import Pace, always, bursts, now_and_then
+from halfsilver.sim.benches.drivers.packet import PacketSink, PacketSource
+from halfsilver.sim.benches.drivers.testbench import Signals, Testbench
 from halfsilver.sim.benches.policies import everything
 
 PARAMETERS = parameters_of_build()

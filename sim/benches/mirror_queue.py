@@ -15,17 +15,9 @@ from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
 from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision
 from halfsilver.sim.benches import parameters_of_build
-from halfsilver.sim.benches.drivers import (
-    Pace,
-    PacketSink,
-    Signals,
-    Testbench,
-    always,
-    bursts,
-    never,
-    now_and_then,
-    pack_beat,
-)
+from halfsilver.sim.benches.drivers.pace import Pace, always, bursts, never, now_and_then
+from halfsilver.sim.benches.drivers.packet import PacketSink, pack_beat
+from halfsilver.sim.benches.drivers.testbench import Signals, Testbench
 from halfsilver.sim.benches.frames import LENGTHS
 
 PARAMETERS = parameters_of_build()

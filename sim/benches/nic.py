@@ -19,18 +19,10 @@ from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table
 from halfsilver.sim.benches import parameters_of_build
-from halfsilver.sim.benches.drivers import (
-    Access,
-    AxiLiteMaster,
-    AxiStreamSink,
-    AxiStreamSource,
-    Pace,
-    Signals,
-    Testbench,
-    always,
-    bursts,
-    now_and_then,
-)
+from halfsilver.sim.benches.drivers.axi_lite import Access, AxiLiteMaster
+from halfsilver.sim.benches.drivers.axi_stream import AxiStreamSink, AxiStreamSource
+from halfsilver.sim.benches.drivers.pace import Pace, always, bursts, now_and_then
+from halfsilver.sim.benches.drivers.testbench import Signals, Testbench
 
 __all__ = ["PACES", "PARAMETERS", "WIDTH", "NicBench", "VerdictMonitor", "start"]
 

@@ -15,7 +15,9 @@ from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.parser.headers import Headers
 from halfsilver.sim.benches import parameters_of_build
-from halfsilver.sim.benches.drivers import Pace, PacketSource, Signals, Testbench, always, bursts, now_and_then
+from halfsilver.sim.benches.drivers.pace import Pace, always, bursts, now_and_then
+from halfsilver.sim.benches.drivers.packet import PacketSource
+from halfsilver.sim.benches.drivers.testbench import Signals, Testbench
 from halfsilver.sim.benches.frames import LENGTHS, any_frame, frame_of_length, tcp6_frame
 
 WIDTH = parameters_of_build().width

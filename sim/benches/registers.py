@@ -10,7 +10,8 @@ import cocotb
 from halfsilver.hdl.layout.register_map import Access
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.version import VERSION_PARTS
-from halfsilver.sim.benches.drivers import OKAY, SLVERR, always, bursts, now_and_then
+from halfsilver.sim.benches.drivers.axi_lite import OKAY, SLVERR
+from halfsilver.sim.benches.drivers.pace import always, bursts, now_and_then
 from halfsilver.sim.benches.nic import PARAMETERS, WIDTH, start
 
 PACES = (always, now_and_then(0.5), now_and_then(0.15), bursts(10))

@@ -9,7 +9,7 @@ from typing import Any
 import cocotb
 
 from halfsilver.harness.verdict import Direction, Verdict
-from halfsilver.sim.benches.drivers import always, never, now_and_then
+from halfsilver.sim.benches.drivers.pace import always, never, now_and_then
 from halfsilver.sim.benches.frames import any_frame, frame_of_length
 from halfsilver.sim.benches.nic import PARAMETERS, WIDTH, NicBench, start
 from halfsilver.sim.benches.policies import everything, random_flags, random_policy

@@ -50,7 +50,7 @@ _JUDGES = (
     "harness/nic/*.py",
 )
 _PROOFS = ("sim/mutation/equivalence.py",)
-_BENCHES = ("sim/benches/*.py", "harness/golden/*.py", "sim/mutation/core_benches.py")
+_BENCHES = ("sim/benches/*.py", "sim/benches/drivers/*.py", "harness/golden/*.py", "sim/mutation/core_benches.py")
 
 
 def judge_version(patterns: Sequence[str]) -> str:

@@ -15,9 +15,9 @@ from halfsilver.sim.model.cache import VARIABLE
 from halfsilver.sim.model.compilation import Compilation
 from halfsilver.sim.model.verilog import Port, ports_of, to_verilog
 from halfsilver.sim.pump import Pacing, Pump
-from tests.sim.standin import StandIn
+from tests.sim.model.standin import StandIn
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DESIGN = StandIn(32)
 
 
@@ -67,7 +67,7 @@ def test_concurrent_builders_agree(empty_cache, tmp_path, verilog):
     design = tmp_path / "design.v"
     design.write_text(verilog)
     script = (
-        "import sys, pathlib; from halfsilver.sim import build as b; from tests.sim import test_build as t; "
+        "import sys, pathlib; from halfsilver.sim import build as b; from tests.sim.model import test_build as t; "
         "print(b.build_library(pathlib.Path(sys.argv[1]).read_text(), 'standin', t.ports_of(t.DESIGN)))"
     )
     command = [sys.executable, "-c", script, str(design)]

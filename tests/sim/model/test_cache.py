@@ -12,7 +12,7 @@ from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.errors import EnvironmentMissing
 from halfsilver.sim.model import cache
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DAY = 24 * 60 * 60
 
 

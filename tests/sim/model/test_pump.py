@@ -9,7 +9,7 @@ from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.sim.build import build
 from halfsilver.sim.pump import Pacing, Pump, PumpError, await_at, read, reset_at, write, write_at
-from tests.sim.standin import MIRRORED, NO_MATCH, StandIn
+from tests.sim.model.standin import MIRRORED, NO_MATCH, StandIn
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
 

@@ -11,7 +11,7 @@ from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.sim.build import build
 from halfsilver.sim.native import structures
 from halfsilver.sim.pump import Pacing, Pump
-from tests.sim.standin import StandIn
+from tests.sim.model.standin import StandIn
 
 
 def constant(name):
