@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from halfsilver.harness.control.http.connections import MAX_CONNECTIONS
-from tests.control.kits.wire_server_kit import BODY, Running, closed, exchange, head, running
+from tests.control.kits.wire_server_kit import BODY, Running, closed, exchange, head, make_certificate, running
 
 MANY = 400
 CLIENTS = 20
@@ -31,9 +34,9 @@ def crowd(server: Running, says: bytes = b"", count: int = MANY) -> Iterator[lis
         yield connections
 
 
-def answered(server: Running) -> int:
+def answered(server: Running, **settings: Any) -> int:
     """How many of CLIENTS new boto3 clients, all at once, get an answer to their only request."""
-    clients = [server.client() for _ in range(CLIENTS)]
+    clients = [server.client(**settings) for _ in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as pool:
         return sum(bool(answer["NextToken"]) for answer in pool.map(lambda client: client.describe_tags(), clients))
 
@@ -90,6 +93,20 @@ def test_many_connections_that_stay_open_between_requests() -> None:
         kept = still_open(connections)
         assert kept[0] and not any(kept[1 : CLIENTS // 2])
         assert sum(kept) >= MAX_CONNECTIONS - CLIENTS
+
+
+def test_the_same_over_tls_before_and_after_the_handshake(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "lab")
+    context = ssl.create_default_context(cafile=certificate)
+    with running(certificate=str(certificate), key=str(key)) as server, crowd(server) as strangers:
+        greeted = []
+        for each in strangers[MANY // 4 :]:
+            with suppress(OSError):
+                greeted.append(context.wrap_socket(each, server_hostname="127.0.0.1"))
+        assert len(greeted) > MAX_CONNECTIONS
+        assert answered(server, verify=str(certificate)) == CLIENTS
+        for each in greeted:
+            each.close()
 
 
 def test_a_request_under_way_is_not_cut() -> None:

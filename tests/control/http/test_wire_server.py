@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import select
-import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import urllib.error
@@ -25,7 +23,16 @@ from halfsilver.harness.control.http.server import Listen, serve
 from halfsilver.harness.errors import UsageError
 from tests.control.kits.wire_kit import FakeControl
 from tests.control.kits.wire_kit import exchange as exchange_of
-from tests.control.kits.wire_server_kit import BODY, PATIENCE, Running, closed, exchange, head, running
+from tests.control.kits.wire_server_kit import (
+    BODY,
+    PATIENCE,
+    Running,
+    closed,
+    exchange,
+    head,
+    make_certificate,
+    running,
+)
 
 
 @pytest.fixture(scope="module")
@@ -162,39 +169,6 @@ def test_hangup_reloads_and_the_server_goes_on() -> None:
             assert found.line() == "reload"
         with found.connect() as connection:
             exchange(connection)
-
-
-def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    tool = shutil.which("openssl")
-    if tool is None:
-        pytest.skip("openssl, which makes the certificate, is not here")
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run(
-        [
-            tool,
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            f"/CN={name}",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            str(key),
-            "-out",
-            str(certificate),
-        ],
-        check=True,
-        capture_output=True,
-        timeout=PATIENCE,
-    )
-    return certificate, key
 
 
 def test_tls_and_a_new_certificate_at_hangup(tmp_path: Path) -> None:

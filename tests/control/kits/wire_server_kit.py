@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 
 ROOT = Path(__file__).parents[3]
@@ -96,3 +98,36 @@ def closed(connection: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return said
+
+
+def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    tool = shutil.which("openssl")
+    if tool is None:
+        pytest.skip("openssl, which makes the certificate, is not here")
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(
+        [
+            tool,
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    return certificate, key
