@@ -130,3 +130,16 @@ def test_statements_of_the_law_are_numbered_in_order():
         assert int(number) == counted[section], f"{section}.{number}"
     sections = [title.split(".")[0] for title in headings(LAW) if title[0].isdigit()]
     assert sections == [str(number) for number in range(1, len(sections) + 1)]
+
+
+def test_nobody_cites_what_is_not_in_the_repository():
+    """The law has one name, and it is a page of this repository."""
+    stale = re.compile(r"[Mm]irroring rules|docs/decisions|\.\./shared/(?!captures)|\.\./(?:seeds|notes|spec)\b")
+    here = Path(__file__).resolve()
+    cited = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in FILES
+        if path != here
+        for found in stale.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert not cited

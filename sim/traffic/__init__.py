@@ -1,6 +1,6 @@
 """Random traffic that looks for what nobody thought of: policies, flags, frames and schedules, all from a seed.
 
-Written from the mirroring rules and the RFCs alone. ``situations`` is the way in.
+Written from ``docs/mirroring.md`` and the RFCs alone. ``situations`` is the way in.
 """
 
 from halfsilver.sim.traffic.pair import Pair

@@ -20,7 +20,7 @@ _HEADERS = 20 + 8 + 8
 """IPv4, UDP and VXLAN in front of the copied bytes."""
 
 _FIRST_WORD, _TTL_PROTOCOL = 0x4500, 0xFF11
-"""Version, header length and TOS; TTL 255 and UDP (mirroring rules, section 6)."""
+"""Version, header length and TOS; TTL 255 and UDP (``docs/mirroring.md`` section 7)."""
 
 
 def ipv4_outer_with_checksum(rng: random.Random, copied: int) -> tuple[IPv4Address, IPv4Address]:

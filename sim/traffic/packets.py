@@ -13,7 +13,7 @@ __all__ = ["EXTENSIONS", "add_packet"]
 
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, OPTIONS, MOBILITY = 0, 43, 44, 51, 60, 135
 EXTENSIONS = HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, OPTIONS, MOBILITY
-"""IPv6 extension headers that are looked behind (mirroring rules, section 2)."""
+"""IPv6 extension headers that are looked behind (``docs/mirroring.md`` section 3)."""
 
 NOT_EXTENSIONS = 50, 59, 139, 140, 253, 41, 4, 47, 255
 """Encryption, no next header, HIP, Shim6, experiments, tunnels: the chain ends there."""

@@ -1,4 +1,4 @@
-"""Flows of the services that are never mirrored by rules, and near misses of them (mirroring rules, section 3).
+"""Flows of the services that are never mirrored by rules, and near misses of them (``docs/mirroring.md`` section 4).
 
 Each near miss differs in one thing from what would be the service: a bit or a byte of the address, the port, the
 protocol, the family. Either end may be the service's, and now and then both ends are, of two different ones.
