@@ -3,7 +3,7 @@
 Only names and codes change, without latency: ``tkeep`` and ``count`` say the same in two ways.
 """
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Cat, Const, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -43,7 +43,8 @@ class FromAxiStream(wiring.Component):
         m = Module()
         axi, beat = self.axi, self.o.payload
         octets = self.width // 8
-        present = [axi.tkeep[1 : place + 1].all() for place in range(octets)]
+        # Of no bits there is no operator in Verilog: the first byte is always there.
+        present = [Const(1), *(axi.tkeep[1 : place + 1].all() for place in range(1, octets))]
         ends = [present[place] & ~following for place, following in enumerate([*present[1:], 0])]
         count = [
             Cat(ends[place] for place in range(octets) if (place + 1) >> bit & 1).any()
