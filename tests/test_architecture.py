@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "architecture.md"
 TOPS = ("hdl", "harness", "sim", "boards")
 PACKAGE = "halfsilver."
 MODULES_AT_MOST = 16
@@ -106,6 +108,27 @@ def circle(graph: dict[str, set[str]]) -> list[str] | None:
         return None
 
     return next((found for start in sorted(graph) if (found := walk(start, []))), None)
+
+
+def drawn() -> dict[str, set[str]]:
+    """The list of docs/architecture.md: {room: rooms it may know}, the words left out."""
+    block = re.search(r"```\n(words +->.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert block, "docs/architecture.md has a list of arrows"
+    lines = [line.partition("->")[::2] for line in block[1].splitlines()]
+    return {here.strip(): {each.strip() for each in known.split(",")} - {"", "words"} for here, known in lines}
+
+
+def test_the_page_draws_the_same_arrows():
+    """Those at the top, which are not bound, must be drawn as they are."""
+    words = {each for each in ALLOWED if each.count(".") == 1 and (ROOT / f"{each.replace('.', '/')}.py").exists()}
+    words -= {"harness.engine", "harness.environment"}
+    bound = {here: known - words for here, known in ALLOWED.items() if here not in words}
+    free = {here: set(known) - words for here, known in arrows().items() if here not in bound and here not in words}
+    page = drawn()
+    assert page.pop("words") == set()
+    assert {here: page.get(here) for here in bound} == bound
+    assert {here for here in page} - bound.keys() == free.keys() - {"harness"}
+    assert not {here: known - page[here] for here, known in free.items() if here in page and known - page[here]}
 
 
 def test_a_circle_is_found():
