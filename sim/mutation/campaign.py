@@ -72,20 +72,20 @@ class Campaign:
 
     def pump(self) -> None:
         """The regression on every open mutant."""
-        self._judge(PUMP, PHASES, self.seed)
+        self._judge(PUMP, PHASES)
 
     def pump_long(self) -> None:
-        """More of it, with another seed."""
-        self._judge(LONG_PUMP, LONG, self.seed + 1)
+        """More of it, which takes longer."""
+        self._judge(LONG_PUMP, LONG)
 
-    def _judge(self, stage: str, phases: Phases, seed: int) -> None:
-        judge = f"{judge_version(_JUDGES)} {seed}"
+    def _judge(self, stage: str, phases: Phases) -> None:
+        judge = f"{judge_version(_JUDGES)} {self.seed}"
         waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, stage, judge)]
         for start in range(0, len(waiting), MODEL_SIZE):
             mutants = waiting[start : start + MODEL_SIZE]
             what = f"{self.build} bit with {len(mutants)} mutants"
             library = build_library(self.netlist.verilog(mutants), NAME, self.netlist.ports, what=what)
-            setting = Setting(self.netlist.parameters, library, seed, Memory())
+            setting = Setting(self.netlist.parameters, library, self.seed, Memory())
             self._run(stage, judge, mutants, partial(first_disagreement, setting, phases), what)
 
     def _run(

@@ -29,6 +29,9 @@ _NO_PROOF = ("proof did fail", "proof did time out")
 STATE = "state."
 """What the instances' names begin with."""
 
+_BLACK_BOX = "attribute \\blackbox 1\n"
+"""Before a module that is to be left as it is."""
+
 _STATEFUL = ("$dff", "$mem_v2")
 _PORTS = {
     "$dff": {"CLK": ("i", "1"), "D": ("i", "WIDTH"), "Q": ("o", "WIDTH")},
@@ -48,6 +51,8 @@ _COMPARE = """
 read_rtlil gold.il
 read_rtlil -nooverwrite gate.il
 mutate {change}
+flatten gold
+flatten gate
 expose -evert gold/c:*
 expose -evert gate/c:*
 miter -equiv -flatten -make_outputs gold gate miter
@@ -140,7 +145,7 @@ def _boxed(lines: list[str], boxes: dict[str, str]) -> Iterator[str]:
 
 
 def _box(kind: str, parameters: dict[str, int], boxes: dict[str, str]) -> str:
-    """Name of the empty module with this cell's ports."""
+    """Name of the module that stands for a cell: empty, or a memory's gates before an empty one."""
     widths = {}
     for port, (direction, width) in _PORTS[kind].items():
         bits = 1
@@ -153,15 +158,64 @@ def _box(kind: str, parameters: dict[str, int], boxes: dict[str, str]) -> str:
         f"  wire width {bits} {'input' if direction == 'i' else 'output'} {number} \\{port}\n"
         for number, (port, (direction, bits)) in enumerate(widths.items(), 1)
     ]
-    boxes[name] = f"module {name}\n{''.join(ports)}end\n"
+    gates = _memory_gates(parameters) if kind == "$mem_v2" else {}
+    if gates:
+        links = [f"    connect \\{port} {gates.get(port, ('', chr(92) + port))[1]}\n" for port in widths]
+        cells = "".join(text for text, _ in gates.values())
+        inner = f"  cell {name}_inside \\inside\n{''.join(links)}  end\n"
+        boxes[name] = f"module {name}\n{''.join(ports)}{cells}{inner}end\n"
+        name, outer = f"{name}_inside", name
+        boxes[name] = f"{_BLACK_BOX}module {name}\n{''.join(ports)}end\n"
+        return outer
+    boxes[name] = f"{_BLACK_BOX}module {name}\n{''.join(ports)}end\n"
     return name
+
+
+def _memory_gates(parameters: dict[str, int]) -> dict[str, tuple[str, str]]:
+    """Cells that let pass what matters, and the signal behind them, by port.
+
+    Data count where they are written, an address while its port is enabled; else a memory ignores them.
+    """
+    address, word = parameters["ABITS"], parameters["WIDTH"]
+    gates = {}
+    for side, enable in (("WR", word), ("RD", 1)):
+        text, signals = "", list[str]()
+        for port in range(parameters[f"{side}_PORTS"]):
+            on = f"\\{side}_EN [{(port + 1) * enable - 1}:{port * enable}]"
+            bits = f"\\{side}_ADDR [{(port + 1) * address - 1}:{port * address}]"
+            any_on, passed = f"\\{side}_any_{port}", f"\\{side}_address_{port}"
+            text += f"  wire {any_on}\n  wire width {address} {passed}\n"
+            text += _cell("reduce_bool", any_on, {"A": (on, enable)}, 1)
+            text += f"  cell $mux $gate{passed}\n    parameter \\WIDTH {address}\n    connect \\S {any_on}\n"
+            text += (
+                f"    connect \\A {address}'{'0' * address}\n    connect \\B {bits}\n    connect \\Y {passed}\n  end\n"
+            )
+            signals.insert(0, passed)
+        if signals:
+            gates[f"{side}_ADDR"] = text, f"{{ {' '.join(signals)} }}"
+    total = word * parameters["WR_PORTS"]
+    if total:
+        data = f"  wire width {total} \\WR_data\n"
+        data += _cell("and", "\\WR_data", {"A": ("\\WR_DATA", total), "B": ("\\WR_EN", total)}, total)
+        gates["WR_DATA"] = data, "\\WR_data"
+    return gates
+
+
+def _cell(kind: str, output: str, inputs: dict[str, tuple[str, int]], width: int) -> str:
+    """One of Yosys' cells for an operator, as text."""
+    lines = [f"  cell ${kind} $gate{output}"]
+    for port, (signal, bits) in inputs.items():
+        lines += [f"    parameter \\{port}_SIGNED 0", f"    parameter \\{port}_WIDTH {bits}"]
+        lines += [f"    connect \\{port} {signal}"]
+    lines += [f"    parameter \\Y_WIDTH {width}", f"    connect \\Y {output}", "  end"]
+    return "\n".join(lines) + "\n"
 
 
 def _interface(module: str) -> str:
     """A module with its ports alone."""
     lines = module.splitlines()
     ports = [line for line in lines if re.match(r"  wire .*\b(input|output|inout) \d+ ", line)]
-    return "\n".join([lines[0], *ports, "end"]) + "\n"
+    return _BLACK_BOX + "\n".join([lines[0], *ports, "end"]) + "\n"
 
 
 def _bare(name: str) -> str:

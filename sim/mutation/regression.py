@@ -213,14 +213,7 @@ def _upheavals(setting: Setting, chance: Random) -> None:
 
 Phases = dict[str, Callable[[Setting, Random], None]]
 
-PHASES: Phases = {
-    "rules": _rules,
-    "edges": _edges,
-    "swaps": _swaps,
-    "overflow": _overflow,
-    "situations": _situations,
-    "upheavals": _upheavals,
-}
+PHASES: Phases = {"rules": _rules, "edges": _edges, "swaps": _swaps, "overflow": _overflow}
 LONG: Phases = {"carries": _carries, "situations": _situations, "upheavals": _upheavals}
 """For mutants that survive `PHASES`, with another seed."""
 
