@@ -167,6 +167,22 @@ def test_the_core_is_pure_python(wheel: Path, core: Environment) -> None:
     assert len(tags) > 1 and all(tag.endswith("-none-any") for found in tags for tag in found)
 
 
+def test_a_users_type_checker_knows_the_interface(core: Environment, foreign: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    script = foreign / "typed.py"
+    script.write_text(
+        "from halfsilver.harness.api import open_mirror\n"
+        "with open_mirror('mirror.json') as mirror:\n"
+        "    verdict: str = mirror.send([b'frame'])[0].verdict\n"
+        "    wrong: int = mirror.explain(b'frame')\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", core.python, script.name]
+    done = subprocess.run(command, cwd=foreign, capture_output=True, text=True, timeout=RUN_SECONDS)
+    assert re.findall(r"typed.py:(\d+): error: (.*?) *\[", done.stdout) == [
+        ("4", 'Incompatible types in assignment (expression has type "str", variable has type "int")')
+    ], done.stdout
+
+
 def test_a_wheel_from_the_source_distribution_is_the_same(place: Path, wheel: Path, backend: str) -> None:
     builder = Environment(place / "builder")
     builder.install(backend)
