@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from halfsilver.harness.control.operations.call import Call, Parameters, Settings
+from halfsilver.harness.control.operations.identifiers import TYPES
 from halfsilver.harness.control.operations.operation import Context
+from halfsilver.harness.control.operations.sharing import SHARED_TYPE
 from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["Values", "of_account", "of_attributes", "of_record", "of_request", "of_tags"]
 
 Values = Mapping[str, tuple[str, ...]]
-
-SHARED_TYPE = "ec2:TrafficMirrorTarget"
-"""The one type of resource that this server shares, in RAM's words."""
 
 
 def of_request(call: Call, settings: Settings) -> Values:
@@ -126,7 +125,7 @@ def _of_share_request(call: Call) -> Values:
         known["ram:principal"] = tuple(parameters["principals"])
     if parameters.get("resourceArns"):
         known["ram:resourcearn"] = tuple(parameters["resourceArns"])
-        if any(":traffic-mirror-target/" in arn for arn in parameters["resourceArns"]):
+        if any(f":{TYPES[Kind.TARGET]}/" in arn for arn in parameters["resourceArns"]):
             known["ram:requestedresourcetype"] = (SHARED_TYPE,)
     external = parameters.get("allowExternalPrincipals", True if call.operation == "CreateResourceShare" else None)
     if external is not None:

@@ -27,8 +27,10 @@ from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.iam.authorization import Check, require
 from halfsilver.harness.control.operations.call import Call
 from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.identifiers import TYPES
 from halfsilver.harness.control.plane.data_plane import Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
+from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import Interface
 from halfsilver.harness.records import Frame
@@ -130,7 +132,8 @@ def _permit(control: Control, call: Call, nic: NicPolicy, frames: Sequence[Frame
     for eni_id in sorted(found):
         if nic.owners[eni_id] != call.caller.account:
             raise ApiError("UnauthorizedOperation", f"{eni_id} belongs to another account, so do its frames.", 403)
-    arns = [control.settings.arn("ec2", call.caller.account, f"network-interface/{eni_id}") for eni_id in sorted(found)]
+    names = [f"{TYPES[Kind.INTERFACE]}/{eni_id}" for eni_id in sorted(found)]
+    arns = [control.settings.arn("ec2", call.caller.account, name) for name in names]
     require(call, control.settings, control.policies(call.caller), [Check(ACTION, arn) for arn in arns or ["*"]])
 
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from halfsilver.harness.control.operations.call import Settings
+from halfsilver.harness.control.operations.identifiers import TYPES
 from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import Transaction
 
 __all__ = [
+    "SHARED_TYPE",
     "end_target",
     "is_live",
     "is_principal",
@@ -37,9 +39,13 @@ __all__ = [
 ]
 
 
+SHARED_TYPE = "ec2:TrafficMirrorTarget"
+"""The one type of resource that this server shares, in RAM's words."""
+
+
 def target_arn(settings: Settings, target: Record) -> str:
     """The name of a target as a shared resource."""
-    return settings.arn("ec2", target.account, f"traffic-mirror-target/{target.id}")
+    return settings.arn("ec2", target.account, f"{TYPES[Kind.TARGET]}/{target.id}")
 
 
 # What an operation asks.

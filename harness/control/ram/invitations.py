@@ -8,6 +8,7 @@ from typing import Any
 
 from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.operations.identifiers import TYPES
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.resources import INVITATION
 from halfsilver.harness.control.ram.lists import PAGING, share_names
@@ -16,7 +17,7 @@ from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["accept_resource_share_invitation", "get_resource_share_invitations", "reject_resource_share_invitation"]
 
-_ARN = re.compile(r"arn:[a-z-]+:ram:[a-z0-9-]+:[0-9]{12}:resource-share-invitation/[0-9a-f-]{36}")
+_ARN = re.compile(rf"arn:[a-z-]+:ram:[a-z0-9-]+:[0-9]{{12}}:{TYPES[Kind.SHARE_INVITATION]}/[0-9a-f-]{{36}}")
 _ANSWERED = {
     "ACCEPTED": ("ResourceShareInvitationAlreadyAcceptedException", "was already accepted"),
     "REJECTED": ("ResourceShareInvitationAlreadyRejectedException", "was already rejected"),

@@ -10,7 +10,7 @@ from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.pages import Paging
-from halfsilver.harness.control.ram.shares import RESOURCE_TYPE, check_share_arn, unknown_share
+from halfsilver.harness.control.ram.shares import check_share_arn, unknown_share
 from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = [
@@ -83,7 +83,7 @@ def list_resources(context: Context, parameters: Parameters) -> dict[str, Any]:
         "resources": [
             {
                 "arn": each.document["associatedEntity"],
-                "type": RESOURCE_TYPE,
+                "type": sharing.SHARED_TYPE,
                 "resourceShareArn": each.parent,
                 "status": "AVAILABLE",
                 "creationTime": each.document["creationTime"],
@@ -137,7 +137,11 @@ def list_principals(context: Context, parameters: Parameters) -> dict[str, Any]:
 def list_resource_types(context: Context, parameters: Parameters) -> dict[str, Any]:
     if parameters.get("resourceRegionScope") == "GLOBAL":
         return {"resourceTypes": []}
-    return {"resourceTypes": [{"resourceType": RESOURCE_TYPE, "serviceName": "ec2", "resourceRegionScope": "REGIONAL"}]}
+    return {
+        "resourceTypes": [
+            {"resourceType": sharing.SHARED_TYPE, "serviceName": "ec2", "resourceRegionScope": "REGIONAL"}
+        ]
+    }
 
 
 @operation("ram", "ListResourceSharePermissions")
@@ -213,5 +217,5 @@ def _has(context: Context, share: Record, kind: str, entity: str) -> bool:
 
 def _check_resource_type(parameters: Parameters, code: str) -> None:
     stated = parameters.get("resourceType")
-    if stated and stated.lower() != RESOURCE_TYPE.lower():
-        raise ApiError(code, f"Resource type {stated[:64]} cannot be shared here; there is {RESOURCE_TYPE}.")
+    if stated and stated.lower() != sharing.SHARED_TYPE.lower():
+        raise ApiError(code, f"Resource type {stated[:64]} cannot be shared here; there is {sharing.SHARED_TYPE}.")

@@ -20,7 +20,6 @@ from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = [
     "INVITATION_LIFE",
-    "RESOURCE_TYPE",
     "associate",
     "check_share_arn",
     "disassociate",
@@ -32,12 +31,11 @@ __all__ = [
     "unknown_share",
 ]
 
-RESOURCE_TYPE = "ec2:TrafficMirrorTarget"
 INVITATION_LIFE = timedelta(days=7)
 """How long an invitation can be accepted (RAM user guide)."""
 
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_SHARE_ARN = re.compile(rf"arn:[a-z-]+:ram:[a-z0-9-]+:[0-9]{{12}}:resource-share/{_UUID}")
+_SHARE_ARN = re.compile(rf"arn:[a-z-]+:ram:[a-z0-9-]+:[0-9]{{12}}:{TYPES[Kind.RESOURCE_SHARE]}/{_UUID}")
 _RESOURCE_ARN = re.compile(
     r"arn:[a-z-]+:(?P<service>[a-z0-9-]+):[a-z0-9-]*:[0-9]{12}:(?P<type>[a-z-]+)/(?P<id>[\w-]+)", re.ASCII
 )
@@ -98,7 +96,7 @@ def shared_target(context: Context, arn: str) -> Record:
             "MalformedArnException",
             f"The specified resource ARN {arn[:256]} is not valid. Verify the ARN and try again.",
         )
-    if (match["service"], match["type"]) != ("ec2", "traffic-mirror-target"):
+    if (match["service"], match["type"]) != ("ec2", TYPES[Kind.TARGET]):
         raise ApiError("MalformedArnException", f"You cannot share the selected resource type: {arn[:256]}")
     target = context.transaction.get(Kind.TARGET, match["id"])
     if (
