@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
-import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from halfsilver.harness.commands import common
-from halfsilver.harness.environment import VARIABLES
 from halfsilver.harness.policy import members
 from halfsilver.harness.policy.policy import Policy, PolicyError, check
 from halfsilver.harness.policy.spelling import nearest
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
-from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES, output_of, run, write_policy
+from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES
 from tests.harness.policy.policy_kit import (
     APPLIANCE,
     FILTER,
@@ -247,76 +243,3 @@ def test_nearest() -> None:
     assert nearest("Portocol", known) == "Protocol"
     assert nearest("Zebra", known) is None
     assert nearest("", known) is None
-
-
-# On the command line.
-
-
-def test_check_refuses_what_mirror_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = json.loads(json.dumps(DOCUMENTS))
-    rule = config["TrafficMirrorFilters"][0]["IngressFilterRules"][0]
-    rule["Protocl"] = rule.pop("Protocol")
-    text = output_of(capsys, "check", write_policy(tmp_path, config), code=1)
-    assert "TrafficMirrorFilters[0] tmf-1 IngressFilterRules[0].Protocl" in text and "did you mean Protocol?" in text
-
-
-@pytest.mark.parametrize("command", ["check", "mirror"])
-def test_a_key_that_is_there_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
-    path = tmp_path / "mirror.json"
-    path.write_text(json.dumps(DOCUMENTS).replace('"Protocol": 6', '"Protocol": 6, "Protocol": 17'))
-    arguments = [str(path)] if command == "check" else ["-r", str(path), "-c", str(path)]
-    assert run(command, *arguments) == 2
-    assert 'the key "Protocol" is there twice' in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [("--terminal",), ("--dir", "egress"), ("--tap=yes",), ("--en", "eni-10"), ("--verdict", "v")],
-    ids=lambda arguments: arguments[0],
-)
-def test_options_are_taken_by_their_whole_names(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
-) -> None:
-    assert run("mirror", "-r", "x", "-c", write_policy(tmp_path), *arguments) == 2
-    assert arguments[0].partition("=")[0] in capsys.readouterr().err
-
-
-# Variables.
-
-
-def test_a_misspelt_variable_of_the_environment(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    monkeypatch.setenv("HALFSILVER_CAPTURE", "/tmp")
-    assert run("list") == 2
-    assert "HALFSILVER_CAPTURE is not known; did you mean HALFSILVER_CAPTURES?" in capsys.readouterr().err
-    monkeypatch.delenv("HALFSILVER_CAPTURE")
-    assert run("list") == 0
-
-
-def test_every_variable_that_is_read_is_known() -> None:
-    rooms = [path for room in ("harness", "hdl", "sim", "boards", "tests") for path in (ROOT / room).rglob("*.py")]
-    wrong = {"HALFSILVER_CAPTURE"}  # of the test above
-    read = {name for path in rooms for name in re.findall(r'"(HALFSILVER_[A-Z_]+)"', path.read_text(encoding="utf-8"))}
-    assert "HALFSILVER_WAVES" in read and read - wrong <= VARIABLES.keys()
-
-
-@pytest.mark.parametrize("variable", ["PCPA=my.pcap", "pcap=my.pcap", "CONFG=x.json"])
-def test_a_misspelt_variable_of_make(variable: str) -> None:
-    done = subprocess.run(["make", "-n", variable, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and variable.partition("=")[0] in done.stderr and "PCAP" in done.stderr
-
-
-@pytest.mark.parametrize("variable", ["FULL_RATE=0", "WAVES=no"])
-def test_a_switch_of_make_is_on_or_left_out(variable: str) -> None:
-    done = subprocess.run(["make", "-n", variable, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and f"{variable} is neither on nor off" in done.stderr
-    on = variable.partition("=")[0] + "=1"
-    subprocess.run(["make", "-n", on, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-
-
-def test_make_passes_paths_as_they_are() -> None:
-    given = {"PCAP": "my file's $HOME.pcap", "CONFIG": "a b.json"}
-    command = ["make", "-n", "sim", *(f"{name}={value.replace('$', '$$')}" for name, value in given.items())]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    (line,) = [line for line in done.stdout.splitlines() if "sim.run" in line]
-    words = shlex.split(line)
-    assert [words[words.index(f"--{name.lower()}") + 1] for name in given] == list(given.values())
