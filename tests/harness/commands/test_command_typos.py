@@ -81,6 +81,14 @@ def test_a_switch_of_make_is_on_or_left_out(variable: str) -> None:
     subprocess.run(["make", "-n", on, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
 
 
+def test_every_variable_that_make_uses_is_in_its_help() -> None:
+    """And so can be given: what the help does not name is refused."""
+    used = set(re.findall(r"\$\(([A-Z_]+)\)", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    own = {"CURDIR", "MAKEFILE_LIST", "PATH"}  # make's, and the shell's
+    shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert {"PCAP", "SEED"} <= used - own <= set(re.findall(r"\b([A-Z_]+)=", shown.stdout))
+
+
 def test_make_passes_paths_as_they_are() -> None:
     given = {"PCAP": "my file's $HOME.pcap", "CONFIG": "a b.json"}
     command = ["make", "-n", "sim", *(f"{name}={value.replace('$', '$$')}" for name, value in given.items())]
