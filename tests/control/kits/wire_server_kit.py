@@ -65,7 +65,7 @@ class Running:
 @contextmanager
 def running(**options: Any) -> Iterator[Running]:
     with subprocess.Popen(**command(options)) as process:
-        killer = threading.Timer(60, process.kill)
+        killer = threading.Timer(180, process.kill)
         killer.start()
         try:
             yield Running(process)
