@@ -23,14 +23,23 @@ _SHIFT = {"shl", "shr", "sshr"}
 
 
 def widen_operands(text):
-    """The same circuit with the operands of every operator zero-extended; signed operators stay as they are."""
+    """The same circuit with the operands of every operator zero-extended; signed operators stay as they are.
+
+    An operand of no bits, which Verilog does not have, becomes one bit that says the same: 1 where all must be set.
+    """
     return _CELL.sub(_widen, text)
 
 
 def _widen(match):
     kind, name, body = match.groups()
-    numbers = {key: value for key, value in _PARAMETER.findall(body)}
+    numbers = dict(_PARAMETER.findall(body))
     ports = dict(_CONNECT.findall(body))
+    empty = [port for port in "AB" if numbers.get(f"{port}_WIDTH") == "0"]
+    for port in empty:
+        numbers[f"{port}_WIDTH"] = "1"
+        ports[port] = "1'1" if kind == "reduce_and" else "1'0"
+    if empty:
+        return _widen(_CELL.fullmatch(_cell(kind, name, numbers, ports)))
     if kind not in _ALIKE | _RESULT | _SHIFT or numbers["A_SIGNED"] != "0" or numbers["B_SIGNED"] != "0":
         return match.group(0)
     widths = {port: int(numbers[f"{port}_WIDTH"]) for port in "ABY"}
@@ -50,6 +59,10 @@ def _widen(match):
         else:
             ports[port] = f"{{ {missing}'{'0' * missing} {ports[port]} }}"
         numbers[f"{port}_WIDTH"] = str(wide)
+    return f"{before}{_cell(kind, name, numbers, ports)}{after}"
+
+
+def _cell(kind, name, numbers, ports):
     lines = [f"    parameter \\{key} {value}\n" for key, value in numbers.items()]
     lines += [f"    connect \\{port} {value}\n" for port, value in ports.items()]
-    return f"{before}  cell ${kind} {name}\n{''.join(lines)}  end\n{after}"
+    return f"  cell ${kind} {name}\n{''.join(lines)}  end\n"
