@@ -26,6 +26,7 @@ def widen_operands(text):
     """The same circuit with the operands of every operator zero-extended; signed operators stay as they are.
 
     An operand of no bits, which Verilog does not have, becomes one bit that says the same: 1 where all must be set.
+    What has a result of no bits is left out.
     """
     return _CELL.sub(_widen, text)
 
@@ -34,6 +35,8 @@ def _widen(match):
     kind, name, body = match.groups()
     numbers = dict(_PARAMETER.findall(body))
     ports = dict(_CONNECT.findall(body))
+    if numbers.get("Y_WIDTH") == "0":
+        return ""
     empty = [port for port in "AB" if numbers.get(f"{port}_WIDTH") == "0"]
     for port in empty:
         numbers[f"{port}_WIDTH"] = "1"
