@@ -64,6 +64,45 @@ end
 """
 """``y`` is ``a[0] & a[1]``, a clock later. The second AND has ``a[0]`` twice, so that it does not matter there."""
 
+MEMORY = """
+module \\top
+  wire input 1 \\clk
+  wire input 2 \\on
+  wire input 3 \\place
+  wire input 4 \\bit
+  wire output 5 \\y
+  wire \\written
+  cell $and $1
+    parameter \\A_SIGNED 0
+    parameter \\B_SIGNED 0
+    parameter \\A_WIDTH 1
+    parameter \\B_WIDTH 1
+    parameter \\Y_WIDTH 1
+    connect \\A \\on
+    connect \\B \\place
+    connect \\Y \\written
+  end
+  cell $mem_v2 \\bits
+    parameter \\MEMID "\\\\bits"
+    parameter \\WIDTH 1
+    parameter \\ABITS 1
+    parameter \\RD_PORTS 1
+    parameter \\WR_PORTS 1
+    connect \\RD_CLK \\clk
+    connect \\RD_EN 1'1
+    connect \\RD_ARST 1'0
+    connect \\RD_SRST 1'0
+    connect \\RD_ADDR \\place
+    connect \\RD_DATA \\y
+    connect \\WR_CLK \\clk
+    connect \\WR_EN \\on
+    connect \\WR_ADDR \\written
+    connect \\WR_DATA \\bit
+  end
+end
+"""
+"""A bit is written where ``on``; elsewhere the address does not matter."""
+
 LISTED = [
     "mutate -mode const1 -module top -cell $1 -port A -portbit 0 -src hdl/top.py:7",
     "mutate -mode const1 -module top -cell $2 -port B -portbit 0",
@@ -113,6 +152,18 @@ def test_a_proof_is_for_what_changes_nothing_only() -> None:
     assert is_equivalent(netlist, of_top(second))
     assert is_equivalent(netlist, of_top(first)), "the second AND makes up for a[0]"
     assert not is_equivalent(netlist, of_top(third))
+
+
+def test_a_memory_ignores_an_address_where_nothing_is_written() -> None:
+    netlist = Netlist(WIDTHS["32"], MEMORY, ())
+    assert is_equivalent(netlist, of_top("-mode const1 -module top -cell $1 -port A -portbit 0"))
+    for options in (
+        "-cell $1 -port B",
+        "-cell bits -port WR_EN",
+        "-cell bits -port WR_ADDR",
+        "-cell bits -port RD_ADDR",
+    ):
+        assert not is_equivalent(netlist, of_top(f"-mode inv -module top {options} -portbit 0")), options
 
 
 def test_proofs_that_succeed_for_a_caught_mutant_are_refused(tmp_path: Path) -> None:
