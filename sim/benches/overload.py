@@ -24,7 +24,7 @@ async def output_stalled(dut: Any) -> None:
     bench = await start(dut)
     await bench.load(everything(ENIS))
     bench.full_rate = True
-    length = 500
+    length = max(500, 2 * PARAMETERS.queue_depth // PARAMETERS.copies)  # bytes run out before places for copies
     each = PARAMETERS.queue_depth // length + 12
     kept = []
     for _ in range(2 if WIDTH == 8 else 3):

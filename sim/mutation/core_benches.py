@@ -24,18 +24,16 @@ _ONE_FAILURE = {"COCOTB_MAX_FAILURES": "1"}
 
 
 class CoreBenches:
-    """All benches of `CORE` that the build has the width for."""
+    """All benches of `CORE`, on a build of any width."""
 
     def __init__(self, netlist: Netlist, mutants: Sequence[Mutant], seed: int, what: str) -> None:
         self._model = build_model(what, netlist.verilog(mutants, TOP))
         self._parameters = _given(netlist.parameters)
         self._seed = seed
-        width = netlist.parameters.width
-        self._benches = [bench for bench in CORE if width <= max(build.width for build in bench.builds)]
 
     def first_failure(self, number: int) -> str | None:
         """What the first failing test says, ``bench::test: message``; 0 is the gateware without a mutant."""
-        for bench in self._benches:
+        for bench in CORE:
             if (failure := self._failure(bench, number)) is not None:
                 return f"{bench.name}::{failure}"
         return None
