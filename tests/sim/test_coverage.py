@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from halfsilver.harness.records import Frame
+from halfsilver.harness.verdict import Direction
+from halfsilver.sim.build import build_library
 from halfsilver.sim.coverage import __main__ as coverage
 from halfsilver.sim.coverage.page import page, percent
 from halfsilver.sim.coverage.points import BRANCH, TOGGLE, Place, SourceMap, read_points
 from halfsilver.sim.coverage.tally import Share, add_up, per_file
+from halfsilver.sim.model.verilog import ports_of, to_verilog
+from halfsilver.sim.pump import Pacing, Pump
+from tests.sim.model.standin import StandIn
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,3 +142,24 @@ def test_a_bench_from_end_to_end(tmp_path, monkeypatch, capsys):
         assert 1 <= gap["line"] <= len(source) and gap["missing"]
     text = (tmp_path / "index.html").read_text()
     assert "class Encapsulator" in text and text.count("<span class='line full'") > 20
+
+
+def test_the_pump_tells_what_it_exercised(tmp_path):
+    """The stand-in NIC: without a frame its copies never toggle, with one they do."""
+    design = StandIn(32)
+    verilog = to_verilog(design, "standin", source_lines=True)
+    library = build_library(verilog, "standin", ports_of(design), coverage=True)
+    passed = []
+    for number, frames in enumerate(([], [Frame(bytes(60), Direction.INGRESS)])):
+        pump = Pump(library)
+        pump.run(frames, Pacing())
+        pump.write_coverage(tmp_path / f"{number}.dat")
+        pump.close()
+        points = read_points(tmp_path / f"{number}.dat")
+        (count,) = [
+            count
+            for (kind, _, _, what), count in points.items()
+            if kind == TOGGLE and what.startswith("m_axis_net_tvalid") and "0->1" in what
+        ]
+        passed.append(count)
+    assert passed[0] == 0 < passed[1]
