@@ -1,0 +1,120 @@
+"""The exported core under cocotbext-axi, loaded by the driver beside this file; expected bytes are scapy's."""
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, RisingEdge
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+from scapy.all import IP, TCP, UDP, VXLAN, Ether, Raw, raw
+
+from tests.hdl.outside.driver import OwnDriver, OwnRule, OwnSession
+
+MAC, PEER, COLLECTOR = "02:00:00:00:00:10", "02:00:00:00:00:99", "02:00:00:00:00:40"
+HOST, OTHER, BLOCKED, RECEIVER = "10.0.1.10", "198.51.100.7", "203.0.113.200", "10.0.3.40"
+LIMIT, VNI, PORT = 96, 0xABCDE, 0xC123
+MIRRORED, NO_ENI, REJECTED, NO_MATCH = 0, 2, 7, 8
+
+INGRESS = [
+    OwnRule(accept=False, source="203.0.113.192/26", destination="0.0.0.0/0", protocol=6),
+    OwnRule(accept=True, source="0.0.0.0/0", destination="10.0.1.0/24", protocol=6, destination_ports=(80, 443)),
+]
+EGRESS = [OwnRule(accept=True, source="10.0.1.10/32", destination="0.0.0.0/0", protocol=17, source_ports=(53, 53))]
+
+
+def mac(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def ip(text):
+    return bytes(map(int, text.split(".")))
+
+
+def incoming(source, port, length=60, to=MAC):
+    packet = Ether(dst=to, src=PEER) / IP(src=source, dst=HOST) / TCP(sport=40000, dport=port)
+    return raw(packet / Raw(bytes(range(256)) * 6))[:length]
+
+
+def outgoing(port, length=60):
+    packet = Ether(dst=PEER, src=MAC) / IP(src=HOST, dst=OTHER) / UDP(sport=port, dport=5353) / Raw(bytes(1500))
+    return raw(packet)[:length]
+
+
+FROM_NET = [
+    (incoming(OTHER, 79), NO_MATCH),
+    (incoming(OTHER, 80), MIRRORED),
+    (incoming(OTHER, 443, 1514), MIRRORED),
+    (incoming(OTHER, 444), NO_MATCH),
+    (incoming(BLOCKED, 80), REJECTED),
+    (incoming("203.0.113.191", 80, 97), MIRRORED),
+    (incoming(OTHER, 80, to="02:00:00:00:00:11"), NO_ENI),
+]
+FROM_HOST = [(outgoing(53, 200), MIRRORED), (outgoing(54), NO_MATCH)]
+
+
+def copy_of(frame):
+    """What must leave, as scapy builds it; the law's section on the outer packet."""
+    outer = Ether(dst=COLLECTOR, src=MAC) / IP(src=HOST, dst=RECEIVER, ttl=255, id=0, flags=0)
+    return raw(outer / UDP(sport=PORT, dport=4789, chksum=0) / VXLAN(vni=VNI, flags=8) / Raw(frame[:LIMIT]))
+
+
+async def records(dut, into):
+    while True:
+        await RisingEdge(dut.clk)
+        if int(dut.m_axis_verdict_tvalid.value):
+            into.append(int(dut.m_axis_verdict_tdata.value))
+
+
+@cocotb.test(timeout_time=40, timeout_unit="ms")
+async def a_policy_written_by_the_pages(dut):
+    cocotb.start_soon(Clock(dut.clk, 8, unit="ns").start())
+    dut.s_axis_net_drop.value = 0
+    dut.rst.value = 1
+    registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
+    sources = [
+        AxiStreamSource(AxiStreamBus.from_prefix(dut, f"s_axis_{end}"), dut.clk, dut.rst) for end in ("net", "host")
+    ]
+    sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_net"), dut.clk, dut.rst)
+    await ClockCycles(dut.clk, 4)
+    dut.rst.value = 0
+    await ClockCycles(dut.clk, 4)
+
+    async def read(address):
+        return int.from_bytes((await registers.read(address, 4)).data, "little")
+
+    async def write(address, word):
+        await registers.write(address, word.to_bytes(4, "little"))
+
+    driver = OwnDriver(read, write)
+    built = await driver.identify()
+    assert (built["width"], built["enis"], built["major"]) == (len(dut.s_axis_net_tdata), 1, 0)
+    session = OwnSession((INGRESS, EGRESS), LIMIT, VNI, mac(MAC), mac(COLLECTOR), ip(HOST), ip(RECEIVER))
+    assert await driver.load(mac(MAC), [session], (PORT, 0)) == 1
+
+    verdicts = []
+    cocotb.start_soon(records(dut, verdicts))
+    copies = []
+    for source, frames in zip(sources, (FROM_NET, FROM_HOST), strict=True):
+        for frame, verdict in frames:
+            await source.send(AxiStreamFrame(frame))
+            if verdict == MIRRORED:
+                copies.append(bytes((await sink.recv()).tdata))
+    await ClockCycles(dut.clk, 400)
+    assert sink.empty()
+    offered = [(0, *each) for each in FROM_NET] + [(1, *each) for each in FROM_HOST]
+    assert copies == [copy_of(frame) for _, frame, verdict in offered if verdict == MIRRORED]
+
+    seen = [(each >> 80 & 0xFF, each >> 64 & 0xFF, each >> 32 & 0xFFFF, each >> 48 & 0xFFFF) for each in verdicts]
+    assert seen == [
+        (direction, verdict, len(frame), min(LIMIT, len(frame)) if verdict == MIRRORED else 0)
+        for direction, frame, verdict in offered
+    ]
+    assert {each >> 112 for each in verdicts} == {1}
+
+    for direction in range(2):
+        for verdict in range(16):
+            its = [frame for way, frame, each in offered if (way, each) == (direction, verdict)]
+            octets = sum(min(LIMIT, len(frame)) if verdict == MIRRORED else len(frame) for frame in its)
+            assert await driver.counter(0, direction * 16 + verdict) == (len(its), octets)
+    mirrored = [frame for _, frame, verdict in offered if verdict == MIRRORED]
+    assert await driver.counter(1, 0) == (len(mirrored), sum(min(LIMIT, len(frame)) for frame in mirrored))
+    assert (await driver.counter(2, 0))[0] == 1 and (await driver.counter(2, 1))[0] == 3
+    assert (await driver.counter(2, 1 * 4 * 16))[0] == 1
