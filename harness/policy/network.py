@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from halfsilver.harness.law import LONGEST_FRAME
 from halfsilver.harness.policy.node import Node, is_identifier, show
+from halfsilver.harness.policy.spelling import nearest
 from halfsilver.harness.policy.types import (
     DEFAULT_MTU,
     Address,
@@ -98,7 +99,7 @@ def _read_settings(node: Node) -> tuple[int | None, IPv4Address | None]:
 
 
 def read_tags(node: Node, field: str, known: Collection[str] = ()) -> list[tuple[str, str, str]]:
-    """The ``halfsilver:`` tags that are known, as (key, place, value); a warning for each that is not."""
+    """The ``halfsilver:`` tags that are known, as (key, place, value); each that is not is refused."""
     tags: list[tuple[str, str, str]] = []
     for index, tag in enumerate(node.children(field)):
         key, value = tag.text("Key"), tag.text("Value")
@@ -109,8 +110,14 @@ def read_tags(node: Node, field: str, known: Collection[str] = ()) -> list[tuple
         elif key in known:
             tags.append((key, f"{field}[{index}]", value or ""))
         else:
-            right = f"known here: {', '.join(known)}" if known else "none is known here"
-            tag.warn("Key", f"{show(key)} is no tag of this project; {right}")
+            # Ignored, a misspelt setting would leave the usual one in force: longer copies than were asked for.
+            meant = nearest(key[len(TAG_PREFIX) :], (name[len(TAG_PREFIX) :] for name in known))
+            right = (
+                f"did you mean {TAG_PREFIX}{meant}?"
+                if meant
+                else f"known here: {', '.join(known) or 'none'}; remove it"
+            )
+            tag.error("Key", f"{show(key)} is no setting of this project; {right}")
     return tags
 
 

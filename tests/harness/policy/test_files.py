@@ -13,16 +13,7 @@ from hypothesis import strategies as st
 
 from halfsilver.harness.errors import EXIT_USAGE, UsageError
 from halfsilver.harness.policy.policy import Policy, PolicyError, Problem, check
-from tests.harness.policy.policy_kit import (
-    APPLIANCE,
-    FILTER,
-    NLB_ARN,
-    SOURCE,
-    SPARE,
-    documents,
-    to_balancer,
-    to_endpoint,
-)
+from tests.harness.policy.policy_kit import APPLIANCE, NLB_ARN, SOURCE, SPARE, documents, to_balancer, to_endpoint
 
 # Everything at once, files, round trip.
 
@@ -35,9 +26,12 @@ def test_all_problems_at_once_and_the_message_counts_them() -> None:
     with pytest.raises(PolicyError) as raised:
         Policy.from_documents(config, where="lab.json")
     assert isinstance(raised.value, UsageError) and raised.value.exit_code == EXIT_USAGE
-    assert [problem.severity for problem in raised.value.problems] == ["error"] * 4 + ["warning"]
-    first = f'lab.json: {FILTER} IngressFilterRules[0].RuleAction: must be accept or reject, not "drop"'
-    assert str(raised.value) == f"{first} (and 3 more problems)"
+    assert [problem.severity for problem in raised.value.problems] == ["error"] * 5
+    first = (
+        f'lab.json: NetworkInterfaces[0] {APPLIANCE} TagSet[0].Key: "halfsilver:odd" is no setting of this project; '
+    )
+    first += "known here: halfsilver:mtu, halfsilver:resolver; remove it"
+    assert str(raised.value) == f"{first} (and 4 more problems)"
 
 
 def test_round_trip(tmp_path: Path) -> None:

@@ -282,11 +282,11 @@ def test_nonsense_mtu_is_refused(value: str | None) -> None:
     assert "from 576 to 9216" in error.message
 
 
-def test_unknown_tags_of_the_project_are_a_warning() -> None:
+def test_unknown_settings_of_the_project_are_refused() -> None:
     config = documents()
     config["NetworkInterfaces"][0]["TagSet"] = [{"Key": "halfsilver:mut", "Value": "1500"}]
     config["TrafficMirrorSessions"][0]["Tags"] = [{"Key": "halfsilver:x", "Value": ""}, {"Key": "Name", "Value": "y"}]
     assert [(each.where, each.severity) for each in check(config)] == [
-        (f"NetworkInterfaces[0] {APPLIANCE} TagSet[0].Key", "warning"),
-        ("TrafficMirrorSessions[0] tms-08a33b1214EXAMPLE Tags[0].Key", "warning"),
+        (f"NetworkInterfaces[0] {APPLIANCE} TagSet[0].Key", "error"),
+        ("TrafficMirrorSessions[0] tms-08a33b1214EXAMPLE Tags[0].Key", "error"),
     ]

@@ -185,11 +185,12 @@ def test_one_setting_twice_is_refused() -> None:
     assert error.where == f"{ENI} TagSet[1].Key" and "twice" in error.message
 
 
-def test_a_setting_in_another_case_is_a_warning() -> None:
+@pytest.mark.parametrize("key", ["Halfsilver:MTU", "halfsilver:mut", "halfsilver:mtu "])
+def test_a_misspelt_setting_is_refused(key: str) -> None:
     config = documents()
-    config["NetworkInterfaces"][0]["TagSet"] = [{"Key": "Halfsilver:MTU", "Value": "1500"}]
-    (warning,) = warnings(config)
-    assert warning.where == f"{ENI} TagSet[0].Key" and "known here: halfsilver:mtu" in warning.message
+    config["NetworkInterfaces"][0]["TagSet"] = [{"Key": key, "Value": "1500"}]
+    (error,) = errors(config)
+    assert error.where == f"{ENI} TagSet[0].Key" and "did you mean halfsilver:mtu?" in error.message
 
 
 # What is no typo.
