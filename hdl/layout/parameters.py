@@ -87,7 +87,8 @@ class NicShape:
 class NicParameters(NicShape):
     """Parameters of a build: its shape, and what no register tells.
 
-    copies     copies that may wait per direction, a power of two, 4 to 1,024
+    copies     places for copies per direction, a power of two, 8 to 1,024; three are kept for frames that end before
+               the queue has counted those ahead of them, so with fewer a copy could find no room in an empty queue
     hash_key   Toeplitz key of the flow hash, 40 bytes (as in Microsoft receive-side scaling)
     """
 
@@ -96,7 +97,7 @@ class NicParameters(NicShape):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_range("copies", 4, 1024)
+        self._check_range("copies", 8, 1024)
         if self.copies & (self.copies - 1):
             raise ValueError(f"copies must be a power of two, not {self.copies!r}")
         if not isinstance(self.hash_key, bytes) or len(self.hash_key) != 40:

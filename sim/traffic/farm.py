@@ -26,7 +26,7 @@ __all__ = ["BUILDS", "main"]
 UNEVEN_KEY = bytes(range(7, 47))
 """A hash key without a period: with one, much of the hash cancels where both ends are alike."""
 
-_LEAST = NicParameters(enis=1, sessions=1, rules=1, extension_headers=1, copies=4, lookup_clocks=8)
+_LEAST = NicParameters(enis=1, sessions=1, rules=1, extension_headers=1, copies=8, lookup_clocks=8)
 BUILDS = {
     "8": replace(_LEAST, width=8),
     "16": NicParameters(width=16, enis=2, extension_headers=15, lookup_clocks=4),

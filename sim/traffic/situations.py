@@ -25,10 +25,6 @@ USUAL_FRAMES = 60
 STALLS = (0.0, 0.0, 1 / 16, 0.3)
 """Probabilities of a pause per clock cycle."""
 
-FEWEST_COPIES = 8
-"""Copies that may wait in a build in which a paced frame always finds room: a verdict shows some clocks before its
-frame has given its place back, and the queue keeps three places for frames that it has not seen yet."""
-
 OVERLOAD_STALLS = (0.5, 0.9, 0.98)
 _OUTER_OVER_IPV6 = b"\x86\xdd"
 _PROTECTED_END = 100
@@ -104,12 +100,8 @@ def _uncut(policy: Policy) -> Policy:
 
 
 def paced(rng: random.Random, parameters: NicParameters) -> Pacing:
-    """Frames no faster than copies drain, so that none is congested; random pauses.
-
-    Where so few copies may wait that even then some are, congestion is allowed.
-    """
+    """Frames no faster than copies drain, so that none is congested; random pauses."""
     return Pacing(
-        full_rate=parameters.copies < FEWEST_COPIES,
         limit_bytes=parameters.queue_depth // 2,
         limit_frames=parameters.copies // 2,
         input_stalls=rng.choice(STALLS),

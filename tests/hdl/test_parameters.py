@@ -22,7 +22,7 @@ from halfsilver.hdl.pipeline import delay
         ("sessions", 4, "1 to 3"),
         ("rules", 11, "1 to 10"),
         ("extension_headers", 16, "1 to 15"),
-        ("copies", 2, "4 to 1024"),
+        ("copies", 4, "8 to 1024"),
         ("copies", 100, "power of two"),
         ("queue_depth", 8192, "16384"),
         ("queue_depth", 20000, "power of two"),
