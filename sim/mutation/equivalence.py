@@ -47,10 +47,22 @@ _PORTS = {
 }
 """Ports of what holds a state (Yosys' internal cell library): direction, and the parameters that are the width."""
 
+_CHANGE = """
+read_rtlil module.il
+mutate {change}
+{clean}
+write_rtlil both.il
+"""
+
+_CLEAN = "opt_clean -purge gold gate; splitcells gold gate; opt_clean -purge gold gate"
+"""Bits of registers that nobody reads are gone then, and what leads to them."""
+
+_OTHER_PORTS = "No matching port"
+"""A mutant can take the last reader of a register away, or be one; then nothing is cleaned."""
+
 _COMPARE = """
 read_rtlil gold.il
 read_rtlil -nooverwrite gate.il
-mutate {change}
 flatten gold
 flatten gate
 expose -evert gold/c:*
@@ -72,49 +84,43 @@ def is_equivalent(netlist: Netlist, mutant: Mutant) -> bool:
 
     HalfsilverError if the proof could not be tried.
     """
-    with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
-        directory = Path(place)
-        for name in ("gold", "gate"):
-            (directory / f"{name}.il").write_text(open_circuit(netlist.text, mutant.module, name))
-        try:
-            yosys(_COMPARE.format(change=_in_gate(mutant, netlist.text), seconds=SECONDS), directory)
-        except HalfsilverError as error:
-            if any(words in str(error) for words in _NO_PROOF):
-                return False
-            raise
-        return True
-
-
-def _in_gate(mutant: Mutant, text: str) -> str:
-    """The mutant's options where the module is called ``gate`` and cells with a state are instances."""
     words = mutant.options.split()
     words[words.index("-module") + 1] = "gate"
-    place = words.index("-cell") + 1
-    name = words[place].removeprefix("\\")
-    body = _body(text, mutant.module)
-    if any(
-        line.split()[1] in _STATEFUL for line in body if line.startswith("  cell ") and _bare(line.split()[2]) == name
-    ):
-        words[place] = f"{STATE}{name}"
-    return " ".join(words)
+    body = _body(netlist.text, mutant.module)
+    modules = "".join(f"module \\{name}\n{body}\nend\n" for name in ("gold", "gate"))
+    with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
+        directory = Path(place)
+        (directory / "module.il").write_text(modules + _interfaces(netlist.text))
+        for clean in (_CLEAN, ""):
+            yosys(_CHANGE.format(change=" ".join(words), clean=clean), directory)
+            both = (directory / "both.il").read_text()
+            for name in ("gold", "gate"):
+                (directory / f"{name}.il").write_text(open_circuit(both, name) + _interfaces(netlist.text))
+            try:
+                yosys(_COMPARE.format(seconds=SECONDS), directory)
+            except HalfsilverError as error:
+                if any(said in str(error) for said in _NO_PROOF):
+                    return False
+                if not clean or _OTHER_PORTS not in str(error):
+                    raise
+            else:
+                return True
+        return False
 
 
-def open_circuit(text: str, module: str, name: str) -> str:
-    """Module ``module`` of an RTLIL text, called ``name``, its state in instances of empty modules; and the rest."""
-    body = _body(text, module)
+def open_circuit(text: str, module: str) -> str:
+    """A module of an RTLIL text with its state in instances of empty modules; and those."""
     boxes: dict[str, str] = {}
-    lines = list(_boxed(body, boxes))
-    interfaces = "".join(_interface(one) for one in re.findall(r"^module .*?^end$", text, re.M | re.S))
-    return f"module \\{name}\n" + "\n".join(lines) + "\nend\n" + "".join(boxes.values()) + interfaces
+    lines = list(_boxed(_body(text, module).splitlines(), boxes))
+    return f"module \\{module}\n" + "\n".join(lines) + "\nend\n" + "".join(boxes.values())
 
 
-def _body(text: str, module: str) -> list[str]:
-    """The lines of a module."""
+def _body(text: str, module: str) -> str:
+    """What stands in a module."""
     _, start, rest = text.partition(f"\nmodule \\{module}\n")
     if not start:
         raise ValueError(f"no module {module} in the netlist")
-    body, _, _ = rest.partition("\nend\n")
-    return body.splitlines()
+    return rest.partition("\nend\n")[0]
 
 
 def _boxed(lines: list[str], boxes: dict[str, str]) -> Iterator[str]:
@@ -211,11 +217,14 @@ def _cell(kind: str, output: str, inputs: dict[str, tuple[str, int]], width: int
     return "\n".join(lines) + "\n"
 
 
-def _interface(module: str) -> str:
-    """A module with its ports alone."""
-    lines = module.splitlines()
-    ports = [line for line in lines if re.match(r"  wire .*\b(input|output|inout) \d+ ", line)]
-    return _BLACK_BOX + "\n".join([lines[0], *ports, "end"]) + "\n"
+def _interfaces(text: str) -> str:
+    """All modules with their ports alone."""
+    parts = []
+    for module in re.findall(r"^module .*?^end$", text, re.M | re.S):
+        lines = module.splitlines()
+        ports = [line for line in lines if re.match(r"  wire .*\b(input|output|inout) \d+ ", line)]
+        parts.append(_BLACK_BOX + "\n".join([lines[0], *ports, "end"]) + "\n")
+    return "".join(parts)
 
 
 def _bare(name: str) -> str:

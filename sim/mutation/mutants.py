@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -73,6 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
+def _leave(number: int, frame: object) -> None:
+    """SIGTERM ends what was started, as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 def _machine(options: argparse.Namespace) -> int:
     """All stages on the drawn mutants, or on a part of them."""
     share = DRAWN // len(WIDTHS)
@@ -107,4 +113,5 @@ def _machine(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _leave)
     sys.exit(main())

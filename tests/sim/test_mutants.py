@@ -86,8 +86,24 @@ module \\top
     parameter \\MEMID "\\\\bits"
     parameter \\WIDTH 1
     parameter \\ABITS 1
+    parameter \\SIZE 2
+    parameter \\OFFSET 0
+    parameter \\INIT 2'00
     parameter \\RD_PORTS 1
+    parameter \\RD_CLK_ENABLE 1'1
+    parameter \\RD_CLK_POLARITY 1'1
+    parameter \\RD_TRANSPARENCY_MASK 1'0
+    parameter \\RD_COLLISION_X_MASK 1'0
+    parameter \\RD_WIDE_CONTINUATION 1'0
+    parameter \\RD_CE_OVER_SRST 1'0
+    parameter \\RD_ARST_VALUE 1'x
+    parameter \\RD_SRST_VALUE 1'x
+    parameter \\RD_INIT_VALUE 1'x
     parameter \\WR_PORTS 1
+    parameter \\WR_CLK_ENABLE 1'1
+    parameter \\WR_CLK_POLARITY 1'1
+    parameter \\WR_PRIORITY_MASK 1'0
+    parameter \\WR_WIDE_CONTINUATION 1'0
     connect \\RD_CLK \\clk
     connect \\RD_EN 1'1
     connect \\RD_ARST 1'0
