@@ -49,7 +49,7 @@ _JUDGES = (
     "harness/golden/*.py",
     "harness/nic/*.py",
 )
-_PROOFS = ("sim/mutation/equivalence.py",)
+_PROOFS = ("sim/mutation/equivalence.py", "sim/mutation/open_circuit.py")
 _BENCHES = ("sim/benches/*.py", "sim/benches/drivers/*.py", "harness/golden/*.py", "sim/mutation/core_benches.py")
 
 
