@@ -16,6 +16,20 @@ $(if $(unknown),$(error no variable is called $(unknown); there are $(sort $(var
 switches := FULL_RATE WAVES
 $(foreach name,$(switches),$(if $(filter-out 1,$($(name))),$(error $(name)=$($(name)) is neither on nor off: write $(name)=1, or leave it out)))
 
+# What each target takes; one that is not here takes none, and PYTHON is for all. What no goal takes would be ignored.
+takes-sim := PCAP CONFIG SEED FULL_RATE
+takes-sim-with-TEST := TEST WIDTH SEED WAVES
+takes-cocotb := TEST WIDTH SEED WAVES
+takes-coverage := TEST WIDTH SEED
+takes-test := TEST
+takes-sim-all := SEED
+takes-mutants := LIST SAMPLE SEED
+takers := sim sim-with-TEST cocotb coverage test sim-all mutants
+goals := $(patsubst sim,sim$(if $(TEST),-with-TEST),$(or $(MAKECMDGOALS),help))
+idle := $(firstword $(filter-out PYTHON $(foreach goal,$(goals),$(takes-$(goal))),$(given)))
+$(if $(idle),$(error $(idle) is not for $(goals); \
+    it is for $(strip $(foreach target,$(takers),$(if $(filter $(idle),$(takes-$(target))),$(target))))))
+
 # An argument as the shell takes it, whatever it has in it.
 quote = '$(subst ','\'',$(1))'
 
@@ -34,8 +48,8 @@ help: ## this list
 #: PCAP=file CONFIG=mirror.json   for sim: your own capture and policy
 #: FULL_RATE=1                    for sim: frames back to back on both ports, congestion allowed
 #: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
-#:                                for test: pytest -k name
-#: SEED=n                         for sim, cocotb, sim-all, mutants: repeat a run
+#:                                for coverage: likewise, without waves; for test: pytest -k name
+#: SEED=n                         for sim, cocotb, coverage, sim-all, mutants: repeat a run
 #: SAMPLE=n                       for mutants: only the first n of the list
 #: LIST=hand                      for mutants: the faults planted by hand
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
@@ -55,8 +69,9 @@ sim-all: $(ready) ## every development capture against many random policies (lon
 	@$(run) -m halfsilver.sim.farm --all $(seed)
 	@$(run) -m halfsilver.sim.traffic.farm $(seed)
 
+# A make that a test starts is not a part of this one, and takes nothing from it.
 test: $(ready) ## all tests, the cocotb regression among them
-	@$(run) -m pytest -n 2 $(if $(TEST),-k $(call quote,$(TEST)))
+	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 $(if $(TEST),-k $(call quote,$(TEST)))
 
 check: lint ## what to run before each commit: lint, types and the quick tests, in under a minute
 	@$(run) -m pytest -n 2 -q -m "not (simulation or slow or tools or root)" --no-header -r fE
@@ -64,7 +79,7 @@ check: lint ## what to run before each commit: lint, types and the quick tests, 
 cocotb: $(ready) ## the cocotb regression alone, or one bench of it
 	@$(cocotb)
 
-lint: $(ready) ## ruff (rules and layout) everywhere, mypy --strict on harness and sim
+lint: $(ready) ## ruff (rules and layout) everywhere, mypy --strict on harness, sim and hdl/layout
 	@$(run) -m ruff check .
 	@$(run) -m ruff format --check .
 	@$(run) -m mypy --strict
@@ -95,7 +110,7 @@ coverage: $(ready) ## what of the gateware the benches and a pump run exercise, 
 mutants: $(ready) ## plant faults in the gateware, drawn by machine, and count those the tests catch (long; goes on where it was)
 	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(if $(SAMPLE),--sample $(call quote,$(SAMPLE))) $(seed)
 
-docs: $(ready) ## diagrams, and the generated parts of README.md
+docs: $(ready) ## diagrams, docs/tables.md, aws_members.json, and the generated parts of README.md and docs/api.md
 	@$(run) docs/build_docs.py
 
 clean: ## remove what was built; .venv and the user's cache of compiled models stay

@@ -13,7 +13,7 @@ PREFIX = "HALFSILVER_"
 VARIABLES = {
     "HALFSILVER_CAPTURES": "folder of captures for tests, `make sim-all` and `halfsilver list`",
     "HALFSILVER_REQUIRE": "tools whose absence fails a test instead of skipping it (continuous integration)",
-    "HALFSILVER_WAVES": "wave file of a simulation; set by `make sim WAVES=1`",
+    "HALFSILVER_WAVES": "wave file of a simulation; set by `make cocotb WAVES=1`",
     "HALFSILVER_BUILD": "the build that a cocotb bench runs on; set by its runner",
     "HALFSILVER_MUTANT": "number of the mutant that is switched on in a model that has some; set by `make mutants`",
     "HALFSILVER_SPEED_JOB": "what the cocotb half of `make bench` is to do; set by it",

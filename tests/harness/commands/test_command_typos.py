@@ -73,18 +73,52 @@ def test_a_misspelt_variable_of_make(variable: str) -> None:
     assert done.returncode == 2 and variable.partition("=")[0] in done.stderr and "PCAP" in done.stderr
 
 
-@pytest.mark.parametrize("variable", ["FULL_RATE=0", "WAVES=no"])
-def test_a_switch_of_make_is_on_or_left_out(variable: str) -> None:
-    done = subprocess.run(["make", "-n", variable, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize(("variable", "target"), [("FULL_RATE=0", "sim"), ("WAVES=no", "cocotb")])
+def test_a_switch_of_make_is_on_or_left_out(variable: str, target: str) -> None:
+    done = subprocess.run(["make", "-n", variable, target], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and f"{variable} is neither on nor off" in done.stderr
     on = variable.partition("=")[0] + "=1"
-    subprocess.run(["make", "-n", on, "sim"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    subprocess.run(["make", "-n", on, target], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+
+
+@pytest.mark.parametrize(
+    ("command", "variable", "targets"),
+    [
+        ("sim WIDTH=8", "WIDTH", "sim-with-TEST cocotb coverage"),
+        ("sim TEST=parser PCAP=my.pcap", "PCAP", "sim"),
+        ("test SEED=3", "SEED", "sim sim-with-TEST cocotb coverage sim-all mutants"),
+        ("bench PCAP=my.pcap", "PCAP", "sim"),
+        ("LIST=hand", "LIST", "mutants"),
+    ],
+)
+def test_a_variable_that_the_target_of_make_would_ignore(command: str, variable: str, targets: str) -> None:
+    make = ["make", "-n", *command.split()]
+    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and not done.stdout
+    assert re.search(rf"{variable} is not for \S+; it is for {targets}\.", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("command", "reached"),
+    [
+        ("sim FULL_RATE=1 SEED=7", "--seed '7' --full-rate"),
+        ("sim TEST=parser WIDTH=8 SEED=7 WAVES=1", "--test 'parser' --width '8' --seed '7' --waves"),
+        ("coverage TEST=parser WIDTH=8 SEED=7", "--test 'parser' --width '8' --seed '7'"),
+        ("mutants LIST=hand SAMPLE=3 SEED=7", "--list 'hand' --sample '3' --seed '7'"),
+        ("sim-all SEED=7", "--seed '7'"),
+        ("test TEST=parser PYTHON=python3", "-k 'parser'"),
+    ],
+)
+def test_what_a_target_of_make_takes_reaches_its_command(command: str, reached: str) -> None:
+    make = ["make", "-n", *command.split()]
+    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert reached in " ".join(done.stdout.replace("\\\n", " ").split())
 
 
 def test_every_variable_that_make_uses_is_in_its_help() -> None:
     """And so can be given: what the help does not name is refused."""
     used = set(re.findall(r"\$\(([A-Z_]+)\)", (ROOT / "Makefile").read_text(encoding="utf-8")))
-    own = {"CURDIR", "MAKEFILE_LIST", "PATH"}  # make's, and the shell's
+    own = {"CURDIR", "MAKECMDGOALS", "MAKEFILE_LIST", "PATH"}  # make's, and the shell's
     shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert {"PCAP", "SEED"} <= used - own <= set(re.findall(r"\b([A-Z_]+)=", shown.stdout))
 
