@@ -6,7 +6,7 @@
     python docs/build_docs.py --quick    diagrams and tables only
 
 A marked part stands between `<!-- KIND: WHAT -->` and `<!-- end -->`. Kinds are
-  output   a command; it may end in `, last N lines`
+  output   a command
   session  a part of docs/session.py: a server and its clients
   table    a file; the synthesis table is made from docs/synth.json, by `python -m halfsilver.boards.synth --publish`
   api      a table of docs/api_tables.py, from the code of the server
@@ -43,7 +43,6 @@ COMMAND_SECONDS = 1800
 MARKED = re.compile(
     r"(?P<mark><!-- (?P<kind>output|session|table|api): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)", re.DOTALL
 )
-TAIL = re.compile(r", last (\d+) lines?$")
 
 
 class DocsError(Exception):
@@ -58,10 +57,8 @@ def draw() -> None:
         (DOCS / name).write_text(diagram(), encoding="utf-8")
 
 
-def output(what: str) -> str:
+def output(command: str) -> str:
     """The command as typed and what it prints on stdout, as a console block."""
-    tail = TAIL.search(what)
-    command = TAIL.sub("", what)
     print(f"running: {command}", file=sys.stderr, flush=True)
     # Not a part of the make that may have started this; no colours, a fixed width, the project's own tools.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
@@ -87,8 +84,6 @@ def output(what: str) -> str:
     if done.returncode != 0:
         raise DocsError(f"'{command}' ended with status {done.returncode}")
     lines = [line.rstrip() for line in done.stdout.replace(f"{ROOT}/", "").strip("\n").splitlines()]
-    if tail:
-        lines = lines[-int(tail[1]) :]
     return "\n".join(["```console", f"$ {command}", *lines, "```", ""])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -98,6 +99,27 @@ def test_paths_that_are_named_exist(page):
     text = CODE.sub("", page.read_text(encoding="utf-8"))
     named = {name for name in QUOTED.findall(text) if PATH.fullmatch(name)}
     assert not sorted(name for name in named if not (ROOT / name).exists())
+
+
+def docstrings(path: Path) -> str:
+    """All of a file's; the strings below constants too."""
+    return "\n".join(
+        node.value.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
+
+
+def test_paths_that_docstrings_name_exist():
+    named = {
+        (path.relative_to(ROOT), name)
+        for path in FILES
+        if path.suffix == ".py"
+        for name in QUOTED.findall(docstrings(path))
+        if PATH.fullmatch(name)
+    }
+    assert len(named) > 10
+    assert not [f"{path}: {name}" for path, name in sorted(named) if not (ROOT / name).exists()]
 
 
 def statements() -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The README's links and commands exist, and the generated pictures and tables are those of their sources."""
+"""README names only commands that exist; pictures and tables are those of their sources; how marked parts are made."""
 
 from __future__ import annotations
 
@@ -119,10 +119,10 @@ def test_synthesis_table_has_a_line_per_core_and_block(docs):
 
 def test_refresh_replaces_only_marked_parts(docs):
     build_docs, _ = docs
-    text = "a\n<!-- output: printf '1\\n2\\n3\\n', last 2 lines -->\nold\n<!-- end -->\nb\n"
+    text = "a\n<!-- output: printf '1\\n2\\n' -->\nold\n<!-- end -->\nb\n"
     fresh, failures = build_docs.refresh(text, quick=False)
     assert not failures
-    assert fresh == text.replace("old\n", "```console\n$ printf '1\\n2\\n3\\n'\n2\n3\n```\n")
+    assert fresh == text.replace("old\n", "```console\n$ printf '1\\n2\\n'\n1\n2\n```\n")
     assert build_docs.refresh(text, quick=True) == (text, [])
 
 
