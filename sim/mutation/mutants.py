@@ -2,7 +2,7 @@
 
 Two lists. ``machine``: mutants of the netlist, drawn at random over all modules at 8, 32 and 64 bits
 (``halfsilver.sim.mutation.campaign``). ``hand``: one changed expression each, of kinds that people write
-(``halfsilver.sim.mutation.faults``).
+(``halfsilver.sim.mutation.by_hand.faults``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError, UsageError
-from halfsilver.sim.mutation import hand
+from halfsilver.sim.mutation.by_hand import planting
 from halfsilver.sim.mutation.campaign import Campaign
 from halfsilver.sim.mutation.netlist import list_hash, prepare
 from halfsilver.sim.mutation.records import Records
@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.which == "hand":
             if options.sample is not None or options.width or options.publish:
                 raise UsageError("--sample, --width and --publish are for the list of the machine")
-            outcomes = hand.run(options.only or (), options.jobs, options.seed)
-            return EXIT_OK if all(outcome.result == hand.CAUGHT for outcome in outcomes.values()) else EXIT_MISMATCH
+            outcomes = planting.run(options.only or (), options.jobs, options.seed)
+            return EXIT_OK if all(outcome.result == planting.CAUGHT for outcome in outcomes.values()) else EXIT_MISMATCH
         if options.only:
             raise UsageError("--only is for the list made by hand: --list hand")
         if options.sample is not None and not 1 <= options.sample <= DRAWN:

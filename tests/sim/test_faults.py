@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from halfsilver.sim.mutation import hand, mutants
-from halfsilver.sim.mutation.faults import FAULTS, Fault
+from halfsilver.sim.mutation import mutants
+from halfsilver.sim.mutation.by_hand import planting
+from halfsilver.sim.mutation.by_hand.faults import FAULTS, Fault
+from halfsilver.sim.mutation.by_hand.words import find_words
 from halfsilver.sim.mutation.regression import BUILDS, PHASES
-from halfsilver.sim.mutation.words import find_words
 
 ROOT = Path(__file__).parents[2]
 QUICK = ("second-vlan-tag", "session-priority")
@@ -55,7 +56,7 @@ def test_the_control_run_passes_and_faults_are_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = tmp_path / "mutants.json"
-    monkeypatch.setattr(hand, "REPORT", report)
+    monkeypatch.setattr(planting, "REPORT", report)
     code = mutants.main(["--list", "hand", *(argument for name in QUICK for argument in ("--only", name))])
     shown = capsys.readouterr()
     assert code == 0, shown.err

@@ -1,4 +1,4 @@
-"""The faults planted by hand (``halfsilver.sim.mutation.hand``): one changed expression of gateware each.
+"""The faults planted by hand (``halfsilver.sim.mutation.by_hand.planting``): one changed expression of gateware each.
 
 Every fault is of a kind that people write: an end that is off by one, a field that is forgotten, an order that is
 turned round. Changes that cannot show at the ports of these builds are not in the list: the egress port has no drop
@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from halfsilver.sim.mutation.words import find_words
+from halfsilver.sim.mutation.by_hand.words import find_words
 
 __all__ = ["FAULTS", "Fault"]
 

@@ -1,6 +1,6 @@
 """``make mutants LIST=hand``: plants one-line faults in the gateware and counts those the regression catches.
 
-For each fault of ``halfsilver.sim.mutation.faults`` the gateware, host code and simulation are copied to
+For each fault of ``halfsilver.sim.mutation.by_hand.faults`` the gateware, host code and simulation are copied to
 ``build/mutants/<name>``, one line is changed, and
 ``halfsilver.sim.mutation.regression`` runs there in a process of its own.
 A control run without a fault comes first. The result goes to ``build/mutants-hand.json``.
@@ -25,7 +25,7 @@ from typing import Any
 
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, EnvironmentMissing, HalfsilverError, UsageError
 from halfsilver.sim.model.cache import VARIABLE
-from halfsilver.sim.mutation.faults import FAULTS, Fault
+from halfsilver.sim.mutation.by_hand.faults import FAULTS, Fault
 from halfsilver.sim.mutation.regression import PHASES
 from halfsilver.sim.places import BUILD, ROOT, shown
 
