@@ -88,6 +88,7 @@ def test_every_waiver_has_its_reason(exported):
     assert waived and all(lines[number - 1].startswith("// ") for number in waived)
 
 
+@pytest.mark.tools
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed (apt install iverilog)")
 @pytest.mark.parametrize("language", ["-g2005", "-g2012"])
 @pytest.mark.parametrize(("reset", "clocks"), [(1, 4), (1, 1), (0, 1)], ids=["reset", "short reset", "power-up"])

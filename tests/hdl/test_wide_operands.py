@@ -59,6 +59,7 @@ def simulated(vectors):
     return answers
 
 
+@pytest.mark.tools
 @pytest.mark.skipif(not shutil.which("iverilog"), reason="iverilog is not installed (apt install iverilog)")
 def test_verilog_and_simulator_agree(tmp_path):
     source = random.Random(1)
