@@ -1,1 +1,1 @@
-"""The gateware: Amaranth only. Knows nothing of files, sockets or scapy."""
+"""The gateware in Amaranth, and its plain data in ``hdl/layout``. Knows nothing of files, sockets or scapy."""

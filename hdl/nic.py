@@ -1,11 +1,10 @@
 """The mirror NIC, put together. Read top to bottom: the pipeline is in the order of the text.
 
-    i_net  --> intake (parser + mirror queue) --\\                      /--> counters
-                       ^  verdict                matcher --> verdict --+--> o_verdict
-    i_host --> intake (parser + mirror queue) --/                      \\--> the two mirror queues
-                       |  copies
-                       v
-                  copy arbiter --> encapsulator --> o_mirror
+    i_net  --> intake (parser + mirror queue) --\\                       /--> counters
+                                                 > matcher --> verdict --+--> o_verdict
+    i_host --> intake (parser + mirror queue) --/                       \\--> both intakes
+
+    both intakes --> copy arbiter --> encapsulator --> o_mirror
 
 A frame streams into its direction's intake, which parses it and keeps a speculative copy. When it has ended, the
 matcher judges it by the active rule-set bank. The verdict is counted, reported, and sent back to the queue, which
@@ -50,9 +49,13 @@ class MirrorNic(wiring.Component):
     o_verdict  one VerdictRecord per frame, as it is judged
     bus        the register map of `halfsilver.hdl.layout.registers`
 
-    Throughput: one beat per clock on both inputs at once, frames back to back; one verdict per clock (per
-    ``lookup_clocks``). A copy for which the queue has no room is dropped whole and counted as ``congested``.
-    After reset the counters are cleared; the inputs are not ready meanwhile.
+    Throughput: one beat per clock on both inputs at once, frames back to back; one verdict every ``lookup_clocks``
+    clocks, both directions together. The inputs are held where frames come faster than verdicts, or headers faster
+    than they are read (`Intake`), and after reset, while the counters are cleared.
+    Latency: a verdict comes Matcher.latency + 2 clocks after the frame's turn.
+    Bad input: a frame that is flagged bad, too short or too long is ``malformed``. A copy for which the queue has no
+    room is dropped whole and counted as ``congested``.
+    Source: ``docs/mirroring.md`` sections 1 and 8 to 11.
     """
 
     def __init__(self, parameters):
@@ -113,10 +116,14 @@ class MirrorNic(wiring.Component):
         return m
 
     def _take_turns(self, m, intakes, matcher):
-        """One summary at a time into the matcher, alternating while both wait; every ``lookup_clocks`` clocks."""
+        """One summary at a time into the matcher, alternating while both wait; every ``lookup_clocks`` clocks.
+
+        The summary is registered: choice and multiplexer have a clock of their own before the lookup begins.
+        """
         clocks = self.parameters.lookup_clocks
         favoured = Signal()
         waiting = Cat(intake.o.valid for intake in intakes)
+        # 0 is net, 1 is host: the favoured one if it waits, else the other.
         chosen = Mux(favoured, waiting[1], ~waiting[0])
         pause = Signal(range(clocks))
         take = waiting.any() & (pause == 0)
@@ -139,9 +146,10 @@ class MirrorNic(wiring.Component):
     def _deliver(self, m, matcher, banks, counters, intakes):
         """Judgement -> VerdictRecord, Decision, counters."""
         judgement = matcher.o
-        slot = side_by_side(session_index(self.parameters.eni_bits), session=judgement.session, eni=judgement.eni)
+        template = side_by_side(session_index(self.parameters.eni_bits), session=judgement.session, eni=judgement.eni)
 
-        record, valid, octets = Signal(VerdictRecord), Signal(), Signal(16)
+        record, valid = Signal(VerdictRecord), Signal()
+        octets = Signal(16)  # the bytes that counters count
         sequences = Array(Signal(32, name=f"sequence_{direction}") for direction in range(2))
         sequence = sequences[judgement.direction]
         with m.If(matcher.o_valid):
@@ -172,7 +180,7 @@ class MirrorNic(wiring.Component):
         m.d.sync += [
             decision.mirror.eq(judgement.mirrored),
             decision.length.eq(judgement.octets),
-            decision.slot.eq(Cat(slot, judgement.bank)),
+            decision.slot.eq(Cat(template, judgement.bank)),
             decision.source_port.eq(matcher.o_source_port),
             decision.outer_ipv6.eq(judgement.outer_ipv6),
         ]
@@ -184,6 +192,10 @@ class MirrorNic(wiring.Component):
         ]
 
     def _identify(self, m, registers, banks):
+        """What the card says of itself: its build, and which rule set is in force.
+
+        Registers: ``r_`` is what the host reads, ``w_`` what it wrote, ``h_`` what the hardware writes.
+        """
         parameters = self.parameters
         m.d.comb += [
             registers.r_shape.width.eq(parameters.width),
@@ -225,6 +237,7 @@ class MirrorNic(wiring.Component):
         wiring.connect(m, write, matcher.write, encapsulator.write)
 
     def _read_counters(self, m, registers, counters, banks):
+        """A write of COUNTER_ADDRESS takes a snapshot of that counter, for the host to read in four words."""
         address = registers.w_counter_address
         m.d.comb += [
             counters.read.eq(registers.w_counter_address_strobe),

@@ -58,6 +58,8 @@ class AxiLiteBridge(wiring.Component):
     - ``wstrb`` other than all ones: SLVERR, and nothing is written. Everything else: OKAY. An address of no
       register reads as 0 and ignores writes (a later version may have one there); the two lowest address
       bits, ``awprot`` and ``arprot`` are ignored.
+
+    Throughput: one write every 2 clocks. Source: IHI 0022, its AXI4-Lite part.
     """
 
     axi: In(AxiLiteSignature())

@@ -49,8 +49,9 @@ class RegisterFile(wiring.Component):
     h_name_strobe, In    ... taken in this clock, without a ``w_name_strobe``
 
     Latency: a write shows at ``w_name`` one clock after the bus had it; a read is answered two clocks after,
-    if ``hold`` is low in between. The two lowest address bits are ignored; addresses of no register read as 0
-    and ignore writes.
+    if ``hold`` is low in between. Throughput: a write per clock, one read at a time.
+    Bad input: the two lowest address bits are ignored; addresses of no register read as 0 and ignore writes.
+    Source: ``registers``, by default the map of `halfsilver.hdl.layout.registers`.
     """
 
     def __init__(self, registers=REGISTERS):

@@ -100,8 +100,8 @@ REGISTERS = RegisterMap(
             "REFUSED_WRITES",
             0x01C,
             RO,
-            "Table writes refused because the shadow bank was in use.",
-            [Field("count", 15, 0, "refused writes since reset")],
+            "Table writes and commits refused because the shadow bank was in use.",
+            [Field("count", 15, 0, "refused since reset, wraps at 16 bits")],
         ),
         Register(
             "TABLE_ADDRESS",

@@ -48,6 +48,9 @@ class Classifier(wiring.Component):
     write       table write port, table 0 of the register map
 
     Latency: ``latency`` clocks, a property. No stall, no reset of the tables: they power up empty (no rule hits).
+    Throughput: one lookup every ``lookup_clocks`` clocks. One that comes sooner spoils the one before it.
+    Bad input: none; what a frame lacks (protocol, ports) is said by the key's class, not by its value.
+    Source: ``docs/mirroring.md`` section 5; the words are those of ``docs/tables.md``.
     """
 
     WRITE_CLOCKS = 3

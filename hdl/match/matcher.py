@@ -53,6 +53,11 @@ class Matcher(wiring.Component):
     write            table write port, tables LOOKUP, SESSIONS and GENERAL
     o_valid, o       the Judgement, ``latency`` clocks later
     o_source_port    outer UDP source port of the frame's flow, with ``o``
+
+    Latency: ``latency`` clocks, a property; it depends on ``lookup_clocks`` alone.
+    Throughput: one frame every ``lookup_clocks`` clocks; it never stalls, and nothing tells a frame that comes sooner.
+    Bad input: a frame flagged bad, shorter than MIN_FRAME or longer than MAX_FRAME is judged malformed.
+    Source: ``docs/mirroring.md`` sections 1, 2, 4, 5 and 7.
     """
 
     WRITE_CLOCKS = max(block.WRITE_CLOCKS for block in (Classifier, SessionTable, GeneralTable))

@@ -101,10 +101,14 @@ class _Outcome:
 
 
 class SessionChoice(wiring.Component):
-    """One frame per clock, fixed latency.
+    """Sessions, rules and what is known of the frame -> Judgement.
 
     Ports: ``i_hits``, ``i_accepts`` from the classifier, ``i_sessions`` (the ENI's session words), ``i_facts``
     and ``i_terminal_reject``, all of the same frame; ``o`` the Judgement LATENCY clocks later.
+
+    Latency: LATENCY clocks. Throughput: one frame per clock, without a stall.
+    Bad input: a frame that is malformed, dropped or not IP is never claimed, whatever hits come with it.
+    Source: ``docs/mirroring.md`` sections 1, 5, 6 and 10.
     """
 
     LATENCY = sum((_RULE_CLOCKS, _SESSION_CLOCKS, _VERDICT_CLOCKS, _LENGTH_CLOCKS))

@@ -398,8 +398,8 @@ FAULTS = (
     ),
     Fault(
         "template-bank",
-        "Cat(slot, judgement.bank)",
-        "Cat(slot, banks.active)",
+        "Cat(template, judgement.bank)",
+        "Cat(template, banks.active)",
         "around a commit a copy is addressed by the other rule set",
     ),
     Fault(
