@@ -19,6 +19,7 @@ from itertools import groupby
 from multiprocessing import get_context
 from typing import Any
 
+from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError, UsageError
 from halfsilver.harness.verdict import Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.policies < 1 or options.jobs < 1:
         parser.error("--policies and --jobs must be at least 1")
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(SEEDS)
-    _say(f"seed {seed}")
+    say(f"seed {seed}")
     start = time.perf_counter()
     try:
         lots = _lots(options)
@@ -69,15 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             build_nic(NicParameters(enis=enis))
         outcomes = _run_all(lots, seed, options.jobs)
     except HalfsilverError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return _report(outcomes, seed, time.perf_counter() - start, EXPECTED if options.all else frozenset())
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _lots(options: argparse.Namespace) -> list[Lot]:
@@ -103,7 +100,7 @@ def _run_all(lots: Sequence[Lot], seed: int, jobs: int) -> list[Outcome]:
     for outcome in _outcomes(lots, seed, jobs):
         outcomes.append(outcome)
         if outcome.failure:
-            _say(f"\nDIFFERENCE\n{outcome.failure}\n")
+            say(f"\nDIFFERENCE\n{outcome.failure}\n")
         frames, now = sum(each.frames for each in outcomes), time.perf_counter()
         line = f"{len(outcomes)}/{len(lots)} lots, {frames:,} frames, {now - start:.0f} s: {outcome.lot}"
         is_last = len(outcomes) == len(lots)
@@ -111,7 +108,7 @@ def _run_all(lots: Sequence[Lot], seed: int, jobs: int) -> list[Outcome]:
             print(f"\r{line:100.100}", end="\n" if is_last else "", file=sys.stderr, flush=True)
         elif is_last or now - shown >= REPORT_EVERY:
             shown = now
-            _say(line)
+            say(line)
     return outcomes
 
 

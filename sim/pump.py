@@ -16,11 +16,13 @@ import pyverilator
 
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.records import Frame
+from halfsilver.harness.verdict import Direction
 from halfsilver.sim.native import structures
 
 __all__ = [
     "Access",
     "Event",
+    "INPUTS",
     "Pacing",
     "Pump",
     "PumpError",
@@ -31,6 +33,9 @@ __all__ = [
     "write",
     "write_at",
 ]
+
+INPUTS = {Direction.INGRESS: "s_axis_net", Direction.EGRESS: "s_axis_host"}
+"""Names of the exported top's inputs, by the direction of the frames that come in there."""
 
 
 class PumpError(HalfsilverError):

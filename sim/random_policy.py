@@ -18,12 +18,12 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 
-__all__ = ["Traffic", "draw_flags", "draw_policy", "observe", "own_frames"]
+__all__ = ["SOURCE_PORTS", "Traffic", "draw_flags", "draw_policy", "observe", "own_frames"]
 
 MAX_OBSERVED = 4000
 """Frames that are looked at to learn what the traffic is like."""
 
-PRESETS = (Flags().source_port_base, Flags().source_port_mask), (0xC000, 0x3FFF)
+SOURCE_PORTS = (Flags().source_port_base, Flags().source_port_mask), (0xC000, 0x3FFF)
 """UDP source ports: base and mask as AWS sends them, and RFC 7348's."""
 
 _TCP_UDP = (6, 17)
@@ -58,7 +58,7 @@ def observe(frames: Sequence[bytes]) -> Traffic:
 
 def draw_flags(rng: random.Random) -> Flags:
     """Run-time flags: usually as AWS, else tap mode, final rejects, other UDP source ports."""
-    base, mask = PRESETS[rng.random() < 0.2]
+    base, mask = SOURCE_PORTS[rng.random() < 0.2]
     if rng.random() < 0.1:
         base, mask = rng.randrange(0x10000), rng.randrange(0x10000)
     return Flags(rng.random() < 0.25, rng.random() < 0.4, base, mask)

@@ -23,14 +23,13 @@ from typing import Any
 
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.records import Frame
-from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.cocotb_model import TOP, build_model, simulate
 from halfsilver.sim.example import example_batch
 from halfsilver.sim.model.verilog import block_verilog
 from halfsilver.sim.places import BUILD, shown
-from halfsilver.sim.pump import Pacing, Pump, PumpRun
+from halfsilver.sim.pump import INPUTS, Pacing, Pump, PumpRun
 
 __all__ = ["main"]
 
@@ -46,8 +45,6 @@ LABELS = {
     "cocotb_stock": "  built as cocotb's runner does",
 }
 LABEL = max(map(len, LABELS.values()))
-
-PREFIXES = {Direction.INGRESS: "s_axis_net", Direction.EGRESS: "s_axis_host"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,7 +126,7 @@ def _run_cocotb(
                 "settle": 32,
                 "frames": {
                     prefix: [frame.data for frame in frames if frame.direction is direction]
-                    for direction, prefix in PREFIXES.items()
+                    for direction, prefix in INPUTS.items()
                 },
             }
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfsilver.harness.commands.common import DEFAULT_SEED, Subparsers, say
+from halfsilver.harness.control.operations.call import DEFAULT_REGION
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, make_engine
 from halfsilver.harness.errors import EXIT_OK, UsageError, missing_package
@@ -79,7 +80,7 @@ def add(subparsers: Subparsers) -> None:
         "loopback",
     )
     parser.add_argument(
-        "--region", help="the server's (default: the one that the inventory file names, else us-east-1)"
+        "--region", help=f"the server's (default: the one that the inventory file names, else {DEFAULT_REGION})"
     )
     parser.add_argument(
         "--quota",

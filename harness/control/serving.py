@@ -24,7 +24,7 @@ from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.inventory.inventory_file import Inventory
 from halfsilver.harness.control.local.frames import FRAMES_PATH, frames_route
 from halfsilver.harness.control.local.routes import routes
-from halfsilver.harness.control.operations.call import Caller, Settings
+from halfsilver.harness.control.operations.call import DEFAULT_REGION, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.control.plane.data_plane import DataPlane
@@ -37,8 +37,6 @@ from halfsilver.harness.policy.policy import read_documents
 from halfsilver.harness.policy.types import Problem
 
 __all__ = ["Options", "Ready", "run"]
-
-DEFAULT_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,9 @@ __all__ = [
 MAX_INTERFACES = 16
 """Interfaces one NIC can carry (the verdict record has room for 255, the register map for 16)."""
 MAX_SESSIONS = 3
-"""Sessions per source interface (AWS quota, not adjustable)."""
+"""Sessions per source interface: AWS's quota, and what a NIC has room for at most."""
 MAX_RULES = 10
-"""Rules per filter, both directions together (AWS quota, not adjustable)."""
+"""Rules per filter, both directions together: AWS's quota, and what a NIC has room for at most."""
 MAX_NUMBER = 32766
 """Largest session number (guide, EC2 API); rule numbers have the same range."""
 MAX_PACKET_LENGTH = 9001

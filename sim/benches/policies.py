@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
 from halfsilver.harness.records import Flags
 from halfsilver.sim.benches.frames import ENI_MACS, HOSTS_IPV4, HOSTS_IPV6, PORTS
+from halfsilver.sim.random_policy import SOURCE_PORTS
 
 __all__ = ["everything", "outer", "random_flags", "random_policy", "rule"]
 
@@ -85,7 +86,7 @@ def random_policy(enis: int, *, sessions: int = 3, rules: int = 10) -> Policy:
 
 def random_flags() -> Flags:
     """Run-time flags; the source port as AWS has it, or RFC 7348's range."""
-    base, mask = random.choice(((0xFF80, 0x7F), (0xC000, 0x3FFF)))
+    base, mask = random.choice(SOURCE_PORTS)
     return Flags(random.random() < 0.3, random.random() < 0.3, base, mask)
 
 

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.benches import Bench, Build
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.jobs < 1:
         parser.error("--jobs must be at least 1")
     seed = random.randrange(SEED_LIMIT) if options.seed is None else options.seed
-    _say(f"seed {seed}")
+    say(f"seed {seed}")
     try:
         chosen, test = choose(options.test, options.width)
         runs, failures = _benches(chosen, test, seed, options.jobs)
@@ -79,10 +80,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return EXIT_MISMATCH if failures else EXIT_OK
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def _benches(chosen: Sequence[tuple[Bench, Build]], test: str | None, seed: int, jobs: int) -> tuple[Runs, int]:
     """Runs of the benches, and how many failed."""
     PLACE.mkdir(parents=True, exist_ok=True)
@@ -91,7 +88,7 @@ def _benches(chosen: Sequence[tuple[Bench, Build]], test: str | None, seed: int,
         path = PLACE / f"{bench.name}-{build.width}.dat"
         path.unlink(missing_ok=True)
         outcome = run_bench(bench, build, seed=seed, test=test, coverage=path)
-        _say("\n".join(outcome.lines()))
+        say("\n".join(outcome.lines()))
         if not path.exists():
             raise HalfsilverError(f"bench {bench.name} wrote no coverage (log: {outcome.log})")
         return verilog_of(build, source_lines=True), read_points(path), bool(outcome.failed)
@@ -116,7 +113,7 @@ def _pump(seed: int) -> tuple[str, Points]:
     path = PLACE / "pump.dat"
     pump.write_coverage(path)
     pump.close()
-    _say(f"native pump, 64 bits: {len(frames) * len(PUMP_PACINGS):,} frames")
+    say(f"native pump, 64 bits: {len(frames) * len(PUMP_PACINGS):,} frames")
     return verilog, read_points(path)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError
 from halfsilver.sim.model.cache import log_of, shown
 from halfsilver.sim.model.tools import run_process, verilator_environment
@@ -32,7 +33,7 @@ class Compilation:
         self._start = self._said = time.monotonic()
         self._log = log_of(directory)
         if what:
-            _say(f"compiling the simulation model: {what} (about a minute; kept in {shown()})")
+            say(f"compiling the simulation model: {what} (about a minute; kept in {shown()})")
 
     def run(self, command: Sequence[str], tool: str) -> None:
         """Run a command. HalfsilverError with the tool's first error and the path of a log if it fails."""
@@ -60,7 +61,7 @@ class Compilation:
     def done(self) -> None:
         """All is compiled."""
         self._wipe()
-        _say(f"compiled in {time.monotonic() - self._start:.0f} s")
+        say(f"compiled in {time.monotonic() - self._start:.0f} s")
 
     def _show(self) -> None:
         """Called a few times a second while a tool runs."""
@@ -72,7 +73,7 @@ class Compilation:
         if sys.stderr.isatty():
             print(f"\r{line:60}", end="", file=sys.stderr, flush=True)
         else:
-            _say(line)
+            say(line)
 
     def _stage(self) -> str:
         sources, objects = (sum(1 for _ in self._directory.glob(f"*.{kind}")) for kind in ("cpp", "o"))
@@ -82,7 +83,3 @@ class Compilation:
     def _wipe(self) -> None:
         if self._what and sys.stderr.isatty():
             print(f"\r{'':60}\r", end="", file=sys.stderr, flush=True)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -40,6 +40,7 @@ from halfsilver.sim.mutation.traffic import (
     overflow_frames,
     swap_frames,
 )
+from halfsilver.sim.random_policy import SOURCE_PORTS
 from halfsilver.sim.traffic import Situation, golden_for, situations
 from halfsilver.sim.traffic.situations import carries
 from halfsilver.sim.traffic.upheavals import run_upheavals
@@ -143,8 +144,7 @@ def _rules(setting: Setting, chance: Random) -> None:
     pair = setting.pair()
     for number in range(POLICIES):
         policy = draw_policy(chance)
-        settings = [(0xFF80, 0x7F), (0xC000, 0x3FFF)]
-        base, mask = settings[number // 2 % 2]
+        base, mask = SOURCE_PORTS[number // 2 % 2]
         pair.configure(policy, Flags(number % 4 == 1, number % 4 >= 2, base, mask))
         pair.check(draw_frames(chance, policy, FRAMES))
     pair.close()

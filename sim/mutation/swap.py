@@ -23,7 +23,7 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table
 from halfsilver.sim.mutation.traffic import open_policy, swap_frames
-from halfsilver.sim.pump import Pump
+from halfsilver.sim.pump import INPUTS, Pump
 
 __all__ = ["check_swaps"]
 
@@ -36,8 +36,6 @@ OVERWRITES = 8
 
 DRAIN = 400
 """Clocks without any output after which a round is over."""
-
-_PREFIXES = {Direction.INGRESS: "s_axis_net", Direction.EGRESS: "s_axis_host"}
 
 
 def check_swaps(library: Path, parameters: NicParameters, chance: Random) -> None:
@@ -121,7 +119,7 @@ class _Wires:
                 io.s_axil_awaddr, io.s_axil_wdata = plan[0]
             io.m_axis_net_tready = int(not writing and self._chance.random() < 0.8)
             io.clk = 0
-            ready = {way: int(io[f"{prefix}_tready"]) for way, prefix in _PREFIXES.items()}
+            ready = {way: int(io[f"{prefix}_tready"]) for way, prefix in INPUTS.items()}
             # A write is taken whole here: both halves are offered together until both are accepted.
             accepted = int(io.s_axil_awready) and int(io.s_axil_wready)
             if writing and int(io.s_axil_awready) != int(io.s_axil_wready):
@@ -140,7 +138,7 @@ class _Wires:
 
     def _offer(self) -> None:
         io = self._io
-        for way, prefix in _PREFIXES.items():
+        for way, prefix in INPUTS.items():
             beats = self._beats[way]
             io[f"{prefix}_tvalid"] = int(bool(beats))
             if beats:

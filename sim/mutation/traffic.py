@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from itertools import pairwise
 from random import Random
 
+from halfsilver.harness.law import LONGEST_FRAME
 from halfsilver.harness.policy.policy import Address, Interface, Network, Outer, Policy, Rule, Session
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
@@ -55,8 +56,6 @@ SERVICES = {
 }
 """Addresses that rules do not see, each with a port of its service."""
 SERVICE_PORTS = (53, 67, 68, 123, 546, 547, 1688)
-
-LONGEST = 9216
 
 Hosts = tuple[IPv4Address, IPv6Address]
 
@@ -287,10 +286,10 @@ def _chain(chance: Random, protocol: int) -> tuple[int, bytes]:
 def edge_frames(chance: Random) -> list[Frame]:
     """Lengths at every limit: each from 1 to 80 bytes, the longest frame, one more, and one beyond 65,535."""
     whole = _plain(chance, 80)
-    lengths = [*range(1, 81), 1500, 1501, LONGEST - 1, LONGEST, LONGEST + 1, 65539]
+    lengths = [*range(1, 81), 1500, 1501, LONGEST_FRAME - 1, LONGEST_FRAME, LONGEST_FRAME + 1, 65539]
     frames = [Frame((whole + bytes(length))[:length], Direction.INGRESS) for length in lengths]
     frames += [
-        Frame(_plain(chance, length, egress=True), Direction.EGRESS) for length in (*range(60, 80), 1501, LONGEST)
+        Frame(_plain(chance, length, egress=True), Direction.EGRESS) for length in (*range(60, 80), 1501, LONGEST_FRAME)
     ]
     return frames
 

@@ -17,6 +17,7 @@ from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Ses
 from halfsilver.harness.policy.types import MAX_PACKET_LENGTH, MAX_VNI, NLB_PACKET_LENGTH, OUTER_IPV4, OUTER_IPV6
 from halfsilver.harness.records import Flags
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.random_policy import SOURCE_PORTS
 from halfsilver.sim.traffic.chance import flip, happens
 from halfsilver.sim.traffic.flow import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP
 from halfsilver.sim.traffic.outer_edges import ipv4_outer_with_checksum
@@ -29,7 +30,7 @@ PORTS = (0, 1, 22, 53, 80, 123, 443, 1688, 0x7FFF, 0x8000, 0xFF, 0x100, 0xFFFE, 
 _PACKET_LENGTHS = (1, 2, 14, FLOOR_IPV4 - 1, FLOOR_IPV4, FLOOR_IPV4 + 1, 54, FLOOR_IPV6, FLOOR_IPV6 + 1, 60, 63, 64, 65)
 _LONG_PACKETS = (127, 128, 256, 1500, NLB_PACKET_LENGTH, MAX_PACKET_LENGTH)
 _MTUS = (576, 577, 1280, 1500, 8500, 9001, 9216)
-_SOURCE_PORTS = ((0xFF80, 0x7F), (0xC000, 0x3FFF), (0, 0xFFFF), (0xFFFF, 0), (0, 0))
+_SOURCE_PORTS = (*SOURCE_PORTS, (0, 0xFFFF), (0xFFFF, 0), (0, 0))
 """Base and mask: AWS's, RFC 7348's, all of the hash, none of it."""
 
 

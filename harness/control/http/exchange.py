@@ -24,7 +24,7 @@ __all__ = ["Authenticate", "Exchange", "Executor", "Peer", "Route"]
 Authenticate = Callable[[Request], Caller]
 """Who signed a request; ApiError when that cannot be said."""
 
-_LOG = logging.getLogger("halfsilver.control")
+_LOG = logging.getLogger(__name__)
 
 _SECRET = re.compile(r"(?i)((?:signature|security-token|credential|authorization)[\"']?\s*[=:]\s*)[^\s,&;]+")
 _LONGEST = 300

@@ -30,7 +30,7 @@ __all__ = ["Listen", "serve"]
 STOP_SECONDS = 10
 """How long requests under way may still take when the server stops."""
 
-_LOG = logging.getLogger("halfsilver.control")
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

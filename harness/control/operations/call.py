@@ -9,7 +9,10 @@ from typing import Any
 
 from halfsilver.harness.control.operations.quotas import Quotas
 
-__all__ = ["Call", "Caller", "Parameters", "Settings"]
+__all__ = ["Call", "Caller", "DEFAULT_REGION", "Parameters", "Settings"]
+
+DEFAULT_REGION = "us-east-1"
+"""AWS's first region: a server's where nothing names another."""
 
 Parameters = Mapping[str, Any]
 
@@ -28,7 +31,7 @@ class Caller:
 class Settings:
     """What a server is started with and never changes."""
 
-    region: str = "us-east-1"
+    region: str = DEFAULT_REGION
     partition: str = "aws"
     quotas: Quotas = field(default_factory=Quotas)
 

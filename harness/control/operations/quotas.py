@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from halfsilver.harness.policy.types import MAX_RULES, MAX_SESSIONS
+
 __all__ = ["Quotas"]
 
 
@@ -11,8 +13,8 @@ __all__ = ["Quotas"]
 class Quotas:
     """Defaults as documented (guide, "Quotas and considerations"); each can be set when the server starts."""
 
-    sessions_per_interface: int = 3
-    rules_per_filter: int = 10
+    sessions_per_interface: int = MAX_SESSIONS
+    rules_per_filter: int = MAX_RULES
     sessions: int = 10_000
     targets: int = 10_000
     filters: int = 10_000

@@ -25,7 +25,7 @@ from halfsilver.harness.policy.policy import read_documents
 
 __all__ = ["MirrorFile"]
 
-_LOG = logging.getLogger("halfsilver.control")
+_LOG = logging.getLogger(__name__)
 
 
 class MirrorFile:

@@ -7,7 +7,6 @@ refused when the model is loaded.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -17,7 +16,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 from halfsilver.harness.control.http.protocols.json_input import document, inputs, query
 from halfsilver.harness.control.http.protocols.service import Operation, Response, Service
-from halfsilver.harness.control.http.protocols.values import moment
+from halfsilver.harness.control.http.protocols.values import blob_text, moment
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
@@ -104,8 +103,4 @@ def _seconds(value: datetime | str) -> float:
     return round(at.timestamp(), 3)
 
 
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
-
-
-_CONVERSIONS: dict[str, _Writer] = {"timestamp": _seconds, "blob": _base64}
+_CONVERSIONS: dict[str, _Writer] = {"timestamp": _seconds, "blob": blob_text}

@@ -16,7 +16,7 @@ from halfsilver.harness.control.http.protocols.faults import Faults
 from halfsilver.harness.control.http.protocols.limits import MAX_NUMBER_DIGITS
 from halfsilver.harness.control.operations.parameters import ILLEGAL
 
-__all__ = ["Check", "checker", "from_text", "moment"]
+__all__ = ["Check", "blob_text", "checker", "from_text", "moment"]
 
 Check = Callable[[Any, str], None]
 """Takes a value and its path; raises ApiError if the model does not allow it."""
@@ -117,6 +117,11 @@ def _blob(text: str) -> bytes:
         return base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise ValueError(text) from None
+
+
+def blob_text(value: bytes) -> str:
+    """How every protocol writes bytes: base64."""
+    return base64.b64encode(value).decode("ascii")
 
 
 def moment(text: str) -> datetime:

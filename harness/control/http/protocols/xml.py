@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from halfsilver.harness.control.http.protocols.values import moment
+from halfsilver.harness.control.http.protocols.values import blob_text, moment
 from halfsilver.harness.control.operations.parameters import ILLEGAL
 
 __all__ = ["DECLARATION", "Writer", "escape", "members"]
@@ -121,15 +120,11 @@ def _boolean(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _blob(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
-
-
 _TEXTS: dict[str, Callable[[Any], str]] = {
     "string": escape,
     "character": escape,
     "boolean": _boolean,
     "timestamp": _timestamp,
-    "blob": _blob,
+    "blob": blob_text,
 }
 """Text of a scalar, where it is not what ``str`` says. A timestamp may be text already: documents are kept as JSON."""
