@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halfsilver.harness.control.iam.access_keys import KeyStore, create_user, write_credentials
@@ -31,6 +32,7 @@ class StateDirectory:
         self.keys = path / "keys.json"
         self.credentials = path / "credentials"
         self.digests = path / "mirror.sha256"
+        self._made = [each for each in (path, *path.parents) if not each.exists()]
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = path.stat()
@@ -67,6 +69,28 @@ class StateDirectory:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+    @contextmanager
+    def kept_if_used(self) -> Iterator[Callable[[], None]]:
+        """The block gets a function that says the directory is in use; where it fails before, no trace is left.
+
+        What was there before this object was made stays. Enter it after ``lock``, so that nobody else is in it.
+        """
+        used = False
+
+        def use() -> None:
+            nonlocal used
+            used = True
+
+        try:
+            yield use
+        except BaseException:
+            if not used and self._made:
+                shutil.rmtree(self.path, ignore_errors=True)
+                with suppress(OSError):  # somebody else has put something there
+                    for folder in self._made[1:]:
+                        folder.rmdir()
+            raise
 
     def make_database(self) -> Path:
         """The database's file, which its owner alone may use; so are the files that SQLite makes beside it."""

@@ -16,7 +16,7 @@ from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.exchange import Authenticate, Exchange
 from halfsilver.harness.control.http.protocols import Services, load
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.http.server import Listen, serve
+from halfsilver.harness.control.http.server import Listen, check, serve
 from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous
 from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
 from halfsilver.harness.control.iam.sigv4 import authenticate
@@ -81,14 +81,24 @@ class Ready:
 
 
 def run(options: Options, ready: Callable[[Ready], None]) -> None:
-    """Serve until SIGTERM or SIGINT; ``ready`` is called when requests are taken. HalfsilverError: it cannot."""
-    _read_inventory(options)  # once before anything is made: a mistake in it leaves no directory behind
+    """Serve until SIGTERM or SIGINT; ``ready`` is called when requests are taken. HalfsilverError: it cannot.
+
+    A server that does not come to serve leaves no directory behind that was not there.
+    """
+    _read_inventory(options)  # once before anything is made, a mirror file or a model of the gateware among it
+    check(options.listen)
     directory = StateDirectory(options.state)
     with ExitStack() as stack:
         if options.database is None:
             stack.enter_context(directory.lock())
+        used = stack.enter_context(directory.kept_if_used())
         server = _Server(options, directory, stack)
-        serve(server.app, options.listen, listening=lambda url: ready(server.ready(url)), reload=server.reload)
+
+        def listening(url: str) -> None:
+            used()
+            ready(server.ready(url))
+
+        serve(server.app, options.listen, listening=listening, reload=server.reload)
 
 
 class _Server:

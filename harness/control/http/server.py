@@ -25,7 +25,7 @@ from halfsilver.harness.control.http.connections import Connection
 from halfsilver.harness.control.http.protocols.limits import MAX_HEAD
 from halfsilver.harness.errors import HalfsilverError, UsageError
 
-__all__ = ["Listen", "serve"]
+__all__ = ["Listen", "check", "serve"]
 
 STOP_SECONDS = 10
 """How long requests under way may still take when the server stops."""
@@ -47,6 +47,12 @@ class Listen:
     certificate: Path | None = None
     key: Path | None = None
     insecure: bool = False
+
+
+def check(listen: Listen) -> None:
+    """UsageError for an address that may not be served like this, or for a certificate that cannot be used."""
+    _permitted(listen)
+    _tls(listen)
 
 
 def serve(app: App, listen: Listen, *, listening: Callable[[str], None], reload: Callable[[], None]) -> None:
@@ -142,11 +148,11 @@ def _permitted(listen: Listen) -> tuple[socket.AddressFamily, Any]:
             f"{listen.host} is not a loopback address: without signatures only loopback is served, e.g. 127.0.0.1"
         )
     if (listen.certificate is None) != (listen.key is None):
-        raise UsageError("TLS needs a certificate file and a key file, both PEM")
+        raise UsageError("TLS needs both, --tls-certificate PEM --tls-key PEM")
     if not local and listen.certificate is None:
         raise UsageError(
             f"{listen.host} is not a loopback address: it is served over TLS only, "
-            "give a certificate file and a key file"
+            "give --tls-certificate PEM --tls-key PEM"
         )
     return found[0][0], found[0][4]
 
