@@ -21,8 +21,14 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from amaranth.back import rtlil
-from amaranth.hdl import Elaboratable
+try:
+    from amaranth.back import rtlil
+    from amaranth.hdl import Elaboratable
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    print(f"error: synthesis needs {missing.name}, which the extra synth of the installation brings", file=sys.stderr)
+    sys.exit(3)  # the environment, as for `halfsilver`
 
 from halfsilver.boards.shell import TimingShell
 from halfsilver.hdl.bus.register_file import RegisterFile

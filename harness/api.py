@@ -23,10 +23,10 @@ from halfsilver.harness.engines.registry import ENGINES, REFERENCE
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.policy.spelling import nearest
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.report.summary import RunSummary
 from halfsilver.harness.report.verdict_lines import names_of
+from halfsilver.harness.spelling import nearest
 from halfsilver.harness.verdict import Service
 
 __all__ = ["HalfsilverError", "Judged", "Mirror", "Policy", "check_engine", "load_policy", "open_mirror"]

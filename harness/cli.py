@@ -1,19 +1,18 @@
 """``halfsilver``: the command line. Declares the subcommands, prints errors, turns them into exit codes.
 
-Exit codes: 0 ok, 1 mismatch or failed check, 2 usage, 3 environment or tool missing, 4 board unreachable,
-5 nothing ran, 130 interrupted; 141 when the reader of a pipe has gone, as for any program of a pipeline.
+Exit codes: 0 ok, 1 mismatch, failed check or damaged capture, 2 usage, 3 environment or tool missing, 4 board
+unreachable, 5 nothing ran, 130 interrupted; 141 when the reader of a pipe has gone, as for any program of a pipeline.
 Data goes to stdout; messages, warnings and progress go to stderr.
 """
 
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.commands import check, diff, doctor, explain, image, listing, mirror, regs, serve
 from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
@@ -27,18 +26,11 @@ EXIT_BROKEN_PIPE = 141
 COMMANDS = (mirror, explain, diff, check, serve, regs, image, doctor, listing)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Takes options by their whole names: an abbreviation means another option as soon as there is one more."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings, allow_abbrev=False)
-
-
-def build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def build_parser() -> Parser:
+    parser = Parser(
         prog="halfsilver",
         description="AWS-shaped traffic mirroring: captures in, mirrored captures and reasons out.",
-        epilog="exit codes: 0 ok, 1 mismatch or failed check, 2 usage, 3 environment or tool missing, "
+        epilog="exit codes: 0 ok, 1 mismatch, failed check or damaged capture, 2 usage, 3 environment or tool missing, "
         "4 board unreachable, 5 nothing ran, 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"halfsilver {VERSION}")

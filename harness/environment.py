@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from halfsilver.harness.errors import UsageError
-from halfsilver.harness.policy.spelling import nearest
+from halfsilver.harness.spelling import nearest
 
 __all__ = ["PREFIX", "VARIABLES", "refuse_unknown_variables"]
 

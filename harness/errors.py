@@ -15,7 +15,6 @@ __all__ = [
     "HalfsilverError",
     "UsageError",
     "WrongCard",
-    "missing_package",
 ]
 
 EXIT_OK = 0
@@ -45,15 +44,6 @@ class EnvironmentMissing(HalfsilverError):
     exit_code = EXIT_ENVIRONMENT
 
 
-def missing_package(what: str, error: ModuleNotFoundError, extra: str) -> EnvironmentMissing:
-    """The error to raise when ``what`` lacks a package of ``extra``; a module of our own that is missing is a bug."""
-    if error.name is None or error.name.partition(".")[0] == "halfsilver":
-        raise error
-    return EnvironmentMissing(
-        f"{what} needs {error.name}, which is not installed; pip install 'halfsilver[{extra}]' brings it"
-    )
-
-
 class WrongCard(HalfsilverError):
     """What answers is no card that the driver knows; nothing was written to it."""
 
@@ -65,6 +55,8 @@ class CapacityExceeded(HalfsilverError):
 
     ``resource`` is "interfaces", "sessions" (of one interface) or "rules" (of one filter).
     """
+
+    exit_code = EXIT_USAGE
 
     def __init__(self, message: str, resource: str) -> None:
         super().__init__(message)

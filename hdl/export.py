@@ -9,13 +9,19 @@ import sys
 import time
 from pathlib import Path
 
-from amaranth.hdl import Module
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+try:
+    from amaranth.hdl import Module
+    from amaranth.lib import wiring
+    from amaranth.lib.wiring import In, Out
+except ModuleNotFoundError as missing:
+    if __name__ != "__main__":
+        raise
+    print(f"error: the export needs {missing.name}, which the extra sim of the installation brings", file=sys.stderr)
+    sys.exit(3)  # the environment, as for `halfsilver`
 
 from halfsilver.hdl.bus.axi_lite import AxiLiteBridge, AxiLiteSignature
 from halfsilver.hdl.bus.axi_stream import AxiStreamSignature, FromAxiStream, ToAxiStream
-from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.parameters import MEANINGS, NicParameters
 from halfsilver.hdl.nic import MirrorNic
 from halfsilver.hdl.records import VerdictRecord
 from halfsilver.hdl.verilog import VerilogError, to_verilog
@@ -140,7 +146,9 @@ def main(arguments=None):
     for name in SETTINGS:
         option = f"--{name.replace('_', '-')}"
         default = getattr(defaults, name)
-        parser.add_argument(option, type=int, metavar="N", default=default, help=f"default {default}")
+        parser.add_argument(
+            option, type=int, metavar="N", default=default, help=f"{MEANINGS[name]} (default: {default})"
+        )
     options = vars(parser.parse_args(arguments))
     directory, widths = options.pop("output"), options.pop("width") or WIDTHS
     try:
@@ -149,7 +157,9 @@ def main(arguments=None):
             start = time.monotonic()
             path = export(parameters, directory)
             print(f"{path}  {path.stat().st_size:,} bytes  {time.monotonic() - start:.1f} s")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        parser.error(f"{error.filename or directory}: cannot be written: {error.strerror}")
+    except ValueError as error:
         parser.error(str(error))
     except VerilogError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)

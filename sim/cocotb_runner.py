@@ -7,7 +7,6 @@ A failed test is run once more with the same seed and waves, unless they were on
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -20,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.errors import (
     EXIT_INTERRUPTED,
     EXIT_MISMATCH,
@@ -206,7 +206,7 @@ def _list() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; exit codes as in the README."""
-    parser = argparse.ArgumentParser(prog="python -m halfsilver.sim.cocotb_runner", description="Run cocotb benches.")
+    parser = Parser(prog="python -m halfsilver.sim.cocotb_runner", description="Run cocotb benches.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--test", metavar="NAME", help="a bench, or bench::test")
     what.add_argument("--all", action="store_true", help="the whole regression")

@@ -19,6 +19,7 @@ from itertools import groupby
 from multiprocessing import get_context
 from typing import Any
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError, UsageError
 from halfsilver.harness.verdict import Verdict
@@ -49,7 +50,7 @@ REPORT_EVERY = 10
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line. Exit code 0: all agree; 1: a difference, or verdicts that never occurred; 5: no captures."""
-    parser = argparse.ArgumentParser(prog="python -m halfsilver.sim.farm", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m halfsilver.sim.farm", description=__doc__.partition("\n")[0])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--all", action="store_true", help="all captures on all builds, also at full rate")
     what.add_argument("--capture", metavar="NAME", help="one capture of captures/dev")

@@ -6,11 +6,11 @@ its copies and verdicts are written under ``build/sim``.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.cli import main as halfsilver
 from halfsilver.harness.engines.registry import VERILATOR
 from halfsilver.harness.errors import EXIT_USAGE, HalfsilverError
@@ -24,7 +24,7 @@ OUTPUT = BUILD / "sim"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code of ``halfsilver``."""
-    parser = argparse.ArgumentParser(prog="python -m halfsilver.sim.run", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m halfsilver.sim.run", description=__doc__.partition("\n")[0])
     parser.add_argument("--pcap", help="capture to read; default: the project's example")
     parser.add_argument("--config", help="policy, as `aws ec2 describe-*` prints it; default: the example's")
     parser.add_argument("--seed", type=int, default=1, help="of the random pauses (default: %(default)s)")

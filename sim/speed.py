@@ -9,7 +9,6 @@ the machine blurs the ratio little. The result goes to ``build/speed.json``.
 
 from __future__ import annotations
 
-import argparse
 import json
 import pickle
 import shutil
@@ -21,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.records import Frame
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -49,7 +49,7 @@ LABEL = max(map(len, LABELS.values()))
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; prints both speeds and their ratio. Exit code 0, or that of the error."""
-    parser = argparse.ArgumentParser(prog="python -m halfsilver.sim.speed", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m halfsilver.sim.speed", description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--frames", type=int, default=400, metavar="N", help="frames of the example to use (default: %(default)s)"
     )

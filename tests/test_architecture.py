@@ -26,21 +26,24 @@ ALLOWED = {
     "boards": {"hdl", "hdl.layout"},
     "harness.law": set(),
     "harness.errors": set(),
+    "harness.spelling": set(),
+    "harness.installation": {"harness.errors"},
+    "harness.arguments": {"harness.errors", "harness.spelling"},
     "harness.verdict": set(),
     "harness.versions": set(),
     "harness.records": {"harness.verdict"},
     "harness.output": {"harness.errors"},
-    "harness.policy": {"harness.law", "harness.errors"},
-    "harness.environment": {"harness.errors", "harness.policy"},
+    "harness.policy": {"harness.law", "harness.errors", "harness.spelling"},
+    "harness.environment": {"harness.errors", "harness.spelling"},
     "harness.golden": PLAIN | {"harness.policy"},
     "harness.nic": PLAIN | {"harness.policy", "hdl.layout"},
     "harness.engine": PLAIN | {"harness.policy"},
-    "harness.engines": PLAIN | {"harness.policy", "harness.engine", "harness.golden"},
+    "harness.engines": PLAIN | {"harness.installation", "harness.policy", "harness.engine", "harness.golden"},
     "harness.capture": PLAIN,
     "harness.report": PLAIN | {"harness.policy", "harness.capture", "harness.engine", "harness.engines"},
     "harness.control": PLAIN
     | {"harness.policy", "harness.capture", "harness.engine", "harness.output", "harness.report"},
-    "harness.speed": {"harness.errors", "harness.control"},
+    "harness.speed": {"harness.arguments", "harness.errors", "harness.control"},
 }
 """Rooms that are bound. Those not here (commands, cli, api, sim ...) are at the top and may know whatever is below."""
 

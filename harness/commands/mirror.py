@@ -64,11 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     NothingRan if the capture is empty.
     """
     _check(arguments)
-    policy = load_policy(arguments)
-    if not policy.interfaces:
-        say(f"warning: {arguments.config}: the policy gives the NIC no interface")
-    summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
-    with open_capture(arguments.read) as reader:
+    with open_capture(arguments.read) as reader:  # before the policy, whose warnings are of no use without it
+        policy = load_policy(arguments)
+        if not policy.interfaces:
+            say(f"warning: {arguments.config}: the policy gives the NIC no interface")
+        summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
         with ExitStack() as stack:
             outputs = _Outputs(stack, arguments, policy)
             _judge_all(arguments, policy, reader, outputs, summary)

@@ -15,7 +15,9 @@ from halfsilver.harness.commands.common import DEFAULT_SEED, Subparsers, say
 from halfsilver.harness.control.operations.call import DEFAULT_REGION
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, make_engine
-from halfsilver.harness.errors import EXIT_OK, UsageError, missing_package
+from halfsilver.harness.errors import EXIT_OK, UsageError
+from halfsilver.harness.installation import missing_package
+from halfsilver.harness.spelling import nearest
 
 if TYPE_CHECKING:
     from halfsilver.harness.control.serving import Ready
@@ -24,6 +26,8 @@ __all__ = ["add", "run"]
 
 DEFAULT_PORT = 4510
 DEFAULT_STATE = "halfsilver.state"
+MIRROR_SUFFIX = ".json"
+"""By which --state tells a policy file from a directory."""
 
 _QUOTAS = tuple(field.name.replace("_", "-") for field in dataclasses.fields(Quotas))
 
@@ -181,8 +185,16 @@ def _quotas(options: list[str]) -> Quotas:
 
 def _places(options: list[str]) -> tuple[Path, Path | None]:
     """The state directory, and the mirror file if one is named."""
-    files = [Path(option) for option in options if option.endswith(".json")]
-    directories = [Path(option) for option in options if not option.endswith(".json")]
+    for option in options:
+        suffix = Path(option).suffix
+        if suffix not in ("", MIRROR_SUFFIX) and nearest(suffix, [MIRROR_SUFFIX]):
+            right = Path(option).with_suffix(MIRROR_SUFFIX)
+            raise UsageError(
+                f"--state {option}: a policy file ends in {MIRROR_SUFFIX} (did you mean {right}?); "
+                f"a directory needs a name that is not so near to that"
+            )
+    files = [Path(option) for option in options if option.endswith(MIRROR_SUFFIX)]
+    directories = [Path(option) for option in options if not option.endswith(MIRROR_SUFFIX)]
     for places, what in ((files, "files"), (directories, "directories")):
         if len(places) > 1:
             raise UsageError(f"--state names two {what}, {places[0]} and {places[1]}; one of each is possible")

@@ -7,7 +7,7 @@ import importlib.util
 from dataclasses import dataclass
 
 from halfsilver.harness.engine import Engine
-from halfsilver.harness.errors import missing_package
+from halfsilver.harness.installation import missing_package
 
 __all__ = ["ENGINES", "GOLDEN", "REFERENCE", "VERILATOR", "EngineEntry", "make_engine"]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from halfsilver.harness.policy.node import Node, show
-from halfsilver.harness.policy.spelling import nearest
+from halfsilver.harness.spelling import nearest
 
 __all__ = ["MODEL", "PAGE_MARKS", "check_keys", "check_lists", "check_members", "list_shapes"]
 

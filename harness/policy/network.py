@@ -13,7 +13,6 @@ from ipaddress import IPv4Address, IPv4Network
 
 from halfsilver.harness.law import LONGEST_FRAME
 from halfsilver.harness.policy.node import Node, is_identifier, show
-from halfsilver.harness.policy.spelling import nearest
 from halfsilver.harness.policy.types import (
     DEFAULT_MTU,
     Address,
@@ -22,6 +21,7 @@ from halfsilver.harness.policy.types import (
     NetworkInterface,
     VpcEndpoint,
 )
+from halfsilver.harness.spelling import nearest
 
 __all__ = ["load_balancer_name", "read_endpoint", "read_interface", "read_load_balancer", "read_resolver", "read_tags"]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.policy.lint import lint
-from halfsilver.harness.policy.reader import read
+from halfsilver.harness.policy.reader import WHOLE_FILE, read
 from halfsilver.harness.policy.resolve import resolve
 from halfsilver.harness.policy.types import Address, Interface, Limits, Network, Outer, Problem, Rule, Session
 
@@ -50,9 +50,10 @@ class PolicyError(UsageError):
     def __init__(self, where: str, problems: Sequence[Problem]) -> None:
         errors = [problem for problem in problems if problem.severity == "error"]
         self.problems = (*errors, *(problem for problem in problems if problem.severity != "error"))
+        place = "" if errors[0].where == WHOLE_FILE else f"{errors[0].where}: "
         more = len(errors) - 1
         others = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
-        super().__init__(f"{where}: {errors[0].where}: {errors[0].message}{others}")
+        super().__init__(f"{where}: {place}{errors[0].message}{others}")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def read_documents(path: str | Path) -> Any:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise refuse("the file", f"cannot be read: {error.strerror}; give the name of a policy file") from None
+        raise refuse(WHOLE_FILE, f"cannot be read: {error.strerror}") from None
     try:
         return json.loads(data.decode(json.detect_encoding(data)), object_pairs_hook=unique_keys)
     except json.JSONDecodeError as error:
@@ -121,11 +122,11 @@ def read_documents(path: str | Path) -> Any:
     except UnicodeDecodeError as error:
         raise refuse(f"byte {error.start}", f"is not {error.encoding} text; JSON is written in UTF-8") from None
     except RecursionError:
-        raise refuse("the file", "is nested too deeply; describe output has fewer than ten levels") from None
+        raise refuse(WHOLE_FILE, "is nested too deeply; describe output has fewer than ten levels") from None
     except RepeatedKey as error:
-        raise refuse("the file", str(error)) from None
+        raise refuse(WHOLE_FILE, str(error)) from None
     except ValueError:
-        raise refuse("the file", "has a number of thousands of digits; AWS's have at most twelve") from None
+        raise refuse(WHOLE_FILE, "has a number of thousands of digits; AWS's have at most twelve") from None
 
 
 def _examine(

@@ -35,7 +35,7 @@ from halfsilver.harness.policy.types import (
     TargetKind,
 )
 
-__all__ = ["DESTINATIONS", "STOPPED", "read", "read_session_numbers"]
+__all__ = ["DESTINATIONS", "STOPPED", "WHOLE_FILE", "read", "read_session_numbers"]
 
 _ARN = re.compile(r"arn:[!-~]{1,250}")
 _LISTS = (
@@ -56,6 +56,9 @@ DESTINATIONS: dict[str, TargetKind] = {
 STOPPED = "StoppedReason"
 """Why a session does not mirror any more: a member of ours, which AWS has no place for. Its target may be gone."""
 
+WHOLE_FILE = "the file"
+"""Where a problem is that is of no part alone."""
+
 
 def read(documents: object, limits: Limits | None = None) -> tuple[Described, list[Problem]]:
     """Read the documents; returns what could be read, and the errors and warnings of reading.
@@ -64,10 +67,10 @@ def read(documents: object, limits: Limits | None = None) -> tuple[Described, li
     """
     if not isinstance(documents, Mapping):
         message = f"must be a JSON object with lists such as {_LISTS[0]}, not {show(documents)}"
-        return Described(), [Problem("error", "the file", message)]
+        return Described(), [Problem("error", WHOLE_FILE, message)]
     if not any(name in documents for name in _LISTS):
         message = f"has none of {', '.join(_LISTS)}: put what the aws describe commands print into one object"
-        return Described(), [Problem("error", "the file", message)]
+        return Described(), [Problem("error", WHOLE_FILE, message)]
     reader = _Reader(limits or Limits())
     reader.read(Node(documents, reader.problems))
     return reader.described, reader.problems

@@ -8,7 +8,6 @@ The result goes to ``build/bench_control.json``.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import statistics
@@ -19,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.speed.client import Memory, processor_seconds
 from halfsilver.harness.speed.files import BALANCER, SESSIONS_EACH, interface_id, write_inventory, write_policy
@@ -76,9 +76,7 @@ class Paging:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; prints a table. Exit code 0, or that of the error."""
-    parser = argparse.ArgumentParser(
-        prog="python -m halfsilver.harness.speed.measure", description=__doc__.partition("\n")[0]
-    )
+    parser = Parser(prog="python -m halfsilver.harness.speed.measure", description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--requests",
         type=int,

@@ -5,24 +5,27 @@ from dataclasses import dataclass
 from halfsilver.hdl.layout.frames import MAX_FRAME, check_width
 from halfsilver.hdl.layout.tables import SESSION_BITS
 
-__all__ = ["LOOKUP_WORDS", "NicParameters", "NicShape"]
+__all__ = ["LOOKUP_WORDS", "MEANINGS", "NicParameters", "NicShape"]
 
 LOOKUP_WORDS = 512
 """Words of one ECP5 block RAM (EBR) at 36 bits; a lookup lane is sized to fill one."""
 
+MEANINGS = {
+    "width": "data width in bits: 8, 16, ... 1024",
+    "enis": "network interfaces carried, 1 to 16",
+    "sessions": "sessions per interface, 1 to 3 (AWS: 3)",
+    "rules": "rules per filter and direction, 1 to 10 (AWS: 10)",
+    "extension_headers": "IPv6 extension headers the parser reads, 1 to 15",
+    "lookup_clocks": "clock cycles per lookup: 1, 2, 4 or 8; more cycles, fewer block RAMs",
+    "queue_depth": "bytes of copy buffer per direction, a power of two, at least 16,384",
+    "copies": "places for copies per direction, a power of two, 8 to 1,024",
+}
+"""What the build parameters that are numbers are, in words for people; the command lines say the same."""
+
 
 @dataclass(frozen=True)
 class NicShape:
-    """What a card says of itself in its registers, and all a driver must know to fill its tables.
-
-    width              data width in bits: 8, 16, ... 1024
-    enis               network interfaces carried, 1 to 16
-    sessions           sessions per ENI, 1 to 3 (AWS: 3)
-    rules              rules per filter and direction, 1 to 10 (AWS: 10)
-    extension_headers  IPv6 extension headers the parser reads, 1 to 15
-    lookup_clocks      clock cycles per lookup: 1, 2, 4 or 8; more cycles, fewer block RAMs
-    queue_depth        bytes of copy buffer per direction, a power of two, at least 16,384
-    """
+    """What a card says of itself in its registers, and all a driver must know to fill its tables; see MEANINGS."""
 
     width: int = 64
     enis: int = 4
@@ -87,8 +90,8 @@ class NicShape:
 class NicParameters(NicShape):
     """Parameters of a build: its shape, and what no register tells.
 
-    copies     places for copies per direction, a power of two, 8 to 1,024; three are kept for frames that end before
-               the queue has counted those ahead of them, so with fewer a copy could find no room in an empty queue
+    copies     three are kept for frames that end before the queue has counted those ahead of them, so with fewer than
+               8 a copy could find no room in an empty queue
     hash_key   Toeplitz key of the flow hash, 40 bytes (as in Microsoft receive-side scaling)
     """
 

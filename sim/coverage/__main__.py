@@ -7,7 +7,6 @@ exercised, and by name what was not. Sums are printed.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sys
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -46,7 +46,7 @@ Runs = dict[str, list[Points]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; exit code 0, 1 if a bench fails, or that of the error."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m halfsilver.sim.coverage", description="What of the gateware the regression exercises."
     )
     parser.add_argument("--test", metavar="NAME", help="only this bench, or bench::test, and no pump")

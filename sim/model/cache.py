@@ -11,7 +11,6 @@ its use, because a process may still mean to load it.
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import hashlib
 import os
@@ -23,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.errors import EXIT_OK, EnvironmentMissing
 
 __all__ = ["LIMIT_BYTES", "UNUSED_DAYS", "VARIABLE", "clear", "digest", "directory", "entry", "log_of", "main", "shown"]
@@ -191,7 +191,7 @@ def _remove_all(paths: Iterator[Path] | set[Path]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; exit code 0, or 3 without a place for the cache."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m halfsilver.sim.model.cache", description="What built models take up in the user's cache."
     )
     parser.add_argument("--clear", action="store_true", help="remove them")

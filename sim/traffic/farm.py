@@ -6,13 +6,13 @@ difference is reduced to the smallest situation that shows it.
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, HalfsilverError
 from halfsilver.harness.verdict import Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -52,9 +52,7 @@ SEEDS = 1 << 32
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line. Exit code 0: all agree and every verdict was seen; 1: not."""
-    parser = argparse.ArgumentParser(
-        prog="python -m halfsilver.sim.traffic.farm", description=__doc__.partition("\n")[0]
-    )
+    parser = Parser(prog="python -m halfsilver.sim.traffic.farm", description=__doc__.partition("\n")[0])
     parser.add_argument("--build", choices=BUILDS, action="append", help="only this build; may be repeated")
     parser.add_argument("--situations", type=int, default=300, help="per build (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of everything random; default: a new one")

@@ -285,6 +285,21 @@ def test_command_line_refuses(stand_in, arguments, words, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_place_that_cannot_be_written(stand_in, capsys):
+    """Nothing can be made in /proc."""
+    with pytest.raises(SystemExit) as stopped:
+        export.main(["-o", "/proc/halfsilver", "--width", "8"])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("error: /proc/halfsilver: cannot be written: No such file or directory")
+
+
+def test_the_options_say_what_they_are(capsys):
+    with pytest.raises(SystemExit):
+        export.main(["--help"])
+    assert "--rules N rules per filter and direction, 1 to 10" in " ".join(capsys.readouterr().out.split())
+
+
 def test_gateware_knows_nothing_of_the_host():
     code = (
         "import sys, halfsilver.hdl.export; rooms = ('halfsilver.harness', 'halfsilver.sim', 'scapy'); "

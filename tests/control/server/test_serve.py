@@ -384,18 +384,20 @@ def test_a_state_directory_in_use(refusal, server):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--inventory", "/nonexistent/inventory.json"], "/nonexistent/inventory.json"),
+        (["--inventory", "/nonexistent/inventory.json"], "error: /nonexistent/inventory.json: cannot be read: No such"),
         (["--bench", "/nonexistent/inventory.json"], "/nonexistent/inventory.json"),
         ([], "--inventory"),
         (["--state", "one.json", "--state", "two.json"], "one.json and two.json"),
+        (["--inventory", str(INVENTORY), "--state", "policy.jsn"], "--state policy.jsn: a policy file ends in .json"),
+        (["--inventory", str(INVENTORY), "--state", "lab/policy.JSON"], "did you mean lab/policy.json?"),
         (["--inventory", str(INVENTORY), "--quota", "sessions=many"], "sessions=100"),
         (["--inventory", str(INVENTORY), "--quota", "sessions=0"], "1 to 1,000,000"),
         (["--inventory", str(INVENTORY), "--quota", "sessoins=5"], "sessions-per-interface"),
         (["--inventory", str(INVENTORY), "--port", "65536"], "65535"),
         (["--inventory", str(INVENTORY), "--region", "eu-west-1"], "us-east-1"),
-        (["--inventory", str(INVENTORY), "--host", "0.0.0.0"], "TLS"),
+        (["--inventory", str(INVENTORY), "--host", "0.0.0.0"], "TLS only, give --tls-certificate PEM --tls-key PEM"),
         (["--inventory", str(INVENTORY), "--host", "0.0.0.0", "--insecure"], "loopback"),
-        (["--inventory", str(INVENTORY), "--tls-certificate", "cert.pem"], "key"),
+        (["--inventory", str(INVENTORY), "--tls-certificate", "cert.pem"], "--tls-certificate PEM --tls-key PEM"),
         (["--inventory", str(INVENTORY), "--database", "mysql://user:x@host/database"], "postgresql://user@host/"),
         (["--inventory", str(INVENTORY), "--database", "state.sqlite"], "state directory"),
         (
@@ -406,6 +408,40 @@ def test_a_state_directory_in_use(refusal, server):
 )
 def test_what_cannot_be_served(refusal, state, options, words):
     assert words in refusal(2, "--state", str(state), "--port", "0", *options)
+
+
+@pytest.mark.parametrize("place", ["state", "deep/er/state"])
+@pytest.mark.parametrize(
+    ("code", "options"),
+    [
+        (2, ["--region", "eu-west-1"]),
+        (2, ["--tls-certificate", "none.pem", "--tls-key", "none.pem"]),
+        (2, ["--host", "0.0.0.0"]),
+        (3, ["--database", "postgresql://halfsilver@127.0.0.1:1/x?connect_timeout=2"]),
+    ],
+    ids=["region", "certificate", "address", "database"],
+)
+def test_a_server_that_does_not_start_leaves_nothing_behind(refusal, tmp_path, place, code, options):
+    refusal(code, "--inventory", str(INVENTORY), "--state", str(tmp_path / place), "--port", "0", *options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_certificate_is_looked_at_before_a_policy_file_is_made(refusal, tmp_path):
+    tls = ("--tls-certificate", "none.pem", "--tls-key", "none.pem")
+    refusal(2, "--inventory", str(INVENTORY), "--state", str(tmp_path / "lab.json"), "--port", "0", *tls)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_does_not_start_leaves_what_was_there(refusal, state):
+    """Empty or not; a second attempt then finds the first one's keys."""
+    (state / "mine").mkdir(parents=True)
+    state.chmod(0o700)
+    refusal(2, "--inventory", str(INVENTORY), "--state", str(state), "--port", "0", "--region", "eu-west-1")
+    assert (state / "mine").is_dir()
+    with Server(state):
+        assert (state / "keys.json").exists()
+    refusal(2, "--inventory", str(INVENTORY), "--state", str(state), "--port", "0", "--region", "eu-west-1")
+    assert (state / "keys.json").exists() and (state / "state.sqlite").exists()
 
 
 def test_an_inventory_with_mistakes_has_a_line_for_each(state, tmp_path, capfd):
@@ -458,4 +494,4 @@ def test_an_engine_without_its_packages(refusal, state, monkeypatch):
     for name in [each for each in sys.modules if each.startswith(("halfsilver.sim", "pyverilator."))]:
         monkeypatch.delitem(sys.modules, name)
     said = refusal(3, "--inventory", str(INVENTORY), "--state", str(state), "--port", "0", "--engine", "verilator")
-    assert "needs pyverilator" in said and "halfsilver[sim]" in said
+    assert "needs pyverilator" in said and "pip install '.[sim]' in " in said

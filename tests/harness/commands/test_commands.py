@@ -128,10 +128,10 @@ def test_check_lists_all_errors(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{,}", "not JSON: line 1, column 2"),
-        (b"\xff\xfe", "not UTF-8 text: byte 0 is 0xff"),
-        (b"", "not JSON"),
-        (b"[" * 100_000, "not a policy: JSON nested too deeply"),
+        (b"{,}", "line 1 column 2: is not JSON"),
+        (b'{"Vpcs": "\xff"}', "byte 10: is not utf-8 text"),
+        (b"", "line 1 column 1: is not JSON"),
+        (b"[" * 100_000, "mirror.json: is nested too deeply"),
     ],
 )
 def test_check_of_what_is_no_json(tmp_path, capsys, content, message):

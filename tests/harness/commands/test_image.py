@@ -44,7 +44,7 @@ def test_the_writes_are_the_drivers(capsys):
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        (("--enis", "2"), 1, "the policy needs 3 network interfaces, this build of the NIC has 2"),
+        (("--enis", "2"), 2, "the policy needs 3 network interfaces, this build of the NIC has 2"),
         (("--enis", "17"), 2, "enis must be 1 to 16, not 17"),
         (("--width", "24"), 2, "data width must be a power of two"),
         (("--lookup-clocks", "3"), 2, "lookup_clocks must be 1, 2, 4 or 8"),

@@ -12,8 +12,8 @@ import pytest
 from halfsilver.harness.commands import common
 from halfsilver.harness.policy import members
 from halfsilver.harness.policy.policy import Policy, PolicyError, check
-from halfsilver.harness.policy.spelling import nearest
 from halfsilver.harness.records import Flags, Frame
+from halfsilver.harness.spelling import nearest
 from halfsilver.harness.verdict import Direction
 from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES
 from tests.harness.policy.policy_kit import (
