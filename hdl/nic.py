@@ -1,8 +1,8 @@
 """The mirror NIC, put together. Read top to bottom: the pipeline is in the order of the text.
 
-    i_net  --> intake (parser + mirror queue) --\\                       /--> counters
+    i_net  --> intake (parser + mirror queue) --\\                        /--> counters
                                                  > matcher --> verdict --+--> o_verdict
-    i_host --> intake (parser + mirror queue) --/                       \\--> both intakes
+    i_host --> intake (parser + mirror queue) --/                        \\--> both intakes
 
     both intakes --> copy arbiter --> encapsulator --> o_mirror
 
