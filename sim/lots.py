@@ -8,7 +8,6 @@ repeated by itself. ``halfsilver.sim.farm`` runs all of them.
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 from collections import Counter
@@ -25,13 +24,14 @@ from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.report.compare import Difference, compare
 from halfsilver.harness.verdict import Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim import places
 from halfsilver.sim.engine import PAUSES, VerilatorEngine
-from halfsilver.sim.places import BUILD, ROOT
+from halfsilver.sim.places import BUILD
 from halfsilver.sim.random_policy import draw_flags, draw_policy, observe, own_frames
 
 __all__ = ["CAPTURES", "FAILURES", "Case", "Lot", "NoCaptures", "Outcome", "captures", "prepare", "run_lot"]
 
-CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", ROOT.parent / "shared" / "captures")) / "dev"
+CAPTURES = places.CAPTURES / "dev" if places.CAPTURES else None
 FAILURES = BUILD / "farm"
 
 STALLS = (0.0, PAUSES, 0.3)
@@ -85,9 +85,16 @@ class Outcome:
     failure: str = ""
 
 
+def _folder() -> Path:
+    """Where the development captures are; NoCaptures where nobody says it."""
+    if CAPTURES is None:
+        raise NoCaptures("no captures: the variable HALFSILVER_CAPTURES names the folder above their folder dev/")
+    return CAPTURES
+
+
 def captures() -> list[Path]:
     """The development captures; NoCaptures where there are none."""
-    found = sorted(path for path in CAPTURES.glob("*") if path.suffix in (".pcap", ".pcapng"))
+    found = sorted(path for path in _folder().glob("*") if path.suffix in (".pcap", ".pcapng"))
     if not found:
         raise NoCaptures(f"no captures in {CAPTURES}; the variable HALFSILVER_CAPTURES names the folder above")
     return found
@@ -96,7 +103,7 @@ def captures() -> list[Path]:
 def run_lot(lot: Lot, seed: int, *, parameters: NicParameters | None = None) -> Outcome:
     """Run a lot up to its first disagreement; ``parameters``: another build than the default one for its ENIs."""
     outcome, start = Outcome(lot), time.perf_counter()
-    with open_capture(CAPTURES / lot.capture) as reader:
+    with open_capture(_folder() / lot.capture) as reader:
         data = [captured.data for captured in reader]
     name = f"{seed} {lot.capture} {lot.enis} {lot.full_rate}"
     stalls = random.Random(f"{name} stalls")

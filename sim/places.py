@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-__all__ = ["BUILD", "ROOT", "shown"]
+__all__ = ["BUILD", "CAPTURES", "ROOT", "captures_folder", "shown"]
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder with the rooms ``hdl``, ``sim``, ...: a checkout, or the installed package. Only read."""
 
 BUILD = Path.cwd() / "build"
 """What a run leaves (waves, copies, results, reports): below the current directory, never beside the package."""
+
+
+def captures_folder(root: Path) -> Path | None:
+    """The captures for tests and farm: where HALFSILVER_CAPTURES says, else beside the checkout ``root``.
+
+    An installed package has nothing beside it: None.
+    """
+    named = os.environ.get("HALFSILVER_CAPTURES")
+    if named:
+        return Path(named)
+    return root.parent / "shared" / "captures" if (root / "pyproject.toml").exists() else None
+
+
+CAPTURES = captures_folder(ROOT)
 
 
 def shown(path: Path) -> str:

@@ -4,6 +4,7 @@ import json
 import random
 import zlib
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim import farm, lots
 from halfsilver.sim.lots import CAPTURES, Lot, prepare, run_lot
+from halfsilver.sim.places import captures_folder
 
 SEED = 20260101
 POLICIES = 6
@@ -132,9 +134,21 @@ def test_a_failure_can_be_repeated(one_capture, capsys, monkeypatch):
 
 
 def test_without_captures_nothing_is_green(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(lots, "CAPTURES", tmp_path)
-    assert farm.main(["--all"]) == EXIT_NOTHING
-    assert "HALFSILVER_CAPTURES" in capsys.readouterr().err
+    for folder in (tmp_path, None):
+        monkeypatch.setattr(lots, "CAPTURES", folder)
+        assert farm.main(["--all"]) == EXIT_NOTHING
+        assert "HALFSILVER_CAPTURES" in capsys.readouterr().err
+
+
+def test_only_a_checkout_has_captures_beside_it(tmp_path, monkeypatch):
+    root = tmp_path / "halfsilver"
+    root.mkdir()
+    monkeypatch.delenv("HALFSILVER_CAPTURES", raising=False)
+    assert captures_folder(root) is None
+    (root / "pyproject.toml").touch()
+    assert captures_folder(root) == tmp_path / "shared" / "captures"
+    monkeypatch.setenv("HALFSILVER_CAPTURES", "/elsewhere")
+    assert captures_folder(root) == Path("/elsewhere")
 
 
 def test_another_build_gives_the_same(one_capture):

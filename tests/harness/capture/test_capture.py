@@ -2,9 +2,7 @@
 
 import csv
 import io
-import os
 import struct
-from pathlib import Path
 
 import pytest
 from scapy.layers.l2 import Ether
@@ -14,8 +12,8 @@ from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import CaptureReader, open_capture
 from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.errors import UsageError
+from halfsilver.sim.places import CAPTURES
 
-CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", Path(__file__).resolve().parents[4] / "shared" / "captures"))
 FRAMES = [bytes(range(60)), b"\xff" * 61, b"\x00" * 1514, b"x"]
 SECOND = 1_000_000_000
 

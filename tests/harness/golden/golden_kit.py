@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_address, ip_network
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,8 +17,6 @@ ENI_0 = "02:00:00:00:00:10"
 ENI_1 = "02:00:00:00:00:11"
 PEER = "02:00:00:00:00:99"
 TARGET = "02:00:00:00:00:aa"
-ROOT = Path(__file__).parents[3]
-CAPTURES = Path(os.environ.get("HALFSILVER_CAPTURES", ROOT.parent / "shared" / "captures"))
 
 
 def mac(text: str) -> bytes:

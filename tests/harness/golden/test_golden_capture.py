@@ -17,7 +17,8 @@ from scapy.utils import RawPcapReader
 from halfsilver.harness.golden.parse import Kind, parse
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
-from tests.harness.golden.golden_kit import CAPTURES, engine, interface, outer, session
+from halfsilver.sim.places import CAPTURES
+from tests.harness.golden.golden_kit import engine, interface, outer, session
 
 AWS = CAPTURES / "vxlan" / "suricata-verify__AWS__vxlan.pcap"
 SOURCE_MAC = "02:29:23:74:c7:7d"
