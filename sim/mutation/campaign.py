@@ -105,7 +105,7 @@ class Campaign:
         numbers = range(1, len(mutants) + 1)
         answers = each_in_child(numbers, work, jobs=self.jobs, seconds=HOUR, processor=PATIENCE * taken)
         for number, answer in answers:
-            by = f"crash: {answer.why}" if isinstance(answer, Crash) else answer
+            by = _catch(answer)
             result = CAUGHT if by else SURVIVED
             self.records.add(Record(mutants[number - 1].key, stage, result, by, judge))
             progress.step(result == CAUGHT)
@@ -141,7 +141,7 @@ class Campaign:
             numbers, lambda number: benches.first_failure(number) or "", jobs=self.jobs, seconds=HOUR
         )
         for number, answer in answers:
-            by = f"crash: {answer.why}" if isinstance(answer, Crash) else answer
+            by = _catch(answer)
             self.records.add(Record(mutants[number - 1].key, BENCH, CAUGHT if by else SURVIVED, by, judge))
             progress.step(bool(by))
         progress.end()
@@ -171,6 +171,15 @@ def check_control(what: str, found: str | None) -> None:
     """HalfsilverError if the model does not pass without a mutant."""
     if found is not None:
         raise HalfsilverError(f"{what}: the control run, without a mutant, does not pass: {found}")
+
+
+def _catch(answer: str | Crash) -> str:
+    """What caught the mutant; nothing if it survived. HalfsilverError if the child's end says nothing about it."""
+    if not isinstance(answer, Crash):
+        return answer
+    if not answer.own:
+        raise HalfsilverError(f"a mutant could not be tried: its process {answer.why}")
+    return f"crash: {answer.why}"
 
 
 class _Progress:

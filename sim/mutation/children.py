@@ -22,11 +22,15 @@ from halfsilver.harness.errors import HalfsilverError
 __all__ = ["Crash", "each_in_child"]
 
 
+_FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
+
+
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """A child that gave no answer."""
+    """A child that gave no answer. ``own``: what it ran is to blame, and not somebody who ended it or an error here."""
 
     why: str
+    own: bool = True
 
 
 @dataclass(slots=True)
@@ -107,4 +111,6 @@ def _end(child: _Child) -> str | Crash:
         return child.text.decode(errors="replace")
     if code == -signal.SIGXCPU:
         return Crash("used up its processor time")
-    return Crash(f"ended by signal {-code}" if code < 0 else f"ended with code {code}")
+    if code < 0:
+        return Crash(f"ended by signal {-code}", -code not in _FROM_OUTSIDE)
+    return Crash(f"ended with code {code}", False)

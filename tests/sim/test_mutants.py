@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +23,9 @@ from halfsilver.sim.mutation.netlist import Mutant, Netlist, candidates, draw, l
 from halfsilver.sim.mutation.records import CAUGHT, EQUIVALENT, SURVIVED, Record, Records
 from halfsilver.sim.mutation.regression import PHASES, WIDTHS
 
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "docs" / "mutants.json"
+PAGE = ROOT / "docs" / "mutants.md"
 SAMPLE = 6
 
 CELLS = """
@@ -219,8 +225,6 @@ def test_records_outlive_a_run(tmp_path: Path) -> None:
 
 def test_a_child_may_hang_or_abort() -> None:
     def work(item: int) -> str:
-        import os
-        import time
 
         if item == 1:
             time.sleep(60)
@@ -230,16 +234,19 @@ def test_a_child_may_hang_or_abort() -> None:
             raise ValueError("made by a test")
         while item == 5:
             pass
+        if item == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
         return "x" * 100_000
 
-    answers = dict(each_in_child(range(6), work, jobs=2, seconds=20, processor=1))
+    answers = dict(each_in_child(range(7), work, jobs=2, seconds=20, processor=1))
     assert answers == {
         0: "x" * 100_000,
         1: Crash("not done within 20 s"),
         2: Crash("ended by signal 6"),
-        3: Crash("ended with code 1"),
+        3: Crash("ended with code 1", own=False),
         4: "x" * 100_000,
         5: Crash("used up its processor time"),
+        6: Crash("ended by signal 15", own=False),
     }
 
 
@@ -272,6 +279,22 @@ def test_a_few_mutants_of_the_netlist(
 def test_wrong_arguments_are_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert mutants.main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_published_numbers_add_up_and_every_survivor_is_explained() -> None:
+    answer = json.loads(PUBLISHED.read_text())
+    survivors, page = answer["survivors"], PAGE.read_text()
+    assert answer["planted"] == answer["caught"] + answer["equivalent"] + len(survivors)
+    assert answer["caught"] / (answer["planted"] - answer["equivalent"]) == pytest.approx(answer["score"], abs=1e-4)
+    for groups in (answer["builds"], answer["modules"]):
+        for count in ("planted", "caught", "equivalent"):
+            assert sum(group[count] for group in groups.values()) == answer[count]
+    assert sum(answer["caught_by"].values()) == answer["caught"]
+    assert set(answer["builds"]) == {f"{width} bit" for width in WIDTHS}
+    named = re.findall(r"`([0-9a-f]{12})`", page)
+    assert sorted(named) == sorted(survivor["key"] for survivor in survivors)
+    for survivor in survivors:
+        assert survivor["place"] in page
 
 
 def test_a_mutants_key_depends_on_build_and_change() -> None:
