@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, EnvironmentMissing, HalfsilverError, UsageError
-from halfsilver.sim.model.cache import VARIABLE
+from halfsilver.sim.model.cache import VARIABLE, directory
 from halfsilver.sim.mutation.by_hand.faults import FAULTS, Fault
 from halfsilver.sim.mutation.regression import PHASES
 from halfsilver.sim.places import BUILD, ROOT, shown
@@ -36,6 +36,8 @@ REPORT = BUILD / "mutants-hand.json"
 COPIED = ("hdl", "harness", "sim")
 PACKAGE = "halfsilver"
 """The copies are one import package, as in an installation."""
+YOSYS_CACHE = "YOWASP_CACHE_DIR"
+"""Where Yosys, which is WebAssembly, keeps itself translated: minutes of work that no fault changes."""
 CACHE = "cache"
 """Each copy's own: a gateware with a fault is of no use to anybody else."""
 TIMEOUT = 600
@@ -150,7 +152,12 @@ class _Runner:
             "--seed",
             str(self._seed),
         ]
-        environment = os.environ | {"PYTHONPATH": str(place), "CXX": str(self._compiler), VARIABLE: str(place / CACHE)}
+        environment = os.environ | {
+            "PYTHONPATH": str(place),
+            "CXX": str(self._compiler),
+            VARIABLE: str(place / CACHE),
+            YOSYS_CACHE: os.environ.get(YOSYS_CACHE, str(directory().parent / "YoWASP")),
+        }
         process = subprocess.Popen(
             command,
             cwd=place,
