@@ -125,12 +125,13 @@ class Outcome:
     lasts: list  # clock in which each packet's last beat was accepted
 
 
-def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=()):
+def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=(), enis=ENIS):
     """Write the templates (first those of ``before``), send the copies, collect the outer packets.
 
     Checks on the way that a beat offered stays as it is until it is taken.
     """
-    dut = Encapsulator(NicParameters(width=width, enis=ENIS))
+    dut = Encapsulator(NicParameters(width=width, enis=enis))
+    slots = NicParameters(enis=enis).session_slots
     rng_copy, rng_in, rng_out = (random.Random(seed + n) for n in range(3))
     outcome = Outcome([], [], [], [], [])
     step = width // 8
@@ -144,8 +145,8 @@ def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=()):
         ctx.set(dut.write.table, Table.OUTER)
         for slot, session in enumerate([*before, *sessions]):
             for word, value in enumerate(session.words()):
-                ctx.set(dut.write.bank, slot // SLOTS % 2)
-                ctx.set(dut.write.index, slot % SLOTS * 16 + word)
+                ctx.set(dut.write.bank, slot // slots % 2)
+                ctx.set(dut.write.index, slot % slots * 16 + word)
                 ctx.set(dut.write.data, value)
                 await ctx.tick()
         ctx.set(dut.write.enable, 0)
@@ -234,17 +235,17 @@ def run(width, sessions, copies, idle=0.0, backpressure=0.0, seed=1, before=()):
     return outcome
 
 
-def check(sessions, copies, outcome):
+def check(sessions, copies, outcome, slots=SLOTS):
     assert len(outcome.packets) == len(copies)
     for number, (copy, packet) in enumerate(zip(copies, outcome.packets, strict=True)):
         session = sessions[copy.slot]
         assert packet.hex() == built_by_scapy(session, copy).hex(), f"copy {number}, {len(copy.inner)} bytes"
         check_by_scapy(packet, session, copy)
-    assert outcome.done == [(clock + 1, copy.slot // SLOTS) for clock, copy in zip(outcome.lasts, copies, strict=True)]
+    assert outcome.done == [(clock + 1, copy.slot // slots) for clock, copy in zip(outcome.lasts, copies, strict=True)]
 
 
-def sessions_of_both_families(rng):
-    return [random_session(rng, slot % 2 == 1) for slot in range(2 * SLOTS)]
+def sessions_of_both_families(rng, slots=SLOTS):
+    return [random_session(rng, slot % 2 == 1) for slot in range(2 * slots)]
 
 
 @pytest.mark.parametrize("pauses", [(0.0, 0.0), (0.3, 0.3)], ids=["back-to-back", "pauses"])
@@ -336,9 +337,12 @@ def test_template_can_be_replaced():
 
 @pytest.mark.parametrize("enis", [1, 16])
 def test_builds_for_other_numbers_of_interfaces(enis):
-    parameters = NicParameters(enis=enis)
-    dut = Encapsulator(parameters)
-    assert len(dut.write_address) == (2 * parameters.session_slots * 16 - 1).bit_length()
+    """Each session of each interface and bank has a template of its own."""
+    rng, slots = random.Random(enis), NicParameters(enis=enis).session_slots
+    sessions = sessions_of_both_families(rng, slots)
+    copies = [Copy(slot, rng.randbytes(40), rng.randrange(1 << 16)) for slot in range(2 * slots)]
+    rng.shuffle(copies)
+    check(sessions, copies, run(64, sessions, copies, enis=enis), slots)
 
 
 def test_refuses_width():

@@ -207,7 +207,7 @@ def test_where_and_how_it_does_not_serve(tmp_path: Path) -> None:
     assert "without signatures only loopback is served" in failure(host="0.0.0.0", insecure=True)
     assert "it is served over TLS only" in failure(host="0.0.0.0")
     assert "it is served over TLS only" in failure(host="::")
-    assert "needs a certificate file and a key file" in failure(certificate=Path("a.pem"))
+    assert "TLS needs both, --tls-certificate PEM --tls-key PEM" in failure(certificate=Path("a.pem"))
     nonsense = tmp_path / "nonsense.pem"
     nonsense.write_text("no certificate")
     assert "give two PEM files that belong together" in failure(certificate=nonsense, key=nonsense)

@@ -92,7 +92,7 @@ def test_a_switch_of_make_is_on_or_left_out(variable: str, target: str) -> None:
     ],
 )
 def test_a_variable_that_the_target_of_make_would_ignore(command: str, variable: str, targets: str) -> None:
-    make = ["make", "-n", *command.split()]
+    make = ["make", "--no-print-directory", "-n", *command.split()]
     done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and not done.stdout
     assert re.search(rf"{variable} is not for \S+; it is for {targets}\.", done.stderr)
