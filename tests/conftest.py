@@ -9,6 +9,9 @@ integration sets it to what it has installed, so that a tool that is there but n
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -22,6 +25,7 @@ from halfsilver.harness.errors import UsageError
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 TESTS = Path(__file__).resolve().parent
+THREADS = "/proc/self/task"
 
 ROOMS = {"sim": "simulation", "hdl": "simulation", "control/clients": "slow", "control/server": "slow"}
 """Rooms whose tests belong to one tier, but for the modules below. A single test elsewhere says so itself."""
@@ -80,6 +84,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for tier in tiers_of(item.path):
             item.add_marker(tier)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test marked ``alone`` gets a pytest of its own where this process has other threads."""
+    if pyfuncitem.get_closest_marker("alone") is None or threading.active_count() == len(os.listdir(THREADS)) == 1:
+        return None
+    command = [sys.executable, "-m", "pytest", "-n", "0", pyfuncitem.nodeid]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    done = subprocess.run(command, cwd=pyfuncitem.config.rootpath, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-1000:]
+    return True
 
 
 def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:

@@ -188,6 +188,7 @@ def test_a_memory_ignores_an_address_where_nothing_is_written() -> None:
         assert not is_equivalent(netlist, of_top(f"-mode inv -module top {options} -portbit 0")), options
 
 
+@pytest.mark.alone
 def test_proofs_that_succeed_for_a_caught_mutant_are_refused(tmp_path: Path) -> None:
     caught, open_ = (of_top(options) for options in candidates(LISTED)[:2])
     records = Records(tmp_path / "records.jsonl")
@@ -198,6 +199,7 @@ def test_proofs_that_succeed_for_a_caught_mutant_are_refused(tmp_path: Path) -> 
     assert records.proof(open_.key) is None
 
 
+@pytest.mark.alone
 def test_a_failing_control_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The gateware is as it should be, the judge is not: nothing may be recorded."""
     monkeypatch.setattr(campaigns, "build_library", lambda *_, **__: tmp_path / "model.so")
@@ -223,6 +225,7 @@ def test_records_outlive_a_run(tmp_path: Path) -> None:
     assert [later.is_open(key, "pump", "2") for key in "abcd"] == [False, True, False, True]
 
 
+@pytest.mark.alone
 def test_a_child_may_hang_or_abort() -> None:
     def work(item: int) -> str:
 
@@ -250,6 +253,7 @@ def test_a_child_may_hang_or_abort() -> None:
     }
 
 
+@pytest.mark.alone
 def test_a_few_mutants_of_the_netlist(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
