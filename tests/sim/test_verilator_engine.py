@@ -14,6 +14,7 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags, Frame, Tally
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim import engine as engine_module
 from halfsilver.sim.engine import VerilatorEngine
 from tests.harness.policy.policy_kit import documents, sixteen_sources_and
 
@@ -191,7 +192,7 @@ def test_the_smallest_build_that_fits_is_taken(monkeypatch, extra_interfaces, en
     def ask(parameters, trace):
         raise Asked(parameters.enis)
 
-    monkeypatch.setattr("halfsilver.sim.engine.build_nic", ask)
+    monkeypatch.setattr(engine_module, "build_nic", ask)
     with pytest.raises(Asked, match=f"^{enis}$"):
         VerilatorEngine().configure(Policy.from_documents(account))
 
