@@ -25,6 +25,8 @@ OPERATIONS = {
         "DescribeSubnets",
         "DescribeInstances",
         "DescribeAvailabilityZones",
+        "DescribeSecurityGroups",
+        "DescribeNetworkAcls",
     ),
     "elbv2": ("DescribeLoadBalancers", "DescribeListeners"),
     "organizations": ("ListAccounts",),

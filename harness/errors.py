@@ -53,7 +53,7 @@ class WrongCard(HalfsilverError):
 class CapacityExceeded(HalfsilverError):
     """A policy needs more of something than an engine has; found before anything is written to the engine.
 
-    ``resource`` is "interfaces", "sessions" (of one interface) or "rules" (of one filter).
+    ``resource`` is "interfaces", "sessions" (of one interface), "rules" (of one filter) or "guards" (of interfaces).
     """
 
     exit_code = EXIT_USAGE

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from halfsilver.harness.golden.eligibility import service_of
 from halfsilver.harness.golden.encapsulate import encapsulate
 from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY, Toeplitz, flow_hash
+from halfsilver.harness.golden.guard import GuardTest, Refusal
 from halfsilver.harness.golden.ownership import Ownership, owner_of
 from halfsilver.harness.golden.parse import EXTENSION_HEADERS, Headers, Kind, parse
 from halfsilver.harness.golden.select import SessionTest, SessionWalk, choose, dns_session
@@ -29,9 +30,9 @@ _LONGEST_RECORDED = 0xFFFF
 class Trace:
     """One frame's judgement, step by step, as far as it went.
 
-    ``ownership`` is None for a malformed frame, ``interface`` where no interface owns the frame; ``walk`` has
-    an entry for each session whose rules were tried; ``cut``, ``hash`` (32 bits), ``source_port`` and
-    ``copy`` (the whole outer frame) exist only for a mirrored frame.
+    ``ownership`` is None for a malformed frame, ``interface`` where no interface owns the frame; ``refusal`` says why
+    the interface's guard does not let the frame in; ``walk`` has an entry for each session whose rules were tried;
+    ``cut``, ``hash`` (32 bits), ``source_port`` and ``copy`` (the whole outer frame) exist only for a mirrored frame.
     """
 
     frame: Frame
@@ -39,6 +40,7 @@ class Trace:
     record: VerdictRecord
     ownership: Ownership | None = None
     interface: Interface | None = None
+    refusal: Refusal | None = None
     walk: list[SessionWalk] = field(default_factory=list)
     cut: Cut | None = None
     hash: int | None = None
@@ -67,6 +69,7 @@ class Model:
         self._extension_headers = extension_headers
         self._toeplitz = Toeplitz(toeplitz_key)
         self._by_mac = {interface.mac: index for index, interface in enumerate(self._interfaces)}
+        self._guards = [None if each.guard is None else GuardTest(each.guard) for each in self._interfaces]
         self._sessions = [[SessionTest(session) for session in interface.sessions] for interface in self._interfaces]
 
     def judge(self, frame: Frame, sequence: int = 0) -> Trace:
@@ -80,16 +83,27 @@ class Model:
             trace = self._trace(frame, headers, sequence, Verdict.NO_ENI)
             trace.ownership = ownership
             return trace
-        trace = self._judge_owned(frame, headers, sequence, eni)
+        service = service_of(headers, self._interfaces[eni].resolver)
+        refusal = self._refusal(frame, headers, service, eni, ownership)
+        if refusal is not None or (frame.dropped and frame.direction is Direction.INGRESS):
+            trace = self._trace(frame, headers, sequence, Verdict.DROPPED, eni=eni)
+            trace.refusal = refusal
+        else:
+            trace = self._judge_owned(frame, headers, sequence, service, eni)
         trace.ownership, trace.interface = ownership, self._interfaces[eni]
         return trace
 
-    def _judge_owned(self, frame: Frame, headers: Headers, sequence: int, eni: int) -> Trace:
-        """The judgement once it is known whose frame it is."""
-        if frame.dropped and frame.direction is Direction.INGRESS:
-            return self._trace(frame, headers, sequence, Verdict.DROPPED, eni=eni)
+    def _refusal(
+        self, frame: Frame, headers: Headers, service: Service, eni: int, ownership: Ownership
+    ) -> Refusal | None:
+        """Why the interface's guard does not let the frame in, if it has one and the frame is the guard's."""
+        guard = self._guards[eni]
+        if guard is None or frame.direction is not Direction.INGRESS or service is not Service.NONE:
+            return None
+        return None if ownership is Ownership.TAP else guard.refusal(headers)
 
-        service = service_of(headers, self._interfaces[eni].resolver)
+    def _judge_owned(self, frame: Frame, headers: Headers, sequence: int, service: Service, eni: int) -> Trace:
+        """The judgement once it is known whose frame it is, and that it comes in."""
         if service is not Service.NONE:
             session = dns_session(self._sessions[eni]) if service is Service.AMAZON_DNS else None
             if session is None:

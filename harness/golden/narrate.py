@@ -92,7 +92,7 @@ def _reason(trace: Trace) -> str:
         case Verdict.MALFORMED:
             return trace.headers.why
         case Verdict.DROPPED:
-            return "the security group dropped it"
+            return "the security group dropped it" if trace.refusal is None else trace.refusal.value
         case Verdict.NOT_ELIGIBLE if record.service is Service.AMAZON_DNS:
             return "no session's filter has the network service amazon-dns"
         case Verdict.NOT_ELIGIBLE:

@@ -95,6 +95,12 @@ def _check_fits(policy: Policy, shape: NicShape) -> None:
 
     refuse("interfaces", "network interfaces", len(policy.interfaces), shape.enis)
     for interface in policy.interfaces:
+        if interface.guard is not None:
+            raise CapacityExceeded(
+                "the policy has SecurityGroups or NetworkAcls, which this build of the NIC does not apply; leave both "
+                "lists out, or use the golden model",
+                "guards",
+            )
         refuse("sessions", f"sessions on {interface.eni_id}", len(interface.sessions), shape.sessions)
         for session in interface.sessions:
             for rules in (session.ingress, session.egress):

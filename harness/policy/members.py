@@ -43,7 +43,7 @@ CLIENT_KEYS = (*PAGE_MARKS, "ResponseMetadata")
 """What clients put beside the lists: the mark of a next page, and boto3's account of the request."""
 OUTSIDE = "TrafficMirrorFilterRules"
 """Rules outside their filters, which ``describe-traffic-mirror-filter-rules`` prints and nothing here reads."""
-STRICT = "ec2.TrafficMirror"
+STRICT = ("ec2.TrafficMirror", "ec2.IpPermission", "ec2.NetworkAclEntry")
 """How the names of the shapes begin in which nothing unknown is let pass, nor in what is inside them."""
 
 ALMOST_THE_SAME = 0.85
@@ -69,7 +69,7 @@ def check_members(node: Node, shape: str, *, strict: bool | None = None) -> None
     for name, inner in members.items():
         if inner:
             for child in node.nested(name):
-                check_members(child, inner, strict=strict)
+                check_members(child, inner, strict=strict or None)
 
 
 def list_shapes() -> Mapping[str, str]:

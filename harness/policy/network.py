@@ -77,7 +77,15 @@ def read_interface(node: Node, eni_id: str, resolvers: Mapping[str, IPv4Address]
         vpc_id=vpc_id,
         zone=node.text("AvailabilityZone"),
         description=node.text("Description") or "",
+        subnet_id=node.identifier("SubnetId", "subnet"),
+        group_ids=_read_groups(node),
     )
+
+
+def _read_groups(node: Node) -> tuple[str, ...]:
+    """The ids of an interface's security groups."""
+    found = [entry.identifier("GroupId", "sg") for entry in node.children("Groups")]
+    return tuple(group_id for group_id in found if group_id is not None)
 
 
 def _read_settings(node: Node) -> tuple[int | None, IPv4Address | None]:

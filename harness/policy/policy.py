@@ -2,8 +2,9 @@
 
 ``mirror.json`` is the verbatim output of ``aws ec2 describe-traffic-mirror-filters``, ``-sessions``,
 ``-targets``, ``describe-network-interfaces`` and, where used, ``aws elbv2 describe-load-balancers``,
-``describe-vpc-endpoints`` and ``describe-vpcs``: their top-level lists in one JSON object. Members of AWS's that
-mirroring does not need are ignored; what AWS does not have is refused (``members.py``).
+``describe-vpc-endpoints``, ``describe-vpcs``, ``describe-security-groups`` and ``describe-network-acls``: their
+top-level lists in one JSON object. Members of AWS's that mirroring does not need are ignored; what AWS does not have
+is refused (``members.py``).
 
 The way of a file: ``reader.py`` reads and refuses, ``resolve.py`` finds addresses, ``lint.py`` warns, and the
 result is a ``Policy``, which is all that engines see.
@@ -22,10 +23,11 @@ from halfsilver.harness.errors import UsageError
 from halfsilver.harness.policy.lint import lint
 from halfsilver.harness.policy.reader import WHOLE_FILE, read
 from halfsilver.harness.policy.resolve import resolve
-from halfsilver.harness.policy.types import Address, Interface, Limits, Network, Outer, Problem, Rule, Session
+from halfsilver.harness.policy.types import Address, Guard, Interface, Limits, Network, Outer, Problem, Rule, Session
 
 __all__ = [
     "Address",
+    "Guard",
     "Interface",
     "Network",
     "Outer",

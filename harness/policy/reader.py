@@ -22,6 +22,7 @@ from halfsilver.harness.policy.network import (
     read_tags,
 )
 from halfsilver.harness.policy.node import Node, show
+from halfsilver.harness.policy.security import read_network_acl, read_security_group
 from halfsilver.harness.policy.types import (
     MAX_NUMBER,
     MAX_PACKET_LENGTH,
@@ -46,6 +47,8 @@ _LISTS = (
     "LoadBalancers",
     "VpcEndpoints",
     "Vpcs",
+    "SecurityGroups",
+    "NetworkAcls",
 )
 DESTINATIONS: dict[str, TargetKind] = {
     "NetworkInterfaceId": "network-interface",
@@ -115,6 +118,12 @@ class _Reader:
             described.load_balancers[arn] = read_load_balancer(node, arn)
         for endpoint_id, node in self._objects(root, "VpcEndpoints", "VpcEndpointId", "vpce"):
             described.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
+        if root.values.get("SecurityGroups") is not None:
+            groups = self._objects(root, "SecurityGroups", "GroupId", "sg")
+            described.groups = {group_id: read_security_group(node, group_id) for group_id, node in groups}
+        if root.values.get("NetworkAcls") is not None:
+            acls = self._objects(root, "NetworkAcls", "NetworkAclId", "acl")
+            described.acls = {acl_id: read_network_acl(node, acl_id) for acl_id, node in acls}
         for filter_id, node in self._objects(root, "TrafficMirrorFilters", "TrafficMirrorFilterId", "tmf"):
             described.filters[filter_id] = read_filter(node, filter_id, described.places, self.limits.rules)
         for target_id, node in self._objects(root, "TrafficMirrorTargets", "TrafficMirrorTargetId", "tmt"):

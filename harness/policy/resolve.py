@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from halfsilver.harness.policy.network import load_balancer_name
+from halfsilver.harness.policy.security import find_guard
 from halfsilver.harness.policy.types import (
     ENDPOINT_MTU,
     MAX_INTERFACES,
@@ -52,7 +53,7 @@ def resolve(
     """
     if carried is not None:
         chosen, problems = _look_up(described, carried)
-        return _build(described, chosen), problems
+        return _build(described, chosen, problems), problems
     problems = []
     if eni is not None and eni not in described.interfaces:
         there = ", ".join(_some(list(described.interfaces))) or "none"
@@ -72,11 +73,13 @@ def resolve(
             "(--eni first, then sources); leave out what is not needed"
         )
         problems.append(Problem("error" if lost else "warning", "NetworkInterfaces", message))
-    return _build(described, chosen[:MAX_INTERFACES]), problems
+    return _build(described, chosen[:MAX_INTERFACES], problems), problems
 
 
-def _build(described: Described, chosen: list[tuple[NetworkInterface, bytes]]) -> tuple[Interface, ...]:
-    """The interfaces with their sessions, in the order given."""
+def _build(
+    described: Described, chosen: list[tuple[NetworkInterface, bytes]], problems: list[Problem]
+) -> tuple[Interface, ...]:
+    """The interfaces with their sessions, in the order given; what their guards lack is added to ``problems``."""
     vnis = number_networks(described)
     interfaces = []
     for interface, mac in chosen:
@@ -85,7 +88,9 @@ def _build(described: Described, chosen: list[tuple[NetworkInterface, bytes]]) -
         for session in sorted(own, key=lambda session: session.number):
             outer = session.stopped or _find_outer(described, interface, mac, described.targets[session.target_id])
             sessions.append(_resolve_session(described, session, outer, vnis[session.session_id]))
-        interfaces.append(Interface(interface.eni_id, mac, interface.resolver, tuple(sessions)))
+        guard, found = find_guard(described, interface)
+        problems += found
+        interfaces.append(Interface(interface.eni_id, mac, interface.resolver, tuple(sessions), guard))
     return tuple(interfaces)
 
 

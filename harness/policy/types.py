@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_MTU",
     "ENDPOINT_MTU",
     "Filter",
+    "Guard",
     "Interface",
     "Described",
     "Limits",
@@ -30,13 +31,16 @@ __all__ = [
     "MAX_VNI",
     "MirrorSession",
     "Network",
+    "NetworkAcl",
     "NetworkInterface",
     "NLB_PACKET_LENGTH",
     "OUTER_IPV4",
     "OUTER_IPV6",
     "Outer",
+    "Permission",
     "Problem",
     "Rule",
+    "SecurityGroup",
     "Session",
     "Target",
     "TargetKind",
@@ -120,6 +124,38 @@ class NetworkInterface:
     vpc_id: str | None
     zone: str | None
     description: str
+    subnet_id: str | None = None
+    group_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a security group lets in: from ``networks``, and from the members of groups. None means any."""
+
+    place: str
+    protocol: int | None
+    ports: tuple[int, int] | None
+    networks: tuple[Network, ...]
+    group_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroup:
+    """A security group's permissions for ingress."""
+
+    group_id: str
+    permissions: tuple[Permission, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkAcl:
+    """A network ACL's entries for ingress, in ascending number, and the subnets that have it."""
+
+    acl_id: str
+    vpc_id: str | None
+    default: bool
+    subnets: frozenset[str]
+    ingress: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +220,10 @@ class MirrorSession:
 
 @dataclass(slots=True)
 class Described:
-    """Everything in the file that could be read, by id, in file order; ``places`` says where each id was."""
+    """Everything in the file that could be read, by id, in file order; ``places`` says where each id was.
+
+    ``groups`` and ``acls`` are None where the file does not have the list.
+    """
 
     interfaces: dict[str, NetworkInterface] = field(default_factory=dict)
     load_balancers: dict[str, LoadBalancer] = field(default_factory=dict)
@@ -192,6 +231,8 @@ class Described:
     filters: dict[str, Filter] = field(default_factory=dict)
     targets: dict[str, Target] = field(default_factory=dict)
     sessions: dict[str, MirrorSession] = field(default_factory=dict)
+    groups: dict[str, SecurityGroup] | None = None
+    acls: dict[str, NetworkAcl] | None = None
     places: dict[str, str] = field(default_factory=dict)
 
 
@@ -236,6 +277,18 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """What may come in to an interface (``docs/mirroring.md`` section 14); None where nothing is known of it.
+
+    ``groups`` are the permissions of its security groups, all of which accept; ``acl`` the entries of its network ACL
+    in ascending number.
+    """
+
+    groups: tuple[Rule, ...] | None
+    acl: tuple[Rule, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
     """One ENI of the NIC: MAC (6 bytes), the VPC's DNS resolver, sessions in ascending number (at most 3)."""
 
@@ -243,3 +296,4 @@ class Interface:
     mac: bytes
     resolver: IPv4Address | None
     sessions: tuple[Session, ...]
+    guard: Guard | None = None
