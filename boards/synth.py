@@ -39,7 +39,7 @@ from halfsilver.hdl.match.classifier import Classifier
 from halfsilver.hdl.match.flow_hash import FlowHash
 from halfsilver.hdl.match.matcher import Matcher
 from halfsilver.hdl.mirror_queue import MirrorQueue
-from halfsilver.hdl.nic import MirrorNic
+from halfsilver.hdl.nic import Nic
 from halfsilver.hdl.parser.bank import ParserBank
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -221,9 +221,7 @@ def main() -> int:
             target = TARGETS[key]
             work = output.parent / "synth" / key
             jobs = {
-                "whole core": pool.submit(
-                    measure, "whole core", MirrorNic(target.parameters), target, SEEDS, work / "core"
-                )
+                "whole core": pool.submit(measure, "whole core", Nic(target.parameters), target, SEEDS, work / "core")
             }
             if not options.core_only:
                 for number, (name, block) in enumerate(blocks_of(target.parameters).items()):

@@ -139,7 +139,7 @@ def rules(palette: dict[str, str]) -> Iterable[str]:
 
 
 def pipeline() -> str:
-    """The mirror path, as hdl/nic.py puts it together."""
+    """The mirror path, as hdl/mirror.py puts it together."""
     canvas = Canvas(1160, 440, "The mirror path of the NIC, from frame to copy")
     parser = Box(
         190, 120, 150, 92, "Parser \u00d7 2", ("one per direction;", "match key while the", "frame streams by")

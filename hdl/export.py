@@ -1,4 +1,4 @@
-"""The exported top: MirrorNic behind flat AXI names, and its Verilog.
+"""The exported top: Nic behind flat AXI names, and its Verilog.
 
 ``python -m halfsilver.hdl.export -o DIRECTORY [--width BITS]...`` writes one Verilog file per width, and beside it
 what Verilator's lint may be told to pass over. The simulation runs the same top.
@@ -22,9 +22,9 @@ except ModuleNotFoundError as missing:
 from halfsilver.hdl.bus.axi_lite import AxiLiteBridge, AxiLiteSignature
 from halfsilver.hdl.bus.axi_stream import AxiStreamSignature, FromAxiStream, ToAxiStream
 from halfsilver.hdl.layout.parameters import MEANINGS, NicParameters
-from halfsilver.hdl.nic import MirrorNic
+from halfsilver.hdl.nic import Nic
 from halfsilver.hdl.records import VerdictRecord
-from halfsilver.hdl.verilog import VerilogError, to_verilog
+from halfsilver.hdl.verilog.convert import VerilogError, to_verilog
 
 __all__ = ["WIDTHS", "AxiNic", "export", "main"]
 
@@ -36,7 +36,7 @@ SETTINGS = ("enis", "sessions", "rules", "extension_headers", "queue_depth", "co
 
 
 class AxiNic(wiring.Component):
-    """MirrorNic with AXI ports in flat names; clock ``clk``, reset ``rst`` (active high, synchronous).
+    """Nic with AXI ports in flat names; clock ``clk``, reset ``rst`` (active high, synchronous).
 
     Ports
     -----
@@ -65,7 +65,7 @@ class AxiNic(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width = self.parameters.width
-        m.submodules.nic = nic = MirrorNic(self.parameters)
+        m.submodules.nic = nic = Nic(self.parameters)
         m.submodules.from_net = from_net = FromAxiStream(width)
         m.submodules.from_host = from_host = FromAxiStream(width)
         m.submodules.to_net = to_net = ToAxiStream(width)

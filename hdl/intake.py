@@ -9,13 +9,13 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
-from halfsilver.hdl.fifo import Fifo
 from halfsilver.hdl.match.matcher import FrameSummary
 from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.parser.bank import ParserBank
 from halfsilver.hdl.pipeline import delay, registered
 from halfsilver.hdl.records import DirectionCode
+from halfsilver.hdl.stream.fifo import Fifo
 
 __all__ = ["Intake"]
 

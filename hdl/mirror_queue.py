@@ -13,9 +13,9 @@ from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.checksum import PayloadSum
 from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
-from halfsilver.hdl.fifo import Fifo
 from halfsilver.hdl.packet import beat_layout, packet_signature
 from halfsilver.hdl.pipeline import delay, registered
+from halfsilver.hdl.stream.fifo import Fifo
 
 __all__ = ["UNDECIDED_FRAMES", "Decision", "MirrorQueue"]
 

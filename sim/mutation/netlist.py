@@ -20,7 +20,7 @@ from random import Random
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.hdl.export import AxiNic
 from halfsilver.hdl.layout.parameters import NicParameters
-from halfsilver.hdl.verilog import VerilogError, run_yosys, to_rtlil
+from halfsilver.hdl.verilog.convert import VerilogError, run_yosys, to_rtlil
 from halfsilver.sim.model.cache import digest, entry
 from halfsilver.sim.model.verilog import Port, ports_of
 from halfsilver.sim.mutation import places

@@ -18,7 +18,7 @@ from halfsilver.hdl.bus.register_file import RegisterBus, RegisterFile
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.records import VerdictRecord
-from halfsilver.hdl.verilog import VerilogError, rtlil_to_verilog, to_rtlil, to_verilog
+from halfsilver.hdl.verilog.convert import VerilogError, rtlil_to_verilog, to_rtlil, to_verilog
 
 
 def axi_ports(width):
@@ -114,7 +114,7 @@ class StandIn(wiring.Component):
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    monkeypatch.setattr(export, "MirrorNic", StandIn)
+    monkeypatch.setattr(export, "Nic", StandIn)
 
 
 @pytest.mark.parametrize("width", [8, 64, 512])

@@ -10,7 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from halfsilver.hdl.verilog import to_verilog
+from halfsilver.hdl.verilog.convert import to_verilog
 
 WIDTHS = (0, 1, 3, 7)
 VECTORS = 60

@@ -14,14 +14,14 @@ from amaranth.hdl import Const, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import In
 
-from halfsilver.hdl.wide_operands import widen_operands
+from halfsilver.hdl.verilog.wide_operands import widen_operands
 
 __all__ = ["VerilogError", "rtlil_to_verilog", "run_yosys", "to_rtlil", "to_verilog"]
 
 TIMEOUT = 900
 """Seconds Yosys may take."""
 
-_ROOTS = (Path(__file__).parent.parent, Path(__file__).resolve().parent.parent)
+_ROOTS = (Path(__file__).parents[2], Path(__file__).resolve().parents[2])
 """The folder above ``hdl``, as it was imported and without the directory links of a checkout."""
 
 _TO_EXPRESSIONS = "proc -norom -noopt; pmuxtree; opt_clean"

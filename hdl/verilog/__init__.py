@@ -1,0 +1,1 @@
+"""Verilog: a component becomes text that every tool reads."""
