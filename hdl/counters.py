@@ -170,7 +170,9 @@ class Counters(wiring.Component):
     """
 
     def __init__(self, parameters):
-        self._indices = {group: counter_index(group, parameters.eni_bits) for group in CounterGroupCode}
+        self._indices = {
+            group: counter_index(group, parameters.eni_bits, parameters.rule_bits) for group in CounterGroupCode
+        }
         self.depths = tuple(1 << index.width for index in self._indices.values())
         super().__init__(
             {

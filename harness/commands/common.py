@@ -13,6 +13,7 @@ from halfsilver.harness.engine import Engine, Identity
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, make_engine
 from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.policy.types import Limits
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 
@@ -103,9 +104,9 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_policy(arguments: argparse.Namespace) -> Policy:
-    """The policy of ``-c``, its warnings on stderr."""
-    policy = Policy.load(arguments.config, eni=arguments.eni)
+def load_policy(arguments: argparse.Namespace, limits: Limits | None = None) -> Policy:
+    """The policy of ``-c``, its warnings on stderr; without ``limits``, those of AWS hold."""
+    policy = Policy.load(arguments.config, eni=arguments.eni, limits=limits)
     for problem in policy.warnings:
         say(str(problem))
     return policy

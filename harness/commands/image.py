@@ -11,6 +11,7 @@ from halfsilver.harness.commands.common import Subparsers, add_policy_arguments,
 from halfsilver.harness.errors import EXIT_OK, UsageError
 from halfsilver.harness.nic.comments import comment
 from halfsilver.harness.nic.image import policy_image, table_writes
+from halfsilver.harness.policy.types import MAX_RULES, Limits
 from halfsilver.hdl.layout.parameters import MEANINGS, NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table
@@ -47,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         shape = NicShape(**{field.name: getattr(arguments, field.name) for field in fields(NicShape)})
     except ValueError as error:
         raise UsageError(str(error)) from None
-    policy = load_policy(arguments)
+    # Whoever builds for more rules than AWS's quota has had it raised; it counts both directions together.
+    policy = load_policy(arguments, Limits(rules=2 * shape.rules) if shape.rules > MAX_RULES else None)
     pairs = table_writes(policy_image(policy, flags_of(arguments), shape), {})
     pairs.append((REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1)))
     writes = _commented(pairs, shape)

@@ -6,6 +6,7 @@ from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.lookup import LookupLayout
 from halfsilver.hdl.layout.outer import template_index
 from halfsilver.hdl.layout.parameters import NicShape
+from halfsilver.hdl.layout.register_map import WORD_BITS
 from halfsilver.hdl.layout.tables import GENERAL_FLAGS_AT, GENERAL_SOURCE_PORT_AT, Table, eni_words_at, session_index
 
 __all__ = ["comment"]
@@ -36,13 +37,15 @@ def _general(index: int, shape: NicShape) -> str:
 
 
 def _lookup(index: int, layout: LookupLayout) -> str:
-    lane, place = divmod(index, layout.bank_words)
+    word, part = divmod(index, layout.parts)
+    lane, place = divmod(word, layout.bank_words)
+    bits = f", bits from {part * WORD_BITS}" if layout.parts > 1 else ""
     if lane < layout.lanes:
         turn, value = divmod(place, 1 << layout.chunk_bits)
         context, slot = divmod(turn, layout.clocks)
-        return f"lane {lane}, {_context(context, layout)}, slot {slot}, value {value:#x}"
+        return f"lane {lane}, {_context(context, layout)}, slot {slot}, value {value:#x}{bits}"
     if lane == layout.lanes and place < layout.contexts:
-        return f"which rules accept, {_context(place, layout)}"
+        return f"which rules accept, {_context(place, layout)}{bits}"
     raise ValueError(f"the lookup table has no word {index}")
 
 

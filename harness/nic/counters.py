@@ -20,7 +20,7 @@ def read_counters(transport: Transport, shape: NicShape) -> Counters:
     counters = Counters()
 
     def read(group: CounterGroupCode, **place: int) -> Tally | None:
-        index = counter_index(group, shape.eni_bits).pack(**place)
+        index = counter_index(group, shape.eni_bits, shape.rule_bits).pack(**place)
         transport.write([(_ADDRESS, REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index))])
         frames_low, frames_high, bytes_low, bytes_high = transport.read(_VALUES)
         tally = Tally(frames_low | frames_high << 32, bytes_low | bytes_high << 32)

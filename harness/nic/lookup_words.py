@@ -15,7 +15,7 @@ __all__ = ["lookup_words"]
 
 
 def lookup_words(policy: Policy, shape: NicShape) -> Iterator[tuple[int, list[int]]]:
-    """Runs of words, (first index, words): every word of every lane, for all contexts.
+    """Runs of table words, (first index, words): every word of every lane, for all contexts.
 
     Also those of unused ENIs, so that nothing old remains.
     """
@@ -28,8 +28,14 @@ def lookup_words(policy: Policy, shape: NicShape) -> Iterator[tuple[int, list[in
 
     per_context = [_context_words(layout, rules) for rules in contexts]
     for lane in range(layout.lanes):
-        yield layout.word_index(lane, 0, 0, 0), [w for words in per_context for w in words[lane]]
-    yield layout.action_index(0), [sum(1 << bit for bit, rule in rules if rule.accept) for rules in contexts]
+        yield layout.word_index(lane, 0, 0, 0), _parts(layout, [w for words in per_context for w in words[lane]])
+    accepts = [sum(1 << bit for bit, rule in rules if rule.accept) for rules in contexts]
+    yield layout.action_index(0), _parts(layout, accepts)
+
+
+def _parts(layout: LookupLayout, words: list[int]) -> list[int]:
+    """Words as the host writes them."""
+    return words if layout.parts == 1 else [part for word in words for part in layout.split(word)]
 
 
 def _context_words(layout: LookupLayout, rules: list[tuple[int, Rule]]) -> list[list[int]]:

@@ -72,9 +72,9 @@ class Policy:
     documents: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @classmethod
-    def load(cls, path: str | Path, *, eni: str | None = None) -> Policy:
+    def load(cls, path: str | Path, *, eni: str | None = None, limits: Limits | None = None) -> Policy:
         """Read a file; ``eni`` is the interface to be the NIC's first. PolicyError lists all problems."""
-        return cls.from_documents(read_documents(path), eni=eni, where=str(path))
+        return cls.from_documents(read_documents(path), eni=eni, where=str(path), limits=limits)
 
     @classmethod
     def from_documents(
@@ -84,12 +84,14 @@ class Policy:
         eni: str | None = None,
         carried: Sequence[str] | None = None,
         where: str = "mirror.json",
+        limits: Limits | None = None,
     ) -> Policy:
         """The same from documents in memory; ``where`` is what error messages call them.
 
-        ``carried`` are the ids of the NIC's interfaces in index order; without it they are chosen.
+        ``carried`` are the ids of the NIC's interfaces in index order; without it they are chosen. Without ``limits``,
+        those of AWS hold.
         """
-        interfaces, problems = _examine(documents, eni, carried)
+        interfaces, problems = _examine(documents, eni, carried, limits)
         if any(problem.severity == "error" for problem in problems):
             raise PolicyError(where, problems)
         return cls(interfaces, tuple(problems), copy.deepcopy(dict(documents)))

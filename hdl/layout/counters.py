@@ -11,8 +11,7 @@ COUNTER_BITS = 64
 """At 12,500,000,000 bytes per second (100 Gb/s) 64 bits wrap after 46 years."""
 
 VERDICT_BITS = 4
-RULE_BITS = 4
-"""Bits of a verdict and of a rule's place in an index: there are 13 verdicts, and at most 10 rules."""
+"""Bits of a verdict in an index: there are 13."""
 
 
 class CounterGroupCode(IntEnum):
@@ -32,13 +31,13 @@ COUNTED = {
 congested one, and the whole length of any other."""
 
 
-def counter_index(group: CounterGroupCode, eni_bits: int) -> Packed:
-    """Index of a counter in its group, for a build with so many ENI bits (`NicShape.eni_bits`)."""
+def counter_index(group: CounterGroupCode, eni_bits: int, rule_bits: int) -> Packed:
+    """Index of a counter in its group, for a build with so many ENI and rule bits (`NicShape`)."""
     verdict = Member("verdict", VERDICT_BITS, "verdict code")
     direction = Member("direction", 1, "0 ingress, 1 egress")
     eni = Member("eni", eni_bits, "place of the ENI")
     session = Member("session", SESSION_BITS, "place of the session in ascending session number")
-    rule = Member("rule", RULE_BITS, "place of the rule in ascending rule number")
+    rule = Member("rule", rule_bits, "place of the rule in ascending rule number")
     members = {
         CounterGroupCode.VERDICT: [verdict, direction],
         CounterGroupCode.SESSION: [session, eni],

@@ -4,7 +4,8 @@ Data only: the classifier is built from it and the host fills the tables from it
 
 A context (one direction of one ENI) holds up to ``sessions * rules`` rules, bit ``session * rules + rule`` of
 every word. The key is cut into chunks of ``chunk_bits``; the value of a chunk addresses a word that says for
-every rule whether it accepts this value here. A rule matches if all its bits are set.
+every rule whether it accepts this value here. A rule matches if all its bits are set. The host writes a word in
+``parts`` of 32 bits, one after the other.
 
 - Ternary part (addresses, protocol, class): value and mask per rule; chunks in ascending order from bit 0.
 - Range part (two ports, each with a low and a high bound): digits of ``chunk_bits``, most significant first. Per
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 from halfsilver.hdl.layout.packed import Member, Packed
 from halfsilver.hdl.layout.parameters import NicShape
+from halfsilver.hdl.layout.register_map import WORD_BITS
 
 __all__ = ["BOUNDS", "KEY_CLASS", "PORT_BITS", "TERNARY_KEY", "Bound", "LookupLayout", "Place"]
 
@@ -104,6 +106,19 @@ class LookupLayout:
     def contexts(self) -> int:
         return 1 << self.context.width
 
+    @property
+    def parts(self) -> int:
+        """Parts of a word, a power of two: 1 up to 32 rules in a context, 2 up to 64, 4 beyond."""
+        return 1 << (_ceil_div(self.rule_slots, WORD_BITS) - 1).bit_length()
+
+    def part_bits(self, part: int) -> int:
+        """Rule bits in a part, 0 in one that only rounds up the number of parts."""
+        return max(0, min(WORD_BITS, self.rule_slots - part * WORD_BITS))
+
+    def split(self, word: int) -> list[int]:
+        """A word as the host writes it."""
+        return [word >> part * WORD_BITS & (1 << WORD_BITS) - 1 for part in range(self.parts)]
+
     def rule_bit(self, session: int, rule: int) -> int:
         """Bit of a rule in every word of its context."""
         return session * self.rules + rule
@@ -156,9 +171,10 @@ class LookupLayout:
         return self.decided_lane(bound, position) + 1
 
     def word_index(self, lane: int, context: int, slot: int, value: int) -> int:
-        """Index of a word in the lookup table (the register map's table 0)."""
-        return lane * self.bank_words + (((context * self.clocks) + slot) << self.chunk_bits) + value
+        """Index of a word's first part in the lookup table (the register map's table 0)."""
+        word = lane * self.bank_words + (((context * self.clocks) + slot) << self.chunk_bits) + value
+        return word * self.parts
 
     def action_index(self, context: int) -> int:
-        """Index of the word that says which rules of a context accept."""
-        return self.lanes * self.bank_words + context
+        """Index of the first part of the word that says which rules of a context accept."""
+        return (self.lanes * self.bank_words + context) * self.parts

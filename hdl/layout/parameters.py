@@ -10,11 +10,14 @@ __all__ = ["LOOKUP_WORDS", "MEANINGS", "NicParameters", "NicShape"]
 LOOKUP_WORDS = 512
 """Words of one ECP5 block RAM (EBR) at 36 bits; a lookup lane is sized to fill one."""
 
+_LEAST_RULE_BITS = 4
+"""Builds of up to 16 rules, AWS's 10 among them, number their counters alike."""
+
 MEANINGS = {
     "width": "data width in bits: 8, 16, ... 1024",
     "enis": "network interfaces carried, 1 to 16",
     "sessions": "sessions per interface, 1 to 3 (AWS: 3)",
-    "rules": "rules per filter and direction, 1 to 10 (AWS: 10)",
+    "rules": "rules per filter and direction, 1 to 40 (AWS: 10, a quota that can be raised)",
     "extension_headers": "IPv6 extension headers the parser reads, 1 to 15",
     "lookup_clocks": "clock cycles per lookup: 1, 2, 4 or 8; more cycles, fewer block RAMs",
     "queue_depth": "bytes of copy buffer per direction, a power of two, at least 16,384",
@@ -39,7 +42,7 @@ class NicShape:
         check_width(self.width)
         self._check_range("enis", 1, 16)
         self._check_range("sessions", 1, 3)
-        self._check_range("rules", 1, 10)
+        self._check_range("rules", 1, 40)
         self._check_range("extension_headers", 1, 15)
         if self.queue_depth < 16384 or self.queue_depth & (self.queue_depth - 1):
             raise ValueError(
@@ -71,8 +74,13 @@ class NicShape:
 
     @property
     def rule_slots(self) -> int:
-        """Rules of one context: sessions x rules, at most 30."""
+        """Rules of one context: sessions x rules, at most 120."""
         return self.sessions * self.rules
+
+    @property
+    def rule_bits(self) -> int:
+        """Bits of a rule's place in the index of a counter."""
+        return max(_LEAST_RULE_BITS, (self.rules - 1).bit_length())
 
     @property
     def chunk_bits(self) -> int:

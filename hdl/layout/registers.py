@@ -25,7 +25,8 @@ def _counter(name: str, address: int, description: str) -> Register:
 def _counter_indices() -> str:
     """How the counters of each group are numbered."""
     return "; ".join(
-        f"{group.name.lower()}: {counter_index(group, 0).formula(eni='ENIs')}" for group in CounterGroupCode
+        f"{group.name.lower()}: {counter_index(group, 0, 0).formula(eni='ENIs', rule='R')}"
+        for group in CounterGroupCode
     )
 
 
@@ -71,7 +72,7 @@ REGISTERS = RegisterMap(
             RO,
             "Shape of the rule tables.",
             [
-                Field("rules", 3, 0, "rules per filter and direction", reset=None),
+                Field("rules", 7, 0, "rules per filter and direction", reset=None),
                 Field("extension_headers", 11, 8, "IPv6 extension headers the parser reads", reset=None),
                 Field("chunk_bits", 19, 16, "key bits per lookup", reset=None),
                 Field("lookup_clocks", 27, 24, "clock cycles per lookup", reset=None),
@@ -124,7 +125,13 @@ REGISTERS = RegisterMap(
             RW,
             "A write shows that counter in the next four registers.",
             [
-                Field("index", 15, 0, f"counter; {_counter_indices()}; with ENIs rounded up to a power of two"),
+                Field(
+                    "index",
+                    15,
+                    0,
+                    f"counter; {_counter_indices()}; with ENIs rounded up to a "
+                    "power of two, and R = 16, or rules rounded up to one if that is more",
+                ),
                 Field("group", 29, 28, "which counters", values=_GROUPS),
             ],
         ),

@@ -42,6 +42,8 @@ _SHAPES = (
     NicShape(enis=4, lookup_clocks=4),
     NicShape(enis=16),
     NicShape(enis=16, lookup_clocks=4),
+    NicShape(enis=1, rules=40),
+    NicShape(enis=4, rules=20),
 )
 """Builds whose numbers are shown."""
 
@@ -137,12 +139,17 @@ def _lookup() -> list[str]:
         "    contexts      = 2*ENIs",
         "    context       = direction*ENIs + eni",
         "    bank_words    = contexts * clocks * 2**chunk_bits",
-        "    index         = lane*bank_words + (context*clocks + slot)*2**chunk_bits + value",
+        "    word          = lane*bank_words + (context*clocks + slot)*2**chunk_bits + value",
         f"    ternary_lanes = ceil(ceil({TERNARY_KEY.width} / chunk_bits) / clocks)",
         f"    digits        = ceil({PORT_BITS} / chunk_bits)",
         "    bound_lanes   = ceil(digits / clocks)",
         f"    lanes         = ternary_lanes + {2 * len(BOUNDS)}*bound_lanes",
-        "    action index  = lanes*bank_words + context",
+        "    action word   = lanes*bank_words + context",
+        "    rule_slots    = sessions*rules",
+        f"    parts         = ceil(rule_slots / {WORD_BITS}), rounded up to a power of two",
+        "    index         = word*parts + part",
+        "",
+        f"A word has `rule_slots` bits and is written in parts: part `p` has its bits from `{WORD_BITS}*p` on.",
         "",
         "Chunk `c` of the ternary key, its bits from `c*chunk_bits` on, is in slot `c // ternary_lanes` of lane "
         "`c % ternary_lanes`. A word of it has the bits of the rules whose value agrees with the chunk's in all bits "
@@ -173,13 +180,15 @@ def _lookup() -> list[str]:
         "",
         "Some builds:",
         "",
-        "| enis | lookup_clocks | chunk_bits | contexts | ternary_lanes | bound_lanes | lanes | bank_words | words |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| enis | rules | lookup_clocks | chunk_bits | contexts | ternary_lanes | bound_lanes | lanes | bank_words "
+        "| parts | indices |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for shape in _SHAPES:
         layout = LookupLayout.of(shape)
         numbers = (
             shape.enis,
+            shape.rules,
             layout.clocks,
             layout.chunk_bits,
             layout.contexts,
@@ -187,6 +196,7 @@ def _lookup() -> list[str]:
             layout.bound_lanes,
             layout.lanes,
             layout.bank_words,
+            layout.parts,
             layout.action_index(layout.contexts),
         )
         lines.append(f"| {' | '.join(map(str, numbers))} |")
@@ -199,13 +209,14 @@ def _counters() -> list[str]:
         "",
         f"Frames and bytes, {COUNTER_BITS} bits each, since reset. Write COUNTER_ADDRESS, then read the four registers "
         "behind it: they show one moment. Bytes are the copied bytes of a mirrored frame, those that would have been "
-        "copied of a congested one, and the whole length of any other.",
+        "copied of a congested one, and the whole length of any other. `R` is 16, or `rules` rounded up to a power of "
+        "two if that is more.",
         "",
         "| group | counts | index |",
         "|---|---|---|",
     ]
     for group in CounterGroupCode:
-        formula = counter_index(group, 0).formula(eni="ENIs")
+        formula = counter_index(group, 0, 0).formula(eni="ENIs", rule="R")
         lines.append(f"| {group.value} {group.name.lower()} | {COUNTED[group]} | `{formula}` |")
     return lines
 

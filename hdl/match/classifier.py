@@ -5,6 +5,7 @@ holds one bit per rule (`halfsilver.hdl.layout.lookup`); the words are ANDed, po
 One lookup per ``lookup_clocks`` clocks, at a fixed latency, without a comparator per rule.
 """
 
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 
@@ -35,6 +36,17 @@ class Key(data.Struct):
     ternary: struct_of(TERNARY_KEY, klass=struct_of(KEY_CLASS))
     source_port: PORT_BITS
     destination_port: PORT_BITS
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """The write bus on its way to the lanes: ``address`` and ``data`` come a clock behind the others."""
+
+    enable: Signal
+    lane: Signal
+    part: Signal
+    address: Value
+    data: Signal
 
 
 class Classifier(wiring.Component):
@@ -159,28 +171,40 @@ class Classifier(wiring.Component):
         """
         write = self.write
         travel = self.WRITE_CLOCKS - 1
-        return (
+        part_bits = (self.layout.parts - 1).bit_length()
+        index = write.index[part_bits:]
+        return _Writer(
             registered(m, write.enable & (write.table == Table.LOOKUP), "write_enable_1"),
-            registered(m, write.index[index_bits:], "write_lane"),
-            delay(m, Cat(write.index[:index_bits], write.bank), travel, "write_address"),
-            delay(m, write.data[: self.layout.rule_slots], travel, "write_data"),
+            registered(m, index[index_bits:], "write_lane"),
+            registered(m, write.index[:part_bits], "write_part"),
+            delay(m, Cat(index[:index_bits], write.bank), travel, "write_address"),
+            delay(m, write.data, travel, "write_data"),
         )
 
     def _lane(self, m, name, writer, number, address, index_bits=None):
-        write_enable, write_lane, write_address, write_data = writer
+        """A lane's words, `_READ_CLOCKS` after their address: a memory for each part, which is written alone."""
         depth = 2 * self.layout.bank_words if index_bits is None else 2 << index_bits
-        m.submodules[name] = ram = memory.Memory(shape=unsigned(self.layout.rule_slots), depth=depth, init=[])
-        write_port, read_port = ram.write_port(), ram.read_port()
+        write_address = writer.address
         if index_bits is not None:
             write_address = Cat(write_address[:index_bits], write_address[-1])
-        m.d.comb += [
-            write_port.en.eq(registered(m, write_enable & (write_lane == number), f"{name}_written")),
-            write_port.addr.eq(write_address),
-            write_port.data.eq(write_data),
-            read_port.addr.eq(Cat(address)),
-            read_port.en.eq(1),
-        ]
-        return registered(m, read_port.data, f"{name}_word")
+        parts = []
+        for part in range(self.layout.parts):
+            bits = self.layout.part_bits(part)
+            if not bits:
+                continue
+            part_name = f"{name}_{part}" if self.layout.parts > 1 else name
+            m.submodules[part_name] = ram = memory.Memory(shape=unsigned(bits), depth=depth, init=[])
+            write_port, read_port = ram.write_port(), ram.read_port()
+            hit = writer.enable & (writer.lane == number) & (writer.part == part)
+            m.d.comb += [
+                write_port.en.eq(registered(m, hit, f"{part_name}_written")),
+                write_port.addr.eq(write_address),
+                write_port.data.eq(writer.data[:bits]),
+                read_port.addr.eq(Cat(address)),
+                read_port.en.eq(1),
+            ]
+            parts.append(registered(m, read_port.data, f"{part_name}_word"))
+        return Cat(parts)
 
     def _combine(self, m, words, first):
         """Stages 4 to 6: AND the ternary words; decide each port bound from the most significant digit down."""

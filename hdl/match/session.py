@@ -86,8 +86,8 @@ class _Named(data.Struct):
 
     limit: _LIMIT_BITS
     outer_ipv6: 1
-    session: 2
-    rule: 4
+    session: 8
+    rule: 8
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ BUILDS = {
     "64": NicParameters(),
     "64-key": NicParameters(enis=1, sessions=2, rules=3, hash_key=UNEVEN_KEY, copies=8),
     "64-16-enis": NicParameters(enis=16, lookup_clocks=8),
+    "64-40-rules": NicParameters(rules=40),
     "128": NicParameters(width=128, enis=1, copies=1024, queue_depth=32768, lookup_clocks=8),
     "256": replace(_LEAST, width=256),
     "512": NicParameters(width=512, enis=2, sessions=2, rules=2, lookup_clocks=8),

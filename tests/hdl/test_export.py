@@ -297,7 +297,7 @@ def test_a_place_that_cannot_be_written(stand_in, capsys):
 def test_the_options_say_what_they_are(capsys):
     with pytest.raises(SystemExit):
         export.main(["--help"])
-    assert "--rules N rules per filter and direction, 1 to 10" in " ".join(capsys.readouterr().out.split())
+    assert "--rules N rules per filter and direction, 1 to 40" in " ".join(capsys.readouterr().out.split())
 
 
 def test_gateware_knows_nothing_of_the_host():

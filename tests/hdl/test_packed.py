@@ -48,9 +48,10 @@ def test_what_does_not_fit_is_refused():
 @pytest.mark.parametrize(
     ("packed", "words"),
     [
-        (counter_index(CounterGroupCode.VERDICT, 2), "direction*16 + verdict"),
-        (counter_index(CounterGroupCode.SESSION, 2), "eni*4 + session"),
-        (counter_index(CounterGroupCode.RULE, 2), "((direction*4 + eni)*4 + session)*16 + rule"),
+        (counter_index(CounterGroupCode.VERDICT, 2, 4), "direction*16 + verdict"),
+        (counter_index(CounterGroupCode.SESSION, 2, 4), "eni*4 + session"),
+        (counter_index(CounterGroupCode.RULE, 2, 4), "((direction*4 + eni)*4 + session)*16 + rule"),
+        (counter_index(CounterGroupCode.RULE, 2, 6), "((direction*4 + eni)*4 + session)*64 + rule"),
         (session_index(2), "eni*4 + session"),
         (template_index(2), "(eni*4 + session)*16 + word"),
     ],
@@ -65,8 +66,8 @@ def test_an_index_is_its_formula(packed, words):
 
 
 def test_one_eni_takes_no_bits():
-    assert counter_index(CounterGroupCode.RULE, 0).pack(direction=1, eni=0, session=2, rule=3) == 64 + 2 * 16 + 3
-    assert counter_index(CounterGroupCode.RULE, 3).formula(eni="ENIs").startswith("((direction*ENIs + eni)*4")
+    assert counter_index(CounterGroupCode.RULE, 0, 4).pack(direction=1, eni=0, session=2, rule=3) == 64 + 2 * 16 + 3
+    assert counter_index(CounterGroupCode.RULE, 3, 4).formula(eni="ENIs").startswith("((direction*ENIs + eni)*4")
 
 
 def test_the_template_is_twelve_words():

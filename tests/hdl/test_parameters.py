@@ -20,7 +20,7 @@ from halfsilver.hdl.pipeline import delay
         ("enis", 0, "1 to 16"),
         ("enis", 17, "1 to 16"),
         ("sessions", 4, "1 to 3"),
-        ("rules", 11, "1 to 10"),
+        ("rules", 41, "1 to 40"),
         ("extension_headers", 16, "1 to 15"),
         ("copies", 4, "8 to 1024"),
         ("copies", 100, "power of two"),
@@ -44,6 +44,32 @@ def test_blocks_refuse_their_own():
         FlowHash(b"")
     with pytest.raises(ValueError, match="-1"):
         delay(None, None, -1, "x")
+
+
+@pytest.mark.parametrize(
+    ("sessions", "rules", "parts", "bits"),
+    [
+        (3, 10, 1, [30]),
+        (1, 32, 1, [32]),
+        (3, 11, 2, [32, 1]),
+        (2, 32, 2, [32, 32]),
+        (3, 22, 4, [32, 32, 2, 0]),
+        (3, 40, 4, [32, 32, 32, 24]),
+    ],
+)
+def test_words_of_many_rules_are_written_in_parts(sessions, rules, parts, bits):
+    layout = LookupLayout.of(NicParameters(sessions=sessions, rules=rules))
+    assert (layout.parts, [layout.part_bits(part) for part in range(layout.parts)]) == (parts, bits)
+    word = (1 << sessions * rules) - 2
+    split = layout.split(word)
+    assert sum(part << 32 * place for place, part in enumerate(split)) == word
+    assert max(part.bit_length() for part in split) <= 32
+    assert layout.word_index(1, 0, 0, 0) == parts * layout.bank_words
+
+
+@pytest.mark.parametrize(("rules", "bits"), [(1, 4), (10, 4), (16, 4), (17, 5), (32, 5), (33, 6), (40, 6)])
+def test_a_rules_place_in_a_counters_index(rules, bits):
+    assert NicParameters(rules=rules).rule_bits == bits
 
 
 @pytest.mark.parametrize("enis", [1, 2, 3, 4, 5, 8, 16])

@@ -20,7 +20,8 @@ from halfsilver.sim.traffic.situations import carries
 SEED = 20260101
 SMALL = NicParameters(width=8, enis=1, lookup_clocks=8)
 LARGE = NicParameters(width=64, enis=4)
-COUNTS = {SMALL: 60, LARGE: 40}
+MANY_RULES = replace(SMALL, rules=40)
+COUNTS = {SMALL: 60, LARGE: 40, MANY_RULES: 40}
 """Situations per build."""
 
 TAGS = (b"\x81\x00", b"\x88\xa8")
@@ -44,18 +45,24 @@ def behind_tags(data):
     return tags, data[12 + 4 * tags :]
 
 
-@pytest.mark.parametrize("parameters", COUNTS, ids=["small", "large"])
+@pytest.mark.parametrize("parameters", COUNTS, ids=["small", "large", "many rules"])
 def test_golden_model_and_gateware_agree(parameters):
     """Paced and overloaded in turn on one pair; a frame and a rule of every kind is met on the way."""
-    pair, verdicts, services = Pair(parameters), Counter(), Counter()
+    pair, verdicts, services, parts = Pair(parameters), Counter(), Counter(), set()
     try:
         for number, situation in enumerate(situations(SEED, COUNTS[parameters], parameters)):
             found = pair.differences(situation)
             assert not found, f"situation {number} of seed {SEED}: {found[0]}"
             verdicts.update(record.verdict for record in pair.results[1].verdicts)
             services.update(record.service for record in pair.results[1].verdicts)
+            parts |= {
+                (record.session * parameters.rules + record.rule) // 32
+                for record in pair.results[1].verdicts
+                if record.rule is not None
+            }
     finally:
         pair.close()
+    assert parts == set(range(-(-parameters.rule_slots // 32))), "rules of a part of the table's words never decided"
     assert set(verdicts) == set(Verdict) - {Verdict.SAMPLED_OUT, Verdict.RATE_LIMITED}
     assert set(services) == set(Service)
 

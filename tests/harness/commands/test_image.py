@@ -56,6 +56,52 @@ def test_a_build_that_cannot_be(capsys, options, code, says):
     assert out == "" and says in err
 
 
+def with_rules(tmp_path, count):
+    """The example with ``count`` ingress rules in its first filter."""
+    documents = json.loads(Path(CONFIG).read_text())
+    first = documents["TrafficMirrorFilters"][0]
+    (rule, *_) = first["IngressFilterRules"]
+    first["IngressFilterRules"] = [
+        {**rule, "TrafficMirrorFilterRuleId": f"tmfr-{number:017x}", "RuleNumber": number + 1}
+        for number in range(count)
+    ]
+    path = tmp_path / "mirror.json"
+    path.write_text(json.dumps(documents))
+    return str(path), first["TrafficMirrorFilterId"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "build", "says"),
+    [
+        (40, 40, None),
+        (41, 40, "the policy needs 41 rules in {filter}, this build of the NIC has 40"),
+        (21, 20, "the policy needs 21 rules in {filter}, this build of the NIC has 20"),
+        (11, 10, "rules; a filter has at most 10, both directions together"),
+        (10, 41, "rules must be 1 to 40, not 41"),
+    ],
+)
+def test_as_many_rules_as_the_build_has(tmp_path, capsys, rules, build, says):
+    config, name = with_rules(tmp_path, rules)
+    assert main(["image", "-c", config, *BUILD, "--rules", str(build)]) == (0 if says is None else 2)
+    out, err = capsys.readouterr()
+    errors = [line for line in err.splitlines() if line.startswith("error")]
+    if says is None:
+        assert out.splitlines()[-1].endswith("the policy takes effect") and not errors
+    else:
+        assert out == "" and len(errors) == 1 and says.format(filter=name) in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (4 * (256 * 7 + (1 * 1 + 0) * 128 + 5) + 3, "lane 7, ENI 0 egress, slot 0, value 0x5, bits from 96"),
+        (4 * (256 * 63 + 1) + 2, "which rules accept, ENI 0 egress, bits from 64"),
+    ],
+)
+def test_comments_of_words_in_parts(index, words):
+    assert comment(Table.LOOKUP, index, NicShape(enis=1, rules=40)) == words
+
+
 @pytest.mark.parametrize(
     ("table", "index", "words"),
     [

@@ -25,6 +25,8 @@ SHAPES = [
     NicShape(enis=3, sessions=2, rules=4, lookup_clocks=4),
     NicShape(enis=4, sessions=3, rules=10, lookup_clocks=2),
     NicShape(enis=16, sessions=2, rules=2, lookup_clocks=8),
+    NicShape(enis=1, sessions=3, rules=40),
+    NicShape(enis=2, sessions=2, rules=20, lookup_clocks=2),
 ]
 
 
@@ -44,9 +46,15 @@ class Page:
         self.bound_lanes = ceil(self.digits / self.clocks)
         self.lanes = self.ternary_lanes + 8 * self.bound_lanes
         self.bank_words = 2 * self.enis * self.clocks * 2**self.bits
+        self.parts = 1
+        while self.parts < ceil(shape.sessions * shape.rules / 32):
+            self.parts *= 2
 
     def word(self, lane, context, slot, value):
-        return self.words[LOOKUP, lane * self.bank_words + (context * self.clocks + slot) * 2**self.bits + value]
+        return self.all_parts(lane * self.bank_words + (context * self.clocks + slot) * 2**self.bits + value)
+
+    def all_parts(self, word):
+        return sum(self.words[LOOKUP, word * self.parts + part] << 32 * part for part in range(self.parts))
 
     def rules_that_match(self, direction, eni, key, ports):
         """{(session, rule): does it accept?}; ``key`` is the ternary key, ``ports`` source and destination."""
@@ -65,7 +73,7 @@ class Page:
                 inside |= tied & self.word(lane, context, slot, value)
                 tied &= self.word(lane + 1, context, slot, value)
             hits &= inside | tied
-        accepts = self.words[LOOKUP, self.lanes * self.bank_words + context]
+        accepts = self.all_parts(self.lanes * self.bank_words + context)
         places = [(s, r) for s in range(self.shape.sessions) for r in range(self.rules)]
         return {(s, r): bool(accepts >> s * self.rules + r & 1) for s, r in places if hits >> s * self.rules + r & 1}
 
@@ -123,7 +131,9 @@ def matches(one, addresses, protocol, ports):
     return True
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape.enis} ENIs, {shape.lookup_clocks} clocks")
+@pytest.mark.parametrize(
+    "shape", SHAPES, ids=lambda shape: f"{shape.enis} ENIs, {shape.rules} rules, {shape.lookup_clocks} clocks"
+)
 def test_the_lookup_by_the_page_alone(shape):
     source = random.Random(shape.enis)
 

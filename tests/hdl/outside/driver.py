@@ -63,7 +63,7 @@ class OwnDriver:
             "width": shape & 0x7FF,
             "enis": shape >> 16 & 0x1F,
             "sessions": shape >> 24 & 3,
-            "rules": rules & 0xF,
+            "rules": rules & 0xFF,
             "chunk_bits": rules >> 16 & 0xF,
             "lookup_clocks": rules >> 24 & 0xF,
         }
@@ -131,11 +131,19 @@ class OwnDriver:
             for session, its in enumerate(rules)
             for place, rule in enumerate(its)
         }
-        every = (1 << self.built["sessions"] * self.built["rules"]) - 1
+        slots = self.built["sessions"] * self.built["rules"]
+        every = (1 << slots) - 1
         values = range(1 << chunk)
+        per_word = 1  # parts that a word is written in
+        while per_word * 32 < slots:
+            per_word *= 2
+
+        async def put_words(first: int, words: list[int]) -> None:
+            split = [word >> 32 * part & 0xFFFFFFFF for word in words for part in range(per_word)]
+            await self._put(LOOKUP, first * per_word, split)
 
         async def put(lane: int, slot: int, words: list[int]) -> None:
-            await self._put(LOOKUP, lane * bank_words + (context * clocks + slot << chunk), words)
+            await put_words(lane * bank_words + (context * clocks + slot << chunk), words)
 
         for lane in range(ternary_lanes):
             for slot in range(clocks):
@@ -165,7 +173,7 @@ class OwnDriver:
                     await put(lane, slot, decided)
                     await put(lane + 1, slot, equal)
         accepts = sum(1 << bit for bit, rule in placed.items() if rule.accept)
-        await self._put(LOOKUP, lanes * bank_words + context, [accepts])
+        await put_words(lanes * bank_words + context, [accepts])
 
 
 def _key(rule: OwnRule) -> tuple[int, int]:
