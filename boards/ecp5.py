@@ -1,0 +1,137 @@
+"""Clocks of an ECP5: one PLL, a clock domain per output, and resets that wait for its lock.
+
+Source: Lattice FPGA-DS-02012 (ECP5 and ECP5-5G family), sysCLOCK PLL timing; FPGA-TN-02200 (clocks), for the phases.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, Signal
+from amaranth.lib.cdc import ResetSynchronizer
+
+__all__ = ["ClockTree", "Output", "PllSettings", "settle_pll"]
+
+PFD_HZ = (10e6, 400e6)
+VCO_HZ = (400e6, 800e6)
+DIVIDERS = 128
+OUTPUTS = ("OP", "OS", "OS2", "OS3")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A clock wanted: its domain, in Hz, and by how many degrees it is behind the first."""
+
+    domain: str
+    hertz: float
+    phase: int = 0
+
+
+@dataclass(frozen=True)
+class PllSettings:
+    """Dividers of the PLL: input, feedback, and one per output; VCO in Hz."""
+
+    reference: int
+    feedback: int
+    dividers: tuple[int, ...]
+    vco: float
+
+
+def settle_pll(hertz_in, outputs):
+    """PllSettings for outputs that are met exactly, feedback from the first, fastest comparison; ValueError."""
+    if not 1 <= len(outputs) <= len(OUTPUTS):
+        raise ValueError(f"an ECP5's PLL has 1 to {len(OUTPUTS)} outputs, not {len(outputs)}")
+    first = Fraction(outputs[0].hertz)
+    for reference in range(1, DIVIDERS + 1):
+        compared = Fraction(hertz_in) / reference
+        if compared < PFD_HZ[0]:
+            break
+        feedback = first / compared
+        if compared > PFD_HZ[1] or feedback.denominator != 1 or feedback > DIVIDERS:
+            continue
+        # The VCO in the middle of its range is the one that is least in danger of leaving it.
+        middle = sum(VCO_HZ) / 2
+        for divider in sorted(range(1, DIVIDERS + 1), key=lambda each: abs(first * each - middle)):
+            vco = first * divider
+            ratios = [vco / Fraction(output.hertz) for output in outputs]
+            if VCO_HZ[0] <= vco <= VCO_HZ[1] and all(
+                ratio.denominator == 1 and ratio <= DIVIDERS and _eighths(ratio, output.phase).denominator == 1
+                for ratio, output in zip(ratios, outputs, strict=True)
+            ):
+                return PllSettings(reference, int(feedback), tuple(int(ratio) for ratio in ratios), float(vco))
+    wanted = ", ".join(f"{output.hertz / 1e6:g} MHz" for output in outputs)
+    raise ValueError(f"no setting of the PLL makes {wanted} of {hertz_in / 1e6:g} MHz")
+
+
+def _eighths(divider, phase):
+    """A phase in degrees as eighths of a VCO period, which are the PLL's steps."""
+    return Fraction(phase * divider * 8, 360)
+
+
+class ClockTree(Elaboratable):
+    """Clock domains from one PLL.
+
+    Parameters: ``hertz_in``; ``outputs``, Outputs. Signals: ``clock``, the input; ``reset``, a button, asynchronous.
+    ``domains`` are for the module above to define. They are in reset from the start until the PLL has locked, and
+    while the button is held; each is released in step with its own clock.
+    """
+
+    def __init__(self, hertz_in, outputs):
+        self._outputs = tuple(outputs)
+        self._settings = settle_pll(hertz_in, self._outputs)
+        self._hertz_in = hertz_in
+        self.clock, self.reset = Signal(), Signal()
+        self.domains = [ClockDomain(output.domain) for output in self._outputs]
+
+    def elaborate(self, platform):
+        m = Module()
+        settings = self._settings
+        made = [Signal(name=f"clk_{output.domain}") for output in self._outputs]
+        base = settings.dividers[0] // 2  # phases count from a middle one, so that none is negative
+        options = {}
+        for place, output, divider, clock in zip(OUTPUTS, self._outputs, settings.dividers, made, strict=False):
+            steps = int(_eighths(divider, output.phase))
+            options |= {
+                f"p_CLK{place}_ENABLE": "ENABLED",
+                f"p_CLK{place}_DIV": divider,
+                f"p_CLK{place}_CPHASE": base + steps // 8,
+                f"p_CLK{place}_FPHASE": steps % 8,
+                f"a_FREQUENCY_PIN_CLK{place}": f"{output.hertz / 1e6:g}",
+                f"o_CLK{place}": clock,
+            }
+        locked = Signal()
+        m.submodules.pll = Instance(
+            "EHXPLLL",
+            a_FREQUENCY_PIN_CLKI=f"{self._hertz_in / 1e6:g}",
+            a_ICP_CURRENT="12",  # the loop filter's values are those of Lattice's own tool
+            a_LPF_RESISTOR="8",
+            a_MFG_ENABLE_FILTEROPAMP="1",
+            a_MFG_GMCREF_SEL="2",
+            p_PLLRST_ENA="DISABLED",
+            p_INTFB_WAKE="DISABLED",
+            p_STDBY_ENABLE="DISABLED",
+            p_DPHASE_SOURCE="DISABLED",
+            p_OUTDIVIDER_MUXA="DIVA",
+            p_OUTDIVIDER_MUXB="DIVB",
+            p_OUTDIVIDER_MUXC="DIVC",
+            p_OUTDIVIDER_MUXD="DIVD",
+            p_FEEDBK_PATH="CLKOP",
+            p_CLKI_DIV=settings.reference,
+            p_CLKFB_DIV=settings.feedback,
+            i_CLKI=self.clock,
+            i_CLKFB=made[0],
+            i_RST=Const(0),
+            i_STDBY=Const(0),
+            i_PHASESEL0=Const(0),
+            i_PHASESEL1=Const(0),
+            i_PHASEDIR=Const(1),
+            i_PHASESTEP=Const(1),
+            i_PHASELOADREG=Const(1),
+            i_PLLWAKESYNC=Const(0),
+            i_ENCLKOP=Const(0),
+            o_LOCK=locked,
+            **options,
+        )
+        for output, clock in zip(self._outputs, made, strict=True):
+            m.d.comb += ClockSignal(output.domain).eq(clock)
+            m.submodules[f"reset_{output.domain}"] = ResetSynchronizer(~locked | self.reset, domain=output.domain)
+        return m

