@@ -99,7 +99,7 @@ class NicParameters(NicShape):
     """Parameters of a build: its shape, and what no register tells.
 
     copies     three are kept for frames that end before the queue has counted those ahead of them, so with fewer than
-               8 a copy could find no room in an empty queue
+               8 a copy could find no room in an empty queue. Of the bytes (queue_depth), two beats stay empty
     hash_key   Toeplitz key of the flow hash, 40 bytes (as in Microsoft receive-side scaling)
     """
 

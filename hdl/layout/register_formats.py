@@ -26,7 +26,7 @@ def _markdown(registers: RegisterMap) -> str:
     lines = [
         f"# Registers: {registers.description}",
         "",
-        "32 bits each, byte addresses. Addresses not listed read as 0 and ignore writes.",
+        "32 bits each, byte addresses, of which the two lowest bits do not count. Others read as 0 and ignore writes.",
         "",
         "| address | register | access | after reset | |",
         "|---|---|---|---|---|",

@@ -44,7 +44,7 @@ PUMP, PROOF, LONG_PUMP, BENCH = "pump", "proof", "long pump", "bench"
 _JUDGES = (
     "sim/*.py",
     "sim/native/*.*",
-    "sim/traffic/*.py",
+    "sim/traffic/**/*.py",
     *(f"sim/mutation/{name}.py" for name in ("regression", "swap", "traffic")),
     "harness/golden/*.py",
     "harness/nic/*.py",

@@ -41,7 +41,7 @@ from halfsilver.sim.mutation.traffic import (
     swap_frames,
 )
 from halfsilver.sim.random_policy import SOURCE_PORTS
-from halfsilver.sim.traffic import Situation, golden_for, situations
+from halfsilver.sim.traffic import Situation, golden_for, situations, sweeps
 from halfsilver.sim.traffic.situations import carries
 from halfsilver.sim.traffic.upheavals import run_upheavals
 
@@ -72,6 +72,12 @@ POLICIES, FRAMES = 12, 400
 BATCHES = 3
 SITUATIONS = 60
 UPHEAVALS = 5
+RESETS, ALL_RESETS = 40, 400
+"""Clock cycles at which a batch is reset."""
+
+ROOM = (60, 8192)
+"""Lengths of frames that fill the queue, by number and by bytes."""
+
 CARRIES = (66_000, 100)
 """Frames of one byte and of 9,216 bytes in each direction: past 16 bits of frames."""
 
@@ -198,6 +204,56 @@ def _carries(setting: Setting, chance: Random) -> None:
     _agree(setting, "carries", lambda: [carries(Random(setting.seed), setting.parameters, *CARRIES)])
 
 
+def _sweeps(setting: Setting, chance: Random) -> None:
+    """The law's statements case by case (``halfsilver.sim.traffic.sweeps``)."""
+    _agree(setting, "sweeps", lambda: sweeps.quick(setting.seed, setting.parameters))
+
+
+def _all_sweeps(setting: Setting, chance: Random) -> None:
+    """The same, and no case left out."""
+    _agree(setting, "all sweeps", lambda: sweeps.thorough(setting.seed, setting.parameters))
+
+
+def _registers(setting: Setting, chance: Random) -> None:
+    """Every address of the register bus."""
+    sweeps.check_registers(setting.parameters, setting.seed, setting.library)
+
+
+def _resets(setting: Setting, chance: Random) -> None:
+    """A reset at each early cycle of frames."""
+    sweeps.check_resets(setting.parameters, setting.seed, range(RESETS), setting.library)
+
+
+def _all_resets(setting: Setting, chance: Random) -> None:
+    """The same, later too."""
+    sweeps.check_resets(setting.parameters, setting.seed, range(ALL_RESETS), setting.library)
+
+
+def _room(setting: Setting, chance: Random) -> None:
+    """The last place for a copy, by number and by bytes, when the queue is new and when it has been drained."""
+    _fill(setting, _crowds(setting, ROOM))
+
+
+def _all_room(setting: Setting, chance: Random) -> None:
+    """The same in all sizes."""
+    _fill(setting, _crowds(setting, (*sweeps.NUMBERS, *sweeps.SIZES)))
+
+
+def _crowds(setting: Setting, sizes: Iterable[int]) -> list[sweeps.Crowd]:
+    return [sweeps.crowd(Random(f"room {setting.seed} {size}"), setting.parameters, size) for size in sizes]
+
+
+def _fill(setting: Setting, crowds: Sequence[sweeps.Crowd]) -> None:
+    pair = traffic.Pair(setting.parameters, engines=lambda: (setting.golden(), setting.gateware()))
+    for crowd in (*crowds, *crowds):
+        found = pair.differences(crowd.situation)
+        if not found and pair.results is not None:
+            found = [each for each in [sweeps.least_held(crowd, pair.results[1].verdicts)] if each]
+        if found:
+            raise HalfsilverError(found[0])
+    pair.close()
+
+
 def _agree(setting: Setting, name: str, make: Callable[[], Iterable[Situation]]) -> None:
     pair = traffic.Pair(setting.parameters, engines=lambda: (setting.golden(), setting.gateware()))
     for number, situation in enumerate(setting.drawn(name, make)):
@@ -213,8 +269,24 @@ def _upheavals(setting: Setting, chance: Random) -> None:
 
 Phases = dict[str, Callable[[Setting, Random], None]]
 
-PHASES: Phases = {"rules": _rules, "edges": _edges, "swaps": _swaps, "overflow": _overflow}
-LONG: Phases = {"carries": _carries, "situations": _situations, "upheavals": _upheavals}
+PHASES: Phases = {
+    "registers": _registers,
+    "resets": _resets,
+    "sweeps": _sweeps,
+    "rules": _rules,
+    "edges": _edges,
+    "swaps": _swaps,
+    "overflow": _overflow,
+    "room": _room,
+}
+LONG: Phases = {
+    "carries": _carries,
+    "situations": _situations,
+    "upheavals": _upheavals,
+    "all sweeps": _all_sweeps,
+    "all resets": _all_resets,
+    "all room": _all_room,
+}
 """For mutants that survive `PHASES`, with another seed."""
 
 

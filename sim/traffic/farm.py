@@ -1,7 +1,7 @@
 """``make sim-all``, second half: random traffic and upheavals on builds of every width and every extreme.
 
-Each build meets situations on one pair of engines, then upheavals, then enough frames that counters carry. A
-difference is reduced to the smallest situation that shows it.
+Each build meets sweeps and situations on one pair of engines, then enough frames that counters carry; then upheavals,
+every address of its registers, and resets. A difference is reduced to the smallest situation that shows it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 from halfsilver.harness.arguments import Parser
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, HalfsilverError
@@ -19,6 +20,7 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.traffic.pair import Pair
 from halfsilver.sim.traffic.reduce import smallest
 from halfsilver.sim.traffic.situations import Situation, carries, situations
+from halfsilver.sim.traffic.sweeps import check_registers, check_resets, quick
 from halfsilver.sim.traffic.upheavals import run_upheavals
 
 __all__ = ["BUILDS", "main"]
@@ -47,6 +49,9 @@ UPHEAVALS_SHARE = 10
 
 CARRIES = (66_000, 2_000)
 """Frames of one byte and of 9,216 bytes in each direction: past 16 bits of frames and 24 bits of bytes."""
+
+RESETS = 60
+"""Clock cycles at which frames are reset."""
 
 SEEDS = 1 << 32
 
@@ -86,7 +91,8 @@ def _run_build(parameters: NicParameters, seed: int, count: int, verdicts: Count
     pair = Pair(parameters, seed=seed)
     try:
         last = carries(random.Random(seed), parameters, *CARRIES)
-        for number, situation in enumerate((*situations(seed, count, parameters), last)):
+        cases = chain(quick(seed, parameters), situations(seed, count, parameters), [last])
+        for number, situation in enumerate(cases):
             found = pair.differences(situation)
             if found:
                 return f"situation {number}: {found[0]}\n{_reduced(pair, situation)}"
@@ -95,6 +101,8 @@ def _run_build(parameters: NicParameters, seed: int, count: int, verdicts: Count
     finally:
         pair.close()
     run_upheavals(parameters, seed, -(-count // UPHEAVALS_SHARE))
+    check_registers(parameters, seed)
+    check_resets(parameters, seed, range(RESETS))
     return ""
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.golden.model import Model
-from halfsilver.harness.nic.image import build_image
+from halfsilver.harness.nic.image import build_image, policy_image, table_writes
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS
-from halfsilver.hdl.layout.tables import TABLE_BITS
+from halfsilver.hdl.layout.tables import TABLE_BITS, Table
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.pump import Event, Pacing, Pump, PumpRun, await_at, reset_at, write_at
 
@@ -113,12 +113,28 @@ class LiveNic:
 
     def reset(self, rng: random.Random, frames: Sequence[Frame], pacing: Pacing) -> None:
         """Reset in the middle: what came out is a prefix of what had to, and the NIC is as new."""
-        self._run(frames, pacing, [reset_at(rng.randrange(self._clocks(frames)))], is_cut=True)
+        self.reset_at(rng.randrange(self._clocks(frames)), frames, pacing)
+
+    def reset_at(self, cycle: int, frames: Sequence[Frame], pacing: Pacing) -> None:
+        """The same at a given clock cycle, be it after the last frame."""
+        self._run(frames, pacing, [reset_at(cycle)], is_cut=True)
         self.resets += 1
         self._forget()
         if self._read(_STATUS) or self._read(_REFUSED):
             raise HalfsilverError(f"after a reset STATUS is {self._read(_STATUS):#x}")
         self._check_counters()
+
+    def revive(self, rule_set: RuleSet, frames: Sequence[Frame], pacing: Pacing) -> None:
+        """Right after a reset, the rule set that both banks had: only its general table is written, while frames run.
+
+        ``docs/tables.md``: a reset clears only the general table's words.
+        """
+        image = policy_image(*rule_set, self._parameters)
+        general = {place: word for place, word in image.items() if place[0] is Table.GENERAL}
+        self._expect(1, rule_set)
+        self._run(frames, pacing, [write_at(0, *access) for access in (*table_writes(general, {}), _COMMIT)])
+        self._settle(1)
+        self.banks[1 - self._shadow] = rule_set
 
     def turn(self, times: int) -> None:
         """So many commits without a frame, each taken, as it waits for the shadow bank: far generations."""

@@ -1,0 +1,147 @@
+"""Sweeps: that no case is left out, that golden model and gateware agree, and that each check can fail."""
+
+import random
+from collections import defaultdict
+from dataclasses import replace
+
+import pytest
+
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.build import build_nic
+from halfsilver.sim.mutation.traffic import ENIS, RULES, SESSIONS
+from halfsilver.sim.traffic import Pair, golden_for
+from halfsilver.sim.traffic.farm import BUILDS
+from halfsilver.sim.traffic.sweeps import check_registers, check_resets, crowd, held, least_held, quick, thorough
+from halfsilver.sim.traffic.sweeps.decisions import rules
+from halfsilver.sim.traffic.sweeps.headers import cuts, protocols, runts
+
+SEED = 20260101
+LEAST = BUILDS["8"]
+MIDDLE = NicParameters(enis=ENIS, sessions=SESSIONS, rules=RULES, extension_headers=3, copies=16)
+UNEVEN_KEY = bytes(range(3, 43))
+
+
+def test_golden_model_and_gateware_agree():
+    pair = Pair(LEAST)
+    try:
+        for number, situation in enumerate(quick(SEED, LEAST)):
+            found = pair.differences(situation)
+            assert not found, f"situation {number} of seed {SEED}: {found[0]}"
+    finally:
+        pair.close()
+
+
+def test_a_difference_is_reported():
+    """The golden model is told of another network identifier."""
+    situation = next(cuts(random.Random(SEED), LEAST, False))
+    (interface,) = situation.policy.interfaces
+    sessions = tuple(replace(session, vni=session.vni ^ 2) for session in interface.sessions)
+    pair = Pair(LEAST)
+    try:
+        assert pair.differences(situation, told=Policy((replace(interface, sessions=sessions),)))
+        assert not pair.differences(situation)
+    finally:
+        pair.close()
+
+
+def test_registers_and_resets():
+    check_registers(LEAST, SEED)
+    assert check_resets(LEAST, SEED, range(0, 120, 7)).resets == 18
+
+
+def test_a_register_that_is_not_as_the_map_has_it_is_noticed():
+    with pytest.raises(HalfsilverError, match="after a reset: 0x010 reads 0x00004000, not 0x00008000"):
+        check_registers(replace(LEAST, queue_depth=32768), SEED, build_nic(LEAST))
+
+
+def test_frames_after_a_reset_that_are_not_judged_as_they_should_be_are_noticed():
+    with pytest.raises(HalfsilverError, match="copy 1 is not due"):
+        check_resets(replace(LEAST, hash_key=UNEVEN_KEY), SEED, [1], build_nic(LEAST))
+
+
+@pytest.mark.parametrize("size", [60, 4096, 9216])
+def test_room_for_as_many_copies_as_the_build_says(size):
+    """Twice, the second time after the queue was drained."""
+    pair, each = Pair(LEAST), crowd(random.Random(SEED), LEAST, size)
+    try:
+        for _ in range(2):
+            assert not pair.differences(each.situation)
+            records = pair.results[1].verdicts
+            assert not least_held(each, records)
+            assert Verdict.CONGESTED in {record.verdict for record in records}
+            more = each._replace(least=max(held(records).values()) + 1)
+            assert "copies found room" in least_held(more, records)
+    finally:
+        pair.close()
+
+
+def test_copies_and_bytes_fill_their_places():
+    assert crowd(random.Random(1), MIDDLE, 60).least == 13
+    assert crowd(random.Random(1), replace(MIDDLE, copies=32), 60).least == 29
+    for size, least in ((8192, 2), (4096, 4), (9216, 2), (5460, 3)):
+        each = crowd(random.Random(1), MIDDLE, size)
+        assert each.least == least
+        octets = sum(len(frame.data) for frame in each.situation.frames[:least])
+        assert octets <= MIDDLE.queue_depth - 16 and octets > MIDDLE.queue_depth - 32 or size == 5460
+
+
+def test_runts_of_every_length_stand_in_front_of_frames_of_every_kind():
+    lengths, behind = set(), defaultdict(set)
+    for situation in runts(random.Random(SEED), MIDDLE, False):
+        assert situation.pacing.full_rate
+        for direction in Direction:
+            frames = [frame for frame in situation.frames if frame.direction is direction]
+            for one, other in zip(frames, frames[1:], strict=False):
+                if len(one.data) < 14 <= len(other.data):
+                    lengths.add((direction, len(one.data)))
+                    behind[direction].add(other.data[12:14])
+    assert lengths == {(direction, length) for direction in Direction for length in range(1, 14)}
+    for direction in Direction:
+        assert behind[direction] >= {b"\x08\x00", b"\x86\xdd", b"\x81\x00"}
+
+
+def test_frames_end_at_every_byte():
+    lengths = {len(frame.data) for situation in cuts(random.Random(SEED), MIDDLE, True) for frame in situation.frames}
+    assert lengths >= set(range(13, 86))
+
+
+def test_every_protocol_is_met_in_every_place():
+    seen = defaultdict(set)
+    for situation in protocols(random.Random(SEED), MIDDLE, True):
+        for frame in situation.frames:
+            if frame.data[12:14] == b"\x08\x00":
+                seen["IPv4", frame.data[20:22]].add(frame.data[23])
+            elif frame.data[20] in (60, 44):
+                seen[frame.data[20], frame.data[56:58]].add(frame.data[54])
+            else:
+                seen["IPv6"].add(frame.data[20])
+    assert [len(each) for place, each in sorted(seen.items(), key=str) if place != (60, b"")].count(256) >= 5
+
+
+def test_every_rule_of_every_session_decides():
+    """In both directions, of every interface; and every verdict that a policy can lead to is met."""
+    named, verdicts = set(), set()
+    for situation in rules(random.Random(SEED), MIDDLE, True):
+        golden = golden_for(MIDDLE)
+        golden.configure(situation.policy, situation.flags)
+        for record in golden.process(situation.frames).verdicts:
+            named.add((record.direction, record.eni, record.session, record.rule))
+            verdicts.add(record.verdict)
+    every = {
+        (direction, eni, session, rule)
+        for direction in Direction
+        for eni in range(ENIS)
+        for session in range(SESSIONS)
+        for rule in range(RULES)
+    }
+    assert every <= named
+    never = {Verdict.NO_ENI, Verdict.NOT_IP, Verdict.CONGESTED, Verdict.SAMPLED_OUT, Verdict.RATE_LIMITED}
+    assert verdicts == set(Verdict) - never
+
+
+def test_a_seed_gives_the_same():
+    assert list(quick(7, LEAST)) == list(quick(7, LEAST)) != list(quick(8, LEAST))
+    assert len(list(thorough(7, LEAST))) > len(list(quick(7, LEAST)))
