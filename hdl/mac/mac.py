@@ -1,0 +1,225 @@
+"""The MAC: a port of the card, between RGMII pins and the core's packet streams."""
+
+from math import ceil
+
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
+from amaranth.lib import wiring
+from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.fifo import AsyncFIFO, AsyncFIFOBuffered
+from amaranth.lib.wiring import In, Out
+
+from halfsilver.hdl.layout.frames import MAX_FRAME, check_width
+from halfsilver.hdl.mac.counts import FrameCounts
+from halfsilver.hdl.mac.limits import crossing_words, elastic_octets, start_words, store_words
+from halfsilver.hdl.mac.queue import TransmitQueue
+from halfsilver.hdl.mac.receiver import GmiiReceiver
+from halfsilver.hdl.mac.rgmii import RgmiiReceiver, RgmiiTransmitter
+from halfsilver.hdl.mac.status import CLOCK_DIVIDER, LinkStatus, Settled
+from halfsilver.hdl.mac.store import ReceiveStore
+from halfsilver.hdl.mac.transmitter import GmiiTransmitter
+from halfsilver.hdl.mac.words import Received, RgmiiSignature, Sent, Speed, Status, counts_of, received_word
+from halfsilver.hdl.packet import packet_signature
+
+__all__ = ["STALL_CLOCKS", "Mac"]
+
+STALL_CLOCKS = 1 << 14
+"""Clocks of the core until a receive clock that does not come is given up: 262 us at 62.5 MHz. At 10 Mb/s a word of
+1,024 bits takes 102 us."""
+
+_RECEIVE_CROSSING = 16
+"""Words; the core takes each as it comes."""
+
+_EVENTS = 4
+
+
+class Mac(wiring.Component):
+    """A port at 10, 100 or 1,000 Mb/s, full duplex, for a core of any width and clock.
+
+    Parameters
+    ----------
+    width          bits of the packet streams; the core's clock must be at least 1,000 MHz / ``width`` by more than
+                   200 ppm: 62.5 MHz at 32 bits has a word each second clock
+    cells          I/O cells of the FPGA family: `Ecp5Cells(...)`, or `SimulationCells()`
+    longest        longest frame in octets without FCS; longer ones that are received are giants
+    store          depth of the receive store in words; at least, and by default, the words of the longest frame and
+                   one, rounded up to whole block RAMs of 512
+    hesitation     so many octet times of 1 Gb/s (8 ns) the core may be late within a frame that it sends
+    transmit_domain  clock of 125 MHz of the design above, for transmission
+    stall_clocks   see `STALL_CLOCKS`
+
+    Ports
+    -----
+    rgmii          the pins, behind plain buffers (`RgmiiSignature`)
+    o              packets from the wire; ``bad`` where `Received` says so, and ``drop`` is 0
+    i              packets to the wire, 60 octets or padded; ``bad`` ones get an inverted FCS, ``drop`` is not looked at
+    manual         take ``manual_status`` (link, speed, duplex) instead of the PHY's in-band status
+    whole          hand a received frame over when it is whole: needed if the port it goes out of is faster than this
+    status         link, speed, duplex; ``clock``: the receive clock is running
+    received       counters of received frames by `Received`, 32 bits, saturating
+    sent           counters of frames to be sent by `Sent`
+
+    All ports but the pins are in domain ``sync``, whose reset is that of the whole MAC; a frame in the middle of
+    which it comes is lost without an end. ``transmit_domain`` is used for its clock alone.
+
+    Latency: received octets, from the pins to ``o``, 8 octets of data (they may be the FCS and the word behind),
+    6 clocks of the wire, and 3 to 4 + 3 of the core. Sent ones, from ``i`` to the pins: until ``start_octets``
+    or the whole frame are there, then 2 to 3 + 4 clocks of 125 MHz to the first preamble octet, 8 more to the frame.
+    Throughput: the wire's, each way. A sender that is 200 ppm faster than this port's clock is followed by gaps of 8
+    octets and more (`GmiiTransmitter`); one that is 200 ppm slower does not cut a frame (`start_words`).
+
+    Bad days: a link that goes down in the middle of a frame ends it (RUNT, FCS); frames to be sent are DISCARDED
+    while there is no link, so that the core never waits for it. A receive clock that stops in the middle of a frame
+    ends it after ``stall_clocks`` (STALL); what came of it is dropped when the clock comes back, and the next frame is
+    whole. A transmit clock that stops holds the core back, whose other port then drops whole frames (OVERFLOW).
+
+    Clock crossings: received words, frames' words to be sent, outcomes of sent frames: AsyncFIFO, Gray-coded; ends of
+    frames to be sent: Gray-coded counter (`TransmitQueue`); in-band status, speed and link: `Settled`; the beat of
+    the receive clock: FFSynchronizer, one bit; resets: ResetSynchronizer. There is no other.
+    Source: IEEE 802.3, RGMII 2.0.
+    """
+
+    def __init__(
+        self,
+        width,
+        cells,
+        *,
+        longest=MAX_FRAME,
+        store=None,
+        hesitation=8,
+        transmit_domain="gmii",
+        stall_clocks=STALL_CLOCKS,
+    ):
+        octets = check_width(width) // 8
+        if hesitation < 0:
+            raise ValueError(f"hesitation must be 0 octets or more, not {hesitation!r}")
+        self._width, self._cells, self._longest = width, cells, longest
+        self._store = ceil(store_words(octets, longest) / 512) * 512 if store is None else store
+        self._start = start_words(octets, longest, hesitation)
+        self._crossing = crossing_words(octets, longest, hesitation)
+        self._transmit_domain, self._stall_clocks = transmit_domain, stall_clocks
+        assert self._crossing >= self._start + ceil(elastic_octets(longest) / octets)
+        assert self._crossing + 1 < 1 << (self._crossing + 1).bit_length()
+        status = Status.members | {"clock": 1}
+        super().__init__(
+            {
+                "rgmii": Out(RgmiiSignature()),
+                "i": In(packet_signature(width)),
+                "o": Out(packet_signature(width)),
+                "manual": In(1),
+                "manual_status": In(Status),
+                "whole": In(1),
+                "status": Out(type(Status)(status)),
+                "received": Out(counts_of(Received)),
+                "sent": Out(counts_of(Sent)),
+            }
+        )
+
+    @property
+    def start_octets(self):
+        """Octets of a frame that must be there before it is sent, if it has more."""
+        return self._start * self._width // 8
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.rx, m.domains.tx = ClockDomain("rx", local=True), ClockDomain("tx", local=True)
+        m.d.comb += [ClockSignal("rx").eq(self.rgmii.rx_clk), ClockSignal("tx").eq(ClockSignal(self._transmit_domain))]
+        reset = ResetSignal(allow_reset_less=True)
+        m.submodules.rx_reset = ResetSynchronizer(reset, domain="rx", stages=3)
+        m.submodules.tx_reset = ResetSynchronizer(reset, domain="tx", stages=3)
+
+        link = self._link(m)
+        self._receive(m, link)
+        self._transmit(m, link)
+        return m
+
+    def _link(self, m):
+        """Status in the core's clock, and the speed in the other two."""
+        m.submodules.link = link = LinkStatus(self._stall_clocks)
+        beat = Signal(range(2 * CLOCK_DIVIDER))
+        m.d.rx += beat.eq(beat + 1)
+        m.d.comb += [
+            link.beat.eq(beat[-1]),
+            link.manual.eq(self.manual),
+            link.manual_status.eq(self.manual_status),
+            self.status.link.eq(link.status.link),
+            self.status.speed.eq(link.status.speed),
+            self.status.duplex.eq(link.status.duplex),
+            self.status.clock.eq(link.clock),
+        ]
+        return link
+
+    def _receive(self, m, link):
+        """Pins, octets, words, crossing, store."""
+        word = received_word(self._width)
+        m.submodules.rx_data = data = DomainRenamer("rx")(self._cells.receive(4))
+        m.submodules.rx_ctl = ctl = DomainRenamer("rx")(self._cells.receive(1))
+        m.submodules.rx_octets = octets = DomainRenamer("rx")(RgmiiReceiver())
+        m.submodules.receiver = receiver = DomainRenamer("rx")(GmiiReceiver(self._width, self._longest))
+        m.submodules.rx_crossing = crossing = AsyncFIFOBuffered(
+            width=word.size, depth=_RECEIVE_CROSSING + 1, r_domain="sync", w_domain="rx", exact_depth=True
+        )
+        m.submodules.store = store = ReceiveStore(self._width, self._store, self._longest, self._stall_clocks)
+        m.submodules.received = received = FrameCounts(Received)
+
+        gigabit = Signal(init=1)
+        m.d.sync += gigabit.eq(link.status.speed == Speed.M1000)
+        m.submodules.rx_speed = speed = DomainRenamer("rx")(Settled(1, init=1))
+        m.d.comb += [
+            speed.i.eq(gigabit),
+            octets.gigabit.eq(speed.o),
+            link.inband.eq(octets.inband),
+            data.i.eq(self.rgmii.rx_data),
+            ctl.i.eq(self.rgmii.rx_ctl),
+            octets.data.eq(data.o),
+            octets.ctl.eq(ctl.o),
+            crossing.w_data.eq(receiver.o.payload),
+            crossing.w_en.eq(receiver.o.valid),
+            receiver.o.ready.eq(crossing.w_rdy),
+            store.i.payload.eq(crossing.r_data),
+            store.i.valid.eq(crossing.r_rdy),
+            crossing.r_en.eq(1),
+            store.whole.eq(self.whole),
+            received.ended.eq(store.ended),
+            received.outcome.eq(store.outcome),
+            self.received.eq(received.counts),
+        ]
+        wiring.connect(m, octets.gmii, receiver.gmii)
+        wiring.connect(m, store.o, wiring.flipped(self.o))
+
+    def _transmit(self, m, link):
+        """Queue with its crossing, octets, pins; outcomes back to the core."""
+        m.submodules.queue = queue = TransmitQueue(self._width, self._crossing, self._start)
+        m.submodules.transmitter = transmitter = DomainRenamer("tx")(GmiiTransmitter(self._width))
+        m.submodules.tx_octets = octets = DomainRenamer("tx")(RgmiiTransmitter())
+        m.submodules.tx_data = data = DomainRenamer("tx")(self._cells.transmit(4))
+        m.submodules.tx_ctl = ctl = DomainRenamer("tx")(self._cells.transmit(1))
+        m.submodules.tx_clk = clk = DomainRenamer(self._cells.clock_domain)(self._cells.transmit(1, clock=True))
+        m.submodules.tx_outcomes = outcomes = AsyncFIFO(
+            width=Sent.as_shape().width, depth=_EVENTS, r_domain="sync", w_domain="tx", exact_depth=True
+        )
+        m.submodules.sent = sent = FrameCounts(Sent)
+
+        m.submodules.tx_status = status = DomainRenamer("tx")(Settled(3, init=Speed.M1000.value << 1))
+        m.d.comb += [
+            status.i.eq(Cat(link.status.link, link.status.speed)),
+            transmitter.link.eq(status.o[0]),
+            octets.speed.eq(status.o[1:]),
+            transmitter.may_start.eq(queue.may_start),
+            transmitter.take.eq(octets.take),
+            octets.idle.eq(transmitter.idle),
+            data.i.eq(octets.data),
+            ctl.i.eq(octets.ctl),
+            clk.i.eq(octets.clock),
+            self.rgmii.tx_data.eq(data.o),
+            self.rgmii.tx_ctl.eq(ctl.o),
+            self.rgmii.tx_clk.eq(clk.o),
+            outcomes.w_data.eq(transmitter.outcome),
+            outcomes.w_en.eq(transmitter.ended),
+            outcomes.r_en.eq(1),
+            sent.ended.eq(outcomes.r_rdy),
+            sent.outcome.eq(outcomes.r_data),
+            self.sent.eq(sent.counts),
+        ]
+        wiring.connect(m, wiring.flipped(self.i), queue.i)
+        wiring.connect(m, queue.o, transmitter.i)
+        wiring.connect(m, transmitter.gmii, octets.gmii)
