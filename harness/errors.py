@@ -13,6 +13,7 @@ __all__ = [
     "EXIT_USAGE",
     "EnvironmentMissing",
     "HalfsilverError",
+    "TransferDamaged",
     "UsageError",
     "WrongCard",
 ]
@@ -46,6 +47,12 @@ class EnvironmentMissing(HalfsilverError):
 
 class WrongCard(HalfsilverError):
     """What answers is no card that the driver knows; nothing was written to it."""
+
+    exit_code = EXIT_BOARD
+
+
+class TransferDamaged(HalfsilverError):
+    """What was sent to a card's tables did not arrive, however often it was tried; the old rule set stays in force."""
 
     exit_code = EXIT_BOARD
 

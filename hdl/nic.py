@@ -9,6 +9,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.bus.register_file import RegisterBus, RegisterFile
+from halfsilver.hdl.bus.table_check import TableCheck
 from halfsilver.hdl.counters import Counters
 from halfsilver.hdl.mirror import Mirror
 from halfsilver.hdl.packet import packet_signature
@@ -53,6 +54,7 @@ class Nic(wiring.Component):
         m.submodules.registers = registers = RegisterFile()
         m.submodules.mirror = mirror = Mirror(self.parameters)
         m.submodules.counters = counters = Counters(self.parameters)
+        m.submodules.check = check = TableCheck()
 
         # Frames come in, and copies leave.
         m.d.comb += mirror.enable.eq(counters.o_ready)
@@ -71,8 +73,11 @@ class Nic(wiring.Component):
         # The host reads and writes.
         wiring.connect(m, wiring.flipped(self.bus), registers.bus)
         self._identify(m, registers, mirror)
-        self._write_tables(m, registers, mirror)
-        self._read_counters(m, registers, counters, mirror)
+        self._write_tables(m, registers, check, mirror)
+        self._read_counters(m, registers, counters)
+        # Reads wait for what the host has just asked for: a snapshot, the check of its words, or a commit.
+        snapshot = registers.w_counter_address_strobe | counters.read_busy
+        m.d.comb += registers.hold.eq(snapshot | check.settling | mirror.committing)
         return m
 
     def _identify(self, m, registers, mirror):
@@ -95,41 +100,52 @@ class Nic(wiring.Component):
             registers.r_status.generation.eq(mirror.generation),
         ]
 
-    def _write_tables(self, m, registers, mirror):
-        """Table words go to the shadow bank, or are refused and counted while that is still in use."""
+    def _write_tables(self, m, registers, check, mirror):
+        """Table words go to the shadow bank, or are refused and counted while that is still in use.
+
+        So do commits, which also depend on the check of the words before them.
+        """
         address = registers.w_table_address
         strobe = registers.w_table_data_strobe
+        closed = mirror.shadow_busy | check.pending
         m.d.comb += [
             registers.h_table_address.eq(address),
             registers.h_table_address.index.eq(address.index + 1),
             registers.h_table_address_strobe.eq(strobe),
-            mirror.commit.eq(registers.w_commit_strobe & registers.w_commit.go),
         ]
         refused = Signal(16)
         m.d.comb += registers.r_refused_writes.count.eq(refused)
-        with m.If((strobe | mirror.commit) & mirror.shadow_busy):
+        with m.If((strobe & closed) | check.refused):
             m.d.sync += refused.eq(refused + 1)
 
-        assert Mirror.WRITE_CLOCKS == 1, "a word reaches the mirror one clock after it was allowed"
+        assert Mirror.WRITE_CLOCKS == TableCheck.ALLOWED_CLOCKS == 1, "a word is written the clock after it was allowed"
         write = TablePort().create()
         m.d.sync += [
-            write.enable.eq(strobe & ~mirror.shadow_busy),
+            write.enable.eq(strobe & ~closed),
             write.bank.eq(~mirror.active),
             write.table.eq(address.table),
             write.index.eq(address.index),
             write.data.eq(registers.w_table_data.value),
         ]
-        wiring.connect(m, write, mirror.write)
+        wiring.connect(m, write, mirror.write, check.write)
+        m.d.comb += [
+            check.restart.eq(registers.w_table_check_strobe),
+            check.request.eq(registers.w_commit_strobe & registers.w_commit.go),
+            check.expected.eq(registers.w_expected_crc.value),
+            check.required.eq(registers.w_table_check.required),
+            check.busy.eq(mirror.shadow_busy),
+            mirror.commit.eq(check.commit),
+            registers.r_table_crc.value.eq(check.crc),
+            registers.r_table_count.count.eq(check.count),
+        ]
 
-    def _read_counters(self, m, registers, counters, mirror):
+    def _read_counters(self, m, registers, counters):
         """A write of COUNTER_ADDRESS takes a snapshot of that counter, for the host to read in four words."""
         address = registers.w_counter_address
         m.d.comb += [
             counters.read.eq(registers.w_counter_address_strobe),
             counters.read_group.eq(address.group),
             counters.read_index.eq(address.index),
-            # Reads wait for what the host has just asked for: a snapshot, or a commit.
-            registers.hold.eq(registers.w_counter_address_strobe | counters.read_busy | mirror.committing),
             registers.r_counter_frames_low.value.eq(counters.frames[:32]),
             registers.r_counter_frames_high.value.eq(counters.frames[32:]),
             registers.r_counter_bytes_low.value.eq(counters.octets[:32]),

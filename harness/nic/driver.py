@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.errors import HalfsilverError, TransferDamaged
 from halfsilver.harness.nic.counters import read_counters
 from halfsilver.harness.nic.identity import Card, identify
 from halfsilver.harness.nic.image import Image, policy_image, table_writes
+from halfsilver.harness.nic.table_sum import sum_writes
 from halfsilver.harness.nic.transport import Transport
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags
 from halfsilver.hdl.layout.registers import REGISTERS
 
-__all__ = ["Driver"]
+__all__ = ["ATTEMPTS", "Driver"]
+
+ATTEMPTS = 3
+"""How often a load is tried, and how often a commit is asked for, before a damaged line is given up."""
 
 _BUSY_POLLS = 10_000
 _STATUS = REGISTERS.address("STATUS")
 _REFUSED = REGISTERS.address("REFUSED_WRITES")
 _COMMIT = REGISTERS.address("COMMIT")
+_SUM = [REGISTERS.address("TABLE_CRC"), REGISTERS.address("TABLE_COUNT")]
+_EXPECTED = REGISTERS.address("EXPECTED_CRC")
+_CHECK = REGISTERS.address("TABLE_CHECK")
 _REFUSED_MASK = REGISTERS["REFUSED_WRITES"].mask
 _GENERATIONS = (1 << REGISTERS["STATUS"].field("generation").width) - 1
 
@@ -27,6 +34,9 @@ class Driver:
     WrongCard, before anything is written, if it is none that this driver knows. Nobody else may write to the card
     meanwhile: of each table bank the driver keeps what it has written, and writes only what differs from that. What
     a bank held before is unknown, so the first load of either bank is a whole one.
+
+    The transport may lose and change what is sent: the card is told beforehand what the words' CRC will be and commits
+    nothing else, even if a damaged command should ask for it.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -39,28 +49,55 @@ class Driver:
         """Write a policy into the shadow bank and commit it; returns its generation.
 
         CapacityExceeded, before anything is written, if the policy does not fit the card. HalfsilverError if the bank
-        stays in use, if writes were refused, or if the commit did not happen: the card then still judges by the rule
-        set it had, and the next load writes the bank as a whole.
+        stays in use. TransferDamaged if writes were refused, if what arrived is not what was sent, or if the commit
+        did not happen, ``ATTEMPTS`` times. After any error the card still judges by the rule set it had, and the next
+        load writes the bank as a whole.
         """
         image = policy_image(policy, flags, self.card.shape)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._load(image)
+            except TransferDamaged as error:
+                if attempt == ATTEMPTS:
+                    raise TransferDamaged(f"{error}, {ATTEMPTS} times; the rule set before it stays in force") from None
+        raise AssertionError("unreachable")
+
+    def _load(self, image: Image) -> int:
         status = self._await_shadow()
         shadow = 1 - status["active_bank"]
+        banks, self._banks = self._banks, {}  # until all is well: even which bank is written may have been misread
         if status["generation"] != self._generation:  # somebody else has committed: what the banks hold is not known
-            self._banks.clear()
-        known = self._banks.pop(shadow, {})
+            banks.clear()
+        known = banks.pop(shadow, {})
+        self._fill(table_writes(image, known), shadow)
+        self._generation = self._commit(status["generation"] + 1 & _GENERATIONS)
+        self._banks = {**banks, shadow: {**known, **image}}
+        return self._generation
+
+    def _fill(self, writes: list[tuple[int, int]], shadow: int) -> None:
+        """Write the shadow bank, and see that all of it arrived there."""
+        crc, count = sum_writes(writes, shadow)
         refused_before = self._transport.read([_REFUSED])[0]
-        self._transport.write(table_writes(image, known))
-        refused = self._transport.read([_REFUSED])[0] - refused_before & _REFUSED_MASK
-        if refused:
-            raise HalfsilverError(f"the NIC refused {refused} table writes; nothing was committed")
-        self._transport.write([(_COMMIT, REGISTERS.pack("COMMIT", go=1))])
-        word = self._transport.read([_STATUS])[0]
-        generation, expected = REGISTERS.unpack("STATUS", word)["generation"], status["generation"] + 1 & _GENERATIONS
-        if generation != expected:
-            raise HalfsilverError(f"after the commit the NIC shows generation {generation}, not {expected}")
-        self._banks[shadow] = {**known, **image}
-        self._generation = generation
-        return generation
+        check = [(_EXPECTED, crc), (_CHECK, REGISTERS.pack("TABLE_CHECK", required=1))]
+        self._transport.write(check + writes)
+        found_crc, found_count, refused_after = self._transport.read([*_SUM, _REFUSED])
+        if (found_crc, found_count) == (crc, count):
+            return
+        refused = refused_after - refused_before & _REFUSED_MASK
+        if refused and refused + found_count == count:
+            raise TransferDamaged(f"the NIC refused {refused} of {count} table writes")
+        raise TransferDamaged(
+            f"of {count} table writes {found_count} reached the NIC, with CRC {found_crc:#010x} instead of {crc:#010x}"
+        )
+
+    def _commit(self, expected: int) -> int:
+        """Commit; the card does so once, however often it hears of it. Returns the generation."""
+        for _ in range(ATTEMPTS):
+            self._transport.write([(_COMMIT, REGISTERS.pack("COMMIT", go=1))])
+            generation = REGISTERS.unpack("STATUS", self._transport.read([_STATUS])[0])["generation"]
+            if generation == expected:
+                return generation
+        raise TransferDamaged(f"after the commit the NIC shows generation {generation}, not {expected}")
 
     def counters(self) -> Counters:
         """All counters that are not zero, totals since the card's reset."""

@@ -1,1 +1,1 @@
-"""Bus bridges in front of the register file."""
+"""Between a host and the tables: bus bridges, the registers, and the check of what was written."""

@@ -101,7 +101,7 @@ REGISTERS = RegisterMap(
             "REFUSED_WRITES",
             0x01C,
             RO,
-            "Table writes and commits refused because the shadow bank was in use.",
+            "Table writes and commits refused because the shadow bank was in use; commits that TABLE_CHECK refused.",
             [Field("count", 15, 0, "refused since reset, wraps at 16 bits")],
         ),
         Register(
@@ -139,5 +139,42 @@ REGISTERS = RegisterMap(
         _counter("COUNTER_FRAMES_HIGH", 0x038, "Frames of the snapshot, bits 63 to 32."),
         _counter("COUNTER_BYTES_LOW", 0x03C, "Bytes of the snapshot, bits 31 to 0."),
         _counter("COUNTER_BYTES_HIGH", 0x040, "Bytes of the snapshot, bits 63 to 32."),
+        Register(
+            "TABLE_CRC",
+            0x044,
+            RO,
+            "CRC-32 of IEEE 802.3 over the words that reached the shadow bank since TABLE_CHECK was written, or since "
+            "the last commit: of each its place (docs/tables.md) and itself, lowest byte first.",
+            [Field("value", 31, 0, "the CRC; of no words 0")],
+        ),
+        Register(
+            "TABLE_COUNT",
+            0x048,
+            RO,
+            "How many words TABLE_CRC is of.",
+            [Field("count", 31, 0, "words, wraps at 32 bits")],
+        ),
+        Register(
+            "EXPECTED_CRC",
+            0x04C,
+            RW,
+            "What TABLE_CRC must be for a commit, where TABLE_CHECK requires it.",
+            [Field("value", 31, 0, "the CRC")],
+        ),
+        Register(
+            "TABLE_CHECK",
+            0x050,
+            RW,
+            "Any write begins TABLE_CRC and TABLE_COUNT anew.",
+            [
+                Field(
+                    "required",
+                    0,
+                    0,
+                    "1: COMMIT is refused unless TABLE_CRC is EXPECTED_CRC, and if there was a commit since this "
+                    "register was written",
+                )
+            ],
+        ),
     ],
 )

@@ -28,6 +28,7 @@ from halfsilver.hdl.layout.tables import (
     GENERAL_SOURCE_PORT_AT,
     SESSION_WORD,
     SOURCE_PORT,
+    TABLE_PLACE,
     Table,
     eni_words_at,
     session_index,
@@ -66,9 +67,15 @@ def _loading() -> list[str]:
         "1. Read ID, and VERSION: the major number must be known. Read SHAPE and RULES: `enis`, `sessions`, `rules`, "
         "`chunk_bits`, `lookup_clocks`.",
         "2. Read STATUS until `shadow_busy` is 0.",
-        "3. Write TABLE_ADDRESS (table, index), then TABLE_DATA for that word and each following one.",
-        "4. REFUSED_WRITES must be what it was before.",
-        "5. Write 1 to COMMIT. `generation` in STATUS is then one more.",
+        "3. Write the CRC of all words, in the order of step 4, to EXPECTED_CRC, and 1 to TABLE_CHECK. Both are needed "
+        "only where a write can be lost, as on a serial line; on a bus leave them out.",
+        "4. Write TABLE_ADDRESS (table, index), then TABLE_DATA for that word and each following one.",
+        "5. REFUSED_WRITES must be what it was before; TABLE_CRC and TABLE_COUNT must be those of the words.",
+        "6. Write 1 to COMMIT. `generation` in STATUS is then one more. If not, write it again: with TABLE_CHECK a "
+        "commit is made once, however often it is asked for.",
+        "",
+        "The CRC is that of IEEE 802.3 (`zlib.crc32`), over eight bytes per word, lowest byte first: its place, which "
+        f"is {TABLE_PLACE.formula()}, and the word itself. Of no words it is 0.",
         "",
         "Every table has two banks. Writes go to the one that does not judge frames; a commit swaps them. So the "
         "shadow bank holds the last policy but one: write every word again, or remember what it holds. After power-up "

@@ -20,6 +20,7 @@ __all__ = [
     "SESSION_WORD",
     "SOURCE_PORT",
     "TABLE_BITS",
+    "TABLE_PLACE",
     "Table",
     "eni_words_at",
     "session_index",
@@ -37,6 +38,16 @@ class Table(IntEnum):
     OUTER = 2
     GENERAL = 3
 
+
+TABLE_PLACE = Packed(
+    "place of a word",
+    "Where a word was written, for TABLE_CRC; filled up with zeros to 32 bits.",
+    [
+        Member("index", 24, "word in the table"),
+        Member("table", TABLE_BITS, "which table", Table),
+        Member("bank", 1, "bank that was written: the one that is not active_bank"),
+    ],
+)
 
 SESSION_BITS = 2
 """Bits of a session's place at its ENI, in every index: up to three sessions, so the fourth place stays empty."""

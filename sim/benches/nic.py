@@ -209,12 +209,13 @@ class NicBench:
         await self.stage(policy, flags)
         await self.commit(policy, flags)
 
-    async def stage(self, policy: Policy, flags: Flags = Flags()) -> None:  # noqa: B008 (frozen)
-        """Write a rule set into the shadow bank as soon as that is free."""
+    async def stage(self, policy: Policy, flags: Flags = Flags()) -> list[tuple[int, int, int, int]]:  # noqa: B008 (frozen)
+        """Write a rule set into the shadow bank as soon as that is free; returns (bank, table, index, word) of each."""
         status = await self.read("STATUS")
         while status["shadow_busy"]:
             status = await self.read("STATUS")
-        bank = _banks[1 - status["active_bank"]]
+        shadow = 1 - status["active_bank"]
+        bank, written = _banks[shadow], []
         for table, start, words in table_words(policy, flags, PARAMETERS):
             following = -1
             for index, value in enumerate(words, start):
@@ -225,7 +226,9 @@ class NicBench:
                     self.write("TABLE_ADDRESS", table=table, index=index)
                 self.write("TABLE_DATA", value=value)
                 following = index + 1
+                written.append((shadow, table.value, index, value))
         await self.access()
+        return written
 
     async def commit(self, policy: Policy, flags: Flags = Flags()) -> None:  # noqa: B008 (frozen)
         """Commit what was staged: frames are judged by it from now on, and their records say so."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import struct
+import zlib
 from collections import Counter
 from typing import Any
 
@@ -51,6 +53,27 @@ async def swap_under_traffic(dut: Any) -> None:
     order = [record.generation for record in bench.records]
     assert order == sorted(order), "a frame was judged by an older rule set than one before it"
     await bench.check_counters()
+
+
+@cocotb.test()
+async def checked_commits(dut: Any) -> None:
+    """A commit that needs another CRC than that of the words is refused; with the right one it is made, once."""
+    bench = await start(dut)
+    wrong = random.getrandbits(32)
+    bench.write("EXPECTED_CRC", value=wrong)
+    bench.write("TABLE_CHECK", required=1)
+    written = await bench.stage(random_policy(ENIS, rules=PARAMETERS.rules), random_flags())
+    octets = b"".join(
+        struct.pack("<II", bank << 26 | table << 24 | index, word) for bank, table, index, word in written
+    )
+    assert await bench.read("TABLE_CRC") == {"value": zlib.crc32(octets)}
+    assert await bench.read("TABLE_COUNT") == {"count": len(written)}
+    for expected, generation, refused in ((wrong, 0, 1), (zlib.crc32(octets), 1, 1), (0, 1, 2)):
+        bench.write("EXPECTED_CRC", value=expected)
+        bench.write("COMMIT", go=1)
+        assert (await bench.read("STATUS"))["generation"] == generation
+        assert await bench.read("REFUSED_WRITES") == {"count": refused}
+    assert await bench.read("TABLE_CRC") == {"value": 0}
 
 
 @cocotb.test()

@@ -34,6 +34,10 @@ TABLE = {
     "COUNTER_FRAMES_HIGH": (0x038, "ro", {"value": (0, 32)}),
     "COUNTER_BYTES_LOW": (0x03C, "ro", {"value": (0, 32)}),
     "COUNTER_BYTES_HIGH": (0x040, "ro", {"value": (0, 32)}),
+    "TABLE_CRC": (0x044, "ro", {"value": (0, 32)}),
+    "TABLE_COUNT": (0x048, "ro", {"count": (0, 32)}),
+    "EXPECTED_CRC": (0x04C, "rw", {"value": (0, 32)}),
+    "TABLE_CHECK": (0x050, "rw", {"required": (0, 1)}),
 }
 RDL_ACCESS = {"ro": "r", "rw": "rw", "wo": "w"}
 
@@ -275,7 +279,7 @@ def test_every_register_reads_and_writes_at_its_address_only():
             assert not ctx.get(getattr(dut, f"w_{name.lower()}_strobe"))
             want = shadow[name] if TABLE[name][1] == "rw" else 0
             assert await read(ctx, dut, place) == (want, 2)
-        for address in (0x028, 0x02C, 0x044, 0x400, 0x800, 0xFFC):
+        for address in (0x028, 0x02C, 0x07C, 0x400, 0x800, 0xFFC):
             assert await read(ctx, dut, address) == (0, 2)
 
     run(bench)

@@ -1,6 +1,8 @@
 """A card in memory: registers as the map describes them, tables in dictionaries, and ways to be broken."""
 
-from collections.abc import Sequence
+import struct
+import zlib
+from collections.abc import Callable, Sequence
 
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
@@ -13,6 +15,7 @@ class CardInMemory:
 
     ``busy_polls`` reads of STATUS show a busy shadow; ``refuse_after`` writes, the tables are closed; ``deaf`` to
     commits; ``registers`` overrides what a register reads. ``written`` is every write, ``counters`` by group and index.
+    ``line`` is what becomes of the writes on their way.
     """
 
     def __init__(self, shape: NicShape, **registers: int) -> None:
@@ -26,6 +29,9 @@ class CardInMemory:
         self.banks: list[dict[tuple[int, int], int]] = [{}, {}]
         self.counters: dict[tuple[int, int], tuple[int, int]] = {}
         self.written: list[tuple[str, int]] = []
+        self.line: Callable[[list[tuple[int, int]]], list[tuple[int, int]]] = list
+        self._arrived: list[tuple[int, int, int, int]] = []
+        self._expected, self._required, self._begun = 0, 0, False
         self._table_address = {"table": 0, "index": 0}
         self._counter = (0, 0)
         self._registers = {
@@ -47,8 +53,14 @@ class CardInMemory:
         return [self._read(NAMES[address]) for address in addresses]
 
     def write(self, pairs: Sequence[tuple[int, int]]) -> None:
-        for address, value in pairs:
+        for address, value in self.line(list(pairs)):
             self._write(NAMES[address], value)
+
+    def _crc(self) -> int:
+        packed = [
+            struct.pack("<II", bank << 26 | table << 24 | index, word) for bank, table, index, word in self._arrived
+        ]
+        return zlib.crc32(b"".join(packed))
 
     def active_words(self) -> dict[tuple[int, int], int]:
         """The tables that judge frames, without words that are 0."""
@@ -60,6 +72,8 @@ class CardInMemory:
             return REGISTERS.pack(name, shadow_busy=busy, active_bank=self.active, generation=self.generation)
         if name == "REFUSED_WRITES":
             return self.refused
+        if name in ("TABLE_CRC", "TABLE_COUNT"):
+            return self._crc() if name == "TABLE_CRC" else len(self._arrived)
         if name.startswith("COUNTER_") and name != "COUNTER_ADDRESS":
             frames, octets = self.counters.get(self._counter, (0, 0))
             value = frames if "FRAMES" in name else octets
@@ -79,7 +93,18 @@ class CardInMemory:
             if self.refuse_after is not None:
                 self.refuse_after -= 1
             self.banks[1 - self.active][place] = value
+            self._arrived.append((1 - self.active, *place, value))
+        elif name == "EXPECTED_CRC":
+            self._expected = value
+        elif name == "TABLE_CHECK":
+            self._required, self._begun = value, True
+            self._arrived.clear()
         elif name == "COMMIT" and not self.deaf:
+            if self._required and not (self._begun and self._crc() == self._expected):
+                self.refused = self.refused + 1 & 0xFFFF
+                return
+            self._begun = False
+            self._arrived.clear()
             self.active = 1 - self.active
             self.generation = self.generation + 1 & 0xFFFF
         elif name == "COUNTER_ADDRESS":

@@ -1,10 +1,14 @@
 """The driver against a card in memory: what it refuses, what it writes, and what is left after a failure."""
 
+import contextlib
+import random
+
 import pytest
 
-from halfsilver.harness.errors import EXIT_BOARD, CapacityExceeded, HalfsilverError, WrongCard
-from halfsilver.harness.nic.driver import Driver
-from halfsilver.harness.records import Flags, Tally
+from halfsilver.harness.errors import EXIT_BOARD, CapacityExceeded, HalfsilverError, TransferDamaged, WrongCard
+from halfsilver.harness.nic.driver import ATTEMPTS, Driver
+from halfsilver.harness.nic.image import policy_image
+from halfsilver.harness.records import DEFAULT_FLAGS, Flags, Tally
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
@@ -68,7 +72,8 @@ def test_a_load_is_committed_once_and_last():
     assert Driver(card).load(ONE) == 1
     names = [name for name, _ in card.written]
     assert names.count("COMMIT") == 1 and names[-1] == "COMMIT"
-    assert set(names) == {"TABLE_ADDRESS", "TABLE_DATA", "COMMIT"}
+    assert names[:2] == ["EXPECTED_CRC", "TABLE_CHECK"]
+    assert set(names[2:]) == {"TABLE_ADDRESS", "TABLE_DATA", "COMMIT"}
     assert card.active_words()
 
 
@@ -82,8 +87,9 @@ def test_only_what_differs_is_written():
         driver.load(each)
         sizes.append(len(card.written) - before)
     assert sizes[0] == sizes[1] > 1000
-    assert 1 < sizes[2] <= 2 * 2 + 1  # VNI and checksum seed or less, each with its address, and the commit
-    assert sizes[4] == 1
+    around = 3  # the CRC, the check, and the commit
+    assert around < sizes[2] <= 2 * 2 + around  # VNI and checksum seed or less, each with its address
+    assert sizes[4] == around
     assert card.generation == 5
 
 
@@ -124,7 +130,7 @@ def test_refused_writes_are_not_committed_and_written_again():
     driver.load(ONE)
     before = card.active_words()
     card.refuse_after = 7
-    with pytest.raises(HalfsilverError, match="refused [0-9]+ table writes; nothing was committed"):
+    with pytest.raises(HalfsilverError, match="refused [0-9]+ of [0-9]+ table writes, 3 times; the rule set before"):
         driver.load(TWO)
     assert (card.generation, card.active_words()) == (1, before)
     card.refuse_after = None
@@ -136,7 +142,7 @@ def test_the_count_of_refusals_wraps():
     card = CardInMemory(SHAPE)
     card.refused = 0xFFFF
     card.refuse_after = 0
-    with pytest.raises(HalfsilverError, match="refused [0-9]+ table writes"):
+    with pytest.raises(HalfsilverError, match="refused [0-9]+ of [0-9]+ table writes"):
         Driver(card).load(ONE)
 
 
@@ -150,6 +156,144 @@ def test_a_commit_that_does_not_happen():
     card.deaf = False
     assert driver.load(TWO) == 2
     assert card.active_words() == loaded_words(TWO)
+
+
+# A line that damages what is sent
+
+WHERE = {
+    name: REGISTERS.address(name) for name in ("EXPECTED_CRC", "TABLE_CHECK", "TABLE_ADDRESS", "TABLE_DATA", "COMMIT")
+}
+COMMIT = (WHERE["COMMIT"], 1)
+
+
+def judges_by(card, wanted):
+    """Whether the card has every word of a policy in force; places that no policy writes judge nothing."""
+    image = policy_image(wanted, DEFAULT_FLAGS, SHAPE)
+    return all(card.banks[card.active].get(place, 0) == word for place, word in image.items())
+
+
+def damaged(pairs, kind, source):
+    """The writes with one thing gone wrong, as a line, or a command that was understood in the wrong place, may do."""
+    places = [at for at, (address, _) in enumerate(pairs) if address == WHERE["TABLE_DATA"]]
+    if not places:
+        return [] if kind == "nothing arrives" else pairs
+    at = source.choice(places)
+    address, value = pairs[at]
+    return {
+        "a word is lost": pairs[:at] + pairs[at + 1 :],
+        "a word comes twice": pairs[: at + 1] + pairs[at:],
+        "a word is changed": [*pairs[:at], (address, value ^ 1 << source.randrange(32)), *pairs[at + 1 :]],
+        "an address is changed": [*pairs[:at], (WHERE["TABLE_ADDRESS"], source.getrandbits(12)), *pairs[at:]],
+        "a word becomes a commit": [*pairs[:at], COMMIT, *pairs[at + 1 :]],
+        "a commit slips in": [*pairs[:at], COMMIT, *pairs[at:]],
+        "the rest is lost": pairs[:at],
+        "the rest becomes a commit": [*pairs[:at], COMMIT],
+        "the beginning is lost": pairs[at:],
+        "the CRC is changed": [(pairs[0][0], pairs[0][1] ^ 1 << source.randrange(32)), *pairs[1:]],
+        "nothing arrives": [],
+    }[kind]
+
+
+KINDS = [
+    "a word is lost",
+    "a word comes twice",
+    "a word is changed",
+    "an address is changed",
+    "a word becomes a commit",
+    "the rest is lost",
+    "the rest becomes a commit",
+    "the beginning is lost",
+    "nothing arrives",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_transfer_is_repeated(kind):
+    card, source, left = CardInMemory(SHAPE), random.Random(kind), ATTEMPTS - 1
+    driver = Driver(card)
+    driver.load(ONE)
+
+    def line(pairs):
+        nonlocal left
+        assert judges_by(card, ONE)
+        if left:
+            left -= len(pairs) > 10 or kind == "nothing arrives"
+            return damaged(pairs, kind, source)
+        return pairs
+
+    card.line = line
+    assert driver.load(TWO) == 2
+    assert judges_by(card, TWO)
+    card.line = list
+    assert [driver.load(each) for each in (ONE, OTHER)] == [3, 4]
+    assert judges_by(card, OTHER)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_line_that_stays_bad_leaves_the_old_rule_set_in_force(kind):
+    card, source = CardInMemory(SHAPE), random.Random(kind)
+    driver = Driver(card)
+    driver.load(ONE)
+    old = card.active_words()
+    card.line = lambda pairs: damaged(pairs, kind, source)
+    with pytest.raises(TransferDamaged, match=f"{ATTEMPTS} times; the rule set before it stays in force") as caught:
+        driver.load(TWO)
+    assert caught.value.exit_code == EXIT_BOARD == 4
+    assert "\n" not in str(caught.value)
+    assert (card.generation, card.active_words()) == (1, old)
+    card.line = list
+    assert driver.load(TWO) == 2
+    assert judges_by(card, TWO)
+
+
+def test_a_commit_that_slips_in_among_the_words_is_refused_by_the_card():
+    """All words arrive in spite of it, so nothing needs to be repeated."""
+    card = CardInMemory(SHAPE)
+    driver = Driver(card)
+    driver.load(ONE)
+    card.line = lambda pairs: damaged(pairs, "a commit slips in", random.Random(3))
+    assert driver.load(TWO) == 2
+    assert card.refused == 1
+    assert judges_by(card, TWO)
+
+
+@pytest.mark.parametrize("lost", [1, ATTEMPTS - 1])
+def test_a_commit_that_is_lost_is_asked_for_again(lost):
+    card = CardInMemory(SHAPE)
+    driver, left = Driver(card), lost
+
+    def line(pairs):
+        nonlocal left
+        if pairs == [COMMIT] and left:
+            left -= 1
+            return []
+        return pairs
+
+    card.line = line
+    assert driver.load(ONE) == 1
+    assert judges_by(card, ONE)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_that_are_misread_never_put_a_wrong_rule_set_in_force(seed):
+    """Any answer may have a bit wrong: STATUS too, by which the driver knows what the shadow bank has."""
+    card, source = CardInMemory(SHAPE), random.Random(seed)
+    driver, read = Driver(card), card.read
+    last = None
+
+    def misread(addresses):
+        return [word ^ (source.random() < 0.15) << source.randrange(32) for word in read(addresses)]
+
+    for _ in range(12):
+        wanted = source.choice([ONE, TWO, OTHER])
+        card.read = misread
+        with contextlib.suppress(HalfsilverError):
+            driver.load(wanted)
+        card.read = read
+        if judges_by(card, wanted):
+            last = wanted
+        assert last is None or judges_by(card, last)
+    assert last is not None
 
 
 def test_after_a_strangers_commit_everything_is_written():
