@@ -50,12 +50,13 @@ TOOL_TIMEOUT = 3600
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
 """Tools running at once."""
 
-COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2"
+COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 *unbuffered*/* %d"
 """Block RAM reads of a word that is being written in the same clock may return anything.
 
 Amaranth promises the old word, for which Yosys puts a multiplexer behind every block RAM. Nothing here uses such a
 word: tables are written in the bank that is not read, FIFOs and the mirror queue read what was written before, and
-the counters join records of one counter before they reach the memory.
+the counters join records of one counter before they reach the memory. Memories between two clocks, which are those of
+Amaranth's AsyncFIFOBuffered, are left out: Yosys stops at them, and a clock cannot be the same.
 """
 
 

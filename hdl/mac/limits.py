@@ -16,6 +16,7 @@ __all__ = [
     "SHORTEST_GAP",
     "crossing_words",
     "elastic_octets",
+    "receive_crossing_words",
     "start_words",
     "store_words",
 ]
@@ -68,6 +69,13 @@ def crossing_words(octets, longest, hesitation, ppm=PPM):
     the writer learns of words that were read (three clocks of each side, of at most two words of the core's)."""
     needed = start_words(octets, longest, hesitation, ppm) + ceil(elastic_octets(longest, ppm) / octets) + 6
     return 1 << (needed - 1).bit_length()
+
+
+def receive_crossing_words(octets):
+    """Depth of the receive crossing, a power of two. The core takes each word as it comes, which the writer sees four
+    clocks of the core and five of the wire later: 9 words of one octet, 5 of two, if the core is as fast as the
+    wire; 4 wider ones, if it is twice as fast. Three words and one in the output register are never used."""
+    return 16 if octets < 4 else 8
 
 
 def store_words(octets, longest):

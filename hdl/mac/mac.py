@@ -5,12 +5,12 @@ from math import ceil
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import ResetSynchronizer
-from amaranth.lib.fifo import AsyncFIFO, AsyncFIFOBuffered
+from amaranth.lib.fifo import AsyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.layout.frames import MAX_FRAME, check_width
 from halfsilver.hdl.mac.counts import FrameCounts
-from halfsilver.hdl.mac.limits import crossing_words, elastic_octets, start_words, store_words
+from halfsilver.hdl.mac.limits import crossing_words, elastic_octets, receive_crossing_words, start_words, store_words
 from halfsilver.hdl.mac.queue import TransmitQueue
 from halfsilver.hdl.mac.receiver import GmiiReceiver
 from halfsilver.hdl.mac.rgmii import RgmiiReceiver, RgmiiTransmitter
@@ -26,8 +26,8 @@ STALL_CLOCKS = 1 << 14
 """Clocks of the core until a receive clock that does not come is given up: 262 us at 62.5 MHz. At 10 Mb/s a word of
 1,024 bits takes 102 us."""
 
-_RECEIVE_CROSSING = 16
-"""Words; the core takes each as it comes."""
+_ROOM = 3
+"""Words that are kept free in the receive crossing: so many clocks late its level is used."""
 
 _EVENTS = 4
 
@@ -37,8 +37,8 @@ class Mac(wiring.Component):
 
     Parameters
     ----------
-    width          bits of the packet streams; the core's clock must be at least 1,000 MHz / ``width`` by more than
-                   200 ppm: 62.5 MHz at 32 bits has a word each second clock
+    width          bits of the packet streams; the core's clock must be above 1,000 MHz / ``width`` by more than
+                   200 ppm, from 32 bits up twice that: 62.5 MHz at 32 bits has a word each second clock
     cells          I/O cells of the FPGA family: `Ecp5Cells(...)`, or `SimulationCells()`
     longest        longest frame in octets without FCS; longer ones that are received are giants
     store          depth of the receive store in words; at least, and by default, the words of the longest frame and
@@ -63,7 +63,7 @@ class Mac(wiring.Component):
 
     Latency: received octets, from the pins to ``o``, 8 octets of data (they may be the FCS and the word behind),
     6 clocks of the wire, and 3 to 4 + 3 of the core. Sent ones, from ``i`` to the pins: until ``start_octets``
-    or the whole frame are there, then 2 to 3 + 4 clocks of 125 MHz to the first preamble octet, 8 more to the frame.
+    or the whole frame are there, then 2 to 3 + 5 clocks of 125 MHz to the first preamble octet, 8 more to the frame.
     Throughput: the wire's, each way. A sender that is 200 ppm faster than this port's clock is followed by gaps of 8
     octets and more (`GmiiTransmitter`); one that is 200 ppm slower does not cut a frame (`start_words`).
 
@@ -155,9 +155,13 @@ class Mac(wiring.Component):
         m.submodules.rx_ctl = ctl = DomainRenamer("rx")(self._cells.receive(1))
         m.submodules.rx_octets = octets = DomainRenamer("rx")(RgmiiReceiver())
         m.submodules.receiver = receiver = DomainRenamer("rx")(GmiiReceiver(self._width, self._longest))
+        depth = receive_crossing_words(self._width // 8)
         m.submodules.rx_crossing = crossing = AsyncFIFOBuffered(
-            width=word.size, depth=_RECEIVE_CROSSING + 1, r_domain="sync", w_domain="rx", exact_depth=True
+            width=word.size, depth=depth + 1, r_domain="sync", w_domain="rx", exact_depth=True
         )
+        # So that ready comes from a flip-flop.
+        room = Signal()
+        m.d.rx += room.eq(crossing.w_level <= depth - _ROOM)
         m.submodules.store = store = ReceiveStore(self._width, self._store, self._longest, self._stall_clocks)
         m.submodules.received = received = FrameCounts(Received)
 
@@ -173,8 +177,8 @@ class Mac(wiring.Component):
             octets.data.eq(data.o),
             octets.ctl.eq(ctl.o),
             crossing.w_data.eq(receiver.o.payload),
-            crossing.w_en.eq(receiver.o.valid),
-            receiver.o.ready.eq(crossing.w_rdy),
+            crossing.w_en.eq(receiver.o.valid & room),
+            receiver.o.ready.eq(room),
             store.i.payload.eq(crossing.r_data),
             store.i.valid.eq(crossing.r_rdy),
             crossing.r_en.eq(1),
@@ -194,8 +198,8 @@ class Mac(wiring.Component):
         m.submodules.tx_data = data = DomainRenamer("tx")(self._cells.transmit(4))
         m.submodules.tx_ctl = ctl = DomainRenamer("tx")(self._cells.transmit(1))
         m.submodules.tx_clk = clk = DomainRenamer(self._cells.clock_domain)(self._cells.transmit(1, clock=True))
-        m.submodules.tx_outcomes = outcomes = AsyncFIFO(
-            width=Sent.as_shape().width, depth=_EVENTS, r_domain="sync", w_domain="tx", exact_depth=True
+        m.submodules.tx_outcomes = outcomes = AsyncFIFOBuffered(
+            width=Sent.as_shape().width, depth=_EVENTS + 1, r_domain="sync", w_domain="tx", exact_depth=True
         )
         m.submodules.sent = sent = FrameCounts(Sent)
 

@@ -85,26 +85,25 @@ class RgmiiTransmitter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        speed = Signal(Speed, init=Speed.M1000)
-        gigabit = Signal(init=1)
+        speed, gigabit = Signal(Speed, init=Speed.M1000), Signal(init=1)
         tick = Signal(range(max(_NIBBLE_CLOCKS.values())))
-        second, ends = Signal(), Signal()
+        ends_next, ends, second = Signal(), Signal(), Signal()  # a nibble; it is the octet's second
         halves = Signal(2)  # of the clock
         for each, clocks in _NIBBLE_CLOCKS.items():
             with m.If(speed == each):
-                m.d.comb += ends.eq(tick == clocks - 1)
+                m.d.comb += ends_next.eq(tick == clocks - 2)
                 # In the odd clock in the middle of 5 the two halves differ.
                 m.d.comb += halves.eq(Cat(tick < (clocks + 1) // 2, tick < clocks // 2))
         with m.If(gigabit):
             m.d.comb += halves.eq(0b01)
-        m.d.comb += self.take.eq(gigabit | ends & second)
 
+        m.d.sync += [ends.eq(ends_next), self.take.eq(gigabit | ends_next & second), tick.eq(tick + 1)]
         with m.If(ends | gigabit):
             m.d.sync += [tick.eq(0), second.eq(~second & ~gigabit)]
-        with m.Else():
-            m.d.sync += tick.eq(tick + 1)
         with m.If(self.idle & self.take & (self.speed != speed)):
-            m.d.sync += [speed.eq(self.speed), gigabit.eq(self.speed == Speed.M1000), tick.eq(0), second.eq(0)]
+            becomes_gigabit = self.speed == Speed.M1000
+            m.d.sync += [speed.eq(self.speed), gigabit.eq(becomes_gigabit), self.take.eq(becomes_gigabit)]
+            m.d.sync += [ends.eq(0), tick.eq(0), second.eq(0)]
 
         nibble = Mux(second, self.gmii.data[4:], self.gmii.data[:4])
         m.d.sync += [

@@ -79,7 +79,7 @@ class ReceiveStore(wiring.Component):
             port.data.data.eq(word.data),
             port.data.tail.eq(word.count - 1),
             port.data.last.eq(word.last),
-            port.data.bad.eq(word.outcome != Received.GOOD),
+            port.data.bad.eq(word.last & (word.outcome != Received.GOOD)),
         ]
         m.d.sync += [self.ended.eq(0), self.outcome.eq(word.outcome)]
         with m.If(stalled):
@@ -121,7 +121,7 @@ class ReceiveStore(wiring.Component):
                 beat.data.eq(port.data.data),
                 beat.count.eq(Mux(port.data.last, port.data.tail + 1, self._width // 8)),
                 beat.last.eq(port.data.last),
-                beat.bad.eq(port.data.last & port.data.bad),
+                beat.bad.eq(port.data.bad),
             ]
             with m.If(fetched):
                 m.d.sync += inside.eq(~port.data.last)
