@@ -24,7 +24,8 @@ def of_bank(bank, pair):
 class RuleSetBanks(wiring.Component):
     """Bank and generation bookkeeping.
 
-    Parameters: ``settle_clocks``, from a table write at the registers to the word in its table, at most.
+    Parameters: ``settle_clocks``, from a table write at the registers to the word in its table, at most; ``matchers``,
+    how many frames may enter, and leave without a copy, in one clock.
 
     Ports
     -----
@@ -33,14 +34,16 @@ class RuleSetBanks(wiring.Component):
     generations                generation of each bank; 0 after reset, each commit counts 1 up
     shadow_busy                frames or copies of the shadow bank are still under way, or a commit is
     committing                 a commit is under way
-    entered                    a frame of the active bank enters
-    let_go, let_go_bank        a frame left without a copy
+    entered                    a frame of the active bank enters; a bit for each matcher
+    let_go, let_go_bank        a frame left without a copy, likewise
     sent, sent_bank            a copy has been sent
     """
 
-    def __init__(self, settle_clocks):
+    def __init__(self, settle_clocks, matchers=1):
         if settle_clocks < 1:
             raise ValueError(f"settle_clocks must be at least 1, not {settle_clocks!r}")
+        if matchers < 1:
+            raise ValueError(f"matchers must be at least 1, not {matchers!r}")
         self._settle_clocks = settle_clocks
         super().__init__(
             {
@@ -49,9 +52,9 @@ class RuleSetBanks(wiring.Component):
                 "generations": Out(16).array(2),
                 "shadow_busy": Out(1),
                 "committing": Out(1),
-                "entered": In(1),
-                "let_go": In(1),
-                "let_go_bank": In(1),
+                "entered": In(matchers),
+                "let_go": In(matchers),
+                "let_go_bank": In(matchers),
                 "sent": In(1),
                 "sent_bank": In(1),
             }
@@ -62,11 +65,10 @@ class RuleSetBanks(wiring.Component):
         busy = []
         for bank in range(2):
             in_flight = Signal(_IN_FLIGHT_BITS, name=f"in_flight_{bank}")
-            m.d.sync += in_flight.eq(
-                in_flight
-                + (self.entered & (self.active == bank))
-                - ((self.let_go & (self.let_go_bank == bank)) + (self.sent & (self.sent_bank == bank)))
-            )
+            entered = [bit & (self.active == bank) for bit in self.entered]
+            left = [bit & (of == bank) for bit, of in zip(self.let_go, self.let_go_bank, strict=True)]
+            left.append(self.sent & (self.sent_bank == bank))
+            m.d.sync += in_flight.eq(in_flight + sum(entered) - sum(left))
             busy.append(in_flight != 0)
         # A word written just before the commit must have arrived in its table, and a frame may enter in the very
         # clock of the swap: the commit takes effect some clocks late, and busy is looked at again the clock after.

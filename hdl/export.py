@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 try:
-    from amaranth.hdl import Module
+    from amaranth.hdl import Cat, Module
     from amaranth.lib import wiring
     from amaranth.lib.wiring import In, Out
 except ModuleNotFoundError as missing:
@@ -31,6 +31,8 @@ __all__ = ["WIDTHS", "AxiNic", "export", "main"]
 WIDTHS = (8, 64, 512)
 """Data widths that are exported unless others are asked for."""
 
+_RECORD_BYTES = VerdictRecord.size // 8
+
 SETTINGS = ("enis", "sessions", "rules", "extension_headers", "queue_depth", "copies", "lookup_clocks")
 """Build parameters that the command line takes."""
 
@@ -44,7 +46,8 @@ class AxiNic(wiring.Component):
     s_axis_net_drop   with tlast: a security group dropped the frame
     s_axis_host_*     frames from the host
     m_axis_net_*      the VXLAN copies; tuser is always 0
-    m_axis_verdict_*  one 128-bit verdict record per frame; there is no tready: it must be taken
+    m_axis_verdict_*  one 128-bit verdict record per frame; there is no tready: it must be taken. With two matchers a
+                      beat has room for two records, ingress lowest, and tkeep says which there are
     s_axil_*          the registers (AXI4-Lite, 12 address bits)
     """
 
@@ -56,7 +59,8 @@ class AxiNic(wiring.Component):
             "s_axis_net_drop": In(1),
             **_flat("s_axis_host", stream.flip()),
             **_flat("m_axis_net", stream),
-            "m_axis_verdict_tdata": Out(VerdictRecord.size),
+            "m_axis_verdict_tdata": Out(VerdictRecord.size * parameters.matchers),
+            **({} if parameters.matchers == 1 else {"m_axis_verdict_tkeep": Out(_RECORD_BYTES * parameters.matchers)}),
             "m_axis_verdict_tvalid": Out(1),
             **_flat("s_axil", AxiLiteSignature().flip()),
         }
@@ -79,10 +83,14 @@ class AxiNic(wiring.Component):
 
         wiring.connect(m, nic.o_mirror, to_net.i)
         self._attach(m, "m_axis_net", to_net.axi)
+        verdicts = nic.o_verdict
         m.d.comb += [
-            self.m_axis_verdict_tdata.eq(nic.o_verdict.payload),
-            self.m_axis_verdict_tvalid.eq(nic.o_verdict.valid),
+            self.m_axis_verdict_tdata.eq(Cat(verdict.payload.as_value() for verdict in verdicts)),
+            self.m_axis_verdict_tvalid.eq(Cat(verdict.valid for verdict in verdicts).any()),
         ]
+        if len(verdicts) > 1:
+            kept = Cat(verdict.valid.replicate(_RECORD_BYTES) for verdict in verdicts)
+            m.d.comb += self.m_axis_verdict_tkeep.eq(kept)
 
         self._attach(m, "s_axil", registers.axi)
         wiring.connect(m, registers.bus, nic.bus)

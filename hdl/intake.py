@@ -64,7 +64,7 @@ class Intake(wiring.Component):
 
     def __init__(self, parameters, direction):
         self._parameters = parameters
-        self._direction = direction
+        self.direction = direction
         super().__init__(
             {
                 "enable": In(1),
@@ -79,7 +79,7 @@ class Intake(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.parser = parser = ParserBank(self._parameters, egress=self._direction is DirectionCode.EGRESS)
+        m.submodules.parser = parser = ParserBank(self._parameters, egress=self.direction is DirectionCode.EGRESS)
         m.submodules.queue = queue = MirrorQueue(self._parameters)
         m.submodules.endings = endings = Fifo(_Ending, UNDECIDED_FRAMES)
 
@@ -134,7 +134,7 @@ class Intake(wiring.Component):
         m.d.comb += [
             self.o.valid.eq(headers.valid & endings.valid),
             self.o.p.headers.eq(headers.payload),
-            self.o.p.direction.eq(self._direction),
+            self.o.p.direction.eq(self.direction),
             self.o.p.length.eq(end.length),
             self.o.p.bad.eq(end.bad),
             self.o.p.drop.eq(end.drop),

@@ -7,11 +7,12 @@
     both intakes --> copy arbiter --> encapsulator --> o_copies
 
 A frame streams into its direction's intake, which parses it and keeps a speculative copy. When it has ended, the
-matcher judges it by the active rule-set bank. The verdict is reported, and sent back to the queue, which commits the
+matcher, or that of its direction where one does not keep up with both (`NicShape.matchers`), judges it by the active
+rule-set bank. The verdict is reported, and sent back to the queue, which commits the
 copy or lets it go. Committed copies get their outer headers and leave.
 """
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,7 +43,8 @@ class Mirror(wiring.Component):
     i_net                 frames from the network (ingress)
     i_host                frames from the host (egress)
     o_copies              the VXLAN copies
-    o_verdict, o_octets   one VerdictRecord per frame, as it is judged, and the bytes that its counters count
+    o_verdict, o_octets   one VerdictRecord per frame, as it is judged, and the bytes that its counters count; for each
+                          matcher. Of two, the first has ingress and comes first in a clock
     write                 table words; ``enable`` in the clock after one in which ``shadow_busy`` was low, and
                           ``bank`` is the one that was not ``active`` then
     commit                swap the banks; ignored while ``shadow_busy``
@@ -50,9 +52,10 @@ class Mirror(wiring.Component):
     shadow_busy           the other bank is still in use (`RuleSetBanks`)
     committing            a commit is under way
 
-    Throughput: one beat per clock on both inputs at once, frames back to back; one verdict every ``lookup_clocks``
-    clocks, both directions together. The inputs are held where frames come faster than verdicts, or headers faster
-    than they are read (`Intake`), and while ``enable`` is low. What becomes of the copies never holds them.
+    Throughput: one beat per clock on both inputs at once, frames back to back; each matcher gives one verdict every
+    ``lookup_clocks`` clocks. The inputs are held where frames come faster than verdicts (`NicShape.shortest_frame`), or
+    headers faster than they are read (`ParserBank`), and while ``enable`` is low. What becomes of the copies never
+    holds them.
     Latency: a verdict comes Matcher.latency + 2 clocks after the frame's turn.
     Bad input: a frame that is flagged bad, too short or too long is ``malformed``. A copy for which the queue has no
     room is dropped whole and ``congested``.
@@ -71,8 +74,8 @@ class Mirror(wiring.Component):
                 "i_net": In(packets),
                 "i_host": In(packets),
                 "o_copies": Out(packets),
-                "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)),
-                "o_octets": Out(16),
+                "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)).array(parameters.matchers),
+                "o_octets": Out(16).array(parameters.matchers),
                 "write": In(TablePort()),
                 "commit": In(1),
                 "active": Out(1),
@@ -86,11 +89,10 @@ class Mirror(wiring.Component):
         m = Module()
         parameters = self._parameters
         table_clocks = max(Matcher.WRITE_CLOCKS, Encapsulator.WRITE_CLOCKS)
-        m.submodules.banks = banks = RuleSetBanks(settle_clocks=self.WRITE_CLOCKS + table_clocks)
+        settle_clocks = self.WRITE_CLOCKS + table_clocks
+        m.submodules.banks = banks = RuleSetBanks(settle_clocks=settle_clocks, matchers=parameters.matchers)
         m.submodules.net_intake = net_intake = Intake(parameters, DirectionCode.INGRESS)
         m.submodules.host_intake = host_intake = Intake(parameters, DirectionCode.EGRESS)
-        m.submodules.matcher = matcher = Matcher(parameters)
-        assert matcher.latency >= MirrorQueue.DECIDE_CLOCKS, "a verdict would come before the queue knows its frame"
         m.submodules.copy_arbiter = copy_arbiter = CopyArbiter(parameters)
         m.submodules.encapsulator = encapsulator = Encapsulator(parameters)
         intakes = (net_intake, host_intake)
@@ -100,12 +102,18 @@ class Mirror(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i_host), host_intake.i)
         m.d.comb += [intake.enable.eq(self.enable) for intake in intakes]
 
-        # They are judged, in turn, by the active bank.
-        self._take_turns(m, intakes, matcher)
-        m.d.comb += [matcher.i_bank.eq(banks.active), banks.entered.eq(matcher.i_valid)]
-
-        # The verdict is completed, reported, and told to the queue.
-        self._deliver(m, matcher, banks, intakes)
+        # They are judged by the active bank, in turn or each direction by a matcher of its own; the verdict is
+        # completed, reported, and told to the queue.
+        matchers = []
+        for number in range(parameters.matchers):
+            matcher = Matcher(parameters, number)
+            assert matcher.latency >= MirrorQueue.DECIDE_CLOCKS, "a verdict would come before the queue knows its frame"
+            m.submodules[f"matcher_{number}"] = matcher
+            matchers.append(matcher)
+            served = intakes if parameters.matchers == 1 else intakes[number : number + 1]
+            self._take_turns(m, served, matcher)
+            m.d.comb += [matcher.i_bank.eq(banks.active), banks.entered[number].eq(matcher.i_valid)]
+            self._deliver(m, number, matcher, banks, served)
 
         # Committed copies get their outer headers and leave.
         wiring.connect(m, net_intake.o_copy, copy_arbiter.i_copy_0)
@@ -118,7 +126,7 @@ class Mirror(wiring.Component):
         m.d.comb += [banks.sent.eq(encapsulator.done), banks.sent_bank.eq(encapsulator.done_bank)]
 
         # The rule set is written and changed.
-        wiring.connect(m, wiring.flipped(self.write), matcher.write, encapsulator.write)
+        wiring.connect(m, wiring.flipped(self.write), *(matcher.write for matcher in matchers), encapsulator.write)
         m.d.comb += [
             banks.commit.eq(self.commit),
             self.active.eq(banks.active),
@@ -129,7 +137,8 @@ class Mirror(wiring.Component):
         return m
 
     def _take_turns(self, m, intakes, matcher):
-        """One summary at a time into the matcher, alternating while both wait; every ``lookup_clocks`` clocks.
+        """One summary at a time into the matcher, every ``lookup_clocks`` clocks; of two intakes alternating while both
+        wait.
 
         The summary is registered: choice and multiplexer have a clock of their own before the lookup begins.
         """
@@ -137,34 +146,29 @@ class Mirror(wiring.Component):
         favoured = Signal()
         waiting = Cat(intake.o.valid for intake in intakes)
         # 0 is net, 1 is host: the favoured one if it waits, else the other.
-        chosen = Mux(favoured, waiting[1], ~waiting[0])
+        chosen = Mux(favoured, waiting[1], ~waiting[0]) if len(intakes) > 1 else Const(0, 1)
         pause = Signal(range(clocks))
         take = waiting.any() & (pause == 0)
+        offered = [intake.o.payload.as_value() for intake in intakes]
         summary, taken = Signal(FrameSummary), Signal()
-        m.d.sync += [
-            summary.eq(Mux(chosen, intakes[1].o.payload.as_value(), intakes[0].o.payload.as_value())),
-            taken.eq(take),
-        ]
+        m.d.sync += [summary.eq(Mux(chosen, offered[-1], offered[0])), taken.eq(take)]
         with m.If(take):
             m.d.sync += [favoured.eq(~chosen), pause.eq(clocks - 1)]
         with m.Elif(pause != 0):
             m.d.sync += pause.eq(pause - 1)
-        m.d.comb += [
-            intakes[0].o.ready.eq((pause == 0) & ~chosen),
-            intakes[1].o.ready.eq((pause == 0) & chosen),
-            matcher.i_valid.eq(taken),
-            matcher.i.eq(summary),
-        ]
+        for place, intake in enumerate(intakes):
+            m.d.comb += intake.o.ready.eq((pause == 0) & (chosen == place))
+        m.d.comb += [matcher.i_valid.eq(taken), matcher.i.eq(summary)]
 
-    def _deliver(self, m, matcher, banks, intakes):
-        """Judgement -> VerdictRecord, and Decision for the queue."""
+    def _deliver(self, m, number, matcher, banks, intakes):
+        """Judgement -> VerdictRecord, and Decision for the queues that the matcher serves."""
         judgement = matcher.o
         template = side_by_side(session_index(self._parameters.eni_bits), session=judgement.session, eni=judgement.eni)
 
         record, valid = Signal(VerdictRecord), Signal()
         octets = Signal(16)  # the bytes that counters count
-        sequences = Array(Signal(32, name=f"sequence_{direction}") for direction in range(2))
-        sequence = sequences[judgement.direction]
+        sequences = [Signal(32, name=f"sequence_{intake.direction.name.lower()}") for intake in intakes]
+        sequence = Array(sequences)[judgement.direction] if len(intakes) > 1 else sequences[0]
         with m.If(matcher.o_valid):
             m.d.sync += sequence.eq(sequence + 1)
         m.d.sync += [
@@ -181,7 +185,11 @@ class Mirror(wiring.Component):
             record.rule.eq(judgement.rule),
             record.generation.eq(of_bank(judgement.bank, banks.generations)),
         ]
-        m.d.comb += [self.o_verdict.valid.eq(valid), self.o_verdict.payload.eq(record), self.o_octets.eq(octets)]
+        m.d.comb += [
+            self.o_verdict[number].valid.eq(valid),
+            self.o_verdict[number].payload.eq(record),
+            self.o_octets[number].eq(octets),
+        ]
 
         decision = Signal(Decision)
         m.d.sync += [
@@ -191,9 +199,12 @@ class Mirror(wiring.Component):
             decision.source_port.eq(matcher.o_source_port),
             decision.outer_ipv6.eq(judgement.outer_ipv6),
         ]
-        for direction, intake in enumerate(intakes):
-            m.d.comb += [intake.i_decided.eq(valid & (record.direction == direction)), intake.i_decision.eq(decision)]
+        for intake in intakes:
+            m.d.comb += [
+                intake.i_decided.eq(valid & (record.direction == intake.direction)),
+                intake.i_decision.eq(decision),
+            ]
         m.d.comb += [
-            banks.let_go.eq(valid & ~decision.mirror),
-            banks.let_go_bank.eq(registered(m, judgement.bank, "let_go_bank")),
+            banks.let_go[number].eq(valid & ~decision.mirror),
+            banks.let_go_bank[number].eq(registered(m, judgement.bank, "let_go_bank")),
         ]

@@ -29,7 +29,7 @@ class Nic(wiring.Component):
     i_net      frames from the network (ingress)
     i_host     frames from the host (egress)
     o_mirror   the VXLAN copies
-    o_verdict  one VerdictRecord per frame, as it is judged
+    o_verdict  one VerdictRecord per frame, as it is judged, for each matcher (`Mirror`)
     bus        the register map of `halfsilver.hdl.layout.registers`
 
     Throughput, latency and bad input are the mirror's; after reset the inputs are held while the counters are
@@ -44,7 +44,7 @@ class Nic(wiring.Component):
                 "i_net": In(packets),
                 "i_host": In(packets),
                 "o_mirror": Out(packets),
-                "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)),
+                "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)).array(self.parameters.matchers),
                 "bus": In(RegisterBus()),
             }
         )
@@ -53,22 +53,25 @@ class Nic(wiring.Component):
         m = Module()
         m.submodules.registers = registers = RegisterFile()
         m.submodules.mirror = mirror = Mirror(self.parameters)
-        m.submodules.counters = counters = Counters(self.parameters)
+        counters = [Counters(self.parameters) for _ in range(self.parameters.matchers)]
         m.submodules.check = check = TableCheck()
 
         # Frames come in, and copies leave.
-        m.d.comb += mirror.enable.eq(counters.o_ready)
+        m.d.comb += mirror.enable.eq(counters[0].o_ready)
         wiring.connect(m, wiring.flipped(self.i_net), mirror.i_net)
         wiring.connect(m, wiring.flipped(self.i_host), mirror.i_host)
         wiring.connect(m, mirror.o_copies, wiring.flipped(self.o_mirror))
 
         # Verdicts are counted and reported.
-        wiring.connect(m, mirror.o_verdict, wiring.flipped(self.o_verdict))
-        m.d.comb += [
-            counters.i.valid.eq(mirror.o_verdict.valid),
-            counters.i.p.record.eq(mirror.o_verdict.payload),
-            counters.i.p.octets.eq(mirror.o_octets),
-        ]
+        for number, lane in enumerate(counters):
+            m.submodules[f"counters_{number}"] = lane
+            verdict = mirror.o_verdict[number]
+            wiring.connect(m, verdict, wiring.flipped(self.o_verdict[number]))
+            m.d.comb += [
+                lane.i.valid.eq(verdict.valid),
+                lane.i.p.record.eq(verdict.payload),
+                lane.i.p.octets.eq(mirror.o_octets[number]),
+            ]
 
         # The host reads and writes.
         wiring.connect(m, wiring.flipped(self.bus), registers.bus)
@@ -76,7 +79,7 @@ class Nic(wiring.Component):
         self._write_tables(m, registers, check, mirror)
         self._read_counters(m, registers, counters)
         # Reads wait for what the host has just asked for: a snapshot, the check of its words, or a commit.
-        snapshot = registers.w_counter_address_strobe | counters.read_busy
+        snapshot = registers.w_counter_address_strobe | counters[0].read_busy
         m.d.comb += registers.hold.eq(snapshot | check.settling | mirror.committing)
         return m
 
@@ -94,6 +97,7 @@ class Nic(wiring.Component):
             registers.r_rules.extension_headers.eq(parameters.extension_headers),
             registers.r_rules.chunk_bits.eq(parameters.chunk_bits),
             registers.r_rules.lookup_clocks.eq(parameters.lookup_clocks),
+            registers.r_rules.matchers.eq(parameters.matchers),
             registers.r_queue.depth.eq(parameters.queue_depth),
             registers.r_status.shadow_busy.eq(mirror.shadow_busy),
             registers.r_status.active_bank.eq(mirror.active),
@@ -142,12 +146,16 @@ class Nic(wiring.Component):
     def _read_counters(self, m, registers, counters):
         """A write of COUNTER_ADDRESS takes a snapshot of that counter, for the host to read in four words."""
         address = registers.w_counter_address
+        for lane in counters:
+            m.d.comb += [
+                lane.read.eq(registers.w_counter_address_strobe),
+                lane.read_group.eq(address.group),
+                lane.read_index.eq(address.index),
+            ]
+        frames, octets = sum(lane.frames for lane in counters), sum(lane.octets for lane in counters)
         m.d.comb += [
-            counters.read.eq(registers.w_counter_address_strobe),
-            counters.read_group.eq(address.group),
-            counters.read_index.eq(address.index),
-            registers.r_counter_frames_low.value.eq(counters.frames[:32]),
-            registers.r_counter_frames_high.value.eq(counters.frames[32:]),
-            registers.r_counter_bytes_low.value.eq(counters.octets[:32]),
-            registers.r_counter_bytes_high.value.eq(counters.octets[32:]),
+            registers.r_counter_frames_low.value.eq(frames[:32]),
+            registers.r_counter_frames_high.value.eq(frames[32:]),
+            registers.r_counter_bytes_low.value.eq(octets[:32]),
+            registers.r_counter_bytes_high.value.eq(octets[32:]),
         ]

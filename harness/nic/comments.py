@@ -39,16 +39,20 @@ def _general(index: int, shape: NicShape) -> str:
 def _lookup(index: int, layout: LookupLayout) -> str:
     word, part = divmod(index, layout.parts)
     lane, place = divmod(word, layout.bank_words)
+    matcher, lane = divmod(lane, layout.lanes + 1)
+    if not 0 <= matcher < layout.matchers:
+        raise ValueError(f"the lookup table has no word {index}")
     bits = f", bits from {part * WORD_BITS}" if layout.parts > 1 else ""
     if lane < layout.lanes:
         turn, value = divmod(place, 1 << layout.chunk_bits)
         context, slot = divmod(turn, layout.clocks)
-        return f"lane {lane}, {_context(context, layout)}, slot {slot}, value {value:#x}{bits}"
+        return f"lane {lane}, {_context(matcher, context, layout)}, slot {slot}, value {value:#x}{bits}"
     if lane == layout.lanes and place < layout.contexts:
-        return f"which rules accept, {_context(place, layout)}{bits}"
+        return f"which rules accept, {_context(matcher, place, layout)}{bits}"
     raise ValueError(f"the lookup table has no word {index}")
 
 
-def _context(context: int, layout: LookupLayout) -> str:
+def _context(matcher: int, context: int, layout: LookupLayout) -> str:
     place = layout.context.unpack(context)
-    return f"ENI {place['eni']} {Direction(place['direction'])}"
+    direction = place["direction"] if layout.matchers == 1 else matcher
+    return f"ENI {place['eni']} {Direction(direction)}"

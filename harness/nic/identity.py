@@ -62,4 +62,9 @@ def identify(transport: Transport) -> Card:
             f"the card looks up {rules['chunk_bits']} key bits at a time, where a core of its shape has "
             f"{found.chunk_bits}: its tables cannot be filled"
         )
+    if found.matchers != rules["matchers"]:
+        raise WrongCard(
+            f"the card has {rules['matchers']} match pipelines, where a core of its shape has {found.matchers}: "
+            "its tables cannot be filled"
+        )
     return Card(text, found)

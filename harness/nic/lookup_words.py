@@ -20,17 +20,21 @@ def lookup_words(policy: Policy, shape: NicShape) -> Iterator[tuple[int, list[in
     Also those of unused ENIs, so that nothing old remains.
     """
     layout = LookupLayout.of(shape)
-    contexts: list[list[tuple[int, Rule]]] = [[] for _ in range(layout.contexts)]
+    matchers: list[list[list[tuple[int, Rule]]]] = [
+        [[] for _ in range(layout.contexts)] for _ in range(layout.matchers)
+    ]
     for eni, number, session in policy_sessions(policy):
         for direction, rules in ((Direction.INGRESS, session.ingress), (Direction.EGRESS, session.egress)):
-            context = contexts[layout.context.pack(eni=eni, direction=direction)]
+            context = matchers[layout.matcher_of(direction)][layout.context_of(direction, eni)]
             context.extend((layout.rule_bit(number, i), rule) for i, rule in enumerate(rules))
 
-    per_context = [_context_words(layout, rules) for rules in contexts]
-    for lane in range(layout.lanes):
-        yield layout.word_index(lane, 0, 0, 0), _parts(layout, [w for words in per_context for w in words[lane]])
-    accepts = [sum(1 << bit for bit, rule in rules if rule.accept) for rules in contexts]
-    yield layout.action_index(0), _parts(layout, accepts)
+    for matcher, contexts in enumerate(matchers):
+        per_context = [_context_words(layout, rules) for rules in contexts]
+        for lane in range(layout.lanes):
+            words = [word for words in per_context for word in words[lane]]
+            yield layout.word_index(matcher, lane, 0, 0, 0), _parts(layout, words)
+        accepts = [sum(1 << bit for bit, rule in rules if rule.accept) for rules in contexts]
+        yield layout.action_index(matcher, 0), _parts(layout, accepts)
 
 
 def _parts(layout: LookupLayout, words: list[int]) -> list[int]:

@@ -12,6 +12,8 @@ every rule whether it accepts this value here. A rule matches if all its bits ar
   digit two words: ``decided`` (the digit alone puts the port inside the bound) and ``equal`` (it equals the
   bound's digit, so the next digit decides).
 
+In a build of two matchers (`NicShape.matchers`) each has lanes of its own, for the contexts of its direction.
+
 With ``lookup_clocks`` = N, a lane serves N chunks one after the other: chunk = slot * lanes + lane.
 """
 
@@ -84,6 +86,7 @@ class LookupLayout:
 
     chunk_bits: int
     clocks: int
+    matchers: int
     eni_bits: int
     rules: int
     rule_slots: int
@@ -91,19 +94,32 @@ class LookupLayout:
     @classmethod
     def of(cls, shape: NicShape) -> "LookupLayout":
         """Geometry of a build's classifier."""
-        return cls(shape.chunk_bits, shape.lookup_clocks, shape.eni_bits, shape.rules, shape.rule_slots)
+        return cls(shape.chunk_bits, shape.lookup_clocks, shape.matchers, shape.eni_bits, shape.rules, shape.rule_slots)
 
     @property
     def context(self) -> Packed:
-        """Number of a context."""
+        """Number of a context in its matcher."""
+        directions = 2 // self.matchers
         return Packed(
             "context",
             "One direction of one ENI.",
-            [Member("eni", self.eni_bits, "place of the ENI"), Member("direction", 1, "0 ingress, 1 egress")],
+            [
+                Member("eni", self.eni_bits, "place of the ENI"),
+                Member("direction", directions - 1, "0 ingress, 1 egress"),
+            ],
         )
+
+    def matcher_of(self, direction: int) -> int:
+        """The matcher that judges a direction."""
+        return direction if self.matchers > 1 else 0
+
+    def context_of(self, direction: int, eni: int) -> int:
+        """Number of a context in the matcher of its direction."""
+        return self.context.pack(eni=eni, direction=direction if self.matchers == 1 else 0)
 
     @property
     def contexts(self) -> int:
+        """Contexts of a matcher."""
         return 1 << self.context.width
 
     @property
@@ -155,6 +171,7 @@ class LookupLayout:
 
     @property
     def lanes(self) -> int:
+        """Lanes of a matcher."""
         return self.ternary_lanes + 2 * len(BOUNDS) * self.bound_lanes
 
     @property
@@ -170,11 +187,15 @@ class LookupLayout:
         """Lane of the ``equal`` words, beside the ``decided`` ones."""
         return self.decided_lane(bound, position) + 1
 
-    def word_index(self, lane: int, context: int, slot: int, value: int) -> int:
-        """Index of a word's first part in the lookup table (the register map's table 0)."""
-        word = lane * self.bank_words + (((context * self.clocks) + slot) << self.chunk_bits) + value
-        return word * self.parts
+    def first_lane(self, matcher: int) -> int:
+        """Number of a matcher's first lane among those of all; behind its last come its actions, which count as one."""
+        return matcher * (self.lanes + 1)
 
-    def action_index(self, context: int) -> int:
+    def word_index(self, matcher: int, lane: int, context: int, slot: int, value: int) -> int:
+        """Index of a word's first part in the lookup table (the register map's table 0)."""
+        place = (((context * self.clocks) + slot) << self.chunk_bits) + value
+        return ((self.first_lane(matcher) + lane) * self.bank_words + place) * self.parts
+
+    def action_index(self, matcher: int, context: int) -> int:
         """Index of the first part of the word that says which rules of a context accept."""
-        return (self.lanes * self.bank_words + context) * self.parts
+        return ((self.first_lane(matcher) + self.lanes) * self.bank_words + context) * self.parts

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from halfsilver.hdl.layout.frames import MAX_FRAME, check_width
+from halfsilver.hdl.layout.frames import MAX_FRAME, SHORTEST_ON_WIRE, check_width
 from halfsilver.hdl.layout.tables import SESSION_BITS
 
 __all__ = ["LOOKUP_WORDS", "MEANINGS", "NicParameters", "NicShape"]
@@ -68,9 +68,22 @@ class NicShape:
         return (self.enis - 1).bit_length()
 
     @property
+    def matchers(self) -> int:
+        """Match pipelines: one for both directions where that keeps up with Ethernet's shortest frames, back to back
+        at both inputs; else one for each direction, with the contexts of its own alone.
+        """
+        beats = -(-SHORTEST_ON_WIRE // self.beat_bytes)
+        return 1 if 2 * self.lookup_clocks <= beats else 2
+
+    @property
+    def shortest_frame(self) -> int:
+        """Bytes of the shortest frame that verdicts keep up with, back to back at both inputs."""
+        return (2 * self.lookup_clocks // self.matchers - 1) * self.beat_bytes + 1
+
+    @property
     def contexts(self) -> int:
-        """Rule contexts of the classifier: one per direction and ENI, rounded up to a power of two."""
-        return 2 << self.eni_bits
+        """Rule contexts of a matcher: one per ENI, rounded up to a power of two, and direction that it serves."""
+        return (2 << self.eni_bits) // self.matchers
 
     @property
     def rule_slots(self) -> int:

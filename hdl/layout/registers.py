@@ -76,6 +76,7 @@ REGISTERS = RegisterMap(
                 Field("extension_headers", 11, 8, "IPv6 extension headers the parser reads", reset=None),
                 Field("chunk_bits", 19, 16, "key bits per lookup", reset=None),
                 Field("lookup_clocks", 27, 24, "clock cycles per lookup", reset=None),
+                Field("matchers", 29, 28, "match pipelines: 1 for both directions, or 2, one for each", reset=None),
             ],
         ),
         Register("QUEUE", 0x010, RO, "Copy buffer.", [Field("depth", 31, 0, "bytes per direction", reset=None)]),

@@ -45,6 +45,8 @@ _SHAPES = (
     NicShape(enis=16, lookup_clocks=4),
     NicShape(enis=1, rules=40),
     NicShape(enis=4, rules=20),
+    NicShape(width=512, enis=1),
+    NicShape(width=512, enis=4),
 )
 """Builds whose numbers are shown."""
 
@@ -65,7 +67,7 @@ def _loading() -> list[str]:
         "To load a policy:",
         "",
         "1. Read ID, and VERSION: the major number must be known. Read SHAPE and RULES: `enis`, `sessions`, `rules`, "
-        "`chunk_bits`, `lookup_clocks`.",
+        "`chunk_bits`, `lookup_clocks`, `matchers`.",
         "2. Read STATUS until `shadow_busy` is 0.",
         "3. Write the CRC of all words, in the order of step 4, to EXPECTED_CRC, and 1 to TABLE_CHECK. Both are needed "
         "only where a write can be lost, as on a serial line; on a bus leave them out.",
@@ -141,17 +143,21 @@ def _lookup() -> list[str]:
         "bits of rules that do not exist are 0 in every ternary word. A last word per context says which rules accept "
         "(the others reject).",
         "",
-        "With `clocks` = `lookup_clocks`, a lane is a memory that serves `clocks` chunks, in slots 0 to `clocks` - 1:",
+        "With `clocks` = `lookup_clocks`, a lane is a memory that serves `clocks` chunks, in slots 0 to `clocks` - 1. "
+        "With one of the `matchers`, it has the contexts of both directions; with two, each has lanes of its own, for "
+        "the contexts of one direction:",
         "",
-        "    contexts      = 2*ENIs",
-        "    context       = direction*ENIs + eni",
+        "    matcher       = 0, or direction if matchers is 2",
+        "    contexts      = 2*ENIs // matchers",
+        "    context       = direction*ENIs + eni, or eni if matchers is 2",
         "    bank_words    = contexts * clocks * 2**chunk_bits",
-        "    word          = lane*bank_words + (context*clocks + slot)*2**chunk_bits + value",
+        "    first_lane    = matcher*(lanes + 1)",
+        "    word          = (first_lane + lane)*bank_words + (context*clocks + slot)*2**chunk_bits + value",
         f"    ternary_lanes = ceil(ceil({TERNARY_KEY.width} / chunk_bits) / clocks)",
         f"    digits        = ceil({PORT_BITS} / chunk_bits)",
         "    bound_lanes   = ceil(digits / clocks)",
         f"    lanes         = ternary_lanes + {2 * len(BOUNDS)}*bound_lanes",
-        "    action word   = lanes*bank_words + context",
+        "    action word   = (first_lane + lanes)*bank_words + context",
         "    rule_slots    = sessions*rules",
         f"    parts         = ceil(rule_slots / {WORD_BITS}), rounded up to a power of two",
         "    index         = word*parts + part",
@@ -187,16 +193,18 @@ def _lookup() -> list[str]:
         "",
         "Some builds:",
         "",
-        "| enis | rules | lookup_clocks | chunk_bits | contexts | ternary_lanes | bound_lanes | lanes | bank_words "
-        "| parts | indices |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| width | enis | rules | lookup_clocks | matchers | chunk_bits | contexts | ternary_lanes | bound_lanes "
+        "| lanes | bank_words | parts | indices |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for shape in _SHAPES:
         layout = LookupLayout.of(shape)
         numbers = (
+            shape.width,
             shape.enis,
             shape.rules,
             layout.clocks,
+            layout.matchers,
             layout.chunk_bits,
             layout.contexts,
             layout.ternary_lanes,
@@ -204,7 +212,7 @@ def _lookup() -> list[str]:
             layout.lanes,
             layout.bank_words,
             layout.parts,
-            layout.action_index(layout.contexts),
+            layout.action_index(layout.matchers - 1, layout.contexts),
         )
         lines.append(f"| {' | '.join(map(str, numbers))} |")
     return lines

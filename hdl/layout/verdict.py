@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from halfsilver.hdl.layout.packed import Member, Packed
 
-__all__ = ["NONE", "VERDICT_RECORD", "DirectionCode", "ServiceCode", "VerdictCode"]
+__all__ = ["NONE", "VERDICT_RECORD", "DirectionCode", "ServiceCode", "VerdictCode", "records_in_beat"]
 
 NONE = 0xFF
 """Index fields: the verdict names no ENI, session or rule."""
@@ -66,3 +66,12 @@ VERDICT_RECORD = Packed(
         Member("generation", 16, "of the rule set that judged it"),
     ],
 )
+
+
+def records_in_beat(data: int, keep: int | None) -> list[bytes]:
+    """The records in a beat of ``m_axis_verdict``, in order; ``keep`` is None where the port has no tkeep."""
+    size = VERDICT_RECORD.width // 8
+    if keep is None:
+        return [data.to_bytes(size, "little")]
+    places = range(0, keep.bit_length(), size)
+    return [(data >> 8 * at & (1 << 8 * size) - 1).to_bytes(size, "little") for at in places if keep >> at & 1]

@@ -1,8 +1,8 @@
 """Classifier: key -> one hit bit per rule, whatever the number of rules.
 
-It stands behind the parsers; both directions share it. Every chunk of the key addresses a block RAM that
-holds one bit per rule (`halfsilver.hdl.layout.lookup`); the words are ANDed, port bounds are decided digit by digit.
-One lookup per ``lookup_clocks`` clocks, at a fixed latency, without a comparator per rule.
+It stands behind the parsers; both directions share it, or each has its own. Every chunk of the key addresses a block
+RAM that holds one bit per rule (`halfsilver.hdl.layout.lookup`); the words are ANDed, port bounds are decided digit by
+digit. One lookup per ``lookup_clocks`` clocks, at a fixed latency, without a comparator per rule.
 """
 
 from dataclasses import dataclass
@@ -52,6 +52,9 @@ class _Writer:
 class Classifier(wiring.Component):
     """Bit-vector lookup in block RAM.
 
+    Parameters: ``parameters`` (NicParameters); ``matcher``, the number of the match pipeline that it belongs to, which
+    says where its words are in the table.
+
     Ports
     -----
     i_valid, i_bank, i_context, i_key   one lookup; at most one every ``lookup_clocks`` clocks
@@ -67,8 +70,11 @@ class Classifier(wiring.Component):
 
     WRITE_CLOCKS = 3
 
-    def __init__(self, parameters):
+    def __init__(self, parameters, matcher=0):
         self.layout = LookupLayout.of(parameters)
+        if not 0 <= matcher < self.layout.matchers:
+            raise ValueError(f"matcher must be less than {self.layout.matchers}, not {matcher!r}")
+        self._first_lane = self.layout.first_lane(matcher)
         super().__init__(
             {
                 "i_valid": In(1),
@@ -195,7 +201,7 @@ class Classifier(wiring.Component):
             part_name = f"{name}_{part}" if self.layout.parts > 1 else name
             m.submodules[part_name] = ram = memory.Memory(shape=unsigned(bits), depth=depth, init=[])
             write_port, read_port = ram.write_port(), ram.read_port()
-            hit = writer.enable & (writer.lane == number) & (writer.part == part)
+            hit = writer.enable & (writer.lane == self._first_lane + number) & (writer.part == part)
             m.d.comb += [
                 write_port.en.eq(registered(m, hit, f"{part_name}_written")),
                 write_port.addr.eq(write_address),

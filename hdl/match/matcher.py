@@ -4,7 +4,8 @@
     eligibility  ----------------/
     flow hash    ------------------------------------> source port
 
-Both directions share it. Every frame is judged wholly by the table bank that was active when it entered.
+Both directions share it, or each has its own (`NicShape.matchers`). Every frame is judged wholly by the table bank
+that was active when it entered.
 """
 
 from amaranth.hdl import Array, Module, Mux, Signal
@@ -46,6 +47,8 @@ class FrameSummary(data.Struct):
 class Matcher(wiring.Component):
     """The match pipeline.
 
+    Parameters: ``parameters`` (NicParameters); ``number``, which of the build's matchers it is.
+
     Ports
     -----
     i_valid, i       a frame; at most one every ``lookup_clocks`` clocks
@@ -62,9 +65,9 @@ class Matcher(wiring.Component):
 
     WRITE_CLOCKS = max(block.WRITE_CLOCKS for block in (Classifier, SessionTable, GeneralTable))
 
-    def __init__(self, parameters):
+    def __init__(self, parameters, number=0):
         self._parameters = parameters
-        self._classifier = Classifier(parameters)
+        self._classifier = Classifier(parameters, number)
         super().__init__(
             {
                 "i_valid": In(1),

@@ -61,13 +61,21 @@ class Bench:
         ]
 
 
+_SIZES = {
+    8: {"enis": 1, "lookup_clocks": 8},
+    32: {"enis": 1, "sessions": 1, "rules": 2, "lookup_clocks": 4},
+    64: {"enis": 4},
+    512: {"enis": 1},
+}
+
+
 def _build(block: str, width: int, **options: Any) -> Build:
     """A build of one block. Few interfaces and slow lookups keep a model small where neither matters."""
-    size = {8: {"enis": 1, "lookup_clocks": 8}, 64: {"enis": 4}, 512: {"enis": 1}}[width]
+    size = _SIZES[width]
     return Build(block, (("width", width), *size.items()), tuple(options.items()))
 
 
-_CORE_8, _CORE_64, _CORE_512 = (_build("export.AxiNic", width) for width in (8, 64, 512))
+_CORE_8, _CORE_32, _CORE_64, _CORE_512 = (_build("export.AxiNic", width) for width in (8, 32, 64, 512))
 
 BENCHES = (
     Bench(
@@ -84,7 +92,7 @@ BENCHES = (
     Bench("core", (_CORE_8, _CORE_64, _CORE_512)),
     Bench("overload", (_CORE_8, _CORE_64, _CORE_512)),
     Bench("rule_sets", (_CORE_8, _CORE_64, _CORE_512)),
-    Bench("throughput", (_CORE_8, _CORE_64)),
+    Bench("throughput", (_CORE_8, _CORE_32, _CORE_64, _CORE_512)),
 )
 """In the order of the pipeline, blocks before the core."""
 

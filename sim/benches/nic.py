@@ -18,6 +18,7 @@ from halfsilver.harness.records import Counters, Flags, Frame, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table
+from halfsilver.hdl.layout.verdict import records_in_beat
 from halfsilver.sim.benches import parameters_of_build
 from halfsilver.sim.benches.drivers.axi_lite import Access, AxiLiteMaster
 from halfsilver.sim.benches.drivers.axi_stream import AxiStreamSink, AxiStreamSource
@@ -56,10 +57,14 @@ class _Held:
 
 
 class VerdictMonitor:
-    """Takes the verdict record of every clock that has one."""
+    """Takes the verdict records of every clock: one, or up to two where the port has room for them."""
 
     def __init__(self, dut: Any, seen: Callable[[VerdictRecord], None]) -> None:
-        self._signals = Signals(dut, data="m_axis_verdict_tdata", valid="m_axis_verdict_tvalid")
+        names = {"data": "m_axis_verdict_tdata", "valid": "m_axis_verdict_tvalid"}
+        self._two = hasattr(dut, "m_axis_verdict_tkeep")
+        if self._two:
+            names["keep"] = "m_axis_verdict_tkeep"
+        self._signals = Signals(dut, **names)
         self._seen = seen
 
     def drive(self) -> None:
@@ -67,7 +72,9 @@ class VerdictMonitor:
 
     def sample(self) -> None:
         if self._signals.get("valid"):
-            self._seen(VerdictRecord.from_bytes(self._signals.get("data").to_bytes(16, "little")))
+            keep = self._signals.get("keep") if self._two else None
+            for wire in records_in_beat(self._signals.get("data"), keep):
+                self._seen(VerdictRecord.from_bytes(wire))
 
     def reset(self) -> None:
         """Nothing is kept."""

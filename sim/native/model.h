@@ -35,6 +35,12 @@ template <class T> using Plain = std::remove_cvref_t<T>;
 using Data = Plain<decltype(Vmodel::m_axis_net_tdata)>;
 using Keep = Plain<decltype(Vmodel::m_axis_net_tkeep)>;
 
+// Which bytes of the verdict port are there: all of them, where it has room for one record and no tkeep.
+template <class Top> uint32_t kept_of_verdicts(const Top& top) {
+    if constexpr (requires { top.m_axis_verdict_tkeep; }) return top.m_axis_verdict_tkeep;
+    return ~0u;
+}
+
 }  // namespace
 
 // An input port and where it stands in its frame.
@@ -129,10 +135,14 @@ struct Model {
     void observe() {
         moved = false;
         if (top->m_axis_verdict_tvalid) {
-            VerdictAt verdict;
-            std::memcpy(verdict.record, &top->m_axis_verdict_tdata, sizeof verdict.record);
-            verdict.cycle = cycles;
-            verdicts.push_back(verdict);
+            const auto* records = reinterpret_cast<const uint8_t*>(&top->m_axis_verdict_tdata);
+            for (uint32_t at = 0; at < sizeof top->m_axis_verdict_tdata; at += RECORD_SIZE) {
+                if (!(kept_of_verdicts(*top) >> at & 1)) continue;
+                VerdictAt verdict;
+                std::memcpy(verdict.record, records + at, RECORD_SIZE);
+                verdict.cycle = cycles;
+                verdicts.push_back(verdict);
+            }
             moved = true;
         }
         const bool valid = top->m_axis_net_tvalid;

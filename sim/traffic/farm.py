@@ -39,7 +39,7 @@ BUILDS = {
     "64-40-rules": NicParameters(rules=40),
     "128": NicParameters(width=128, enis=1, copies=1024, queue_depth=32768, lookup_clocks=8),
     "256": replace(_LEAST, width=256),
-    "512": NicParameters(width=512, enis=2, sessions=2, rules=2, lookup_clocks=8),
+    "512": NicParameters(width=512, enis=2, sessions=2, rules=2),
     "1024": replace(_LEAST, width=1024),
 }
 """Every data width, every parameter at both ends of its range."""

@@ -16,6 +16,7 @@ from halfsilver.hdl import export
 from halfsilver.hdl.bus.axi_stream import FromAxiStream
 from halfsilver.hdl.bus.register_file import RegisterBus, RegisterFile
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.verdict import records_in_beat
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.records import VerdictRecord
 from halfsilver.hdl.verilog.convert import VerilogError, rtlil_to_verilog, to_rtlil, to_verilog
@@ -41,7 +42,8 @@ def axi_ports(width):
         "s_axis_net_drop": ("input", 1),
         **packets("s_axis_host", "input", "output"),
         **packets("m_axis_net", "output", "input"),
-        "m_axis_verdict_tdata": ("output", 128),
+        "m_axis_verdict_tdata": ("output", 256 if width == 512 else 128),
+        **({"m_axis_verdict_tkeep": ("output", 32)} if width == 512 else {}),
         "m_axis_verdict_tvalid": ("output", 1),
         "s_axil_awaddr": ("input", 12),
         "s_axil_awprot": ("input", 3),
@@ -79,7 +81,7 @@ def verilog_ports(text, module):
 class StandIn(wiring.Component):
     """A core that sends the network's frames to the mirror output and reports each of the host's beats.
 
-    The verdict's sequence is the beat's data, its length the count, its eni the marks {drop, bad, last}.
+    The last verdict's sequence is the beat's data, its length the count, its eni the marks {drop, bad, last}.
     """
 
     def __init__(self, parameters):
@@ -89,7 +91,7 @@ class StandIn(wiring.Component):
                 "i_net": In(packets),
                 "i_host": In(packets),
                 "o_mirror": Out(packets),
-                "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)),
+                "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)).array(parameters.matchers),
                 "bus": In(RegisterBus()),
             }
         )
@@ -100,14 +102,15 @@ class StandIn(wiring.Component):
         wiring.connect(m, wiring.flipped(self.bus), registers.bus)
         wiring.connect(m, wiring.flipped(self.i_net), wiring.flipped(self.o_mirror))
         beat = self.i_host.payload
+        verdict = self.o_verdict[-1]
         m.d.comb += [
             self.i_host.ready.eq(1),
-            self.o_verdict.valid.eq(self.i_host.valid),
-            self.o_verdict.p.sequence.eq(beat.data),
-            self.o_verdict.p.length.eq(beat.count),
-            self.o_verdict.p.eni[0].eq(beat.last),
-            self.o_verdict.p.eni[1].eq(beat.bad),
-            self.o_verdict.p.eni[2].eq(beat.drop),
+            verdict.valid.eq(self.i_host.valid),
+            verdict.p.sequence.eq(beat.data),
+            verdict.p.length.eq(beat.count),
+            verdict.p.eni[0].eq(beat.last),
+            verdict.p.eni[1].eq(beat.bad),
+            verdict.p.eni[2].eq(beat.drop),
         ]
         return m
 
@@ -184,8 +187,12 @@ def test_frames_pass_with_every_length_and_pause(stand_in, width):
     assert received == frames
 
 
-def test_host_frames_verdicts_and_registers_are_connected(stand_in):
-    dut = export.AxiNic(NicParameters(width=64))
+@pytest.mark.parametrize("lookup_clocks", [1, 8])
+def test_host_frames_verdicts_and_registers_are_connected(stand_in, lookup_clocks):
+    """With 8 clocks per lookup there are two matchers, of which the stand-in uses the second."""
+    parameters = NicParameters(width=64, lookup_clocks=lookup_clocks)
+    dut = export.AxiNic(parameters)
+    last_record = 16 * (parameters.matchers - 1)
 
     async def bench(ctx):
         for data, keep, last, user, want in (
@@ -198,7 +205,9 @@ def test_host_frames_verdicts_and_registers_are_connected(stand_in):
             ctx.set(dut.s_axis_net_drop, 1)  # the other direction's
             await ctx.delay(1e-9)
             assert ctx.get(dut.s_axis_host_tready) and ctx.get(dut.m_axis_verdict_tvalid)
-            wire = ctx.get(dut.m_axis_verdict_tdata).to_bytes(16, "little")
+            beat = ctx.get(dut.m_axis_verdict_tdata)
+            (wire,) = records_in_beat(beat, ctx.get(dut.m_axis_verdict_tkeep) if last_record else None)
+            assert beat == int.from_bytes(wire, "little") << 8 * last_record
             assert int.from_bytes(wire[0:4], "little") == data
             assert (int.from_bytes(wire[4:6], "little"), wire[11]) == want
         ctx.set(dut.s_axis_host_tvalid, 0)
@@ -253,7 +262,8 @@ def test_verilog_without_places_of_this_machine():
 
 def test_constant_ports_are_left_out():
     component = StandIn(NicParameters(width=8))
-    assert "o_verdict__ready" not in verilog_ports(rtlil_to_verilog(to_rtlil(component, "core")), "core")
+    ports = verilog_ports(rtlil_to_verilog(to_rtlil(component, "core")), "core")
+    assert "o_verdict__0__valid" in ports and "o_verdict__0__ready" not in ports
 
 
 def test_yosys_errors_are_one_line():

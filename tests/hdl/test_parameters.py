@@ -64,7 +64,7 @@ def test_words_of_many_rules_are_written_in_parts(sessions, rules, parts, bits):
     split = layout.split(word)
     assert sum(part << 32 * place for place, part in enumerate(split)) == word
     assert max(part.bit_length() for part in split) <= 32
-    assert layout.word_index(1, 0, 0, 0) == parts * layout.bank_words
+    assert layout.word_index(0, 1, 0, 0, 0) == parts * layout.bank_words
 
 
 @pytest.mark.parametrize(("rules", "bits"), [(1, 4), (10, 4), (16, 4), (17, 5), (32, 5), (33, 6), (40, 6)])
@@ -89,7 +89,48 @@ def test_lanes_fit_a_block_ram_and_cover_the_key(enis, clocks):
         for position in range(layout.bound_lanes):
             lanes += [layout.decided_lane(bound, position), layout.equal_lane(bound, position)]
     assert sorted(lanes) == list(range(layout.lanes))
-    assert (
-        layout.action_index(0)
-        == layout.word_index(layout.lanes - 1, layout.contexts - 1, clocks - 1, (1 << layout.chunk_bits) - 1) + 1
-    )
+    last = layout.word_index(0, layout.lanes - 1, layout.contexts - 1, clocks - 1, (1 << layout.chunk_bits) - 1)
+    assert layout.action_index(0, 0) == last + 1
+
+
+@pytest.mark.parametrize(
+    ("width", "clocks", "matchers", "shortest"),
+    [
+        (8, 8, 1, 16),
+        (32, 4, 1, 29),
+        (32, 8, 2, 29),
+        (64, 1, 1, 9),
+        (64, 4, 1, 57),
+        (64, 8, 2, 57),
+        (128, 2, 1, 49),
+        (256, 1, 1, 33),
+        (512, 1, 2, 1),
+        (1024, 1, 2, 1),
+        (512, 2, 2, 65),
+    ],
+)
+def test_a_matcher_for_each_direction_where_one_cannot_keep_up(width, clocks, matchers, shortest):
+    """A 60-byte frame takes ceil(480 / width) clocks, at each of two inputs, and a lookup ``clocks``."""
+    parameters = NicParameters(width=width, lookup_clocks=clocks)
+    assert (parameters.matchers, parameters.shortest_frame) == (matchers, shortest)
+    beats = -(-480 // width)
+    assert (2 * clocks <= beats) == (matchers == 1)
+    assert (shortest <= 60) == (2 * clocks <= matchers * beats)
+
+
+@pytest.mark.parametrize("enis", [1, 2, 5, 16])
+@pytest.mark.parametrize("clocks", [1, 2, 8])
+def test_each_context_is_in_the_matcher_of_its_direction(enis, clocks):
+    """Two matchers share the table without a word between them, and hold each direction of each interface once."""
+    parameters = NicParameters(width=512, enis=enis, lookup_clocks=clocks, rules=40)
+    layout = LookupLayout.of(parameters)
+    assert layout.matchers == 2
+    places = {
+        (layout.matcher_of(direction), layout.context_of(direction, eni)) for direction in (0, 1) for eni in range(enis)
+    }
+    assert len(places) == 2 * enis
+    assert {matcher for matcher, _ in places} == {0, 1}
+    assert all(context < layout.contexts for _, context in places)
+    assert layout.word_index(1, 0, 0, 0, 0) >= layout.action_index(0, layout.contexts)
+    if layout.chunk_bits > 1:
+        assert 2 * layout.bank_words == 512

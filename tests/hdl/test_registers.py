@@ -21,7 +21,13 @@ TABLE = {
     "RULES": (
         0x00C,
         "ro",
-        {"rules": (0, 8), "extension_headers": (8, 12), "chunk_bits": (16, 20), "lookup_clocks": (24, 28)},
+        {
+            "rules": (0, 8),
+            "extension_headers": (8, 12),
+            "chunk_bits": (16, 20),
+            "lookup_clocks": (24, 28),
+            "matchers": (28, 30),
+        },
     ),
     "QUEUE": (0x010, "ro", {"depth": (0, 32)}),
     "STATUS": (0x014, "ro", {"shadow_busy": (0, 1), "active_bank": (1, 2), "generation": (16, 32)}),

@@ -64,7 +64,7 @@ def test_one_test_with_seed_and_waves() -> None:
     ("arguments", "code", "message"),
     [
         (["--test", "nothing"], 2, "there is no bench 'nothing'"),
-        (["--test", "throughput", "--width", "512"], 2, "has no build of 512 bits; there are 8, 64"),
+        (["--test", "throughput", "--width", "128"], 2, "has no build of 128 bits; there are 8, 32, 64, 512"),
         (["--test", "encapsulator::copy"], 2, "has no test 'copy'; there are copies"),
     ],
 )

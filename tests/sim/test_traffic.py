@@ -20,7 +20,9 @@ from halfsilver.sim.traffic.situations import carries
 SEED = 20260101
 SMALL = NicParameters(width=8, enis=1, lookup_clocks=8)
 LARGE = NicParameters(width=64, enis=4)
-MANY_RULES = replace(SMALL, rules=40)
+MANY_RULES = NicParameters(width=32, enis=1, rules=40, lookup_clocks=8)
+"""120 rules in a context, and a matcher for each direction."""
+assert MANY_RULES.matchers == 2
 COUNTS = {SMALL: 60, LARGE: 40, MANY_RULES: 40}
 """Situations per build."""
 

@@ -44,6 +44,7 @@ class CardInMemory:
                 extension_headers=shape.extension_headers,
                 chunk_bits=shape.chunk_bits,
                 lookup_clocks=shape.lookup_clocks,
+                matchers=shape.matchers,
             ),
             "QUEUE": shape.queue_depth,
             **registers,

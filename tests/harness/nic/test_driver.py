@@ -42,6 +42,14 @@ def loaded_words(*policies):
         ({"SHAPE": 0x00010018}, "what cannot be: data width must be a power of two .* not 24"),
         ({"QUEUE": 100}, "what cannot be: queue_depth"),
         ({"RULES": REGISTERS.pack("RULES", rules=3, extension_headers=8, chunk_bits=9, lookup_clocks=4)}, "9 key bits"),
+        (
+            {
+                "RULES": REGISTERS.pack(
+                    "RULES", rules=3, extension_headers=8, chunk_bits=SHAPE.chunk_bits, lookup_clocks=4, matchers=2
+                )
+            },
+            "2 match pipelines, where a core of its shape has 1",
+        ),
     ],
 )
 def test_a_wrong_card_is_refused_and_nothing_is_written(registers, says):

@@ -27,6 +27,8 @@ SHAPES = [
     NicShape(enis=16, sessions=2, rules=2, lookup_clocks=8),
     NicShape(enis=1, sessions=3, rules=40),
     NicShape(enis=2, sessions=2, rules=20, lookup_clocks=2),
+    NicShape(width=512, enis=1, sessions=2, rules=2),
+    NicShape(width=512, enis=3, sessions=3, rules=12, lookup_clocks=2),
 ]
 
 
@@ -45,7 +47,8 @@ class Page:
         self.digits = ceil(16 / self.bits)
         self.bound_lanes = ceil(self.digits / self.clocks)
         self.lanes = self.ternary_lanes + 8 * self.bound_lanes
-        self.bank_words = 2 * self.enis * self.clocks * 2**self.bits
+        self.contexts = 2 * self.enis // shape.matchers
+        self.bank_words = self.contexts * self.clocks * 2**self.bits
         self.parts = 1
         while self.parts < ceil(shape.sessions * shape.rules / 32):
             self.parts *= 2
@@ -53,27 +56,32 @@ class Page:
     def word(self, lane, context, slot, value):
         return self.all_parts(lane * self.bank_words + (context * self.clocks + slot) * 2**self.bits + value)
 
+    def place(self, direction, eni):
+        if self.shape.matchers == 1:
+            return 0, direction * self.enis + eni
+        return direction * (self.lanes + 1), eni
+
     def all_parts(self, word):
         return sum(self.words[LOOKUP, word * self.parts + part] << 32 * part for part in range(self.parts))
 
     def rules_that_match(self, direction, eni, key, ports):
         """{(session, rule): does it accept?}; ``key`` is the ternary key, ``ports`` source and destination."""
-        context = direction * self.enis + eni
+        first_lane, context = self.place(direction, eni)
         hits = (1 << self.shape.sessions * self.rules) - 1
         for chunk in range(self.ternary_lanes * self.clocks):
             value = key >> chunk * self.bits & 2**self.bits - 1
-            hits &= self.word(chunk % self.ternary_lanes, context, chunk // self.ternary_lanes, value)
+            hits &= self.word(first_lane + chunk % self.ternary_lanes, context, chunk // self.ternary_lanes, value)
         for bound in range(4):
             inside, tied = 0, hits
             for digit in range(self.bound_lanes * self.clocks):
                 shift = (self.digits - 1 - digit) * self.bits
                 value = ports[bound // 2] >> shift & 2**self.bits - 1 if shift >= 0 else 0
                 slot, position = digit // self.bound_lanes, digit % self.bound_lanes
-                lane = self.ternary_lanes + 2 * (bound * self.bound_lanes + position)
+                lane = first_lane + self.ternary_lanes + 2 * (bound * self.bound_lanes + position)
                 inside |= tied & self.word(lane, context, slot, value)
                 tied &= self.word(lane + 1, context, slot, value)
             hits &= inside | tied
-        accepts = self.all_parts(self.lanes * self.bank_words + context)
+        accepts = self.all_parts((first_lane + self.lanes) * self.bank_words + context)
         places = [(s, r) for s in range(self.shape.sessions) for r in range(self.rules)]
         return {(s, r): bool(accepts >> s * self.rules + r & 1) for s, r in places if hits >> s * self.rules + r & 1}
 
@@ -132,7 +140,9 @@ def matches(one, addresses, protocol, ports):
 
 
 @pytest.mark.parametrize(
-    "shape", SHAPES, ids=lambda shape: f"{shape.enis} ENIs, {shape.rules} rules, {shape.lookup_clocks} clocks"
+    "shape",
+    SHAPES,
+    ids=lambda shape: f"{shape.width} bits, {shape.enis} ENIs, {shape.rules} rules, {shape.lookup_clocks} clocks",
 )
 def test_the_lookup_by_the_page_alone(shape):
     source = random.Random(shape.enis)

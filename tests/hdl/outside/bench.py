@@ -60,7 +60,12 @@ async def records(dut, into):
     while True:
         await RisingEdge(dut.clk)
         if int(dut.m_axis_verdict_tvalid.value):
-            into.append(int(dut.m_axis_verdict_tdata.value))
+            beat = int(dut.m_axis_verdict_tdata.value)
+            keep = int(dut.m_axis_verdict_tkeep.value) if hasattr(dut, "m_axis_verdict_tkeep") else 0xFFFF
+            for at in range(0, len(dut.m_axis_verdict_tdata) // 8, 16):
+                assert keep >> at & 0xFFFF in (0, 0xFFFF)
+                if keep >> at & 1:
+                    into.append(beat >> 8 * at & (1 << 128) - 1)
 
 
 @cocotb.test(timeout_time=40, timeout_unit="ms")

@@ -66,6 +66,7 @@ class OwnDriver:
             "rules": rules & 0xFF,
             "chunk_bits": rules >> 16 & 0xF,
             "lookup_clocks": rules >> 24 & 0xF,
+            "matchers": rules >> 28 & 3,
         }
         return self.built
 
@@ -120,12 +121,14 @@ class OwnDriver:
         """The whole of one context: every word of every lane."""
         chunk, clocks = self.built["chunk_bits"], self.built["lookup_clocks"]
         enis = 1 << (self.built["enis"] - 1).bit_length()
-        context = direction * enis
-        bank_words = 2 * enis * clocks << chunk
+        matchers = self.built["matchers"]
+        context = direction * enis if matchers == 1 else 0
+        bank_words = 2 * enis // matchers * clocks << chunk
         ternary_lanes = ceil(ceil(267 / chunk) / clocks)
         digits = ceil(16 / chunk)
         bound_lanes = ceil(digits / clocks)
         lanes = ternary_lanes + 8 * bound_lanes
+        first_lane = direction * (lanes + 1) if matchers == 2 else 0
         placed = {
             session * self.built["rules"] + place: rule
             for session, its in enumerate(rules)
@@ -143,7 +146,7 @@ class OwnDriver:
             await self._put(LOOKUP, first * per_word, split)
 
         async def put(lane: int, slot: int, words: list[int]) -> None:
-            await put_words(lane * bank_words + (context * clocks + slot << chunk), words)
+            await put_words((first_lane + lane) * bank_words + (context * clocks + slot << chunk), words)
 
         for lane in range(ternary_lanes):
             for slot in range(clocks):
@@ -173,7 +176,7 @@ class OwnDriver:
                     await put(lane, slot, decided)
                     await put(lane + 1, slot, equal)
         accepts = sum(1 << bit for bit, rule in placed.items() if rule.accept)
-        await put_words(lanes * bank_words + context, [accepts])
+        await put_words((first_lane + lanes) * bank_words + context, [accepts])
 
 
 def _key(rule: OwnRule) -> tuple[int, int]:
