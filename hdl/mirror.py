@@ -108,7 +108,7 @@ class Mirror(wiring.Component):
         for number in range(parameters.matchers):
             matcher = Matcher(parameters, number)
             assert matcher.latency >= MirrorQueue.DECIDE_CLOCKS, "a verdict would come before the queue knows its frame"
-            m.submodules[f"matcher_{number}"] = matcher
+            m.submodules["matcher" if parameters.matchers == 1 else f"matcher_{number}"] = matcher
             matchers.append(matcher)
             served = intakes if parameters.matchers == 1 else intakes[number : number + 1]
             self._take_turns(m, served, matcher)

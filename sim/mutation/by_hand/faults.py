@@ -380,8 +380,8 @@ FAULTS = (
     ),
     Fault(
         "sequence-shared",
-        "sequence = sequences[judgement.direction]",
-        "sequence = sequences[0]",
+        "Array(sequences)[judgement.direction]",
+        "Array(sequences)[0]",
         "both directions count in one sequence",
     ),
     Fault(
@@ -410,8 +410,8 @@ FAULTS = (
     ),
     Fault(
         "let-go-twice",
-        "banks.let_go.eq(valid & ~decision.mirror)",
-        "banks.let_go.eq(valid)",
+        "banks.let_go[number].eq(valid & ~decision.mirror)",
+        "banks.let_go[number].eq(valid)",
         "a bank counts as unused while its copies wait",
     ),
     Fault(
