@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import struct
+import zlib
 from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
@@ -11,6 +13,7 @@ from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.register_map import ADDRESS_BITS, WORD_BYTES, Access
 from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.hdl.layout.tables import TABLE_PLACE
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.pump import Pacing, Pump, reset_at
 
@@ -102,6 +105,8 @@ def _count_up(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
         place = REGISTERS.pack("TABLE_ADDRESS", table=table, index=index)
         pump.write([(REGISTERS.address("TABLE_ADDRESS"), place), (REGISTERS.address("TABLE_DATA"), 0)])
         words["TABLE_ADDRESS"] = REGISTERS.pack("TABLE_ADDRESS", table=table, index=(index + 1) % (1 << bits))
+        octets = struct.pack("<II", TABLE_PLACE.pack(index=index, table=table, bank=1), 0)
+        words["TABLE_CRC"], words["TABLE_COUNT"] = zlib.crc32(octets, words["TABLE_CRC"]), bit + 1
         (found,) = pump.read([REGISTERS.address("TABLE_ADDRESS")])
         if found != words["TABLE_ADDRESS"]:
             raise HalfsilverError(f"TABLE_ADDRESS is 0x{found:08x} after a word at index 0x{index:x}")
@@ -110,6 +115,8 @@ def _count_up(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
 
 def _commit(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
     """The other bank, and one more, each time."""
+    words["TABLE_CHECK"] = words["TABLE_CRC"] = words["TABLE_COUNT"] = 0
+    pump.write([(REGISTERS.address("TABLE_CHECK"), 0)])
     for generation in range(1, 6):
         go = REGISTERS.pack("COMMIT", go=1) | rng.getrandbits(32) & ~REGISTERS["COMMIT"].mask
         pump.write([(REGISTERS.address("COMMIT"), go)])
