@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output
-from halfsilver.harness.verdict import VerdictRecord
+from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output, Tally
+from halfsilver.harness.verdict import Direction, VerdictRecord
 
 __all__ = ["Engine", "Identity", "Progress", "Result"]
 
@@ -24,13 +24,16 @@ Progress = Callable[[int, int], None]
 class Result:
     """``verdicts[i]`` belongs to frame i of the batch; ``outputs`` are in the order they left.
 
-    ``cycles`` is the number of clock cycles the batch took, None where the engine has no clock.
+    ``cycles`` is the number of clock cycles the batch took, None where the engine has no clock. ``production`` are the
+    frames of the batch that came out on the other side as they went in and in order, by the direction they came in;
+    None where the engine carries none.
     """
 
     outputs: list[Output]
     verdicts: list[VerdictRecord]
     counters: Counters
     cycles: int | None = None
+    production: dict[Direction, Tally] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ except ModuleNotFoundError as missing:
 
 from halfsilver.hdl.bus.axi_lite import AxiLiteBridge, AxiLiteSignature
 from halfsilver.hdl.bus.axi_stream import AxiStreamSignature, FromAxiStream, ToAxiStream
-from halfsilver.hdl.layout.parameters import MEANINGS, NicParameters
+from halfsilver.hdl.layout.parameters import COPIES_LEAVE, MEANINGS, NicParameters
 from halfsilver.hdl.nic import Nic
 from halfsilver.hdl.records import VerdictRecord
 from halfsilver.hdl.verilog.convert import VerilogError, to_verilog
@@ -33,7 +33,7 @@ WIDTHS = (8, 64, 512)
 
 _RECORD_BYTES = VerdictRecord.size // 8
 
-SETTINGS = ("enis", "sessions", "rules", "extension_headers", "queue_depth", "copies", "lookup_clocks")
+SETTINGS = ("enis", "sessions", "rules", "extension_headers", "queue_depth", "cut_copies", "copies", "lookup_clocks")
 """Build parameters that the command line takes."""
 
 
@@ -44,8 +44,12 @@ class AxiNic(wiring.Component):
     -----
     s_axis_net_*      frames from the network; tuser (with tlast) is a bad frame
     s_axis_net_drop   with tlast: a security group dropped the frame
+    m_axis_host_*     the same frames, to the host; tuser as above
+    m_axis_host_drop  with tlast: the mark that came with the frame
     s_axis_host_*     frames from the host
-    m_axis_net_*      the VXLAN copies; tuser is always 0
+    m_axis_net_*      the same frames, to the network, and the VXLAN copies; tuser bit 0 (with tlast) is a bad frame,
+                      bit 1 (in all beats of a frame) says that it is a copy
+    m_axis_mirror_*   the copies, only in a build in which they have a stream of their own; tuser is always 0
     m_axis_verdict_*  one 128-bit verdict record per frame; there is no tready: it must be taken. With two matchers a
                       beat has room for two records, ingress lowest, and tkeep says which there are
     s_axil_*          the registers (AXI4-Lite, 12 address bits)
@@ -53,12 +57,17 @@ class AxiNic(wiring.Component):
 
     def __init__(self, parameters):
         self.parameters = parameters
+        self._own = parameters.copies_leave == "own"
         stream = AxiStreamSignature(parameters.width)
+        marked = AxiStreamSignature(parameters.width, marked=True)
         ports = {
             **_flat("s_axis_net", stream.flip()),
             "s_axis_net_drop": In(1),
+            **_flat("m_axis_host", stream),
+            "m_axis_host_drop": Out(1),
             **_flat("s_axis_host", stream.flip()),
-            **_flat("m_axis_net", stream),
+            **_flat("m_axis_net", marked),
+            **(_flat("m_axis_mirror", stream) if self._own else {}),
             "m_axis_verdict_tdata": Out(VerdictRecord.size * parameters.matchers),
             **({} if parameters.matchers == 1 else {"m_axis_verdict_tkeep": Out(_RECORD_BYTES * parameters.matchers)}),
             "m_axis_verdict_tvalid": Out(1),
@@ -71,18 +80,29 @@ class AxiNic(wiring.Component):
         width = self.parameters.width
         m.submodules.nic = nic = Nic(self.parameters)
         m.submodules.from_net = from_net = FromAxiStream(width)
+        m.submodules.to_host = to_host = ToAxiStream(width)
         m.submodules.from_host = from_host = FromAxiStream(width)
-        m.submodules.to_net = to_net = ToAxiStream(width)
+        m.submodules.to_net = to_net = ToAxiStream(width, marked=True)
         m.submodules.registers = registers = AxiLiteBridge()
 
         self._attach(m, "s_axis_net", from_net.axi)
         m.d.comb += from_net.drop.eq(self.s_axis_net_drop)
         wiring.connect(m, from_net.o, nic.i_net)
+        wiring.connect(m, nic.o_host, to_host.i)
+        self._attach(m, "m_axis_host", to_host.axi)
+        m.d.comb += self.m_axis_host_drop.eq(to_host.drop)
+
         self._attach(m, "s_axis_host", from_host.axi)
         wiring.connect(m, from_host.o, nic.i_host)
-
-        wiring.connect(m, nic.o_mirror, to_net.i)
+        wiring.connect(m, nic.o_net, to_net.i)
         self._attach(m, "m_axis_net", to_net.axi)
+
+        if self._own:
+            m.submodules.to_mirror = to_mirror = ToAxiStream(width)
+            wiring.connect(m, nic.o_mirror, to_mirror.i)
+            self._attach(m, "m_axis_mirror", to_mirror.axi)
+        else:
+            m.d.comb += to_net.mark.eq(nic.o_copy)
         verdicts = nic.o_verdict
         m.d.comb += [
             self.m_axis_verdict_tdata.eq(Cat(verdict.payload.as_value() for verdict in verdicts)),
@@ -157,6 +177,12 @@ def main(arguments=None):
         parser.add_argument(
             option, type=int, metavar="N", default=default, help=f"{MEANINGS[name]} (default: {default})"
         )
+    parser.add_argument(
+        "--copies-leave",
+        choices=COPIES_LEAVE,
+        default=defaults.copies_leave,
+        help=f"by the network port, or by a stream of their own (default: {defaults.copies_leave})",
+    )
     options = vars(parser.parse_args(arguments))
     directory, widths = options.pop("output"), options.pop("width") or WIDTHS
     try:

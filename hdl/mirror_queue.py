@@ -34,11 +34,14 @@ _RESERVE_CLOCKS = 3
 _RING_CLOCKS = 2
 """From an address to the ring's data: the memory and its output register."""
 
-_READ_AHEAD = 8
-"""Beats between the ring and the encapsulator."""
+_READ_AHEAD = 16
+"""Beats between the ring and the encapsulator. When the encapsulator goes on after it had to wait, what is here must
+last until more arrives, or the copy would have a gap."""
 
 _READ_ROOM_CLOCKS = _RING_CLOCKS + 2
 """From an address to ``room``: the ring, the FIFO's level, the register behind it."""
+
+assert _READ_AHEAD - _READ_ROOM_CLOCKS >= _READ_ROOM_CLOCKS + 2, "the read-ahead could run dry within a copy"
 
 
 class Decision(data.Struct):

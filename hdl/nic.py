@@ -1,7 +1,14 @@
-"""The NIC, put together: the mirror, the counters of its verdicts, and the registers of both.
+"""The NIC, put together: a bump in the wire between a network port and a host port, with the mirror beside it.
 
-i_net, i_host --> mirror --> o_mirror
+    i_net  --+------------------------> buffer --------> o_host
+             |
+             +--> mirror --> copies --> egress --------> o_net
+             |      |                     ^
+    i_host --+------|---------------------+
                     \\--> verdicts --> counters, o_verdict
+
+Every beat goes on as it comes and, in the same clock, to the mirror, which only looks. With the build option
+``copies_leave="own"`` copies have a stream of their own, and production goes through a buffer both ways.
 """
 
 from amaranth.hdl import Module, Signal
@@ -11,39 +18,58 @@ from amaranth.lib.wiring import In, Out
 from halfsilver.hdl.bus.register_file import RegisterBus, RegisterFile
 from halfsilver.hdl.bus.table_check import TableCheck
 from halfsilver.hdl.counters import Counters
+from halfsilver.hdl.egress import Egress
 from halfsilver.hdl.mirror import Mirror
-from halfsilver.hdl.packet import packet_signature
+from halfsilver.hdl.packet import beat_layout, packet_signature
 from halfsilver.hdl.records import VerdictRecord
+from halfsilver.hdl.stream.frame_meter import FrameMeter
+from halfsilver.hdl.stream.skid_buffer import SkidBuffer
 from halfsilver.hdl.table_port import TablePort
 
 __all__ = ["Nic"]
 
 
 class Nic(wiring.Component):
-    """Mirror, counters and registers.
+    """Production path of both directions, mirror, counters and registers.
 
     Parameters: ``parameters`` (NicParameters).
 
     Ports
     -----
     i_net      frames from the network (ingress)
+    o_host     the same frames, to the host
     i_host     frames from the host (egress)
-    o_mirror   the VXLAN copies
+    o_net      the same frames, to the network, and between them the VXLAN copies
+    o_copy     the frame on ``o_net`` is a copy; valid and stable as its payload is
+    o_mirror   the copies, instead, where they leave by a stream of their own
     o_verdict  one VerdictRecord per frame, as it is judged, for each matcher (`Mirror`)
     bus        the register map of `halfsilver.hdl.layout.registers`
 
-    Throughput, latency and bad input are the mirror's; after reset the inputs are held while the counters are
-    cleared. Source: ``docs/mirroring.md`` sections 8 to 11.
+    Frames pass unchanged, with their marks, in order, whatever the verdict, and are never dropped.
+    Latency: TO_HOST_LATENCY clocks to the host and TO_NET_LATENCY to the network (OWN_LATENCY where copies do not leave
+    there), always, while the outputs are taken; to the network longer by a copy that has started before, and what it
+    has held up until there are gaps (`Egress`).
+    Throughput: one beat per clock both ways at once. An input is held where its output is not taken, and where the
+    mirror could not judge every frame: after reset, while the counters are cleared, and as `Intake` says. An output
+    that is not taken holds its own input only; copies wait with the network's, and are ``congested``.
+    Bad input: goes on marked bad.
+    Source: ``docs/mirroring.md`` sections 8 to 11.
     """
+
+    TO_HOST_LATENCY = OWN_LATENCY = SkidBuffer.LATENCY
+    TO_NET_LATENCY = Egress.LATENCY
 
     def __init__(self, parameters):
         self.parameters = parameters
+        self._own = parameters.copies_leave == "own"
         packets = packet_signature(parameters.width)
         super().__init__(
             {
                 "i_net": In(packets),
+                "o_host": Out(packets),
                 "i_host": In(packets),
-                "o_mirror": Out(packets),
+                "o_net": Out(packets),
+                **({"o_mirror": Out(packets)} if self._own else {"o_copy": Out(1)}),
                 "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)).array(self.parameters.matchers),
                 "bus": In(RegisterBus()),
             }
@@ -56,11 +82,11 @@ class Nic(wiring.Component):
         counters = [Counters(self.parameters) for _ in range(self.parameters.matchers)]
         m.submodules.check = check = TableCheck()
 
-        # Frames come in, and copies leave.
+        # Production passes, and the mirror sees what passes.
+        to_host, to_net = self._production(m, mirror.o_copies)
+        self._enter(m, self.i_net, to_host, mirror.i_net)
+        self._enter(m, self.i_host, to_net, mirror.i_host)
         m.d.comb += mirror.enable.eq(counters[0].o_ready)
-        wiring.connect(m, wiring.flipped(self.i_net), mirror.i_net)
-        wiring.connect(m, wiring.flipped(self.i_host), mirror.i_host)
-        wiring.connect(m, mirror.o_copies, wiring.flipped(self.o_mirror))
 
         # Verdicts are counted and reported.
         for number, lane in enumerate(counters):
@@ -83,6 +109,42 @@ class Nic(wiring.Component):
         m.d.comb += registers.hold.eq(snapshot | check.settling | mirror.committing)
         return m
 
+    def _production(self, m, copies):
+        """The ways out, with what follows the copies; returns the streams to the host and to the network."""
+        beat = beat_layout(self.parameters.width)
+        m.submodules.to_host = to_host = SkidBuffer(beat)
+        wiring.connect(m, to_host.o, wiring.flipped(self.o_host))
+        if self._own:
+            m.submodules.to_net = to_net = SkidBuffer(beat)
+            wiring.connect(m, copies, wiring.flipped(self.o_mirror))
+        else:
+            m.submodules.egress = to_net = Egress(self.parameters.width, self.parameters.longest_copy)
+            wiring.connect(m, copies, to_net.i_copy)
+            m.d.comb += self.o_copy.eq(to_net.o_copy)
+        wiring.connect(m, to_net.o, wiring.flipped(self.o_net))
+        return to_host.i, to_net.i
+
+    def _events(self, m):
+        """A FrameEvent of each port, copies left out, for counters: in = out, always."""
+        passing = {"net_in": self.i_net, "host_out": self.o_host, "host_in": self.i_host, "net_out": self.o_net}
+        events = {}
+        for name, port in passing.items():
+            m.submodules[f"{name}_meter"] = meter = FrameMeter(self.parameters.width)
+            is_copy = self.o_copy if port is self.o_net and not self._own else 0
+            m.d.comb += [meter.taken.eq(port.valid & port.ready & ~is_copy), meter.beat.eq(port.payload)]
+            events[name] = meter.o
+        return events
+
+    def _enter(self, m, port, passage, watched):
+        """A beat is taken when it can both pass and be seen by the mirror, in one clock: nothing passes uncounted."""
+        m.d.comb += [
+            port.ready.eq(passage.ready & watched.ready),
+            passage.valid.eq(port.valid & watched.ready),
+            watched.valid.eq(port.valid & passage.ready),
+            passage.payload.eq(port.payload),
+            watched.payload.eq(port.payload),
+        ]
+
     def _identify(self, m, registers, mirror):
         """What the card says of itself: its build, and which rule set is in force.
 
@@ -99,6 +161,8 @@ class Nic(wiring.Component):
             registers.r_rules.lookup_clocks.eq(parameters.lookup_clocks),
             registers.r_rules.matchers.eq(parameters.matchers),
             registers.r_queue.depth.eq(parameters.queue_depth),
+            registers.r_copies.cut.eq(parameters.cut_copies),
+            registers.r_copies.own.eq(self._own),
             registers.r_status.shadow_busy.eq(mirror.shadow_busy),
             registers.r_status.active_bank.eq(mirror.active),
             registers.r_status.generation.eq(mirror.generation),

@@ -154,7 +154,8 @@ def _ports_header(top: str, ports: Sequence[Port]) -> str:
         raise ValueError(
             f"module {top} has no port m_axis_net_tdata; the pump needs the ports of halfsilver.hdl.export.AxiNic"
         )
-    lines = [f'#define MODULE_NAME "{top}"', f"#define DATA_BITS {data_bits}"]
+    own = any(port.name == "m_axis_mirror_tdata" for port in ports)
+    lines = [f'#define MODULE_NAME "{top}"', f"#define DATA_BITS {data_bits}", f"#define OWN_STREAM {int(own)}"]
     for macro, is_input in (("INPUTS", True), ("OUTPUTS", False)):
         chosen = [port for port in ports if port.is_input is is_input]
         items = " \\\n".join(f"    X({port.name}, {port.width}, {kind(port)})" for port in chosen)

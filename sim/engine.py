@@ -13,11 +13,12 @@ from halfsilver.harness.errors import UsageError
 from halfsilver.harness.nic.driver import Driver
 from halfsilver.harness.nic.matching import VerdictMatcher, match_copies
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import DEFAULT_FLAGS, Flags, Frame
+from halfsilver.harness.records import DEFAULT_FLAGS, Flags, Frame, Tally
+from halfsilver.harness.verdict import Direction
 from halfsilver.harness.versions import verilator_version
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.build import build_nic
-from halfsilver.sim.pump import Pacing, Pump
+from halfsilver.sim.pump import Pacing, Pump, PumpRun
 
 __all__ = ["BUILD_ENIS", "PAUSES", "VerilatorEngine"]
 
@@ -38,7 +39,7 @@ class VerilatorEngine:
                    (``congested``). Otherwise frames are offered no faster than copies drain: nothing is
                    congested, and copies leave in input order
     input_stalls   probability of an idle cycle at an input
-    output_stalls  probability of a cycle in which the copies' receiver is not ready; both by default ``PAUSES``,
+    output_stalls  probability of a cycle in which a receiver is not ready, each for itself; both by default ``PAUSES``,
                    and 0 at full rate
     waves          VCD file to write, or None; the variable HALFSILVER_WAVES names one too
     library        the compiled model of ``parameters``, where it is not to be the gateware's as it stands
@@ -95,7 +96,8 @@ class VerilatorEngine:
         self._pacing = pacing
 
     def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> Result:
-        """Judge a batch. Copies that belong to no mirrored frame, or are missing, are a HalfsilverError."""
+        """Judge a batch. Copies that belong to no mirrored frame, or are missing, are a HalfsilverError; so is a
+        production frame that does not come out as it went in."""
         if self._pump is None or self._driver is None or self._policy is None:
             raise UsageError("the engine has no policy yet: configure comes before process")
         total = len(frames)
@@ -105,7 +107,7 @@ class VerilatorEngine:
         outputs = match_copies(frames, verdicts, run.copies, self._policy, in_input_order=in_order)
         if progress is not None:
             progress(total, total)
-        return Result(outputs, verdicts, self._driver.counters(), run.cycles)
+        return Result(outputs, verdicts, self._driver.counters(), run.cycles, _production(frames, run))
 
     def close(self) -> None:
         """End the simulation; a wave file is complete then."""
@@ -128,3 +130,12 @@ class VerilatorEngine:
                 self._pacing, limit_bytes=parameters.queue_depth // 2, limit_frames=parameters.copies // 2
             )
         return self._driver
+
+
+def _production(frames: Sequence[Frame], run: PumpRun) -> dict[Direction, Tally]:
+    """What passed, which the pump has compared with what went in."""
+    passed = {direction: Tally() for direction in Direction}
+    for each in run.passed:
+        frame = frames[each.frame]
+        passed[frame.direction].add(len(frame.data))
+    return passed

@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyverilator
 
@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "INPUTS",
     "Pacing",
+    "Passed",
     "Pump",
     "PumpError",
     "PumpRun",
@@ -85,7 +86,7 @@ class Pacing:
     limit_bytes    paced: bytes offered and not yet done
     limit_frames   paced: frames offered and not yet done
     input_stalls   probability of an idle cycle at an input, 0 up to but not including 1
-    output_stalls  probability of a cycle without ``tready`` at the output, likewise
+    output_stalls  probability of a cycle without ``tready`` at an output, likewise
     timeout        cycles without any progress after which the run is given up
     """
 
@@ -102,14 +103,29 @@ class Pacing:
                 raise ValueError(f"{name} must be at least 0 and less than 1, not {getattr(self, name)!r}")
 
 
+class Passed(NamedTuple):
+    """A production frame on the other side: its number in the batch, and the cycles of its first beat in, and of its
+    first and last beat out."""
+
+    frame: int
+    entered: int
+    begun: int
+    ended: int
+
+
 @dataclass(slots=True)
 class PumpRun:
-    """Copies and 16-byte verdict records in the order they came out, each with its cycle."""
+    """Copies and 16-byte verdict records in the order they came out, each with its cycle, and what passed.
+
+    The pump compares every production frame that comes out with the one that went in, byte by byte, in its direction's
+    order, with its marks; one that differs is a PumpError.
+    """
 
     copies: list[bytes]
     copy_cycles: list[int]
     verdicts: list[bytes]
     verdict_cycles: list[int]
+    passed: list[Passed]
     cycles: int
 
 
@@ -213,11 +229,13 @@ class Pump:
         start = ctypes.addressof(result.bytes.contents) if result.copy_count else 0
         copies = result.copies[: result.copy_count]
         verdicts = result.verdicts[: result.verdict_count]
+        passed = result.passed[: result.passed_count]
         run = PumpRun(
             [ctypes.string_at(start + copy.offset, copy.length) for copy in copies],
             [copy.cycle for copy in copies],
             [bytes(verdict.record) for verdict in verdicts],
             [verdict.cycle for verdict in verdicts],
+            [Passed(each.frame, each.entered, each.begun, each.ended) for each in passed],
             result.cycles,
         )
         self._native.pump_release(self._model)

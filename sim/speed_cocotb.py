@@ -57,13 +57,13 @@ async def send(dut: Any, prefix: str, frames: list[bytes], beat: int) -> None:
 
 
 async def collect(dut: Any, copies: list[bytes], verdicts: list[bytes]) -> None:
-    """Copies and verdict records, as they come."""
+    """Copies and verdict records, as they come; production is let go."""
     copy = bytearray()
     while True:
         await RisingEdge(dut.clk)
         if dut.m_axis_verdict_tvalid.value:
             verdicts.append(int(dut.m_axis_verdict_tdata.value).to_bytes(16, "little"))
-        if dut.m_axis_net_tvalid.value and dut.m_axis_net_tready.value:
+        if dut.m_axis_net_tvalid.value and dut.m_axis_net_tready.value and int(dut.m_axis_net_tuser.value) & 2:
             count = int(dut.m_axis_net_tkeep.value).bit_length()
             width = len(dut.m_axis_net_tdata) // 8
             copy += int(dut.m_axis_net_tdata.value).to_bytes(width, "little")[:count]
@@ -82,6 +82,7 @@ async def batch(dut: Any) -> None:
             handle.value = 0
     dut.s_axil_bready.value = 0
     dut.s_axil_rready.value = 0
+    dut.m_axis_host_tready.value = 1
     dut.m_axis_net_tready.value = 1
     dut.rst.value = 1
     Clock(dut.clk, PERIOD, unit="ns").start()

@@ -119,9 +119,11 @@ def flags_of(arguments: argparse.Namespace) -> Flags:
 def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> GoldenEngine:
     """The golden model, configured; ``like`` is a gateware build whose limits it should have."""
     from halfsilver.harness.engines.golden import GoldenEngine
+    from halfsilver.harness.golden.parse import EXTENSION_HEADERS
 
-    limit = like.parameters.get("extension_headers") if like else None
-    engine = GoldenEngine() if limit is None else GoldenEngine(extension_headers=limit)
+    build = like.parameters if like else {}
+    headers = build.get("extension_headers", EXTENSION_HEADERS)
+    engine = GoldenEngine(extension_headers=headers, longest_copy=build.get("cut_copies"))
     engine.configure(policy, flags)
     return engine
 

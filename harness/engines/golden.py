@@ -23,13 +23,20 @@ _PROGRESS_EVERY = 1000
 class GoldenEngine:
     """Judges frames in plain Python. Never ``congested``; copies leave in the order of their frames.
 
-    ``extension_headers`` (IPv6 extension headers read) and ``toeplitz_key`` (at least 40 bytes, ValueError if
-    shorter) are those of the gateware build it stands for. Sequence numbers and counters are totals since the
-    engine was made; ``configure`` changes neither. Before the first ``configure`` there is no interface and
-    the generation is 0. ``close`` has nothing to release.
+    ``extension_headers`` (IPv6 extension headers read), ``toeplitz_key`` (at least 40 bytes, ValueError if shorter)
+    and ``longest_copy`` (bytes of a frame in its copy, at most) are those of the gateware build it stands for.
+    Sequence numbers and counters are totals since the engine was made; ``configure`` changes neither. Before the first
+    ``configure`` there is no interface and the generation is 0. ``close`` has nothing to release.
     """
 
-    def __init__(self, *, extension_headers: int = EXTENSION_HEADERS, toeplitz_key: bytes = SYMMETRIC_KEY) -> None:
+    def __init__(
+        self,
+        *,
+        extension_headers: int = EXTENSION_HEADERS,
+        toeplitz_key: bytes = SYMMETRIC_KEY,
+        longest_copy: int | None = None,
+    ) -> None:
+        self._longest_copy = longest_copy
         self._extension_headers = extension_headers
         self._toeplitz_key = toeplitz_key
         self._generation = 0
@@ -73,7 +80,8 @@ class GoldenEngine:
         pass
 
     def _build_model(self, interfaces: Sequence[Interface], flags: Flags) -> Model:
-        return Model(interfaces, flags, self._generation, self._extension_headers, self._toeplitz_key)
+        build = self._extension_headers, self._toeplitz_key, self._longest_copy
+        return Model(interfaces, flags, self._generation, *build)
 
 
 def _count(counters: Counters, record: VerdictRecord) -> None:

@@ -62,12 +62,14 @@ class Model:
         generation: int,
         extension_headers: int = EXTENSION_HEADERS,
         toeplitz_key: bytes = SYMMETRIC_KEY,
+        longest_copy: int | None = None,
     ) -> None:
         self._interfaces = tuple(interfaces)
         self._flags = flags
         self._generation = generation
         self._extension_headers = extension_headers
         self._toeplitz = Toeplitz(toeplitz_key)
+        self._longest_copy = longest_copy
         self._by_mac = {interface.mac: index for index, interface in enumerate(self._interfaces)}
         self._guards = [None if each.guard is None else GuardTest(each.guard) for each in self._interfaces]
         self._sessions = [[SessionTest(session) for session in interface.sessions] for interface in self._interfaces]
@@ -131,7 +133,8 @@ class Model:
         session = self._interfaces[eni].sessions[index]
         if session.outer is None:
             return self._trace(frame, headers, sequence, Verdict.TARGET_DOWN, service, eni, index, rule)
-        cut = copy_length(len(frame.data), headers.kind, session.packet_length, session.outer.mtu_limit)
+        limits = session.packet_length, session.outer.mtu_limit, self._longest_copy
+        cut = copy_length(len(frame.data), headers.kind, *limits)
         trace = self._trace(frame, headers, sequence, Verdict.MIRRORED, service, eni, index, rule, cut.copied)
         trace.cut = cut
         trace.hash = flow_hash(self._toeplitz, headers)

@@ -122,6 +122,7 @@ def _copy(trace: Trace, session: Session) -> str:
         Limit.FLOOR: f"packet length {session.packet_length} is under the floor of "
         f"{FLOOR.get(trace.headers.kind)} for {trace.headers.kind.value}",
         Limit.MTU: f"cut to the {session.outer.mtu_limit} bytes that the target's MTU leaves",
+        Limit.BUILD: "the longest copy that the build makes",
     }
     return (
         f": {trace.cut.copied} of {len(trace.frame.data)} bytes ({reasons[trace.cut.limit]}) to "

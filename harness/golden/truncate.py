@@ -21,6 +21,7 @@ class Limit(enum.Enum):
     PACKET_LENGTH = "packet length of the session"
     FLOOR = "floor of the data plane"
     MTU = "MTU of the target"
+    BUILD = "longest copy of the build"
 
 
 class Cut(NamedTuple):
@@ -30,8 +31,13 @@ class Cut(NamedTuple):
     limit: Limit
 
 
-def copy_length(length: int, kind: Kind, packet_length: int | None, mtu_limit: int | None) -> Cut:
-    """Length of the copy of a ``length``-byte frame of ``kind`` IPv4 or IPv6; None: no such limit."""
+def copy_length(
+    length: int, kind: Kind, packet_length: int | None, mtu_limit: int | None, longest: int | None = None
+) -> Cut:
+    """Length of the copy of a ``length``-byte frame of ``kind`` IPv4 or IPv6; None: no such limit.
+
+    ``longest`` is the build's: no copy has more bytes of its frame.
+    """
     cut = Cut(length, Limit.FRAME)
     if packet_length is not None:
         floor = FLOOR[kind]
@@ -40,4 +46,6 @@ def copy_length(length: int, kind: Kind, packet_length: int | None, mtu_limit: i
             cut = limit
     if mtu_limit is not None and mtu_limit < cut.copied:
         cut = Cut(mtu_limit, Limit.MTU)
+    if longest is not None and longest < cut.copied:
+        cut = Cut(longest, Limit.BUILD)
     return cut

@@ -12,7 +12,7 @@ from halfsilver.hdl.layout.version import VERSION, VERSION_PARTS
 
 __all__ = ["Card", "identify"]
 
-_NAMES = ("ID", "VERSION", "SHAPE", "RULES", "QUEUE")
+_NAMES = ("ID", "VERSION", "SHAPE", "RULES", "QUEUE", "COPIES")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Card:
 def identify(transport: Transport) -> Card:
     """Read the identity registers. WrongCard if it is no Halfsilver core, or one that this driver does not know."""
     words = transport.read([REGISTERS.address(name) for name in _NAMES])
-    core, version, shape, rules, queue = (
+    core, version, shape, rules, queue, copies = (
         REGISTERS.unpack(name, word) for name, word in zip(_NAMES, words, strict=True)
     )
     if core["value"] != CORE_ID:
@@ -54,6 +54,7 @@ def identify(transport: Transport) -> Card:
             extension_headers=rules["extension_headers"],
             lookup_clocks=rules["lookup_clocks"],
             queue_depth=queue["depth"],
+            cut_copies=copies["cut"],
         )
     except ValueError as error:
         raise WrongCard(f"the card says of itself what cannot be: {error}") from None

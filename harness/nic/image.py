@@ -132,8 +132,8 @@ def _sessions(policy: Policy, shape: NicShape) -> _Words:
     for eni, number, session in policy_sessions(policy):
         outer = session.outer
         words[index.pack(eni=eni, session=number)] = SESSION_WORD.pack(
-            limit_ipv4=_limit(session, FLOOR_IPV4),
-            limit_ipv6=_limit(session, FLOOR_IPV6),
+            limit_ipv4=_limit(session, FLOOR_IPV4, shape),
+            limit_ipv6=_limit(session, FLOOR_IPV6, shape),
             valid=1,
             up=outer is not None,
             amazon_dns=session.amazon_dns,
@@ -142,12 +142,13 @@ def _sessions(policy: Policy, shape: NicShape) -> _Words:
     yield 0, words
 
 
-def _limit(session: Session, floor: int) -> int:
-    """Longest copy: the packet length, but not under the floor, and never over what the target's MTU lets through."""
+def _limit(session: Session, floor: int, shape: NicShape) -> int:
+    """Longest copy: the packet length, but not under the floor, and never over what the target's MTU lets through or
+    the build has room for."""
     limit = MAX_FRAME if session.packet_length is None else max(session.packet_length, floor)
     if session.outer is not None and session.outer.mtu_limit is not None:
         limit = min(limit, session.outer.mtu_limit)
-    return min(limit, MAX_FRAME)
+    return min(limit, shape.cut_copies)
 
 
 def _outer_headers(policy: Policy, shape: NicShape) -> _Words:

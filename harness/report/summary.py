@@ -25,6 +25,7 @@ KEPT_DIFFERENCES = 20
 class RunSummary:
     """The sums of a run, batch by batch.
 
+    ``passed``: production frames that came out as they went in; None where the engine carries none.
     ``compared`` says that the golden model judged the same frames; ``differences`` are the first few.
     """
 
@@ -33,6 +34,7 @@ class RunSummary:
     policy: Policy
     compared: bool = False
     offered: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
+    passed: dict[Direction, int] | None = None
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     mirrored_bytes: int = 0
     copies: int = 0
@@ -57,16 +59,20 @@ class RunSummary:
         self.counters = result.counters  # totals since the engine was configured
         if result.cycles is not None:
             self.cycles = (self.cycles or 0) + result.cycles
+        if result.production is not None:
+            before = self.passed or dict.fromkeys(Direction, 0)
+            self.passed = {way: before[way] + tally.frames for way, tally in result.production.items()}
         self.difference_count += len(differences)
         self.differences += differences[: max(0, KEPT_DIFFERENCES - len(self.differences))]
 
     @property
     def conserved(self) -> bool:
-        """Every frame offered has exactly one verdict, in the records and in the engine's counters."""
+        """Every frame offered has exactly one verdict, in the records and in the engine's counters, and has passed."""
         counted = dict.fromkeys(Direction, 0)
         for (direction, _), tally in self.counters.verdicts.items():
             counted[direction] += tally.frames
-        return counted == self.offered and self.verdicts.total() == self.frames
+        judged = counted == self.offered and self.verdicts.total() == self.frames
+        return judged and self.passed in (None, self.offered)
 
     def to_json(self) -> dict[str, Any]:
         """The summary of ``--json``; counters that are zero are left out."""
@@ -74,6 +80,7 @@ class RunSummary:
             "engine": self.engine,
             "seed": self.seed,
             "offered": self.frames,
+            "passed": None if self.passed is None else sum(self.passed.values()),
             "verdicts": {str(verdict): self.verdicts[verdict] for verdict in Verdict if self.verdicts[verdict]},
             "mirrored_bytes": self.mirrored_bytes,
             "copies": self.copies,
@@ -144,6 +151,8 @@ def render_run(summary: RunSummary, files: Sequence[str] = ()) -> str:
     last += files
     if summary.compared:
         last.append(_agreement(summary))
+    if summary.passed is not None:
+        last.append(_production(summary, summary.passed))
     last.append(_conservation(summary))
     return "\n\n".join([*parts, "\n".join(last)])
 
@@ -198,6 +207,12 @@ def _agreement(summary: RunSummary) -> str:
         "and counters"
     )
     return f"{text}, with {lost:,} frames congested" if lost else text
+
+
+def _production(summary: RunSummary, passed: dict[Direction, int]) -> str:
+    out = sum(passed.values())
+    same = "unchanged" if passed == summary.offered else "NOT ALL"
+    return f"production {summary.frames:,} frames in, {out:,} out, {same}"
 
 
 def _conservation(summary: RunSummary) -> str:

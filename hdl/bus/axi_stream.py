@@ -13,9 +13,12 @@ __all__ = ["AxiStreamSignature", "FromAxiStream", "ToAxiStream"]
 
 
 class AxiStreamSignature(wiring.Signature):
-    """AXI4-Stream of packets, seen from the transmitter. ``tuser``, with ``tlast``: 1 is a bad frame."""
+    """AXI4-Stream of packets, seen from the transmitter. ``tuser`` bit 0, with ``tlast``: 1 is a bad frame.
 
-    def __init__(self, width):
+    ``marked``: ``tuser`` has a bit 1, the same in all beats of a frame.
+    """
+
+    def __init__(self, width, *, marked=False):
         super().__init__(
             {
                 "tdata": Out(width),
@@ -23,7 +26,7 @@ class AxiStreamSignature(wiring.Signature):
                 "tvalid": Out(1),
                 "tready": In(1),
                 "tlast": Out(1),
-                "tuser": Out(1),
+                "tuser": Out(2 if marked else 1),
             }
         )
 
@@ -66,23 +69,36 @@ class FromAxiStream(wiring.Component):
 class ToAxiStream(wiring.Component):
     """Packet stream -> AXI4-Stream.
 
-    Ports: ``i``, ``axi``. ``tuser``, with ``tlast``, is the frame's bad mark; ``tkeep`` has a bit for each byte of
-    ``count``. Latency: none. Throughput: one beat per clock. Source: IHI 0051.
+    Parameters: ``width``; ``marked``: there is a port ``mark``, which becomes ``tuser`` bit 1.
+
+    Ports: ``i``, ``mark``, ``axi``, ``drop`` (sideband, counts with ``tlast``). ``tuser`` bit 0, with ``tlast``, is the
+    frame's bad mark; ``tkeep`` has a bit for each byte of ``count``. Latency: none. Throughput: one beat per clock.
+    Source: IHI 0051.
     """
 
-    def __init__(self, width):
+    def __init__(self, width, *, marked=False):
         self.width = width
-        super().__init__({"i": In(packet_signature(width)), "axi": Out(AxiStreamSignature(width))})
+        self._marked = marked
+        super().__init__(
+            {
+                "i": In(packet_signature(width)),
+                **({"mark": In(1)} if marked else {}),
+                "axi": Out(AxiStreamSignature(width, marked=marked)),
+                "drop": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         axi, beat = self.axi, self.i.payload
+        bad = beat.last & beat.bad
         m.d.comb += [
             axi.tdata.eq(beat.data),
             axi.tkeep.eq(Cat(beat.count > place for place in range(self.width // 8))),
             axi.tlast.eq(beat.last),
-            axi.tuser.eq(beat.last & beat.bad),
+            axi.tuser.eq(Cat(bad, self.mark) if self._marked else bad),
             axi.tvalid.eq(self.i.valid),
             self.i.ready.eq(axi.tready),
+            self.drop.eq(beat.last & beat.drop),
         ]
         return m

@@ -1,17 +1,21 @@
-"""Build parameters of the mirror NIC, validated in one place."""
+"""Build parameters of the NIC, validated in one place."""
 
 from dataclasses import dataclass
 
-from halfsilver.hdl.layout.frames import MAX_FRAME, SHORTEST_ON_WIRE, check_width
+from halfsilver.hdl.layout.frames import FLOOR_IPV6, MAX_FRAME, SHORTEST_ON_WIRE, check_width
+from halfsilver.hdl.layout.outer import PREFIX_IPV6
 from halfsilver.hdl.layout.tables import SESSION_BITS
 
-__all__ = ["LOOKUP_WORDS", "MEANINGS", "NicParameters", "NicShape"]
+__all__ = ["COPIES_LEAVE", "LOOKUP_WORDS", "MEANINGS", "NicParameters", "NicShape"]
 
 LOOKUP_WORDS = 512
 """Words of one ECP5 block RAM (EBR) at 36 bits; a lookup lane is sized to fill one."""
 
 _LEAST_RULE_BITS = 4
 """Builds of up to 16 rules, AWS's 10 among them, number their counters alike."""
+
+COPIES_LEAVE = ("net", "own")
+"""Ways out for copies: the network port, between production frames, or a stream of their own."""
 
 MEANINGS = {
     "width": "data width in bits: 8, 16, ... 1024",
@@ -21,6 +25,7 @@ MEANINGS = {
     "extension_headers": "IPv6 extension headers the parser reads, 1 to 15",
     "lookup_clocks": "clock cycles per lookup: 1, 2, 4 or 8; more cycles, fewer block RAMs",
     "queue_depth": "bytes of copy buffer per direction, a power of two, at least 16,384",
+    "cut_copies": f"longest copy in bytes of the frame, {FLOOR_IPV6} to {MAX_FRAME:,} (which cuts none)",
     "copies": "places for copies per direction, a power of two, 8 to 1,024",
 }
 """What the build parameters that are numbers are, in words for people; the command lines say the same."""
@@ -37,6 +42,7 @@ class NicShape:
     extension_headers: int = 8
     lookup_clocks: int = 1
     queue_depth: int = 16384
+    cut_copies: int = MAX_FRAME
 
     def __post_init__(self) -> None:
         check_width(self.width)
@@ -44,6 +50,7 @@ class NicShape:
         self._check_range("sessions", 1, 3)
         self._check_range("rules", 1, 40)
         self._check_range("extension_headers", 1, 15)
+        self._check_range("cut_copies", FLOOR_IPV6, MAX_FRAME)
         if self.queue_depth < 16384 or self.queue_depth & (self.queue_depth - 1):
             raise ValueError(
                 f"queue_depth must be a power of two of at least 16384 bytes (one {MAX_FRAME}-byte frame and "
@@ -111,18 +118,27 @@ class NicShape:
 class NicParameters(NicShape):
     """Parameters of a build: its shape, and what no register tells.
 
+    copies_leave  one of COPIES_LEAVE
     copies     three are kept for frames that end before the queue has counted those ahead of them, so with fewer than
                8 a copy could find no room in an empty queue. Of the bytes (queue_depth), two beats stay empty
     hash_key   Toeplitz key of the flow hash, 40 bytes (as in Microsoft receive-side scaling)
     """
 
+    copies_leave: str = "net"
     copies: int = 256
     hash_key: bytes = bytes.fromhex("6d5a") * 20
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.copies_leave not in COPIES_LEAVE:
+            raise ValueError(f"copies_leave must be {' or '.join(map(repr, COPIES_LEAVE))}, not {self.copies_leave!r}")
         self._check_range("copies", 8, 1024)
         if self.copies & (self.copies - 1):
             raise ValueError(f"copies must be a power of two, not {self.copies!r}")
         if not isinstance(self.hash_key, bytes) or len(self.hash_key) != 40:
             raise ValueError("hash_key must be 40 bytes")
+
+    @property
+    def longest_copy(self) -> int:
+        """Bytes of the longest copy as it leaves, with its outer headers."""
+        return PREFIX_IPV6 + self.cut_copies

@@ -121,6 +121,16 @@ REGISTERS = RegisterMap(
             [Field("value", 31, 0, "the word")],
         ),
         Register(
+            "COPIES",
+            0x02C,
+            RO,
+            "How copies leave.",
+            [
+                Field("cut", 13, 0, "longest copy, in bytes of the frame", reset=None),
+                Field("own", 16, 16, "1: by a stream of their own; 0: by the network port", reset=None),
+            ],
+        ),
+        Register(
             "COUNTER_ADDRESS",
             0x030,
             RW,

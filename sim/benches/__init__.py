@@ -22,7 +22,7 @@ class Build:
     """A block (``hdl`` module and class) with the NicParameters that differ from the defaults."""
 
     block: str
-    parameters: tuple[tuple[str, int], ...]
+    parameters: tuple[tuple[str, Any], ...]
     options: tuple[tuple[str, Any], ...] = ()
 
     @property
@@ -33,7 +33,7 @@ class Build:
     @property
     def width(self) -> int:
         """Data width in bits."""
-        return dict(self.parameters)["width"]
+        return int(dict(self.parameters)["width"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,9 @@ def _build(block: str, width: int, **options: Any) -> Build:
 
 _CORE_8, _CORE_32, _CORE_64, _CORE_512 = (_build("export.AxiNic", width) for width in (8, 32, 64, 512))
 
+_OWN_STREAM = Build("export.AxiNic", (("width", 32), ("enis", 1), ("lookup_clocks", 4), ("copies_leave", "own")))
+"""The one in which copies have a stream of their own."""
+
 BENCHES = (
     Bench(
         "parser",
@@ -90,7 +93,8 @@ BENCHES = (
     Bench("encapsulator", (_build("encapsulator.encapsulator.Encapsulator", 64),)),
     Bench("registers", (_CORE_8,)),
     Bench("core", (_CORE_8, _CORE_64, _CORE_512)),
-    Bench("overload", (_CORE_8, _CORE_64, _CORE_512)),
+    Bench("production", (_CORE_8, _OWN_STREAM, _CORE_64, _CORE_512)),
+    Bench("overload", (_CORE_8, _OWN_STREAM, _CORE_64, _CORE_512)),
     Bench("rule_sets", (_CORE_8, _CORE_64, _CORE_512)),
     Bench("throughput", (_CORE_8, _CORE_32, _CORE_64, _CORE_512)),
 )

@@ -1,19 +1,20 @@
 """The whole NIC (``halfsilver.hdl.export.AxiNic``) with drivers on every port, judged by the golden model as it runs.
 
-`NicBench` offers frames, loads rule sets over AXI4-Lite, and compares every verdict record and every copy the moment
-it comes out. The generation in a record says which rule set must explain the frame.
+`NicBench` offers frames, loads rule sets over AXI4-Lite, and compares every verdict record, every copy and every
+production frame the moment it comes out. The generation in a record says which rule set must explain the frame.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from halfsilver.harness.golden.model import Model
 from halfsilver.harness.nic.image import table_words
-from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.policy.policy import Interface, Policy
 from halfsilver.harness.records import Counters, Flags, Frame, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.registers import REGISTERS
@@ -21,14 +22,15 @@ from halfsilver.hdl.layout.tables import Table
 from halfsilver.hdl.layout.verdict import records_in_beat
 from halfsilver.sim.benches import parameters_of_build
 from halfsilver.sim.benches.drivers.axi_lite import Access, AxiLiteMaster
-from halfsilver.sim.benches.drivers.axi_stream import AxiStreamSink, AxiStreamSource
+from halfsilver.sim.benches.drivers.axi_stream import BAD, COPY, DROP, AxiStreamSink, AxiStreamSource
 from halfsilver.sim.benches.drivers.pace import Pace, always, bursts, now_and_then
 from halfsilver.sim.benches.drivers.testbench import Signals, Testbench
 
-__all__ = ["PACES", "PARAMETERS", "WIDTH", "NicBench", "VerdictMonitor", "start"]
+__all__ = ["OWN_STREAM", "PACES", "PARAMETERS", "WIDTH", "NicBench", "VerdictMonitor", "start"]
 
 PARAMETERS = parameters_of_build()
 WIDTH = PARAMETERS.width
+OWN_STREAM = PARAMETERS.copies_leave == "own"
 
 PACES: tuple[tuple[Pace, Pace], ...] = (
     (always, always),
@@ -83,6 +85,9 @@ class VerdictMonitor:
 class NicBench:
     """The NIC, its drivers, and what is expected of it.
 
+    sources    of frames, by their direction
+    sinks      where frames of a direction come out
+    latencies  clocks from a frame's first beat in to its first beat out, in order, by direction
     full_rate  frames go back to back and ``congested`` is a fair answer where the golden model says ``mirrored``;
                otherwise a frame waits until its copy is sure to find room, and must be mirrored
     """
@@ -92,20 +97,38 @@ class NicBench:
             Direction.INGRESS: AxiStreamSource(dut, "s_axis_net", "s_axis_net_drop"),
             Direction.EGRESS: AxiStreamSource(dut, "s_axis_host"),
         }
-        self.sink = AxiStreamSink(dut, "m_axis_net")
+        # Where frames of a direction come out, and where copies do.
+        self.sinks = {
+            Direction.INGRESS: AxiStreamSink(dut, "m_axis_host", "m_axis_host_drop"),
+            Direction.EGRESS: AxiStreamSink(dut, "m_axis_net"),
+        }
+        self.copies_sink = AxiStreamSink(dut, "m_axis_mirror") if OWN_STREAM else self.sinks[Direction.EGRESS]
         self.registers = AxiLiteMaster(dut)
         self.testbench = Testbench(
-            dut, *self.sources.values(), VerdictMonitor(dut, self._judge), self.sink, self.registers
+            dut,
+            *self.sources.values(),
+            VerdictMonitor(dut, self._judge),
+            *dict.fromkeys((*self.sinks.values(), self.copies_sink)),
+            self.registers,
         )
-        for source in self.sources.values():
+        for direction, source in self.sources.items():
             source.gate, source.sent = self._gate, self._sent
-        self.sink.received = self._compare_copy
+            source.began = partial(self._entered, direction)
+        for direction, sink in self.sinks.items():
+            sink.received = partial(self._leave, direction)
+            sink.began = partial(self._begun, direction)
+        if OWN_STREAM:
+            self.copies_sink.received = self._compare_copy
         self.full_rate = False
         self._forget()
 
     def _forget(self) -> None:
         """Nothing is under way, counted or configured."""
         self._offered: dict[Direction, deque[Frame]] = {direction: deque() for direction in Direction}
+        self._passing: dict[Direction, deque[Frame]] = {direction: deque() for direction in Direction}
+        self._entries: dict[Direction, deque[int]] = {direction: deque() for direction in Direction}
+        self._first_out = dict.fromkeys(Direction, 0)
+        self.latencies: dict[Direction, list[int]] = {direction: [] for direction in Direction}
         self._copies: dict[Direction, deque[tuple[_Held, bytes]]] = {direction: deque() for direction in Direction}
         self._held: dict[Direction, deque[_Held]] = {direction: deque() for direction in Direction}
         self._unjudged: dict[Direction, deque[_Held]] = {direction: deque() for direction in Direction}
@@ -113,7 +136,7 @@ class NicBench:
         self.counters = Counters()
         self.records: list[VerdictRecord] = []
         self.generation = 0
-        self._models = {0: Model((), Flags(), 0, PARAMETERS.extension_headers)}
+        self._models = {0: _model((), Flags(), 0)}
 
     async def reset(self) -> None:
         """Reset the NIC; all that was under way is gone, and there is no rule set."""
@@ -131,22 +154,25 @@ class NicBench:
         """Patterns of pauses from now on."""
         for source in self.sources.values():
             source.pace = inputs
-        self.sink.pace = output
+        for sink in (*self.sinks.values(), self.copies_sink):
+            sink.pace = output
 
     @property
     def drained(self) -> bool:
-        """All frames are offered and judged, all copies are out."""
+        """All frames are offered and judged and have passed, all copies are out."""
         return (
             all(source.idle for source in self.sources.values())
             and not any(self._offered.values())
+            and not any(self._passing.values())
             and not any(self._copies.values())
         )
 
     async def drain(self, limit: int = 400_000) -> None:
         """Wait until everything is through, and see that nothing more comes."""
-        await self.testbench.until(lambda: self.drained, "verdicts and copies", limit)
+        await self.testbench.until(lambda: self.drained, "frames, verdicts and copies", limit)
         await self.testbench.step(40)
-        assert not self.sink.partial, "the beginning of a copy that nobody expects"
+        for sink in (*self.sinks.values(), self.copies_sink):
+            assert not sink.partial, "the beginning of a frame that nobody expects"
 
     def _gate(self, frame: Frame) -> bool:
         """The queue gives room back in the order of the frames: what waits behind a copy is still held."""
@@ -163,6 +189,29 @@ class NicBench:
 
     def _sent(self, frame: Frame) -> None:
         self._offered[frame.direction].append(frame)
+        self._passing[frame.direction].append(frame)
+
+    # Production
+
+    def _entered(self, direction: Direction) -> None:
+        self._entries[direction].append(self.testbench.clock)
+
+    def _begun(self, direction: Direction) -> None:
+        self._first_out[direction] = self.testbench.clock
+
+    def _leave(self, direction: Direction, data: bytes) -> None:
+        """A production frame is the next one of its direction, every byte and mark; or it is a copy."""
+        marks = self.sinks[direction].marks
+        if marks & COPY:
+            assert direction is Direction.EGRESS and not OWN_STREAM, "a copy leaves where there are none"
+            self._compare_copy(data)
+            return
+        assert self._passing[direction], f"{direction}: a frame that nobody sent: {data.hex()}"
+        frame = self._passing[direction].popleft()
+        dropped = frame.dropped and direction is Direction.INGRESS
+        assert data == frame.data, f"{direction}: {data.hex()} comes out, not {_shown(frame)}"
+        assert (bool(marks & BAD), bool(marks & DROP)) == (frame.bad, dropped), f"marks {marks} of {_shown(frame)}"
+        self.latencies[direction].append(self._first_out[direction] - self._entries[direction].popleft())
 
     def _judge(self, record: VerdictRecord) -> None:
         """Compare a record with the golden model's under the rule set that the record names."""
@@ -240,7 +289,7 @@ class NicBench:
     async def commit(self, policy: Policy, flags: Flags = Flags()) -> None:  # noqa: B008 (frozen)
         """Commit what was staged: frames are judged by it from now on, and their records say so."""
         self.generation += 1
-        self._models[self.generation] = Model(policy.interfaces, flags, self.generation, PARAMETERS.extension_headers)
+        self._models[self.generation] = _model(policy.interfaces, flags, self.generation)
         await self.access(self.write("COMMIT", go=1))
         assert (await self.read("STATUS"))["generation"] == self.generation
         assert (await self.read("REFUSED_WRITES"))["count"] == 0
@@ -279,6 +328,12 @@ async def start(dut: Any) -> NicBench:
     bench = NicBench(dut)
     await bench.reset()
     return bench
+
+
+def _model(interfaces: Sequence[Interface], flags: Flags, generation: int) -> Model:
+    """The golden model of this build."""
+    limits = {"extension_headers": PARAMETERS.extension_headers, "longest_copy": PARAMETERS.cut_copies}
+    return Model(interfaces, flags, generation, **limits)
 
 
 def _charge(frame: Frame) -> int:

@@ -31,6 +31,7 @@ async def identity(dut: Any) -> None:
         "lookup_clocks": PARAMETERS.lookup_clocks,
     }
     assert await bench.read("QUEUE") == {"depth": PARAMETERS.queue_depth}
+    assert await bench.read("COPIES") == {"cut": PARAMETERS.cut_copies, "own": PARAMETERS.copies_leave == "own"}
     assert await bench.read("STATUS") == {"shadow_busy": 0, "active_bank": 0, "generation": 0}
     assert await bench.read("REFUSED_WRITES") == {"count": 0}
 

@@ -81,7 +81,7 @@ async def busy_shadow_refuses(dut: Any) -> None:
     """While a copy of the previous rule set waits, its tables cannot be written and nothing can be committed."""
     bench = await start(dut)
     await bench.load(everything(ENIS))
-    bench.sink.pace = never
+    bench.copies_sink.pace = never
     bench.send(frame_of_length(100, Direction.INGRESS) for _ in range(3))
     await bench.testbench.until(lambda: len(bench.records) == 3, "verdicts")
     await bench.load(everything(ENIS, ipv6_outer=True))
@@ -100,7 +100,7 @@ async def busy_shadow_refuses(dut: Any) -> None:
     assert (await bench.read("STATUS"))["generation"] == 2
 
     bench.send(frame_of_length(100, Direction.EGRESS) for _ in range(3))
-    bench.sink.pace = always
+    bench.copies_sink.pace = always
     await bench.drain()
     assert Counter(record.generation for record in bench.records) == {1: 3, 2: 3}
     assert {record.verdict for record in bench.records} == {Verdict.MIRRORED}

@@ -72,6 +72,8 @@ def _check(
             models[generation].configure(policy)
     copies: list[bytes] = []
     for way in Direction:
+        if wires.passed[way] != [frame.data for frame in frames[way]]:
+            raise HalfsilverError(f"swap: {way} production does not come out as it went in")
         records = [record for record in wires.verdicts if record.direction is way]
         if len(records) != len(frames[way]):
             raise HalfsilverError(f"{len(frames[way])} {way} frames, {len(records)} verdicts")
@@ -104,7 +106,8 @@ class _Wires:
         self._io = simulation.io
         self._chance = chance
         self._beats = {way: deque(_beats(queue, beat_bytes)) for way, queue in frames.items()}
-        self._copy = b""
+        self.passed: dict[Direction, list[bytes]] = {way: [] for way in Direction}
+        self._frame = dict.fromkeys(Direction, b"")
         self._idle = 0
 
     def run(self, writes: Sequence[tuple[int, int]], commit_after: int) -> None:
@@ -117,6 +120,7 @@ class _Wires:
             io.s_axil_awvalid = io.s_axil_wvalid = int(writing)
             if writing:
                 io.s_axil_awaddr, io.s_axil_wdata = plan[0]
+            io.m_axis_host_tready = 1
             io.m_axis_net_tready = int(not writing and self._chance.random() < 0.8)
             io.clk = 0
             ready = {way: int(io[f"{prefix}_tready"]) for way, prefix in INPUTS.items()}
@@ -154,13 +158,21 @@ class _Wires:
             except ValueError as error:
                 raise HalfsilverError(f"verdict record {wire.hex()} makes no sense: {error}") from None
             self._idle = 0
-        if io.m_axis_net_tvalid and io.m_axis_net_tready:
-            count = int(io.m_axis_net_tkeep).bit_count()
-            self._copy += int(io.m_axis_net_tdata).to_bytes(128, "little")[:count]
-            if io.m_axis_net_tlast:
-                self.copies.append(self._copy)
-                self._copy = b""
-            self._idle = 0
+        self._take(Direction.INGRESS, "m_axis_host")
+        self._take(Direction.EGRESS, "m_axis_net")
+
+    def _take(self, way: Direction, prefix: str) -> None:
+        """A beat of production, or of a copy, which bit 1 of tuser says."""
+        io = self._io
+        if not (io[f"{prefix}_tvalid"] and io[f"{prefix}_tready"]):
+            return
+        count = int(io[f"{prefix}_tkeep"]).bit_count()
+        self._frame[way] += int(io[f"{prefix}_tdata"]).to_bytes(128, "little")[:count]
+        if io[f"{prefix}_tlast"]:
+            is_copy = int(io[f"{prefix}_tuser"]) & 2
+            (self.copies if is_copy else self.passed[way]).append(self._frame[way])
+            self._frame[way] = b""
+        self._idle = 0
 
 
 def _beats(frames: Sequence[Frame], beat_bytes: int) -> list[tuple[int, int, int]]:

@@ -8,8 +8,6 @@
 
 namespace {
 
-const char* const PORT_NAMES[] = {"ingress", "egress"};
-
 constexpr uint32_t TRAILING_CYCLES = 64;         // watched after a batch for output nobody asked for
 constexpr uint32_t PROGRESS_INTERVAL = 1 << 14;  // cycles between calls of the progress function
 
@@ -34,7 +32,7 @@ public:
             }
             for (int direction = 0; direction < PORTS; direction++) drive(direction);
             schedule.drive(cycle);
-            model.top->m_axis_net_tready = !random.chance(options.output_stall);
+            model.receive([this] { return !random.chance(options.output_stall); });
             model.settle();
             model.observe();
             account();
@@ -42,7 +40,7 @@ public:
             const bool taken[PORTS] = {model.sources[NET]->taken(), model.sources[HOST]->taken()};
             model.edge();
             for (int direction = 0; direction < PORTS; direction++)
-                if (taken[direction]) advance(*model.sources[direction]);
+                if (taken[direction]) advance(direction);
             const bool rests = finished() && !schedule.is_due(cycle);  // until the next access is due
             if (model.moved || taken[NET] || taken[HOST] || answered || rests) last_move = model.cycles;
             if (model.cycles - last_move > options.timeout) stuck();
@@ -57,7 +55,7 @@ public:
             model.idle_cycle();
             account();
         }
-        if (model.in_copy || model.waiting || model.copies.size() != model.mirrored) surplus();
+        if (model.in_copy() || model.copies.size() != model.mirrored) surplus();
         return last_move - start;
     }
 
@@ -77,7 +75,8 @@ private:
     uint64_t seen = 0, copies_released = 0;  // verdicts looked at; copies that released their frame
 
     bool finished() const {
-        return seen == count && !model.in_copy && !model.waiting && model.copies.size() >= model.mirrored;
+        return seen == count && model.passed.size() == count && !model.in_copy() &&
+               model.copies.size() >= model.mirrored;
     }
 
     bool may_start(int direction) const {
@@ -90,7 +89,7 @@ private:
     }
 
     uint64_t cost(uint64_t number) const {
-        return (frames[number].length + Source::BEAT - 1) / Source::BEAT * Source::BEAT;
+        return (frames[number].length + BEAT - 1) / BEAT * BEAT;
     }
 
     void drive(int direction) {
@@ -106,8 +105,11 @@ private:
         if (source.frame && !random.chance(options.input_idle)) source.offer(bytes);
     }
 
-    void advance(Source& source) {
-        source.sent += Source::BEAT;
+    void advance(int direction) {
+        Source& source = *model.sources[direction];
+        const auto number = static_cast<uint64_t>(source.frame - frames);
+        if (!source.sent) model.production[direction].enter(bytes, source.frame, number, model.cycles - 1);
+        source.sent += BEAT;
         if (source.last) source.frame = nullptr;
         source.idle();
     }
@@ -142,6 +144,9 @@ private:
                 fail("no progress for %u cycles: %s frame %llu stuck at byte %u of %u (tready stays low)",
                      options.timeout, PORT_NAMES[direction],
                      static_cast<unsigned long long>(source.frame - frames), source.sent, source.frame->length);
+            if (const Production& passing = model.production[direction]; !passing.empty())
+                fail("no progress for %u cycles: %s frame %llu does not come out", options.timeout,
+                     PORT_NAMES[direction], static_cast<unsigned long long>(passing.due()));
             if (judged[direction] < started[direction])
                 fail("no progress for %u cycles: %s frame %llu has no verdict", options.timeout,
                      PORT_NAMES[direction],
@@ -154,7 +159,7 @@ private:
 
     [[noreturn]] void surplus() const {
         fail("%zu copies%s came out for %llu verdicts 'mirrored'", model.copies.size(),
-             model.in_copy || model.waiting ? " and part of another" : "",
+             model.in_copy() ? " and part of another" : "",
              static_cast<unsigned long long>(model.mirrored));
     }
 };

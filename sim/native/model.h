@@ -1,4 +1,5 @@
-// A Verilated model with its clock and packet ports; copies and verdicts are taken in and judged by the protocol.
+// A Verilated model with its clock and packet ports; what comes out is taken in and judged by the protocol, and
+// production by what went in.
 //
 // One cycle: inputs are set, settle() evaluates with the clock low, handshakes are looked at, edge() raises the clock.
 // Ports are those of hdl/export.py's AxiNic, of any data width. Each model has its own VerilatedContext, so several
@@ -13,6 +14,8 @@
 
 #include "Vmodel.h"
 #include "ports.h"
+#include "production.h"
+#include "sink.h"
 #include "structures.h"
 #include "support.h"
 #include "verilated.h"
@@ -28,6 +31,8 @@ static_assert(std::endian::native == std::endian::little, "ports are copied as l
 enum Port { NET = INGRESS, HOST = EGRESS, PORTS };  // numbered as the directions of what they take in
 
 constexpr uint32_t RESET_CYCLES = 2;
+constexpr uint32_t BEAT = DATA_BITS / 8;
+const char* const PORT_NAMES[] = {"ingress", "egress"};
 
 namespace {
 
@@ -74,8 +79,9 @@ struct Source {
         valid = 1;
         offering = true;
     }
-    static constexpr uint32_t BEAT = DATA_BITS / 8;
 };
+
+using Output = Sink<Data, Keep, BEAT>;
 
 struct Model {
     VerilatedContext context;
@@ -93,13 +99,13 @@ struct Model {
     std::vector<VerdictAt> verdicts;
     uint64_t mirrored = 0;
 
-    // The copy being received, and the beat that waits for tready.
+    std::vector<Passed> passed;
     uint64_t copy_start = 0;
-    bool waiting = false, in_copy = false;
-    Data held_data;
-    Keep held_keep;
-    CData held_last = 0, held_user = 0;
     bool moved = false;  // something was handed over in this cycle
+
+    // What is on its way through, by the direction it came in, and where it comes out.
+    Production production[PORTS] = {Production(PORT_NAMES[NET]), Production(PORT_NAMES[HOST])};
+    std::unique_ptr<Output> to_host, to_net, to_mirror;  // the last only where copies have a stream of their own
 
     Model(int argc, const char** argv) {
         context.commandArgs(argc, argv);
@@ -111,6 +117,15 @@ struct Model {
             top->s_axis_net_tlast, top->s_axis_net_tuser, top->s_axis_net_tready, &top->s_axis_net_drop});
         sources[HOST].reset(new Source{top->s_axis_host_tdata, top->s_axis_host_tkeep, top->s_axis_host_tvalid,
             top->s_axis_host_tlast, top->s_axis_host_tuser, top->s_axis_host_tready, nullptr});
+        to_host.reset(new Output{"m_axis_host", top->m_axis_host_tdata, top->m_axis_host_tkeep, top->m_axis_host_tvalid,
+            top->m_axis_host_tlast, top->m_axis_host_tuser, top->m_axis_host_tready, &top->m_axis_host_drop, false});
+        to_net.reset(new Output{"m_axis_net", top->m_axis_net_tdata, top->m_axis_net_tkeep, top->m_axis_net_tvalid,
+            top->m_axis_net_tlast, top->m_axis_net_tuser, top->m_axis_net_tready, nullptr, false});
+#if OWN_STREAM
+        to_mirror.reset(new Output{"m_axis_mirror", top->m_axis_mirror_tdata, top->m_axis_mirror_tkeep,
+            top->m_axis_mirror_tvalid, top->m_axis_mirror_tlast, top->m_axis_mirror_tuser, top->m_axis_mirror_tready,
+            nullptr, true});
+#endif
     }
     ~Model() { top->final(); }
 
@@ -131,7 +146,7 @@ struct Model {
         context.timeInc(1);
     }
 
-    // Look at the outputs after settle(); remembers copies and verdicts, throws on a protocol violation.
+    // Look at the outputs after settle(); remembers what came out, throws on a protocol violation.
     void observe() {
         moved = false;
         if (top->m_axis_verdict_tvalid) {
@@ -145,45 +160,41 @@ struct Model {
             }
             moved = true;
         }
-        const bool valid = top->m_axis_net_tvalid;
-        if (waiting) {
-            if (!valid) fail("cycle %llu: m_axis_net_tvalid fell before tready", now());
-            if (std::memcmp(&held_data, &top->m_axis_net_tdata, sizeof held_data) ||
-                std::memcmp(&held_keep, &top->m_axis_net_tkeep, sizeof held_keep) ||
-                held_last != top->m_axis_net_tlast || held_user != top->m_axis_net_tuser)
-                fail("cycle %llu: m_axis_net changed while it waited for tready", now());
-        }
-        waiting = valid && !top->m_axis_net_tready;
-        if (waiting) {
-            held_data = top->m_axis_net_tdata;
-            held_keep = top->m_axis_net_tkeep;
-            held_last = top->m_axis_net_tlast;
-            held_user = top->m_axis_net_tuser;
-        }
-        if (valid && top->m_axis_net_tready) accept_beat();
+        to_host->observe(cycles, [this](const Beat& beat) { pass(NET, beat); });
+        to_net->observe(cycles, [this](const Beat& beat) {
+            if (to_net->is_copy()) accept_copy(*to_net, beat);
+            else pass(HOST, beat);
+        });
+        if (to_mirror) to_mirror->observe(cycles, [this](const Beat& beat) { accept_copy(*to_mirror, beat); });
     }
 
-    void accept_beat() {
-        const uint32_t count = kept_bytes();
-        if (!top->m_axis_net_tlast && count != Source::BEAT)
-            fail("cycle %llu: m_axis_net_tkeep is not full before tlast", now());
-        if (!in_copy) copy_start = bytes.size();
-        const auto* data = reinterpret_cast<const uint8_t*>(&top->m_axis_net_tdata);
-        bytes.insert(bytes.end(), data, data + count);
-        in_copy = !top->m_axis_net_tlast;
-        if (!in_copy)
-            copies.push_back({copy_start, cycles, static_cast<uint32_t>(bytes.size() - copy_start)});
+    void pass(Port from, const Beat& beat) {
+        production[from].leave(beat, cycles, passed);
         moved = true;
     }
 
-    uint32_t kept_bytes() {
-        const auto* mask = reinterpret_cast<const uint8_t*>(&top->m_axis_net_tkeep);
-        uint32_t count = 0;
-        while (count < Source::BEAT && mask[count / 8] >> count % 8 & 1) count++;
-        for (uint32_t i = count; i < Source::BEAT; i++)
-            if (mask[i / 8] >> i % 8 & 1) fail("cycle %llu: m_axis_net_tkeep is not contiguous", now());
-        if (!count) fail("cycle %llu: m_axis_net_tkeep is empty", now());
-        return count;
+    void accept_copy(const Output& output, const Beat& beat) {
+        if (beat.first) copy_start = bytes.size();
+        bytes.insert(bytes.end(), beat.data, beat.data + beat.count);
+        if (beat.bad) fail("cycle %llu: a copy on %s is marked bad", now(), output.name);
+        if (beat.last) copies.push_back({copy_start, cycles, static_cast<uint32_t>(bytes.size() - copy_start)});
+        moved = true;
+    }
+
+    // A copy has come out in part, or is offered.
+    bool in_copy() const {
+        const Output& output = to_mirror ? *to_mirror : *to_net;
+        return (output.in_frame || output.waiting) && output.is_copy();
+    }
+
+    // The receivers are ready, or not.
+    template <class Choose> void receive(Choose choose) {
+        to_host->ready = choose();
+        to_net->ready = choose();
+        if (to_mirror) to_mirror->ready = choose();
+    }
+    void receive() {
+        receive([] { return true; });
     }
 
     // As anybody would who has just switched it on, or in the middle of anything: what is under way is gone.
@@ -192,8 +203,11 @@ struct Model {
             source->idle();
             source->frame = nullptr;
         }
-        if (in_copy) bytes.resize(copy_start);
-        in_copy = waiting = false;
+        if (in_copy()) bytes.resize(copy_start);
+        to_host->reset();
+        to_net->reset();
+        if (to_mirror) to_mirror->reset();
+        for (auto& each : production) each.reset();
         top->rst = 1;
         for (uint32_t i = 0; i < RESET_CYCLES; i++) {
             settle();
@@ -204,7 +218,7 @@ struct Model {
     }
 
     void idle_cycle() {
-        top->m_axis_net_tready = 1;
+        receive();
         settle();
         observe();
         edge();
@@ -214,6 +228,7 @@ struct Model {
         bytes.clear();
         copies.clear();
         verdicts.clear();
+        passed.clear();
         mirrored = 0;
     }
 

@@ -32,14 +32,17 @@ EXPORT int pump_run(Model* model, const uint8_t* bytes, const Frame* frames, uin
     result->bytes = model->bytes.data();
     result->copies = model->copies.data();
     result->verdicts = model->verdicts.data();
+    result->passed = model->passed.data();
     result->copy_count = model->copies.size();
     result->verdict_count = model->verdicts.size();
+    result->passed_count = model->passed.size();
     return 0;
 } catch (const Error& error) {
     for (auto& source : model->sources) {
         source->idle();
         source->frame = nullptr;
     }
+    for (auto& each : model->production) each.reset();
     model->error = error.text;
     return 1;
 }

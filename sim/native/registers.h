@@ -37,7 +37,7 @@ private:
             if (given < count) top.s_axil_wdata = accesses[given].value;
             top.s_axil_wstrb = 0xf;
             top.s_axil_bready = 1;
-            top.m_axis_net_tready = 1;
+            model.receive();
             model.settle();
             model.observe();
             const bool address_taken = top.s_axil_awvalid && top.s_axil_awready;
@@ -65,7 +65,7 @@ private:
         top.s_axil_araddr = access.address;
         top.s_axil_arvalid = top.s_axil_rready = 1;
         for (uint32_t i = 0; i < REGISTER_TIMEOUT; i++) {
-            top.m_axis_net_tready = 1;
+            model.receive();
             model.settle();
             model.observe();
             const bool taken = top.s_axil_arvalid && top.s_axil_arready;

@@ -77,6 +77,17 @@ class VerdictAt(ctypes.Structure):
     _fields_ = (("record", ctypes.c_uint8 * RECORD_SIZE), ("cycle", ctypes.c_uint64))
 
 
+class Passed(ctypes.Structure):
+    """A production frame that came out as it went in, and the cycles of its first beat in, its first and last out."""
+
+    _fields_ = (
+        ("frame", ctypes.c_uint64),
+        ("entered", ctypes.c_uint64),
+        ("begun", ctypes.c_uint64),
+        ("ended", ctypes.c_uint64),
+    )
+
+
 class Result(ctypes.Structure):
     """What came out of a batch; the memory is the model's until it is released."""
 
@@ -84,8 +95,10 @@ class Result(ctypes.Structure):
         ("bytes", ctypes.POINTER(ctypes.c_uint8)),
         ("copies", ctypes.POINTER(Copy)),
         ("verdicts", ctypes.POINTER(VerdictAt)),
+        ("passed", ctypes.POINTER(Passed)),
         ("copy_count", ctypes.c_uint64),
         ("verdict_count", ctypes.c_uint64),
+        ("passed_count", ctypes.c_uint64),
         ("cycles", ctypes.c_uint64),
     )
 
@@ -112,7 +125,7 @@ class Event(ctypes.Structure):
 Progress = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint64)
 """Called now and then with the number of frames judged; not 0: stop."""
 
-_STRUCTURES: tuple[type[ctypes.Structure], ...] = (Frame, Options, Copy, VerdictAt, Result, Access, Event)
+_STRUCTURES: tuple[type[ctypes.Structure], ...] = (Frame, Options, Copy, VerdictAt, Passed, Result, Access, Event)
 _NAMES: dict[Any, str] = {ctypes.c_uint8: "uint8_t", ctypes.c_uint32: "uint32_t", ctypes.c_uint64: "uint64_t"}
 
 _CONSTANTS = {
@@ -158,7 +171,13 @@ LAYOUT = _description()
 
 def header() -> str:
     """``structures.h``: the same for C++, which checks it against its own compiler."""
-    lines = ["// Generated from sim/native/structures.py.", "#include <cstddef>", "#include <cstdint>", ""]
+    lines = [
+        "// Generated from sim/native/structures.py.",
+        "#pragma once",
+        "#include <cstddef>",
+        "#include <cstdint>",
+        "",
+    ]
     lines += [f"constexpr uint32_t {name} = {value};" for name, value in _CONSTANTS.items()]
     for structure in _STRUCTURES:
         kind = structure.__name__

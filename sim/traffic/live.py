@@ -169,7 +169,8 @@ class LiveNic:
 
     def _model(self, policy: Policy, flags: Flags, generation: int) -> Model:
         parameters = self._parameters
-        return Model(policy.interfaces, flags, generation, parameters.extension_headers, parameters.hash_key)
+        build = parameters.extension_headers, parameters.hash_key, parameters.cut_copies
+        return Model(policy.interfaces, flags, generation, *build)
 
     def _read(self, address: int) -> int:
         return self._pump.read([address])[0]

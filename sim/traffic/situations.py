@@ -60,7 +60,11 @@ def situations(
 
 def golden_for(parameters: NicParameters) -> GoldenEngine:
     """The golden model of a build."""
-    return GoldenEngine(extension_headers=parameters.extension_headers, toeplitz_key=parameters.hash_key)
+    return GoldenEngine(
+        extension_headers=parameters.extension_headers,
+        toeplitz_key=parameters.hash_key,
+        longest_copy=parameters.cut_copies,
+    )
 
 
 def draw_situation(

@@ -22,17 +22,17 @@ from halfsilver.hdl.records import VerdictRecord
 from halfsilver.hdl.verilog.convert import VerilogError, rtlil_to_verilog, to_rtlil, to_verilog
 
 
-def axi_ports(width):
+def axi_ports(width, own=False):
     """What users connect to: name -> (direction, bits), written out."""
 
-    def packets(prefix, forward, backward):
+    def packets(prefix, forward, backward, user=1):
         return {
             f"{prefix}_tdata": (forward, width),
             f"{prefix}_tkeep": (forward, width // 8),
             f"{prefix}_tvalid": (forward, 1),
             f"{prefix}_tready": (backward, 1),
             f"{prefix}_tlast": (forward, 1),
-            f"{prefix}_tuser": (forward, 1),
+            f"{prefix}_tuser": (forward, user),
         }
 
     return {
@@ -40,8 +40,11 @@ def axi_ports(width):
         "rst": ("input", 1),
         **packets("s_axis_net", "input", "output"),
         "s_axis_net_drop": ("input", 1),
+        **packets("m_axis_host", "output", "input"),
+        "m_axis_host_drop": ("output", 1),
         **packets("s_axis_host", "input", "output"),
-        **packets("m_axis_net", "output", "input"),
+        **packets("m_axis_net", "output", "input", user=2),
+        **(packets("m_axis_mirror", "output", "input") if own else {}),
         "m_axis_verdict_tdata": ("output", 256 if width == 512 else 128),
         **({"m_axis_verdict_tkeep": ("output", 32)} if width == 512 else {}),
         "m_axis_verdict_tvalid": ("output", 1),
@@ -79,18 +82,21 @@ def verilog_ports(text, module):
 
 
 class StandIn(wiring.Component):
-    """A core that sends the network's frames to the mirror output and reports each of the host's beats.
+    """A core that passes the network's frames, marks every frame to the network, and reports each of the host's beats.
 
     The last verdict's sequence is the beat's data, its length the count, its eni the marks {drop, bad, last}.
     """
 
     def __init__(self, parameters):
         packets = packet_signature(parameters.width)
+        self._own = parameters.copies_leave == "own"
         super().__init__(
             {
                 "i_net": In(packets),
+                "o_host": Out(packets),
                 "i_host": In(packets),
-                "o_mirror": Out(packets),
+                "o_net": Out(packets),
+                **({"o_mirror": Out(packets)} if self._own else {"o_copy": Out(1)}),
                 "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)).array(parameters.matchers),
                 "bus": In(RegisterBus()),
             }
@@ -100,11 +106,15 @@ class StandIn(wiring.Component):
         m = Module()
         m.submodules.registers = registers = RegisterFile()
         wiring.connect(m, wiring.flipped(self.bus), registers.bus)
-        wiring.connect(m, wiring.flipped(self.i_net), wiring.flipped(self.o_mirror))
+        wiring.connect(m, wiring.flipped(self.i_net), wiring.flipped(self.o_host))
         beat = self.i_host.payload
         verdict = self.o_verdict[-1]
+        if not self._own:
+            m.d.comb += self.o_copy.eq(1)
         m.d.comb += [
-            self.i_host.ready.eq(1),
+            self.i_host.ready.eq(self.o_net.ready),
+            self.o_net.valid.eq(self.i_host.valid),
+            self.o_net.payload.eq(beat),
             verdict.valid.eq(self.i_host.valid),
             verdict.p.sequence.eq(beat.data),
             verdict.p.length.eq(beat.count),
@@ -126,9 +136,11 @@ def test_port_names_are_those_of_axi(stand_in, width):
     assert verilog_ports(text, "top") == axi_ports(width)
 
 
-def test_the_real_core_has_the_same_ports():
-    text = to_verilog(export.AxiNic(NicParameters(width=8, enis=1, rules=2, sessions=1)), "top", strip_src=True)
-    assert verilog_ports(text, "top") == axi_ports(8)
+@pytest.mark.parametrize("leave", ["net", "own"])
+def test_the_real_core_has_the_same_ports(leave):
+    parameters = NicParameters(width=8, enis=1, rules=2, sessions=1, copies_leave=leave)
+    text = to_verilog(export.AxiNic(parameters), "top", strip_src=True)
+    assert verilog_ports(text, "top") == axi_ports(8, own=leave == "own")
 
 
 def beats(frame, octets):
@@ -155,25 +167,28 @@ def test_frames_pass_with_every_length_and_pause(stand_in, width):
                 ctx.set(dut.s_axis_net_tkeep, keep if last else source.choice([keep, 0, 1]))
                 ctx.set(dut.s_axis_net_tlast, last)
                 ctx.set(dut.s_axis_net_tuser, number % 2 if last else 1)
+                ctx.set(dut.s_axis_net_drop, number % 3 == 0 if last else 1)
                 ctx.set(dut.s_axis_net_tvalid, 1)
                 await ctx.tick().until(dut.s_axis_net_tready)
                 ctx.set(dut.s_axis_net_tvalid, 0)
 
     async def receive(ctx):
         while len(received) < len(frames):
-            ctx.set(dut.m_axis_net_tready, source.random() < 0.7)
-            _, _, taken, data, keep, last, user = await ctx.tick().sample(
-                dut.m_axis_net_tvalid & dut.m_axis_net_tready,
-                dut.m_axis_net_tdata,
-                dut.m_axis_net_tkeep,
-                dut.m_axis_net_tlast,
-                dut.m_axis_net_tuser,
+            ctx.set(dut.m_axis_host_tready, source.random() < 0.7)
+            _, _, taken, data, keep, last, user, drop = await ctx.tick().sample(
+                dut.m_axis_host_tvalid & dut.m_axis_host_tready,
+                dut.m_axis_host_tdata,
+                dut.m_axis_host_tkeep,
+                dut.m_axis_host_tlast,
+                dut.m_axis_host_tuser,
+                dut.m_axis_host_drop,
             )
             if not taken:
                 continue
             count = keep.bit_length()
             assert keep == (1 << count) - 1 and (last or count == octets)
             assert user == (last and len(received) % 2)
+            assert drop == (last and len(received) % 3 == 0)
             frame.extend(data.to_bytes(octets, "little")[:count])
             if last:
                 received.append(bytes(frame))
@@ -203,8 +218,11 @@ def test_host_frames_verdicts_and_registers_are_connected(stand_in, lookup_clock
             for name, value in (("tdata", data), ("tkeep", keep), ("tlast", last), ("tuser", user), ("tvalid", 1)):
                 ctx.set(getattr(dut, f"s_axis_host_{name}"), value)
             ctx.set(dut.s_axis_net_drop, 1)  # the other direction's
+            ctx.set(dut.m_axis_net_tready, 1)
             await ctx.delay(1e-9)
             assert ctx.get(dut.s_axis_host_tready) and ctx.get(dut.m_axis_verdict_tvalid)
+            assert ctx.get(dut.m_axis_net_tdata) == data and ctx.get(dut.m_axis_net_tlast) == last
+            assert ctx.get(dut.m_axis_net_tuser) == (user & last) | 0b10
             beat = ctx.get(dut.m_axis_verdict_tdata)
             (wire,) = records_in_beat(beat, ctx.get(dut.m_axis_verdict_tkeep) if last_record else None)
             assert beat == int.from_bytes(wire, "little") << 8 * last_record

@@ -24,7 +24,7 @@ module bench;
     .s_axis_net_tdata(8'd0), .s_axis_net_tkeep(1'b1), .s_axis_net_tvalid(1'b0), .s_axis_net_tlast(1'b0),
     .s_axis_net_tuser(1'b0), .s_axis_net_drop(1'b0),
     .s_axis_host_tdata(8'd0), .s_axis_host_tkeep(1'b1), .s_axis_host_tvalid(1'b0), .s_axis_host_tlast(1'b0),
-    .s_axis_host_tuser(1'b0), .m_axis_net_tready(1'b1),
+    .s_axis_host_tuser(1'b0), .m_axis_host_tready(1'b1), .m_axis_net_tready(1'b1),
     .s_axil_awaddr(12'd0), .s_axil_awprot(3'd0), .s_axil_awvalid(1'b0), .s_axil_wdata(32'd0), .s_axil_wstrb(4'hf),
     .s_axil_wvalid(1'b0), .s_axil_bready(1'b1),
     .s_axil_araddr(address), .s_axil_arprot(3'd0), .s_axil_arvalid(asked), .s_axil_arready(ready),

@@ -8,7 +8,10 @@ from typing import Any
 from halfsilver.sim.benches.drivers.frames import Beat, FrameSink, FrameSource
 from halfsilver.sim.benches.drivers.testbench import Signals
 
-__all__ = ["AxiStreamSink", "AxiStreamSource"]
+__all__ = ["BAD", "COPY", "DROP", "AxiStreamSink", "AxiStreamSource"]
+
+BAD, COPY, DROP = 1, 2, 4
+"""Marks of a frame: ``tuser`` bits 0 and 1, and the sideband."""
 
 
 class AxiStreamSource(FrameSource):
@@ -38,21 +41,28 @@ class AxiStreamSource(FrameSource):
 
 
 class AxiStreamSink(FrameSink):
-    """AXI4-Stream receiver; ``tuser`` must be 0 and ``tkeep`` contiguous."""
+    """AXI4-Stream receiver; ``tkeep`` must be contiguous, and a frame once begun as a copy must not pause.
 
-    def __init__(self, dut: Any, prefix: str) -> None:
-        names = ("tdata", "tkeep", "tvalid", "tready", "tlast", "tuser")
-        self._signals = Signals(dut, **{name: f"{prefix}_{name}" for name in names})
+    ``marks`` are BAD, COPY (``tuser`` bit 1) and DROP.
+    """
+
+    def __init__(self, dut: Any, prefix: str, drop: str | None = None) -> None:
+        names = {name: f"{prefix}_{name}" for name in ("tdata", "tkeep", "tvalid", "tready", "tlast", "tuser")}
+        self._signals = Signals(dut, **names, **({"drop": drop} if drop else {}))
+        self._has_drop = drop is not None
         super().__init__(self._signals.width("tdata"))
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _look(self) -> tuple[int, int, int, int] | None:
         get = self._signals.get
         if not get("tvalid"):
+            assert not (self.partial and self.marks & COPY), "a copy pauses"
             return None
-        keep = get("tkeep")
+        keep, last, user = get("tkeep"), get("tlast"), get("tuser")
         assert keep & (keep + 1) == 0, f"tkeep {keep:#x} has a gap"
-        assert not get("tuser"), "a copy is marked bad"
-        return get("tdata"), keep.bit_length(), get("tlast")
+        assert last or not user & BAD, "a frame is marked bad before its end"
+        assert not self.partial or (self.marks ^ user) & COPY == 0, "tuser bit 1 changes within a frame"
+        dropped = DROP * get("drop") if last and self._has_drop else 0
+        return get("tdata"), keep.bit_length(), last, user | dropped
 
     def _set_ready(self, ready: bool) -> None:
         self._signals.put("tready", ready)

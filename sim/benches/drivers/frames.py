@@ -27,6 +27,7 @@ class FrameSource(ABC):
 
     pace     asked for every beat
     gate     asked before a frame starts, until it says yes
+    began    called when the first beat of a frame has been taken
     sent     called with a frame when its last beat has been taken
     stalled  clocks in which a beat was offered and not taken; ``offered`` all clocks with a beat
     """
@@ -38,7 +39,9 @@ class FrameSource(ABC):
         self._beat: Beat | None = None
         self.pace: Pace = always
         self.gate: Callable[[Frame], bool] = lambda frame: True
+        self.began: Callable[[], None] = lambda: None
         self.sent: Callable[[Frame], None] = lambda frame: None
+        self._first = True
         self.stalled = 0
         self.offered = 0
 
@@ -82,7 +85,10 @@ class FrameSource(ABC):
         if not self._taken():
             self.stalled += 1
             return
+        if self._first:
+            self.began()
         ended, self._beat = self._beat.ends, None
+        self._first = ended is not None
         if ended is not None:
             self.sent(ended)
 
@@ -90,6 +96,7 @@ class FrameSource(ABC):
         self._frames.clear()
         self._beats.clear()
         self._beat = None
+        self._first = True
         self._hide()
 
     def _padded(self, beat: Beat) -> int:
@@ -114,17 +121,24 @@ class FrameSink(ABC):
     """Takes frames out of a stream, and holds it to the rules: what is offered stays until it is taken.
 
     pace      asked in every clock: ready?
+    began     called when the first beat of a frame is offered
     received  called with the bytes of every frame
+    frames    that have been received
     partial   bytes of the frame that is arriving
+    marks     of its last beat that was taken; what they mean, subclasses know
     idle_gaps clocks without a beat inside a frame while the sink was ready
     """
 
     def __init__(self, width: int) -> None:
         self._octets = width // 8
         self._held: tuple[int, ...] | None = None
+        self._inside = False  # a frame has been offered and not taken whole
         self._ready = False
         self.partial = bytearray()
         self.pace: Pace = always
+        self.marks = 0
+        self.frames = 0
+        self.began: Callable[[], None] = lambda: None
         self.received: Callable[[bytes], None] = lambda data: None
         self.idle_gaps = 0
 
@@ -140,22 +154,28 @@ class FrameSink(ABC):
             return
         assert self._held in (None, beat), "a beat has changed while it was offered"
         self._held = None if self._ready else beat
+        if not self._inside:
+            self._inside = True
+            self.began()
         if self._ready:
-            data, count, last = beat
+            data, count, last, self.marks = beat
             assert 1 <= count <= self._octets and (last or count == self._octets), f"{count} bytes, last {last}"
             self.partial += (data & (1 << 8 * count) - 1).to_bytes(count, "little")
             if last:
+                self._inside = False
+                self.frames += 1
                 frame, self.partial = bytes(self.partial), bytearray()
                 self.received(frame)
 
     def reset(self) -> None:
         self._held = None
+        self._inside = False
         self.partial.clear()
         self._set_ready(False)
 
     @abstractmethod
-    def _look(self) -> tuple[int, int, int] | None:
-        """(data, count, last) of the beat that is offered."""
+    def _look(self) -> tuple[int, int, int, int] | None:
+        """(data, count, last, marks) of the beat that is offered."""
 
     @abstractmethod
     def _set_ready(self, ready: bool) -> None:

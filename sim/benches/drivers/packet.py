@@ -41,14 +41,14 @@ def pack_beat(width: int, data: int, count: int, ends: Frame | None) -> int:
 
 
 class PacketSink(FrameSink):
-    """Receiver on a packet port of the gateware (``halfsilver.hdl.packet``), named by its prefix."""
+    """Receiver on a packet port of the gateware (``halfsilver.hdl.packet``), named by its prefix; marks: bad."""
 
     def __init__(self, dut: Any, prefix: str, width: int) -> None:
         self._signals = Signals(dut, payload=f"{prefix}__payload", valid=f"{prefix}__valid", ready=f"{prefix}__ready")
         self._layout = beat_layout(width)
         super().__init__(width)
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _look(self) -> tuple[int, int, int, int] | None:
         if not self._signals.get("valid"):
             return None
         bits = self._signals.get("payload")
@@ -57,7 +57,7 @@ class PacketSink(FrameSink):
             place = self._layout[name]
             return int(bits >> place.offset & (1 << place.width) - 1)
 
-        return field("data"), field("count"), field("last")
+        return field("data"), field("count"), field("last"), field("bad")
 
     def _set_ready(self, ready: bool) -> None:
         self._signals.put("ready", ready)

@@ -404,7 +404,7 @@ FAULTS = (
     ),
     Fault(
         "write-while-busy",
-        "write.enable.eq(strobe & ~banks.shadow_busy)",
+        "write.enable.eq(strobe & ~closed)",
         "write.enable.eq(strobe)",
         "the host can overwrite tables that copies still need",
     ),

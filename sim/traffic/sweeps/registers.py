@@ -46,9 +46,11 @@ def _at_reset(parameters: NicParameters) -> dict[str, int]:
     built = {
         "SHAPE": {name: getattr(parameters, name) for name in ("width", "enis", "sessions")},
         "RULES": {
-            name: getattr(parameters, name) for name in ("rules", "extension_headers", "chunk_bits", "lookup_clocks")
+            name: getattr(parameters, name)
+            for name in ("rules", "extension_headers", "chunk_bits", "lookup_clocks", "matchers")
         },
         "QUEUE": {"depth": parameters.queue_depth},
+        "COPIES": {"cut": parameters.cut_copies, "own": parameters.copies_leave == "own"},
     }
     return {
         each.name: REGISTERS.pack(each.name, **built[each.name]) if each.reset is None else each.reset

@@ -80,6 +80,27 @@ def test_truncation(
     assert trace.copy is not None and trace.copy[50:] == frame[:copied]
 
 
+@pytest.mark.parametrize(
+    ("packet_length", "mtu_limit", "longest", "copied", "limit"),
+    [
+        (None, None, 256, 256, "longest copy of the build"),
+        (300, 8961, 256, 256, "longest copy of the build"),
+        (256, 8961, 256, 256, "packet length"),
+        (255, 8961, 256, 255, "packet length"),
+        (None, 250, 256, 250, "MTU"),
+        (1, None, 55, 35, "floor"),
+        (None, None, 1514, 1514, "whole frame"),
+    ],
+)
+def test_the_longest_copy_of_a_build(
+    packet_length: int | None, mtu_limit: int | None, longest: int, copied: int, limit: str
+) -> None:
+    policy = interface(session(packet_length=packet_length, to=outer(mtu_limit=mtu_limit)))
+    trace = judge(of_length(1514, IPV4_FRAME), policy, longest_copy=longest)
+    assert trace.record.copied == copied
+    assert trace.cut is not None and limit in trace.cut.limit.value
+
+
 def test_the_floor_goes_by_the_inner_family_not_the_outer() -> None:
     over_ipv6 = outer("2001:db8::a", "2001:db8::b", mtu_limit=8941)
     for packet, floor in ((IPV4_FRAME, 35), (IPV6_FRAME, 55)):

@@ -47,6 +47,7 @@ class CardInMemory:
                 matchers=shape.matchers,
             ),
             "QUEUE": shape.queue_depth,
+            "COPIES": REGISTERS.pack("COPIES", cut=shape.cut_copies),
             **registers,
         }
 

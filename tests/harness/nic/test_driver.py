@@ -41,6 +41,7 @@ def loaded_words(*policies):
         ({"VERSION": 0x00630102}, "the card has gateware 99.1.2; this driver, .* knows major version 0 only"),
         ({"SHAPE": 0x00010018}, "what cannot be: data width must be a power of two .* not 24"),
         ({"QUEUE": 100}, "what cannot be: queue_depth"),
+        ({"COPIES": 54}, "what cannot be: cut_copies"),
         ({"RULES": REGISTERS.pack("RULES", rules=3, extension_headers=8, chunk_bits=9, lookup_clocks=4)}, "9 key bits"),
         (
             {

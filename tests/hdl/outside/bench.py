@@ -56,6 +56,12 @@ def copy_of(frame):
     return raw(outer / UDP(sport=PORT, dport=4789, chksum=0) / VXLAN(vni=VNI, flags=8) / Raw(frame[:LIMIT]))
 
 
+def is_copy(frame):
+    """Bit 1 of tuser, which is the same in the whole frame."""
+    (user,) = set(frame.tuser) if isinstance(frame.tuser, list) else {frame.tuser}
+    return bool(user & 2)
+
+
 async def records(dut, into):
     while True:
         await RisingEdge(dut.clk)
@@ -77,7 +83,9 @@ async def a_policy_written_by_the_pages(dut):
     sources = [
         AxiStreamSource(AxiStreamBus.from_prefix(dut, f"s_axis_{end}"), dut.clk, dut.rst) for end in ("net", "host")
     ]
-    sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_net"), dut.clk, dut.rst)
+    to_host, to_net = (
+        AxiStreamSink(AxiStreamBus.from_prefix(dut, f"m_axis_{end}"), dut.clk, dut.rst) for end in ("host", "net")
+    )
     await ClockCycles(dut.clk, 4)
     dut.rst.value = 0
     await ClockCycles(dut.clk, 4)
@@ -96,14 +104,19 @@ async def a_policy_written_by_the_pages(dut):
 
     verdicts = []
     cocotb.start_soon(records(dut, verdicts))
-    copies = []
+    copies, passed = [], []
     for source, frames in zip(sources, (FROM_NET, FROM_HOST), strict=True):
         for frame, verdict in frames:
             await source.send(AxiStreamFrame(frame))
+            production = await (to_host if frames is FROM_NET else to_net).recv()
+            passed.append((bytes(production.tdata), is_copy(production)))
             if verdict == MIRRORED:
-                copies.append(bytes((await sink.recv()).tdata))
+                copy = await to_net.recv()
+                assert is_copy(copy)
+                copies.append(bytes(copy.tdata))
     await ClockCycles(dut.clk, 400)
-    assert sink.empty()
+    assert to_net.empty() and to_host.empty()
+    assert passed == [(frame, False) for frame, _ in FROM_NET + FROM_HOST]
     offered = [(0, *each) for each in FROM_NET] + [(1, *each) for each in FROM_HOST]
     assert copies == [copy_of(frame) for _, frame, verdict in offered if verdict == MIRRORED]
 

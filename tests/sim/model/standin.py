@@ -1,9 +1,9 @@
 """A small NIC with the ports of ``halfsilver.hdl.export.AxiNic``, to test builder and pump without the gateware.
 
-Frames of both inputs pass, whole and one at a time, through a buffer. A frame whose first byte is even comes
-out again as its own copy (verdict mirrored, ``copied`` is its length), an odd one is swallowed (no match).
+Frames of both inputs pass to the other side, one at a time. A frame whose first byte is even leaves by the network
+port as its own copy as well (verdict mirrored, ``copied`` is its length), an odd one does not (no match).
 Registers: eight words of 32 bits at byte addresses 0 to 0x1c; above them every access answers SLVERR.
-``fault`` plants one mistake, for tests of what the pump notices.
+The port ``fault``, a place in FAULTS, plants one mistake, for tests of what the pump notices.
 """
 
 from amaranth import Cat, Const, Module, Mux, Signal
@@ -13,7 +13,25 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 MIRRORED, NO_MATCH = 0, 8
-FAULTS = ("", "valid_drops", "payload_changes", "keep_gap", "loses_copy", "loses_verdict", "extra_verdict")
+FAULTS = (
+    "",
+    "valid_drops",
+    "payload_changes",
+    "keep_gap",
+    "loses_copy",
+    "loses_verdict",
+    "extra_verdict",
+    "changes_production",
+    "shortens_production",
+    "loses_production",
+    "invents_production",
+    "loses_mark",
+    "swaps_sides",
+    "copy_pauses",
+)
+
+DEPTH = 4096
+"""Beats of each buffer: twice the longest frame."""
 
 
 def axi_ports(width):
@@ -29,14 +47,18 @@ def axi_ports(width):
             f"{name}_tlast": In(1),
             f"{name}_tuser": In(1),
         }
-    ports |= {"s_axis_net_drop": In(1)}
+    for name, marks in (("m_axis_host", 1), ("m_axis_net", 2)):
+        ports |= {
+            f"{name}_tdata": Out(width),
+            f"{name}_tkeep": Out(keep),
+            f"{name}_tvalid": Out(1),
+            f"{name}_tready": In(1),
+            f"{name}_tlast": Out(1),
+            f"{name}_tuser": Out(marks),
+        }
     ports |= {
-        "m_axis_net_tdata": Out(width),
-        "m_axis_net_tkeep": Out(keep),
-        "m_axis_net_tvalid": Out(1),
-        "m_axis_net_tready": In(1),
-        "m_axis_net_tlast": Out(1),
-        "m_axis_net_tuser": Out(1),
+        "s_axis_net_drop": In(1),
+        "m_axis_host_drop": Out(1),
         "m_axis_verdict_tdata": Out(128),
         "m_axis_verdict_tvalid": Out(1),
     }
@@ -68,12 +90,12 @@ def axi_ports(width):
 class StandIn(wiring.Component):
     """See the module; ``width`` in bits."""
 
-    def __init__(self, width=64, fault=""):
-        if fault not in FAULTS:
-            raise ValueError(f"no such fault: {fault}")
+    def __init__(self, width=64):
         self.width = width
-        self.fault = fault
-        super().__init__(axi_ports(width))
+        super().__init__(axi_ports(width) | {"fault": In(range(len(FAULTS)))})
+
+    def _has(self, fault):
+        return self.fault == FAULTS.index(fault)
 
     def elaborate(self, platform):
         m = Module()
@@ -83,8 +105,10 @@ class StandIn(wiring.Component):
 
     def _packets(self, m):
         keep = self.width // 8
-        beat = data.StructLayout({"data": self.width, "keep": keep, "last": 1})
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=beat.size, depth=64)
+        beat = data.StructLayout({"data": self.width, "keep": keep, "last": 1, "bad": 1, "drop": 1})
+        fifos = {name: SyncFIFOBuffered(width=beat.size, depth=DEPTH) for name in ("copies", "host", "net")}
+        for name, fifo in fifos.items():
+            m.submodules[name] = fifo
         inputs = [
             [
                 getattr(self, f"s_axis_{name}_{part}")
@@ -100,7 +124,17 @@ class StandIn(wiring.Component):
         tready = Signal()
         m.d.comb += [inputs[0][3].eq(tready & ~chosen), inputs[1][3].eq(tready & chosen)]
         m.d.comb += [first_skip.eq(tdata[0] | tuser), skipped.eq(Mux(busy, skip, first_skip))]
-        m.d.comb += [tready.eq(fifo.w_rdy), fifo.w_en.eq(tvalid & ~skipped), fifo.w_data.eq(Cat(tdata, tkeep, tlast))]
+        marks = Cat(tlast & tuser, tlast & self.s_axis_net_drop & ~chosen)
+        # A frame begins only when all of its copy has room: behind half a frame no copy could leave.
+        room = busy | (fifos["copies"].level < DEPTH // 2)
+        m.d.comb += tready.eq(Cat(fifo.w_rdy for fifo in fifos.values()).all() & room)
+        m.d.comb += [
+            *(fifos[name].w_data.eq(Cat(tdata, tkeep, tlast, marks)) for name in ("host", "net")),
+            fifos["copies"].w_data.eq(Cat(tdata, tkeep, tlast, Const(0, 2))),
+            fifos["copies"].w_en.eq(tvalid & tready & ~skipped),
+            fifos["host"].w_en.eq(tvalid & tready & ~chosen),
+            fifos["net"].w_en.eq(tvalid & tready & chosen),
+        ]
 
         count, total = Signal(range(keep + 1)), Signal(16)
         m.d.comb += [count.eq(sum(tkeep[i] for i in range(keep))), total.eq(Mux(busy, length, 0) + count)]
@@ -110,8 +144,8 @@ class StandIn(wiring.Component):
             m.d.sync += [busy.eq(~tlast), owner.eq(chosen), length.eq(total), skip.eq(skipped)]
             with m.If(tlast):
                 sequence = Mux(chosen, sequences[1], sequences[0])
-                wrong = Const(1) if self.fault == "extra_verdict" else Const(0)
-                shown = (sequence != 3) if self.fault == "loses_verdict" else Const(1)
+                wrong = self._has("extra_verdict")
+                shown = (sequence != 3) | ~self._has("loses_verdict")
                 m.d.sync += [
                     self.m_axis_verdict_tvalid.eq(shown),
                     self.m_axis_verdict_tdata.eq(
@@ -131,33 +165,77 @@ class StandIn(wiring.Component):
                 for i in range(2):
                     with m.If(chosen == i):
                         m.d.sync += sequences[i].eq(sequences[i] + 1)
-        self._output(m, fifo, beat)
+        self._to_host(m, fifos["host"], beat)
+        self._to_net(m, fifos["net"], fifos["copies"], beat)
 
-    def _output(self, m, fifo, beat):
+    def _to_host(self, m, fifo, beat):
         out = data.View(beat, fifo.r_data)
-        copies, waited = Signal(8), Signal()
+        frames, spare = Signal(8), Signal(8)
         m.d.comb += [
-            self.m_axis_net_tvalid.eq(fifo.r_rdy),
-            self.m_axis_net_tdata.eq(out.data),
-            self.m_axis_net_tkeep.eq(out.keep),
-            self.m_axis_net_tlast.eq(out.last),
-            fifo.r_en.eq(self.m_axis_net_tready),
+            self.m_axis_host_tvalid.eq(fifo.r_rdy),
+            self.m_axis_host_tdata.eq(out.data),
+            self.m_axis_host_tkeep.eq(out.keep),
+            self.m_axis_host_tlast.eq(out.last),
+            self.m_axis_host_tuser.eq(out.bad),
+            self.m_axis_host_drop.eq(out.drop),
+            fifo.r_en.eq(self.m_axis_host_tready),
         ]
-        m.d.sync += waited.eq(fifo.r_rdy & ~self.m_axis_net_tready)
         with m.If(fifo.r_rdy & fifo.r_en & out.last):
-            m.d.sync += copies.eq(copies + 1)
-        if self.fault == "valid_drops":
-            m.d.comb += [
-                self.m_axis_net_tvalid.eq(fifo.r_rdy & ~waited),
-                fifo.r_en.eq(self.m_axis_net_tready & ~waited),
-            ]
-        elif self.fault == "payload_changes":
-            m.d.comb += self.m_axis_net_tdata.eq(out.data ^ waited)
-        elif self.fault == "keep_gap":
-            m.d.comb += self.m_axis_net_tkeep.eq(out.keep ^ (out.last << 1))
-        elif self.fault == "loses_copy":
-            with m.If(copies == 3):
-                m.d.comb += [self.m_axis_net_tvalid.eq(0), fifo.r_en.eq(1)]
+            m.d.sync += frames.eq(frames + 1)
+        with m.If(self._has("changes_production")):
+            m.d.comb += self.m_axis_host_tdata.eq(out.data ^ (frames == 3))
+        with m.If(self._has("shortens_production")):
+            m.d.comb += self.m_axis_host_tkeep.eq(Mux(out.last, out.keep >> 1, out.keep))
+        with m.If(self._has("loses_production")), m.If(frames == 3):
+            m.d.comb += [self.m_axis_host_tvalid.eq(0), fifo.r_en.eq(1)]
+        with m.If(self._has("invents_production")):
+            # The last beat of the fifth frame stays, as a frame of its own.
+            m.d.sync += spare.eq(spare + (fifo.r_rdy & out.last & (frames == 5) & self.m_axis_host_tready))
+            with m.If(out.last & (frames == 5) & (spare == 0)):
+                m.d.comb += fifo.r_en.eq(0)
+        with m.If(self._has("loses_mark")):
+            m.d.comb += [self.m_axis_host_tuser.eq(0), self.m_axis_host_drop.eq(0)]
+
+    def _to_net(self, m, production, copies, beat):
+        """Production when there is some, copies when they are whole."""
+        sides = [data.View(beat, fifo.r_data) for fifo in (production, copies)]
+        copy, begun, begun_copy, whole = Signal(), Signal(), Signal(), Signal(12)
+        valid, ready, taken = Signal(), Signal(), Signal()
+        last = Mux(copy, sides[1].last, sides[0].last)
+        sent, waited = Signal(8), Signal()
+        m.d.comb += [
+            copy.eq(Mux(begun, begun_copy, ~production.r_rdy)),
+            valid.eq(Mux(copy, copies.r_rdy & (begun | (whole != 0)), production.r_rdy)),
+            ready.eq(self.m_axis_net_tready),
+            taken.eq(valid & ready),
+            production.r_en.eq(taken & ~copy),
+            copies.r_en.eq(taken & copy),
+            self.m_axis_net_tvalid.eq(valid),
+            self.m_axis_net_tlast.eq(last),
+            self.m_axis_net_tuser.eq(Cat(~copy & sides[0].bad, copy)),
+        ]
+        for name, port in (("data", self.m_axis_net_tdata), ("keep", self.m_axis_net_tkeep)):
+            m.d.comb += port.eq(Mux(copy, sides[1][name], sides[0][name]))
+        written = copies.w_en & data.View(beat, copies.w_data).last
+        m.d.sync += [whole.eq(whole + written - (taken & copy & last)), waited.eq(valid & ~ready)]
+        with m.If(valid):
+            m.d.sync += [begun.eq(~(taken & last)), begun_copy.eq(copy)]
+        with m.If(taken & last & copy):
+            m.d.sync += sent.eq(sent + 1)
+        with m.If(self._has("valid_drops")):
+            m.d.comb += [self.m_axis_net_tvalid.eq(valid & ~waited), ready.eq(self.m_axis_net_tready & ~waited)]
+        with m.If(self._has("payload_changes")):
+            m.d.comb += self.m_axis_net_tdata.eq(sides[1].data ^ waited)
+        with m.If(self._has("keep_gap")):
+            m.d.comb += self.m_axis_net_tkeep.eq(sides[1].keep ^ (last << 1))
+        with m.If(self._has("loses_copy")), m.If((sent == 3) & copy):
+            m.d.comb += [self.m_axis_net_tvalid.eq(0), ready.eq(1)]
+        with m.If(self._has("swaps_sides")):
+            m.d.comb += self.m_axis_net_tuser.eq(Cat(Const(0, 1), copy ^ last))
+        with m.If(self._has("copy_pauses")):
+            pause = begun & copy & (sent == 3) & ~waited
+            m.d.comb += [self.m_axis_net_tvalid.eq(valid & ~pause), ready.eq(self.m_axis_net_tready & ~pause)]
+            m.d.sync += waited.eq(begun & copy & (sent == 3))
 
     def _registers(self, m):
         m.submodules.words = words = Memory(shape=32, depth=8, init=[])

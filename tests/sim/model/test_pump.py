@@ -9,7 +9,7 @@ from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.sim.build import build
 from halfsilver.sim.pump import Pacing, Pump, PumpError, await_at, read, reset_at, write, write_at
-from tests.sim.model.standin import MIRRORED, NO_MATCH, StandIn
+from tests.sim.model.standin import FAULTS, MIRRORED, NO_MATCH, StandIn
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
 
@@ -28,10 +28,10 @@ def expected_copies(frames):
 def libraries():
     built = {}
 
-    def get(width=64, fault=""):
-        if (width, fault) not in built:
-            built[width, fault] = build(StandIn(width, fault), "standin")
-        return built[width, fault]
+    def get(width):
+        if width not in built:
+            built[width] = build(StandIn(width), "standin")
+        return built[width]
 
     return get
 
@@ -41,7 +41,8 @@ def pump(libraries):
     made = []
 
     def make(width=64, fault="", seed=0):
-        made.append(Pump(libraries(width, fault), seed=seed))
+        made.append(Pump(libraries(width), seed=seed))
+        made[-1].simulation.io.fault = FAULTS.index(fault)
         return made[-1]
 
     yield make
@@ -77,6 +78,20 @@ def test_full_rate_keeps_order_within_a_direction(pump, width):
         assert [copy for copy in run.copies if copy in own] == expected_copies(mine)
 
 
+def test_production_passes_with_its_marks(pump):
+    """Every frame, whichever way, with the cycles of its way; the marks are looked at by the pump."""
+    frames = [
+        Frame(frame.data, frame.direction, bad=n % 3 == 0, dropped=n % 5 == 0)
+        for n, frame in enumerate(make_frames(100, seed=9))
+    ]
+    run = pump(64).run(frames, Pacing(full_rate=True, input_stalls=0.1, output_stalls=0.3))
+    assert sorted(each.frame for each in run.passed) == list(range(100))
+    for direction in Direction:
+        mine = [each for each in run.passed if frames[each.frame].direction is direction]
+        assert [each.frame for each in mine] == sorted(each.frame for each in mine)
+    assert all(each.entered < each.begun <= each.ended for each in run.passed)
+
+
 def test_bad_frames_are_flagged_with_their_last_beat(pump):
     """The stand-in looks at tuser in the first beat, which is also the last one of a short frame."""
     frames = [Frame(bytes(8), INGRESS, bad=True), Frame(bytes(8), EGRESS), Frame(bytes(16), INGRESS, bad=True)]
@@ -85,10 +100,10 @@ def test_bad_frames_are_flagged_with_their_last_beat(pump):
 
 
 def test_full_rate_has_no_idle_cycle(pump):
-    """64-byte frames on a 64-bit port are eight beats; one port alone is never made to wait."""
+    """64-byte frames on a 64-bit port are eight beats; one port alone never waits. A copy is whole first."""
     frames = [Frame(bytes(64), INGRESS)] * 100
     run = pump(64).run(frames, Pacing(full_rate=True))
-    assert 800 <= run.cycles <= 800 + 8
+    assert 800 <= run.cycles <= 800 + 16
     assert run.cycles >= run.copy_cycles[-1] - run.copy_cycles[0]
 
 
@@ -141,10 +156,17 @@ def test_ports_are_reachable_through_pyverilator(pump):
         ("loses_copy", r"\d+ verdicts 'mirrored' but \d+ copies"),
         ("loses_verdict", "frame \\d+ has no verdict"),
         ("extra_verdict", "a frame that was not offered"),
+        ("changes_production", "production ingress: frame 3 is changed between bytes 0 and 8"),
+        ("shortens_production", "frame 0 has 60 bytes and comes out with 59"),
+        ("loses_production", "production ingress: frame 3 is changed between bytes 0 and 8"),
+        ("invents_production", "production ingress: frame 6 has 60 bytes and comes out with 4"),
+        ("loses_mark", "frame 0 comes out with other marks: bad 0, drop 0"),
+        ("swaps_sides", "m_axis_net_tuser bit 1 changes within a frame"),
+        ("copy_pauses", "a copy pauses on m_axis_net"),
     ],
 )
 def test_faults_are_noticed(pump, fault, message):
-    frames = [Frame(bytes([0] * 60), INGRESS)] * 10
+    frames = [Frame(bytes([0, number, *[0] * 58]), INGRESS, dropped=fault == "loses_mark") for number in range(10)]
     with pytest.raises(PumpError, match=message):
         pump(64, fault).run(frames, Pacing(output_stalls=0.5, timeout=500))
 
