@@ -1,4 +1,4 @@
-"""The way of a list of mutants: through the native pump first, then proofs, then the cocotb benches.
+"""The way of a list of mutants: through the native pump first, then proofs, cheap ones first, then the cocotb benches.
 
 Each stage takes what the one before has left open. The control run, without a mutant, comes first in every model;
 if it fails, nothing is learned and the run is refused. So is a run whose proofs succeed for a mutant that was caught.
@@ -24,6 +24,9 @@ from halfsilver.sim.mutation.memory import Memory
 from halfsilver.sim.mutation.netlist import NAME, VARIABLE, Mutant, Netlist
 from halfsilver.sim.mutation.records import CAUGHT, EQUIVALENT, SURVIVED, UNPROVEN, Record, Records
 from halfsilver.sim.mutation.regression import LONG, PHASES, Phases, Setting, first_disagreement
+from halfsilver.sim.mutation.washout.circuit import flat_circuit
+from halfsilver.sim.mutation.washout.unrolled import Unrolled
+from halfsilver.sim.mutation.washout.washout import damage
 from halfsilver.sim.places import ROOT
 
 __all__ = ["MODEL_SIZE", "Campaign", "judge_version"]
@@ -40,7 +43,13 @@ PATIENCE = 4
 CHECKS = 8
 """Caught mutants, per build, for which no proof may succeed."""
 
-PUMP, PROOF, LONG_PUMP, BENCH = "pump", "proof", "long pump", "bench"
+UNROLLED = 6
+"""Clocks of the good circuit that are there before the children are forked; few proofs need more."""
+
+MORE_CHECKS = 24
+"""The same for the proofs that differences wash out: at least that many, where so many were caught."""
+
+PUMP, PROOF, WASHOUT, LONG_PUMP, BENCH = "pump", "proof", "washout", "long pump", "bench"
 _JUDGES = (
     "sim/*.py",
     "sim/native/*.*",
@@ -50,6 +59,7 @@ _JUDGES = (
     "harness/nic/*.py",
 )
 _PROOFS = ("sim/mutation/equivalence.py", "sim/mutation/open_circuit.py")
+_WASHOUT = ("sim/mutation/washout/*.py",)
 _BENCHES = ("sim/benches/*.py", "sim/benches/drivers/*.py", "harness/golden/*.py", "sim/mutation/core_benches.py")
 
 
@@ -146,25 +156,61 @@ class Campaign:
             progress.step(bool(by))
         progress.end()
 
+    def wash_out(self) -> None:
+        """A proof over the whole circuit for every open mutant; first on caught ones, rather of the same modules."""
+        judge = judge_version(_WASHOUT)
+        waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, WASHOUT, judge)]
+        if not waiting:
+            return
+        circuit = Unrolled(flat_circuit(self.netlist.text, self.mutants))
+        circuit.clock(UNROLLED)
+        numbers = {mutant.key: number for number, mutant in enumerate(self.mutants, 1)}
+        where = {mutant.module for mutant in waiting}
+        caught = [mutant for mutant in self.mutants if self.records.catch(mutant.key)]
+        Random(self.seed).shuffle(caught)
+        caught.sort(key=lambda mutant: mutant.module not in where)
+
+        def work(mutants: Sequence[Mutant], place: int) -> str:
+            found = damage(circuit, numbers[mutants[place].key])
+            return found.kind if found else ""
+
+        checks = caught[:MORE_CHECKS]
+        for mutant, kind in self._answers(checks, partial(work, checks)):
+            self._refuse(mutant, kind)
+        progress = _Progress(f"{self.build} bit, washout", len(waiting))
+        for mutant, kind in self._answers(waiting, partial(work, waiting)):
+            self.records.add(Record(mutant.key, WASHOUT, EQUIVALENT if kind else UNPROVEN, kind, judge))
+            progress.step(bool(kind))
+        progress.end()
+
     def _check_proofs(self, caught: Sequence[Mutant]) -> None:
         """HalfsilverError if the script proves for any of a sample of caught mutants that it changes nothing."""
         sample = Random(self.seed).sample(caught, min(CHECKS, len(caught)))
         for mutant, proven in self._proofs(sample):
-            if proven:
-                catch = self.records.catch(mutant.key)
-                raise HalfsilverError(
-                    f"the proofs are unsound: one says that {mutant.change} in {mutant.module} changes nothing, "
-                    f"but {catch.by if catch else 'something'} caught it"
-                )
+            self._refuse(mutant, proven)
+
+    def _refuse(self, mutant: Mutant, proven: str | bool) -> None:
+        """HalfsilverError if a caught mutant was proven equivalent."""
+        if proven:
+            catch = self.records.catch(mutant.key)
+            raise HalfsilverError(
+                f"the proofs are unsound: one says that {mutant.change} in {mutant.module} changes nothing, "
+                f"but {catch.by if catch else 'something'} caught it"
+            )
 
     def _proofs(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, bool]]:
         def work(number: int) -> str:
             return EQUIVALENT if is_equivalent(self.netlist, mutants[number]) else UNPROVEN
 
+        for mutant, answer in self._answers(mutants, work):
+            yield mutant, answer == EQUIVALENT
+
+    def _answers(self, mutants: Sequence[Mutant], work: Callable[[int], str]) -> Iterator[tuple[Mutant, str]]:
+        """Of ``work`` for each place in a list. HalfsilverError if one could not be tried."""
         for number, answer in each_in_child(range(len(mutants)), work, jobs=self.jobs, seconds=HOUR):
             if isinstance(answer, Crash):
                 raise HalfsilverError(f"the proof of {mutants[number].change} could not be tried: {answer.why}")
-            yield mutants[number], answer == EQUIVALENT
+            yield mutants[number], answer
 
 
 def check_control(what: str, found: str | None) -> None:

@@ -33,7 +33,13 @@ GOAL = 0.95
 PLACE = BUILD / "mutants"
 REPORT = BUILD / "mutants.json"
 PUBLISHED = ROOT / "docs" / "mutants.json"
-STAGES = {"pump": Campaign.pump, "proofs": Campaign.prove, "long": Campaign.pump_long, "benches": Campaign.bench}
+STAGES = {
+    "pump": Campaign.pump,
+    "proofs": Campaign.prove,
+    "washout": Campaign.wash_out,
+    "long": Campaign.pump_long,
+    "benches": Campaign.bench,
+}
 """In their order; each takes what the one before has left open."""
 
 

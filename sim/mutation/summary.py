@@ -23,6 +23,7 @@ def summary(tried: Sequence[Mutant], whole: Sequence[Mutant], records: Records, 
     equivalent = [mutant for mutant in tried if records.proof(mutant.key)]
     settled = {mutant.key for mutant in (*caught, *equivalent)}
     by = Counter(record.by.partition(":")[0] for mutant in caught if (record := records.catch(mutant.key)))
+    proven = Counter(record.by or "combinational" for mutant in equivalent if (record := records.proof(mutant.key)))
     return {
         "planted": len(tried),
         "caught": len(caught),
@@ -36,6 +37,7 @@ def summary(tried: Sequence[Mutant], whole: Sequence[Mutant], records: Records, 
             **{package: importlib.metadata.version(package) for package in _PACKAGES},
         },
         "caught_by": dict(by.most_common()),
+        "proven_by": dict(proven.most_common()),
         "builds": _grouped(tried, caught, equivalent, lambda mutant: f"{mutant.build} bit"),
         "modules": _grouped(tried, caught, equivalent, lambda mutant: mutant.module),
         "survivors": [

@@ -1,0 +1,1 @@
+"""Proofs about the whole flat circuit: whatever a mutant changes washes out before anybody can see it."""

@@ -1,0 +1,137 @@
+"""Proofs that a difference washes out: small circuits with faults that do, and ones with faults that nearly do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from halfsilver.hdl.verilog.convert import to_rtlil
+from halfsilver.sim.mutation.netlist import NAME
+from halfsilver.sim.mutation.washout.circuit import flat_circuit
+from halfsilver.sim.mutation.washout.unrolled import Unrolled
+from halfsilver.sim.mutation.washout.washout import damage
+
+Elaborate = Callable[["Toy", Module], None]
+
+
+class Toy(wiring.Component):  # type: ignore[misc]  # Amaranth has no types
+    """Bytes in and out; ``mutsel`` chooses a fault, as it does among the mutants of a netlist."""
+
+    def __init__(self, inside: Elaborate) -> None:
+        self._inside = inside
+        super().__init__(
+            {
+                "mutsel": In(16),
+                "valid": In(1),
+                "byte": In(8),
+                "last": In(1),
+                "place": In(2),
+                "ready": In(1),
+                "m_axis_net_tvalid": Out(1),
+                "m_axis_net_tdata": Out(8),
+                "m_axis_net_tkeep": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.d.comb += self.m_axis_net_tkeep.eq(1)
+        self._inside(self, m)
+        return m
+
+
+def circuit(inside: Elaborate) -> Unrolled:
+    return Unrolled(flat_circuit(to_rtlil(Toy(inside), NAME), ()))
+
+
+def pipeline(toy: Toy, m: Module) -> None:
+    """Three stages without a stall. The byte counts while its valid bit is 1."""
+    valid, byte = toy.valid, toy.byte
+    for stage in range(3):
+        later, data = Signal(name=f"valid_{stage}"), Signal(8, name=f"byte_{stage}")
+        fault = byte
+        if stage == 1:
+            fault = Mux(toy.mutsel == 1, byte ^ ~valid.replicate(8), fault)
+            fault = Mux(toy.mutsel == 2, byte ^ valid.replicate(8), fault)
+            fault = Mux((toy.mutsel == 3) & valid & (byte == 0xA5), 0xA4, fault)
+        m.d.sync += [later.eq(valid), data.eq(fault)]
+        if stage == 0:
+            m.d.sync += later.eq(valid & (toy.mutsel != 4))
+        valid, byte = later, data
+    m.d.comb += [toy.m_axis_net_tvalid.eq(valid), toy.m_axis_net_tdata.eq(byte)]
+
+
+def holding(toy: Toy, m: Module) -> None:
+    """A register that holds a byte until it is taken; nobody looks at it while it is not valid."""
+    full, held = Signal(), Signal(8)
+    with m.If(~full | toy.ready):
+        m.d.sync += full.eq(toy.valid)
+        with m.If(toy.valid):
+            m.d.sync += held.eq(toy.byte)
+        with m.Elif(toy.mutsel == 1):
+            m.d.sync += held.eq(~held)
+    with m.Elif((toy.mutsel == 2) & ~toy.valid):
+        m.d.sync += held.eq(~held)
+    m.d.comb += [toy.m_axis_net_tvalid.eq(full), toy.m_axis_net_tdata.eq(held)]
+
+
+def store(toy: Toy, m: Module) -> None:
+    """Words of a byte and a mark; what is read counts where it is not marked."""
+    m.submodules.words = words = Memory(shape=9, depth=4, init=[])
+    write, read = words.write_port(), words.read_port()
+    byte = Mux((toy.mutsel == 1) & toy.last, ~toy.byte, toy.byte)
+    byte = Mux((toy.mutsel == 2) & ~toy.last & (toy.byte == 7), 8, byte)
+    place = Mux((toy.mutsel == 3) & toy.last, ~toy.place, toy.place)
+    asked = Signal()
+    m.d.sync += asked.eq(toy.ready)
+    m.d.comb += [
+        write.en.eq(toy.valid),
+        write.addr.eq(place),
+        write.data.eq(byte << 1 | toy.last),
+        read.en.eq(toy.ready),
+        read.addr.eq(toy.byte[:2]),
+        toy.m_axis_net_tvalid.eq(asked & ~read.data[0]),
+        toy.m_axis_net_tdata.eq(read.data[1:]),
+    ]
+
+
+def late(toy: Toy, m: Module) -> None:
+    """What goes wrong shows a hundred clocks later (1), or when it has gone wrong three times (2)."""
+    count, wrong, times = Signal(7), Signal(), Signal(2)
+    m.d.sync += [count.eq(count + 1), wrong.eq(wrong | (toy.mutsel == 1))]
+    with m.If((toy.mutsel == 2) & (times != 3)):
+        m.d.sync += times.eq(times + 1)
+    m.d.comb += toy.m_axis_net_tvalid.eq((wrong & (count == 100)) | (times == 3))
+
+
+def unseen(toy: Toy, m: Module) -> None:
+    """Two registers, each of which alone could be anything: together they show."""
+    one, two = Signal(), Signal()
+    m.d.sync += [one.eq(one | (toy.mutsel == 1)), two.eq(two | (toy.mutsel == 1))]
+    m.d.comb += toy.m_axis_net_tvalid.eq(one & two)
+
+
+@pytest.mark.parametrize(
+    ("inside", "proven", "unproven"),
+    [
+        (pipeline, {1: "washes out"}, (2, 3, 4)),
+        (holding, {1: "washes out but for registers"}, (2,)),
+        (store, {1: "washes out but for registers and memories"}, (2, 3)),
+        (late, {}, (1, 2)),
+        (unseen, {}, (1,)),
+    ],
+)
+def test_what_washes_out_is_proven_and_nothing_else(
+    inside: Elaborate, proven: dict[int, str], unproven: tuple[int, ...]
+) -> None:
+    good = circuit(inside)
+    for number, kind in proven.items():
+        found = damage(good, number)
+        assert found is not None and found.kind == kind, f"fault {number}: {found}"
+    for number in unproven:
+        assert damage(good, number) is None, f"fault {number} can be seen"
