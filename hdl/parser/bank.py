@@ -7,9 +7,26 @@ from amaranth.lib.wiring import In, Out
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.parser.feeders import WORD_BITS, Assembler, Serializer
 from halfsilver.hdl.parser.headers import Headers
+from halfsilver.hdl.parser.view import WORD_BYTES
 from halfsilver.hdl.parser.word_parser import WordParser
 
 __all__ = ["ParserBank"]
+
+_HEADER_BYTES = 76
+"""A header of this length, at the start of a frame of any length, is read while its beats wait in the buffer."""
+
+_DONE_CLOCKS = 5
+"""At most, from a word in the buffer to ``done``, behind the last word of the headers."""
+
+_BUFFER_STEP = 16
+"""Beats that a distributed RAM holds; fewer cost as much."""
+
+
+def _buffer_beats(width):
+    """Beats of a lane's buffer: as many as come, one a clock, while a header is read, less those that are gone."""
+    clocks = _HEADER_BYTES // WORD_BYTES + _DONE_CLOCKS
+    waiting = clocks - clocks * WORD_BITS // width
+    return max(1, -(-waiting // _BUFFER_STEP)) * _BUFFER_STEP
 
 
 class ParserBank(wiring.Component):
@@ -22,8 +39,11 @@ class ParserBank(wiring.Component):
     i  packet stream; frames of any length from 1 byte
     o  stream of Headers, one per frame, in order
 
-    Throughput: one beat per clock for frames whose headers end within about 200 bytes; longer chains of
-    IPv6 extension headers are read at four bytes a clock and hold ``i.ready`` low meanwhile.
+    Throughput: one beat per clock, at 8 to 32 bits whatever the headers are. At 64 bits and more words are read slower
+    than beats come, and ``i.ready`` may fall; not while frames have 60 bytes or more, and the headers of each, to
+    the ports, end within its first 60 bytes, as IPv6 and TCP without a tag do (58); and where frames come as from a
+    wire, 20 bytes apart, not while they end within 76 (two tags, IPv6, an extension header of 8 bytes, ports: 74).
+    Longer chains of IPv6 extension headers are read at four bytes a clock and may hold ``i.ready`` low meanwhile.
     Latency: Headers at most (words of the header) + 6 clocks after the frame's last beat.
     """
 
@@ -39,7 +59,7 @@ class ParserBank(wiring.Component):
         feeders, parsers = [], []
         for lane in range(self.lanes):
             parser = WordParser(egress=self._egress, extension_headers=self._parameters.extension_headers)
-            feeder = Assembler(width) if width < WORD_BITS else Serializer(width)
+            feeder = Assembler(width) if width < WORD_BITS else Serializer(width, _buffer_beats(width))
             m.submodules[f"parser_{lane}"] = parser
             m.submodules[f"feeder_{lane}"] = feeder
             wiring.connect(m, feeder.o, parser.i)

@@ -46,19 +46,17 @@ class Assembler(wiring.Component):
 class Serializer(wiring.Component):
     """Buffered beats of a word or more -> words; drops whole beats while ``skip`` is set.
 
-    The buffer lets one frame arrive while the words of the one before are still being read.
+    The buffer, ``depth`` beats, lets a frame arrive while its words, or those of the one before, are still being read.
     """
 
-    DEPTH = 16
-
-    def __init__(self, width):
-        self._width = width
+    def __init__(self, width, depth):
+        self._width, self._depth = width, depth
         super().__init__({"i": In(packet_signature(width)), "o": Out(word_signature()), "skip": In(1)})
 
     def elaborate(self, platform):
         m = Module()
         layout = self.i.p.shape()
-        buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self.DEPTH)
+        buffer = fifo.SyncFIFOBuffered(width=layout.size, depth=self._depth)
         m.submodules.buffer = buffer
         m.d.comb += [buffer.w_data.eq(self.i.payload), buffer.w_en.eq(self.i.valid), self.i.ready.eq(buffer.w_rdy)]
         beat = data.View(layout, buffer.r_data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,6 +169,58 @@ async def line_rate(dut: Any) -> None:
     await bench.run(frames)
     assert bench.source.offered == sum(-(-len(frame.data) * 8 // WIDTH) for frame in frames)
     assert bench.source.stalled == 0, f"{bench.source.stalled} clocks without ready"
+
+
+@cocotb.test()
+async def headers_that_hold_nothing(dut: Any) -> None:
+    """What `ParserBank` says of its throughput: headers as long as they may be, in frames of any length. The longest
+    go to one parser and the shortest to all others, which is the worst that can be.
+    """
+    bench = await start(dut)
+    parsers = max(1, WIDTH // 32)
+    short = frame_of_length(60, Direction.INGRESS)
+    for apart, longest in ((0, _chain(tags=0, extensions=0)), (20, _chain(tags=2, extensions=1))):
+        assert len(longest) == {0: 58, 20: 74}[apart]
+        if apart:
+            bench.source.gate = _wire(bench, apart)
+        for length in (76, 129, 200, 400, 1600):
+            data = longest + bytes(length - len(longest))
+            await bench.run([Frame(data, Direction.INGRESS), *[short] * (parsers - 1)] * (4 if length > 1000 else 20))
+            assert bench.source.stalled == 0, f"{length} bytes, {apart} apart: {bench.source.stalled} clocks held"
+
+
+@cocotb.test()
+async def long_chains(dut: Any) -> None:
+    """Seven extension headers, 114 bytes with all others: at 8 bits they hold nothing, at 64 and more they do."""
+    bench = await start(dut)
+    short = [frame_of_length(60, Direction.INGRESS)] * (max(1, WIDTH // 32) - 1)
+    data = _chain(tags=0, extensions=7) + bytes(400)
+    await bench.run([Frame(data, Direction.INGRESS), *short] * 20)
+    assert (bench.source.stalled > 0) == (WIDTH > 32), f"{bench.source.stalled} clocks held"
+
+
+def _chain(*, tags: int, extensions: int) -> bytes:
+    """All headers of a frame: tags, IPv6, destination options of eight bytes each, the ports of UDP."""
+    following = [60] * extensions + [17]
+    data = random.randbytes(12) + b"\x88\xa8\0\1\x81\0\0\1"[: 4 * tags] + b"\x86\xdd"
+    data += b"\x60\0\0\0\0\0" + bytes([following[0], 64]) + random.randbytes(32)
+    for behind in following[1:]:
+        data += bytes([behind, 0]) + bytes(6)
+    return data + random.randbytes(4)
+
+
+def _wire(bench: Bench, apart: int) -> Callable[[Frame], bool]:
+    """A gate that lets frames start so many bytes apart, as a wire of the full rate brings them."""
+    free = 0.0
+
+    def gate(frame: Frame) -> bool:
+        nonlocal free
+        if bench.testbench.clock < free:
+            return False
+        free = max(free, bench.testbench.clock) + -(-len(frame.data) * 8 // WIDTH) + apart * 8 / WIDTH
+        return True
+
+    return gate
 
 
 @cocotb.test()
