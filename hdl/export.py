@@ -73,7 +73,7 @@ class AxiNic(wiring.Component):
             "m_axis_verdict_tvalid": Out(1),
             **_flat("s_axil", AxiLiteSignature().flip()),
         }
-        super().__init__(ports)
+        super().__init__({**ports, **self._other_ports()})
 
     def elaborate(self, platform):
         m = Module()
@@ -113,8 +113,16 @@ class AxiNic(wiring.Component):
             m.d.comb += self.m_axis_verdict_tkeep.eq(kept)
 
         self._attach(m, "s_axil", registers.axi)
-        wiring.connect(m, registers.bus, nic.bus)
+        self._reach_registers(m, registers.bus, nic.bus)
         return m
+
+    def _other_ports(self):
+        """What a top has beside them."""
+        return {}
+
+    def _reach_registers(self, m, bridge, registers):
+        """AXI4-Lite is the only way in, unless a top has another one (`halfsilver.hdl.bus.serial_top`)."""
+        wiring.connect(m, bridge, registers)
 
     def _attach(self, m, prefix, interface):
         """Connect a component's interface to the ports whose names begin with ``prefix``."""

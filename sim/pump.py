@@ -241,6 +241,13 @@ class Pump:
         self._native.pump_release(self._model)
         return run
 
+    def serial(self, toggles: Any, cycles: int, answer: Any, found: Any) -> None:
+        """Run so many cycles with a serial line: arrays of 64-bit numbers, the cycles in which it changes each way."""
+        start = ctypes.c_void_p(toggles.buffer_info()[0])
+        numbers = [ctypes.c_uint64(number) for number in (len(toggles), cycles, len(answer))]
+        count, length, room = numbers
+        self._check(self._native.pump_serial(self._model, start, count, length, answer, room, ctypes.byref(found)))
+
     def write_coverage(self, path: Path) -> None:
         """What has been exercised so far; the library must have been built with coverage."""
         self._native.pump_coverage(self._model, str(path).encode())

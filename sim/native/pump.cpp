@@ -10,6 +10,33 @@
 #include "pyverilator.h"
 #include "registers.h"
 
+// A serial line beside the AXI ports, where the top has one: `toggles` are the cycles, from now on and in order, in which
+// rx changes, `answer` those in which tx did. Returns how many those are.
+template <class Top>
+uint64_t run_line(Model& model, Top& top, const uint64_t* toggles, uint64_t count, uint64_t cycles, uint64_t* answer,
+                  uint64_t room) {
+    uint64_t found = 0;
+    if constexpr (requires { top.rx; top.tx; }) {
+        for (uint64_t cycle = 0; cycle < cycles; cycle++) {
+            while (count && *toggles <= cycle) {
+                top.rx = !top.rx;
+                toggles++;
+                count--;
+            }
+            const bool before = top.tx;
+            model.settle();
+            model.edge();
+            if (top.tx != before) {
+                if (found == room) throw Error{"more came over the serial line than there is room for"};
+                answer[found++] = cycle;
+            }
+        }
+    } else {
+        throw Error{"this model has no serial line"};
+    }
+    return found;
+}
+
 extern "C" {
 
 EXPORT const char* pump_layout = LAYOUT;
@@ -43,6 +70,15 @@ EXPORT int pump_run(Model* model, const uint8_t* bytes, const Frame* frames, uin
         source->frame = nullptr;
     }
     for (auto& each : model->production) each.reset();
+    model->error = error.text;
+    return 1;
+}
+
+EXPORT int pump_serial(Model* model, const uint64_t* toggles, uint64_t count, uint64_t cycles, uint64_t* answer,
+                       uint64_t room, uint64_t* found) try {
+    *found = run_line(*model, *model->top, toggles, count, cycles, answer, room);
+    return 0;
+} catch (const Error& error) {
     model->error = error.text;
     return 1;
 }
