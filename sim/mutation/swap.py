@@ -23,7 +23,7 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table
 from halfsilver.sim.mutation.traffic import open_policy, swap_frames
-from halfsilver.sim.pump import INPUTS, Pump
+from halfsilver.sim.pump import INPUTS, Pacing, Pump, await_at
 
 __all__ = ["check_swaps"]
 
@@ -44,6 +44,9 @@ def check_swaps(library: Path, parameters: NicParameters, chance: Random) -> Non
     commit = (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))
     pump = Pump(library, seed=chance.getrandbits(16))
     pump.write([*build_image(policies[0], Flags(), parameters), commit])
+    # As docs/tables.md has it: a bank is written when nothing uses it any more.
+    free = await_at(0, REGISTERS.address("STATUS"), REGISTERS.pack("STATUS", shadow_busy=1), 0)
+    pump.run([], Pacing(), schedule=[free])
     pump.write(build_image(policies[1], Flags(), parameters))
     start = REGISTERS.pack("TABLE_ADDRESS", table=Table.OUTER.value, index=0)
     overwrites = [(REGISTERS.address("TABLE_ADDRESS"), start)]

@@ -16,6 +16,7 @@ from itertools import chain
 from halfsilver.harness.arguments import Parser
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, HalfsilverError
 from halfsilver.harness.verdict import Verdict
+from halfsilver.hdl.layout.frames import FLOOR_IPV6
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.traffic.pair import Pair
 from halfsilver.sim.traffic.reduce import smallest
@@ -32,12 +33,14 @@ _LEAST = NicParameters(enis=1, sessions=1, rules=1, extension_headers=1, copies=
 BUILDS = {
     "8": replace(_LEAST, width=8),
     "16": NicParameters(width=16, enis=2, extension_headers=15, lookup_clocks=4),
-    "32": NicParameters(width=32, enis=3, sessions=2, rules=5, extension_headers=3, copies=16, lookup_clocks=2),
+    "32": NicParameters(
+        width=32, enis=3, sessions=2, rules=5, extension_headers=3, copies=16, lookup_clocks=2, copies_leave="own"
+    ),
     "64": NicParameters(),
-    "64-key": NicParameters(enis=1, sessions=2, rules=3, hash_key=UNEVEN_KEY, copies=8),
+    "64-key": NicParameters(enis=1, sessions=2, rules=3, hash_key=UNEVEN_KEY, copies=8, cut_copies=FLOOR_IPV6),
     "64-16-enis": NicParameters(enis=16, lookup_clocks=8),
     "64-40-rules": NicParameters(rules=40),
-    "128": NicParameters(width=128, enis=1, copies=1024, queue_depth=32768, lookup_clocks=8),
+    "128": NicParameters(width=128, enis=1, copies=1024, queue_depth=32768, lookup_clocks=8, cut_copies=1500),
     "256": replace(_LEAST, width=256),
     "512": NicParameters(width=512, enis=2, sessions=2, rules=2),
     "1024": replace(_LEAST, width=1024),

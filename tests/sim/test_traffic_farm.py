@@ -23,6 +23,8 @@ def test_builds_of_every_width_and_at_both_ends_of_every_range():
     for name, least, most in (("enis", 1, 16), ("sessions", 1, 3), ("rules", 1, 10), ("extension_headers", 1, 15)):
         assert {least, most} <= {getattr(build, name) for build in builds}
     assert {8, 1024} <= {build.copies for build in builds}
+    assert {55, 1500, 9216} <= {build.cut_copies for build in builds}
+    assert {build.copies_leave for build in builds} == {"net", "own"}
     assert len({build.hash_key for build in builds}) > 1
 
 
