@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test check cocotb lint verilog regs synth bench coverage mutants docs clean
+.PHONY: help sim sim-all test check cocotb mac lint verilog regs synth bench coverage mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -102,6 +102,9 @@ synth: $(ready) ## size and speed per block and in total on ECP5 (long), in buil
 bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; requests per second of the served API
 	@$(run) -m halfsilver.sim.speed
 	@$(run) -m halfsilver.harness.speed.measure
+
+mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, and long runs (long; make test has the 32 bits)
+	@$(run) -m pytest tests/hdl/mac --all-widths
 
 coverage: $(ready) ## what of the gateware the benches and a pump run exercise, as a page in build/coverage (long)
 	@$(run) -m halfsilver.sim.coverage $(if $(TEST),--test $(call quote,$(TEST))) \

@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.fifo import AsyncFIFOBuffered
@@ -31,6 +31,11 @@ _ROOM = 3
 
 _EVENTS = 4
 
+_RESET_CLOCKS = 128
+"""Of the core: more than twice the words of the deepest crossing, 32 of one octet at 125 MHz."""
+_RESET_STAGES = 8
+"""Clocks of the wire that a reset lasts when the clock comes back: three of a core of 32 MHz."""
+
 
 class Mac(wiring.Component):
     """A port at 10, 100 or 1,000 Mb/s, full duplex, for a core of any width and clock.
@@ -58,8 +63,9 @@ class Mac(wiring.Component):
     received       counters of received frames by `Received`, 32 bits, saturating
     sent           counters of frames to be sent by `Sent`
 
-    All ports but the pins are in domain ``sync``, whose reset is that of the whole MAC; a frame in the middle of
-    which it comes is lost without an end. ``transmit_domain`` is used for its clock alone.
+    All ports but the pins are in domain ``sync``, whose reset, for a clock or more, is that of the whole MAC; a frame
+    in the middle of which it comes is lost without an end, and for 128 clocks more nothing is taken or given.
+    ``transmit_domain`` is used for its clock alone.
 
     Latency: received octets, from the pins to ``o``, 8 octets of data (they may be the FCS and the word behind),
     6 clocks of the wire, and 3 to 4 + 3 of the core. Sent ones, from ``i`` to the pins: until ``start_octets``
@@ -92,13 +98,15 @@ class Mac(wiring.Component):
         octets = check_width(width) // 8
         if hesitation < 0:
             raise ValueError(f"hesitation must be 0 octets or more, not {hesitation!r}")
+        least = store_words(octets, longest)
+        if store is not None and store < least:
+            raise ValueError(f"store must be at least {least} words of {octets} octets, not {store!r}")
         self._width, self._cells, self._longest = width, cells, longest
-        self._store = ceil(store_words(octets, longest) / 512) * 512 if store is None else store
+        self._store = ceil(least / 512) * 512 if store is None else store
         self._start = start_words(octets, longest, hesitation)
         self._crossing = crossing_words(octets, longest, hesitation)
         self._transmit_domain, self._stall_clocks = transmit_domain, stall_clocks
         assert self._crossing >= self._start + ceil(elastic_octets(longest) / octets)
-        assert self._crossing + 1 < 1 << (self._crossing + 1).bit_length()
         status = Status.members | {"clock": 1}
         super().__init__(
             {
@@ -123,14 +131,23 @@ class Mac(wiring.Component):
         m = Module()
         m.domains.rx, m.domains.tx = ClockDomain("rx", local=True), ClockDomain("tx", local=True)
         m.d.comb += [ClockSignal("rx").eq(self.rgmii.rx_clk), ClockSignal("tx").eq(ClockSignal(self._transmit_domain))]
-        reset = ResetSignal(allow_reset_less=True)
-        m.submodules.rx_reset = ResetSynchronizer(reset, domain="rx", stages=3)
-        m.submodules.tx_reset = ResetSynchronizer(reset, domain="tx", stages=3)
-
+        asleep = self._reset(m)
         link = self._link(m)
         self._receive(m, link)
-        self._transmit(m, link)
+        self._transmit(m, link, asleep)
         return m
+
+    def _reset(self, m):
+        """The wire's clocks are reset by the core's reset, and longer than it: the read side of an AsyncFIFO must see
+        the counters of a write side that was reset, and what it read wrongly until then goes nowhere."""
+        asleep = Signal(init=1)
+        clocks = Signal(range(_RESET_CLOCKS), init=_RESET_CLOCKS - 1)
+        m.d.sync += asleep.eq(clocks != 0)
+        with m.If(clocks != 0):
+            m.d.sync += clocks.eq(clocks - 1)
+        m.submodules.rx_reset = ResetSynchronizer(asleep, domain="rx", stages=_RESET_STAGES)
+        m.submodules.tx_reset = ResetSynchronizer(asleep, domain="tx", stages=_RESET_STAGES)
+        return asleep
 
     def _link(self, m):
         """Status in the core's clock, and the speed in the other two."""
@@ -190,7 +207,7 @@ class Mac(wiring.Component):
         wiring.connect(m, octets.gmii, receiver.gmii)
         wiring.connect(m, store.o, wiring.flipped(self.o))
 
-    def _transmit(self, m, link):
+    def _transmit(self, m, link, asleep):
         """Queue with its crossing, octets, pins; outcomes back to the core."""
         m.submodules.queue = queue = TransmitQueue(self._width, self._crossing, self._start)
         m.submodules.transmitter = transmitter = DomainRenamer("tx")(GmiiTransmitter(self._width))
@@ -224,6 +241,10 @@ class Mac(wiring.Component):
             sent.outcome.eq(outcomes.r_data),
             self.sent.eq(sent.counts),
         ]
-        wiring.connect(m, wiring.flipped(self.i), queue.i)
+        m.d.comb += [
+            queue.i.payload.eq(self.i.payload),
+            queue.i.valid.eq(self.i.valid & ~asleep),
+            self.i.ready.eq(queue.i.ready & ~asleep),
+        ]
         wiring.connect(m, queue.o, transmitter.i)
         wiring.connect(m, transmitter.gmii, octets.gmii)

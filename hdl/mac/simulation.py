@@ -19,9 +19,12 @@ class _Capture(wiring.Component):
         m = Module()
         m.domains.fall = ClockDomain(clk_edge="neg", reset_less=True, local=True)
         m.d.comb += ClockSignal("fall").eq(ClockSignal())
+        # As in the cells: a reset does not make a frame under way look like a gap.
         rising, falling = Signal.like(self.i, reset_less=True), Signal.like(self.i, reset_less=True)
+        both = Signal.like(self.o, reset_less=True)
         m.d.fall += falling.eq(self.i)
-        m.d.sync += [rising.eq(self.i), self.o.eq(Cat(rising, falling))]
+        m.d.sync += [rising.eq(self.i), both.eq(Cat(rising, falling))]
+        m.d.comb += self.o.eq(both)
         return m
 
 

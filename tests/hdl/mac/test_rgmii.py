@@ -1,5 +1,6 @@
 """The MAC under cocotbext-eth's RGMII PHY and cocotbext-axi's streams, in Verilator."""
 
+import random
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -45,6 +46,10 @@ def run(width, tmp_path, test_filter=None, seed=1, timeout=300):
     assert code == 0 and cases and not failures, f"seed {seed}: {failures}\n{log.read_text()[-3000:]}"
 
 
-@pytest.mark.parametrize("width", [8, 32, 64])
-def test_both_directions(width, tmp_path):
-    run(width, tmp_path, seed=width)
+def test_the_phy_and_the_core_agree(tmp_path):
+    run(32, tmp_path, seed=random.randrange(1 << 31))
+
+
+@pytest.mark.parametrize("width", [8, 64])
+def test_other_widths(width, tmp_path, everything):
+    run(width, tmp_path, seed=random.randrange(1 << 31))

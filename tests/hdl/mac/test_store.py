@@ -14,7 +14,7 @@ WIDTH, OCTETS, LONGEST, STALL = 32, 4, 40, 50
 def words(data, outcome=Received.GOOD):
     """A frame as the receiver gives it."""
     cut = [data[place : place + OCTETS] for place in range(0, len(data), OCTETS)] or [b""]
-    return [(piece, piece is cut[-1], outcome) for piece in cut]
+    return [(piece, number == len(cut), outcome) for number, piece in enumerate(cut, 1)]
 
 
 def run(depth, steps, *, ready, whole=0, clocks=400):
