@@ -67,9 +67,10 @@ class Mac(wiring.Component):
     in the middle of which it comes is lost without an end, and for 128 clocks more nothing is taken or given.
     ``transmit_domain`` is used for its clock alone.
 
-    Latency: received octets, from the pins to ``o``, 8 octets of data (they may be the FCS and the word behind),
-    6 clocks of the wire, and 3 to 4 + 3 of the core. Sent ones, from ``i`` to the pins: until ``start_octets``
-    or the whole frame are there, then 2 to 3 + 5 clocks of 125 MHz to the first preamble octet, 8 more to the frame.
+    Latency at 1 Gb/s: the first beat of a received frame is at ``o`` at most ``width // 8`` + 10 clocks of the wire and
+    7 of the core after its first octet was at the pins: 224 ns at 32 bits and 62.5 MHz. A frame to be sent has its
+    first preamble octet at the pins at most 9 clocks of 125 MHz after ``start_octets`` of it, or all, were taken:
+    136 ns after its first beat, if the core gives a word in each clock.
     Throughput: the wire's, each way. A sender that is 200 ppm faster than this port's clock is followed by gaps of 8
     octets and more (`GmiiTransmitter`); one that is 200 ppm slower does not cut a frame (`start_words`).
 

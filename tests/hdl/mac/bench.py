@@ -10,7 +10,7 @@ import random
 import zlib
 
 import cocotb
-from cocotb.triggers import ClockCycles, Timer, with_timeout
+from cocotb.triggers import ClockCycles, Event, Timer, with_timeout
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 from cocotbext.eth import GmiiFrame, RgmiiPhy
 
@@ -149,6 +149,31 @@ async def frames_of_the_core_reach_the_wire(dut, speed):
     assert all(7.9 < gap < 12.1 for gap in gaps), gaps
     await Timer(1, "us")
     assert bench.counts() == {"sent.good": len(payloads)}
+
+
+@cocotb.test()
+async def latency_is_as_stated(dut):
+    """In ns at 1 Gb/s, over frames at random moments; the models' own marks of time."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = Bench(dut, 1000, rng)
+    await bench.start()
+    came, went = [], []
+    for _ in range(8):
+        frame = frame_of(bytes(100))
+        done = frame.tx_complete = Event()
+        await bench.phy.rx.send(frame)
+        beats = await bench.sink.recv(compact=False)
+        await done.wait()
+        came.append((beats.sim_time_start - done.data.sim_time_sfd) / 1000)
+        accepted = AxiStreamFrame(bytes(100), tuser=0, tx_complete=Event())
+        await bench.source.send(accepted)
+        seen = await bench.sent()
+        went.append((seen.sim_time_start - accepted.tx_complete.data.sim_time_start) / 1000)
+        await Timer(rng.randint(300, 400), "ns")
+    clock, octets = CORE_PS / 1000, WIDTH // 8
+    start = {8: 11, 32: 4, 64: 3}[WIDTH]
+    assert max(came) <= (octets + 10) * 8 + 7 * clock, came
+    assert max(went) <= start * clock + 9 * 8, went
 
 
 @cocotb.test()
