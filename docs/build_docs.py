@@ -30,6 +30,7 @@ from typing import Any
 from api_tables import TABLES
 from aws_members import aws_members
 from diagrams import DIAGRAMS
+from load_figure import load_figure
 from session import SessionError, ToolMissing, transcripts
 
 from halfsilver.hdl.layout.table_formats import render_tables
@@ -53,7 +54,7 @@ def draw() -> None:
     """Write the diagrams, the page of the card's tables, and what the policy reader knows of AWS's objects."""
     AWS_MEMBERS.write_text(aws_members(), encoding="utf-8")
     (DOCS / "tables.md").write_text(render_tables(), encoding="utf-8")
-    for name, diagram in DIAGRAMS.items():
+    for name, diagram in {**DIAGRAMS, "load.svg": load_figure}.items():
         (DOCS / name).write_text(diagram(), encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.layout.frames import check_width
+from halfsilver.hdl.layout.frames import WIRE_OVERHEAD, check_width
 from halfsilver.hdl.packet import beat_layout, packet_signature
 from halfsilver.hdl.stream.fifo import Fifo
 from halfsilver.hdl.stream.skid_buffer import SkidBuffer
@@ -38,8 +38,9 @@ class Egress(wiring.Component):
     o_copy  the frame on ``o`` is a copy; valid and stable as ``o.payload`` is
 
     A copy starts in a clock in which production has nothing to send: no frame is begun, and none is at the FIFO's
-    output. So it delays production by at most itself. ``i.ready`` falls only where ``o.ready`` does: with ``o`` taken
-    in every clock, all of ``i`` is, whatever the copies do. ``i_copy`` gets whatever ``i`` leaves free.
+    output. So it delays production by at most itself. What the copies do never makes ``i.ready`` fall; a receiver does
+    that needs longer than WIRE_OVERHEAD behind a frame, or production without such gaps. ``i_copy`` gets whatever ``i``
+    leaves free.
     Throughput: one beat per clock, also from one frame to the next. A copy that comes without gaps leaves without any
     but those of ``o.ready``.
     Latency: LATENCY clocks from ``i`` to ``o`` where no copy is in between, SkidBuffer.LATENCY from ``i_copy``.
@@ -54,8 +55,9 @@ class Egress(wiring.Component):
         self._width = check_width(width)
         if longest_copy < 1:
             raise ValueError(f"longest_copy must be at least 1 byte, not {longest_copy!r}")
-        # Beats that come while the longest copy leaves, and those on their way to the FIFO's output when it started.
-        self._depth = -(-longest_copy * 8 // width) + Fifo.LATENCY
+        # Beats that come while the longest copy leaves and the MAC is busy with it, and those that were on their way to
+        # the FIFO's output when it started.
+        self._depth = -(-(longest_copy + WIRE_OVERHEAD) * 8 // width) + Fifo.LATENCY
         packets = packet_signature(width)
         super().__init__({"i": In(packets), "i_copy": In(packets), "o": Out(packets), "o_copy": Out(1)})
 

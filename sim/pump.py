@@ -87,6 +87,7 @@ class Pacing:
     limit_frames   paced: frames offered and not yet done
     input_stalls   probability of an idle cycle at an input, 0 up to but not including 1
     output_stalls  probability of a cycle without ``tready`` at an output, likewise
+    gap            cycles that an output is not taken behind each frame: what a MAC needs for the wire
     timeout        cycles without any progress after which the run is given up
     """
 
@@ -95,6 +96,7 @@ class Pacing:
     limit_frames: int = 2
     input_stalls: float = 0.0
     output_stalls: float = 0.0
+    gap: int = 0
     timeout: int = 20_000
 
     def __post_init__(self) -> None:
@@ -175,10 +177,12 @@ class Pump:
         pacing: Pacing,
         progress: Callable[[int], None] | None = None,
         schedule: Sequence[Event] = (),
+        starts: Sequence[int] | None = None,
     ) -> PumpRun:
         """Send a batch and wait until it is through and what was scheduled is done.
 
         ``schedule``: events in the order in which they happen; each waits for the one before it.
+        ``starts``: for each frame the cycle of the batch before which it does not start.
         ``progress`` is called now and then with the number of frames judged. Errors: PumpError; UsageError for
         a frame without any byte, which no packet port can carry.
         """
@@ -187,7 +191,8 @@ class Pump:
         for index, frame in enumerate(frames):
             if not frame.data:
                 raise UsageError(f"frame {index + 1} of the batch has no bytes: no packet port can carry it")
-            table[index] = structures.Frame(offset, len(frame.data), frame.direction, frame.bad, frame.dropped)
+            start = starts[index] if starts is not None else 0
+            table[index] = structures.Frame(offset, start, len(frame.data), frame.direction, frame.bad, frame.dropped)
             offset += len(frame.data)
         data = b"".join([frame.data for frame in frames])
         options = structures.Options(
@@ -198,6 +203,7 @@ class Pump:
             round(pacing.output_stalls * 65536),
             pacing.timeout,
             pacing.full_rate,
+            pacing.gap,
         )
         self._batches += 1
         raised: list[BaseException] = []

@@ -32,6 +32,7 @@ FIXED_TARGETS = {
     "help",
     "sim-all",
     "mutants",
+    "load",
 }
 TIMEOUT = 60
 
@@ -83,6 +84,16 @@ def test_diagram_is_up_to_date_and_readable_on_dark_pages(docs, name):
     background = svg.find("{http://www.w3.org/2000/svg}rect")
     assert background is not None and background.get("width") == svg.get("width")
     assert "prefers-color-scheme: dark" in committed
+
+
+def test_the_load_figure_is_that_of_its_numbers(docs):
+    committed = (ROOT / "docs" / "load.svg").read_text(encoding="utf-8")
+    assert committed == importlib.import_module("load_figure").load_figure(), "run `make docs`"
+    points = json.loads((ROOT / "docs" / "load.json").read_text(encoding="utf-8"))["points"]
+    assert len(points) == 15
+    bars = [each for each in ElementTree.fromstring(committed).iter() if each.get("class") in ("kept", "outer")]
+    skipping = sum(point["skipped"][0] > 0 for point in points)
+    assert len(bars) == len(points) + skipping + 2
 
 
 def test_packet_ruler_shows_the_offsets_of_rfc_7348():

@@ -9,6 +9,7 @@ import cocotb
 
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.sim.benches.drivers.pace import always, bursts, never, now_and_then
+from halfsilver.sim.benches.drivers.testbench import Signals
 from halfsilver.sim.benches.frames import LENGTHS, frame_of_length
 from halfsilver.sim.benches.nic import OWN_STREAM, PARAMETERS, WIDTH, NicBench, start
 from halfsilver.sim.benches.policies import everything
@@ -18,9 +19,6 @@ TO_HOST = 1
 TO_NET = 1 if OWN_STREAM else 3
 """Clocks from the first beat in to the first beat out, as README and docs/architecture.md say."""
 
-CLEARING = 64 * PARAMETERS.contexts + 10
-"""Clocks after reset in which the counters are cleared and the inputs have to wait."""
-
 SHORTEST = 60
 """Bytes of frames that both inputs take back to back, one verdict for each."""
 
@@ -29,7 +27,9 @@ async def _started(dut: Any, mirrors: bool) -> NicBench:
     bench = await start(dut)
     if mirrors:
         await bench.load(everything(ENIS))
-    await bench.testbench.step(CLEARING)
+    # After reset the inputs wait while the counters are cleared.
+    inputs = Signals(dut, net="s_axis_net_tready", host="s_axis_host_tready")
+    await bench.testbench.until(lambda: bool(inputs.get("net") and inputs.get("host")), "the inputs after reset")
     bench.full_rate = True
     return bench
 

@@ -22,7 +22,8 @@ public:
 
     // Returns the cycles from the first one to the last hand-over, or to a reset.
     uint64_t run(Progress progress) {
-        const uint64_t start = model.cycles;
+        const uint64_t start = begin = model.cycles;
+        model.gap = options.gap;
         uint64_t last_move = start, next_report = start;
         while (!finished() || !schedule.done()) {
             const uint64_t cycle = model.cycles - start;
@@ -41,7 +42,7 @@ public:
             model.edge();
             for (int direction = 0; direction < PORTS; direction++)
                 if (taken[direction]) advance(direction);
-            const bool rests = finished() && !schedule.is_due(cycle);  // until the next access is due
+            const bool rests = (finished() || pauses()) && !schedule.is_due(cycle);  // until the next access or frame
             if (model.moved || taken[NET] || taken[HOST] || answered || rests) last_move = model.cycles;
             if (model.cycles - last_move > options.timeout) stuck();
             if (progress && model.cycles >= next_report) {
@@ -71,6 +72,7 @@ private:
     uint64_t started[PORTS] = {}, judged[PORTS] = {}, released[PORTS] = {};
     std::deque<bool> pending[PORTS];  // judged and not released: is it mirrored?
     uint64_t outstanding_bytes = 0;
+    uint64_t begin = 0;                      // cycle of the model in which the batch began
     uint64_t next = 0;                       // paced: next frame to start
     uint64_t seen = 0, copies_released = 0;  // verdicts looked at; copies that released their frame
 
@@ -79,8 +81,21 @@ private:
                model.copies.size() >= model.mirrored;
     }
 
+    // All that has started is through, and what is left has its time yet to come.
+    bool pauses() const {
+        for (int direction = 0; direction < PORTS; direction++)
+            if (model.sources[direction]->frame || judged[direction] != started[direction] || is_due(direction))
+                return false;
+        return started[NET] + started[HOST] < count;
+    }
+
+    bool is_due(int direction) const {
+        return started[direction] < order[direction].size() &&
+               model.cycles - begin >= frames[order[direction][started[direction]]].start;
+    }
+
     bool may_start(int direction) const {
-        if (started[direction] == order[direction].size()) return false;
+        if (!is_due(direction)) return false;
         if (options.full_rate) return true;
         const uint64_t number = order[direction][started[direction]];
         if (number != next || started[!direction] != released[!direction]) return false;

@@ -101,6 +101,7 @@ struct Model {
 
     std::vector<Passed> passed;
     uint64_t copy_start = 0;
+    uint32_t gap = 0;    // cycles that a receiver is busy behind each frame
     bool moved = false;  // something was handed over in this cycle
 
     // What is on its way through, by the direction it came in, and where it comes out.
@@ -160,12 +161,12 @@ struct Model {
             }
             moved = true;
         }
-        to_host->observe(cycles, [this](const Beat& beat) { pass(NET, beat); });
-        to_net->observe(cycles, [this](const Beat& beat) {
+        to_host->observe(cycles, gap, [this](const Beat& beat) { pass(NET, beat); });
+        to_net->observe(cycles, gap, [this](const Beat& beat) {
             if (to_net->is_copy()) accept_copy(*to_net, beat);
             else pass(HOST, beat);
         });
-        if (to_mirror) to_mirror->observe(cycles, [this](const Beat& beat) { accept_copy(*to_mirror, beat); });
+        if (to_mirror) to_mirror->observe(cycles, gap, [this](const Beat& beat) { accept_copy(*to_mirror, beat); });
     }
 
     void pass(Port from, const Beat& beat) {
@@ -189,9 +190,9 @@ struct Model {
 
     // The receivers are ready, or not.
     template <class Choose> void receive(Choose choose) {
-        to_host->ready = choose();
-        to_net->ready = choose();
-        if (to_mirror) to_mirror->ready = choose();
+        to_host->receive(choose());
+        to_net->receive(choose());
+        if (to_mirror) to_mirror->receive(choose());
     }
     void receive() {
         receive([] { return true; });

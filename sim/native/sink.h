@@ -25,6 +25,7 @@ template <class Data, class Keep, uint32_t BEAT> struct Sink {
     const bool only_copies;
     bool in_frame = false;  // a frame has been taken in part
     bool waiting = false;   // a beat is offered and not taken
+    uint32_t rest = 0;      // cycles in which the receiver is still busy with the frame it took
     bool in_copy = false;   // the frame taken in part, or last, is a copy
     Data held_data{};       // the beat that waits
     Keep held_keep{};
@@ -34,7 +35,14 @@ template <class Data, class Keep, uint32_t BEAT> struct Sink {
     // The frame being taken, or offered, is a copy: tuser bit 1 says so where production leaves too.
     bool is_copy() const { return only_copies || user & 2; }
 
-    template <class Take> void observe(uint64_t cycle, Take take) {
+    // The receiver would take a beat in this cycle, if it is not busy.
+    void receive(bool willing) {
+        ready = willing && !rest;
+        if (rest) rest--;
+    }
+
+    // ``gap``: cycles that the receiver is busy behind each frame.
+    template <class Take> void observe(uint64_t cycle, uint32_t gap, Take take) {
         const auto now = static_cast<unsigned long long>(cycle);
         if (waiting) {
             if (!valid) fail("cycle %llu: %s_tvalid fell before tready", now, name);
@@ -60,10 +68,14 @@ template <class Data, class Keep, uint32_t BEAT> struct Sink {
         const bool first = !in_frame;
         in_copy = is_copy();
         in_frame = !last;
+        if (last) rest = gap;
         take(Beat{reinterpret_cast<const uint8_t*>(&data), count, first, last != 0, (user & 1) != 0, drop && *drop});
     }
 
-    void reset() { in_frame = waiting = false; }
+    void reset() {
+        in_frame = waiting = false;
+        rest = 0;
+    }
 
 private:
     uint32_t kept_bytes(unsigned long long now) const {

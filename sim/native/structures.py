@@ -40,10 +40,11 @@ READ, WRITE, RESET = range(3)
 
 
 class Frame(ctypes.Structure):
-    """A frame to send: its bytes in the batch's buffer, and its marks."""
+    """A frame to send: its bytes in the batch's buffer, the cycle before which it does not start, and its marks."""
 
     _fields_ = (
         ("offset", ctypes.c_uint64),
+        ("start", ctypes.c_uint64),
         ("length", ctypes.c_uint32),
         ("direction", ctypes.c_uint8),
         ("bad", ctypes.c_uint8),
@@ -52,7 +53,8 @@ class Frame(ctypes.Structure):
 
 
 class Options(ctypes.Structure):
-    """How a batch is offered. Limits are for paced runs; chances are of 65536."""
+    """How a batch is offered, and how its outputs are taken. Limits are for paced runs; chances are of 65536;
+    ``gap`` are cycles that an output is not taken behind each frame."""
 
     _fields_ = (
         ("seed", ctypes.c_uint64),
@@ -62,6 +64,7 @@ class Options(ctypes.Structure):
         ("output_stall", ctypes.c_uint32),
         ("timeout", ctypes.c_uint32),
         ("full_rate", ctypes.c_uint32),
+        ("gap", ctypes.c_uint32),
     )
 
 
