@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import re
 
 import pytest
 
@@ -253,6 +254,37 @@ def test_a_line_that_stays_bad_leaves_the_old_rule_set_in_force(kind):
     card.line = list
     assert driver.load(TWO) == 2
     assert judges_by(card, TWO)
+
+
+def test_what_arrived_is_compared_before_the_commit():
+    card = CardInMemory(SHAPE)
+    card.line = lambda pairs: damaged(pairs, "a word is lost", random.Random(1))
+    with pytest.raises(
+        TransferDamaged, match="of ([0-9]+) table writes ([0-9]+) reached the NIC, with CRC 0x"
+    ) as caught:
+        Driver(card).load(ONE)
+    sent, found = (int(number) for number in re.findall("[0-9]+", str(caught.value))[:2])
+    assert found == sent - 1
+    assert "COMMIT" not in [name for name, _ in card.written]
+
+
+def test_the_wrong_bank_by_a_misread_status_is_noticed_and_remembered():
+    """What the driver takes for the active bank's words went to the other one, which is written anew as a whole."""
+    card = CardInMemory(SHAPE)
+    driver, read = Driver(card), card.read
+    for _ in range(3):
+        driver.load(ONE)
+    bank = REGISTERS.pack("STATUS", active_bank=1)
+    card.read = lambda addresses: [
+        word ^ bank * (address == REGISTERS.address("STATUS"))
+        for address, word in zip(addresses, read(addresses), strict=True)
+    ]
+    with pytest.raises(TransferDamaged):
+        driver.load(TWO)
+    assert judges_by(card, ONE)
+    card.read = read
+    driver.load(ONE)
+    assert judges_by(card, ONE)
 
 
 def test_a_commit_that_slips_in_among_the_words_is_refused_by_the_card():

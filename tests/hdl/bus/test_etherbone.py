@@ -198,7 +198,7 @@ NOT_ANSWERED = {
     "another port": datagram(WRITE, UDP_dport=PORT + 1),
     "UDP length too short": datagram(WRITE, UDP_len=8 + len(WRITE) - 4),
     "UDP length too long": datagram(WRITE, UDP_len=8 + len(WRITE) + 4),
-    "IPv4 length beyond the frame": datagram(WRITE, IP_len=20 + 8 + len(WRITE) + 40),
+    "lengths beyond the frame": datagram(WRITE, IP_len=28 + len(WRITE) + 16, UDP_len=8 + len(WRITE) + 16, UDP_chksum=0),
     "an odd number of bytes": datagram(WRITE + b"\0"),
     "a VLAN tag": layered(Dot1Q(vlan=1) / IP(src=HOST_IP, dst=CARD_IP)),
     "IPv6's type": datagram(WRITE, Ether_type=0x86DD),

@@ -22,18 +22,22 @@ def test_accesses_of_each_initiator_arrive_once_and_in_order(initiators, seed):
 
         async def run(ctx):
             port, own = share.i[number], {}
-            for _ in range(60):
-                address = number << 8 | 4 * source.randrange(16)
+            kinds = [source.random() < 0.6 for _ in range(60)]
+            for writes, writes_next in zip(kinds, [*kinds[1:], True], strict=True):
+                address = number << 8 | 4 * source.randrange(4)
                 word = source.getrandbits(32)
                 ctx.set(port.address, address)
-                if source.random() < 0.6:
+                if writes:
                     ctx.set(port.write, 1)
                     ctx.set(port.write_data, word)
                     await ctx.tick()
                     ctx.set(port.write, 0)
                     wanted[number].append(("write", address, word))
                     own[address] = word
-                    await ctx.tick().repeat(source.choice([initiators - 1, initiators - 1, initiators, 9]))
+                    # The next write has to wait its turn; a read may follow at once.
+                    pause = source.choice([initiators - 1, initiators, 9] if writes_next else [0, 0, 1, 9])
+                    if pause:
+                        await ctx.tick().repeat(pause)
                     continue
                 ctx.set(port.read, 1)
                 await ctx.tick()
