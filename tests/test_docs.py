@@ -33,6 +33,7 @@ FIXED_TARGETS = {
     "sim-all",
     "mutants",
     "load",
+    "mac",
 }
 TIMEOUT = 60
 

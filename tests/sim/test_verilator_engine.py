@@ -83,6 +83,19 @@ def test_copy_verdict_and_counters_of_one_frame(engine):
     assert result.cycles is not None and result.cycles > len(frame) // 8
 
 
+def test_every_frame_passes_whatever_its_verdict(engine):
+    frames = [
+        Frame(web_request(b"mirrored"), INGRESS),
+        Frame(web_request(b"bad"), INGRESS, bad=True),
+        Frame(web_request(b"dropped"), INGRESS, dropped=True),
+        Frame(b"short", EGRESS),
+        Frame(dns_query("a.example"), EGRESS),
+    ]
+    result = engine().process(frames)
+    wanted = {way: [len(frame.data) for frame in frames if frame.direction is way] for way in (INGRESS, EGRESS)}
+    assert result.production == {way: Tally(len(each), sum(each)) for way, each in wanted.items()}
+
+
 def test_verdicts_are_in_frame_order_and_numbered_per_direction(engine):
     nic = engine()
     frames = [

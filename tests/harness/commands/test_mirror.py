@@ -12,8 +12,8 @@ from scapy.layers.vxlan import VXLAN
 import halfsilver.harness.commands.mirror as mirror
 from halfsilver.harness.engine import Identity
 from halfsilver.harness.engines.golden import GoldenEngine
-from halfsilver.harness.records import Output
-from halfsilver.harness.verdict import Verdict
+from halfsilver.harness.records import Output, Tally
+from halfsilver.harness.verdict import Direction, Verdict
 from tests.harness.commands.cli_kit import (
     ANSWERS,
     COLLECTOR,
@@ -284,6 +284,21 @@ def test_a_lost_frame_is_not_conserved(paths, capsys, monkeypatch):
     use_faulty(monkeypatch, fault)
     assert mirror_it(paths, "--engine", "verilator", "--json") == 1
     assert json.loads(capsys.readouterr().out)["conserved"] is False
+
+
+def test_a_frame_that_did_not_pass_is_not_conserved(paths, capsys, monkeypatch):
+    """Six frames come in from the network, one from the host."""
+
+    def passing(ingress):
+        def fault(result):
+            result.production = {Direction.INGRESS: Tally(ingress, 1), Direction.EGRESS: Tally(1, 1)}
+
+        return fault
+
+    for ingress, code, line in ((6, 0, "7 out, unchanged"), (5, 1, "6 out, NOT ALL")):
+        use_faulty(monkeypatch, passing(ingress))
+        assert mirror_it(paths, "--engine", "verilator") == code
+        assert f"production 7 frames in, {line}" in capsys.readouterr().out
 
 
 def test_an_error_leaves_the_old_file_and_no_other(paths, monkeypatch):
