@@ -99,6 +99,7 @@ regs: $(ready) ## the register map: Markdown on the terminal, and as C header, J
 
 synth: $(ready) ## size and speed per block and in total on ECP5 (long), in build/synth.json
 	@$(run) -m halfsilver.boards.synth
+	@$(run) -m halfsilver.boards.classifier
 
 bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; requests per second of the served API
 	@$(run) -m halfsilver.sim.speed

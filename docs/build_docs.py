@@ -113,16 +113,20 @@ def api(what: str) -> str:
 
 def table(what: str) -> str:
     """The synthesis table; a file that is not there yet gives a line that says how to make it."""
-    path = DOCS / what
+    name, _, section = what.partition(" ")
+    path = DOCS / name
     if not path.exists():
         return "Not measured yet: `make synth` makes these figures.\n"
-    return synthesis_table(json.loads(path.read_text(encoding="utf-8")))
+    results = json.loads(path.read_text(encoding="utf-8"))
+    return classifier_table(results[section]) if section else synthesis_table(results)
 
 
 def synthesis_table(results: dict[str, Any]) -> str:
     """One line per core and block: size, and Fmax as the median over the seeds, beside the clock wanted."""
     lines = ["| core | part | block | LUT4 | FF | EBR | Fmax, MHz | wanted |", "|---|---|---|--:|--:|--:|--:|--:|"]
     for core in results.values():
+        if isinstance(core, list):  # the classifier's, below
+            continue
         for block, row in core["blocks"].items():
             seeds = row["fmax_seeds"]
             fmax = f"{row['fmax']:.1f}"
@@ -132,6 +136,24 @@ def synthesis_table(results: dict[str, Any]) -> str:
                 f"| {core['name']} | {core['part']} | {block} | {row['lut']:,} | {row['ff']:,} | "
                 f"{row['ebr']} | {fmax} | {core['clock']:g} |"
             )
+    return "\n".join([*lines, ""])
+
+
+def classifier_table(builds: list[dict[str, Any]]) -> str:
+    """A line per classifier: what it takes, altogether and per rule, and the smallest ECP5 with room for it."""
+    lines = [
+        "| rules per context | ENIs | clocks per lookup | rules in all | LUT4 | FF | EBR | LUT4 per rule "
+        "| EBR per rule | smallest ECP5 | Fmax, MHz |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|",
+    ]
+    for each in builds:
+        rules = each["all_rules"]
+        fmax = "" if each["fmax"] is None else f"{each['fmax']:.1f}"
+        lines.append(
+            f"| {each['rules']} | {each['enis']} | {each['clocks']} | {rules:,} | {each['lut']:,} | {each['ff']:,} "
+            f"| {each['ebr']} | {each['lut'] / rules:.1f} | {each['ebr'] / rules:.2f} | {each['part'] or 'none'} "
+            f"| {fmax} |"
+        )
     return "\n".join([*lines, ""])
 
 

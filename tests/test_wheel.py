@@ -162,7 +162,13 @@ def test_the_core_needs_no_extra(core: Environment, foreign: Path, arguments: st
 
 @pytest.mark.parametrize(
     ("module", "extra"),
-    [("hdl.export", "sim"), ("boards.synth", "synth"), ("sim.cocotb_runner", "sim"), ("sim.speed", "sim")],
+    [
+        ("hdl.export", "sim"),
+        ("boards.synth", "synth"),
+        ("boards.classifier", "synth"),
+        ("sim.cocotb_runner", "sim"),
+        ("sim.speed", "sim"),
+    ],
 )
 def test_the_core_runs_no_program_of_an_extra(core: Environment, foreign: Path, module: str, extra: str) -> None:
     """It says so in one line, which names the extra."""
