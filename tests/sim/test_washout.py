@@ -109,6 +109,21 @@ def late(toy: Toy, m: Module) -> None:
     m.d.comb += toy.m_axis_net_tvalid.eq((wrong & (count == 100)) | (times == 3))
 
 
+def used_again(toy: Toy, m: Module) -> None:
+    """What is held counts whenever it is asked for, five clocks later: by then it may long have been wrong."""
+    held = Signal(8)
+    with m.If(toy.valid):
+        m.d.sync += held.eq(toy.byte)
+    with m.Elif(toy.mutsel == 1):
+        m.d.sync += held.eq(~held)
+    valid, byte = toy.ready, held
+    for stage in range(5):
+        later, data = Signal(name=f"valid_{stage}"), Signal(8, name=f"byte_{stage}")
+        m.d.sync += [later.eq(valid), data.eq(byte)]
+        valid, byte = later, data
+    m.d.comb += [toy.m_axis_net_tvalid.eq(valid), toy.m_axis_net_tdata.eq(byte)]
+
+
 def unseen(toy: Toy, m: Module) -> None:
     """Two registers, each of which alone could be anything: together they show."""
     one, two = Signal(), Signal()
@@ -123,6 +138,7 @@ def unseen(toy: Toy, m: Module) -> None:
         (holding, {1: "washes out but for registers"}, (2,)),
         (store, {1: "washes out but for registers and memories"}, (2, 3)),
         (late, {}, (1, 2)),
+        (used_again, {}, (1,)),
         (unseen, {}, (1,)),
     ],
 )

@@ -20,13 +20,8 @@ Nets = dict[int, int]
 FEW = 8
 """Bits of a register whose every bit may be a condition: a state machine's, a small counter's."""
 
-_VALID = {
-    "m_axis_net_t": "m_axis_net_tvalid",
-    "m_axis_verdict_t": "m_axis_verdict_tvalid",
-    "s_axil_r": "s_axil_rvalid",
-    "s_axil_b": "s_axil_bvalid",
-}
-"""Of the channels that leave the card: what AXI says of when the rest of it counts."""
+_RESPONSES = ("s_axil_r", "s_axil_b")
+"""Channels of AXI4-Lite that leave the card."""
 
 
 class Unrolled:
@@ -105,9 +100,8 @@ class Unrolled:
             for place, net in enumerate(nets):
                 if net in changed:
                     difference = graph.differ(values[net], changed[net])
-                    for prefix, valid in _VALID.items():
-                        if name.startswith(prefix) and name != valid and not name.endswith("ready"):
-                            difference = graph.both(difference, values[outputs[valid][0]])
+                    if (valid := _valid_of(name)) in outputs and valid != name:
+                        difference = graph.both(difference, values[outputs[valid][0]])
                     if name.endswith("_tdata") and (keep := outputs.get(f"{name[:-4]}keep")):
                         difference = graph.both(difference, values[keep[place // 8]])
                     yield difference
@@ -152,6 +146,16 @@ class Unrolled:
         """Where none of the nets differs."""
         values = self.clock(number)
         return self.graph.any(self.graph.differ(values[net], changed[net]) for net in nets if net in changed) ^ 1
+
+
+def _valid_of(output: str) -> str:
+    """The name of the valid bit without which AXI lets an output mean nothing; ready has none."""
+    if output.endswith("ready"):
+        return ""
+    for channel in _RESPONSES:
+        if output.startswith(channel):
+            return f"{channel}valid"
+    return f"{output.rpartition('_t')[0]}_tvalid"
 
 
 def _module(name: str) -> str:
