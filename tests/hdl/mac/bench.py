@@ -272,7 +272,8 @@ async def a_reset_at_any_moment(dut):
         dut.rst.value = 1
         await ClockCycles(dut.clk, rng.randint(1, 3))
         dut.rst.value = 0
-        await ClockCycles(dut.clk, 320)
+        await ClockCycles(dut.clk, 160)
+        await Timer(5, "us")
         for queue in (bench.sink, bench.phy.tx):
             queue.clear()
         await bench.phy.rx.send(frame_of(new))
@@ -388,7 +389,7 @@ async def a_link_that_flaps_within_a_frame(dut):
     assert bytes(frame.get_payload()) == first and frame.check_fcs(), "the frame that was on its way ends"
     for _ in range(3):
         await bench.source.send(AxiStreamFrame(third, tuser=0))
-    await pins.idle(800, UP[1000] & ~1)
+    await pins.idle(1400, UP[1000] & ~1)
     assert bench.phy.tx.empty() and bench.source.idle(), "dropped, and the core did not wait"
     await pins.idle(100, UP[1000])
     await bench.source.send(AxiStreamFrame(second, tuser=0))

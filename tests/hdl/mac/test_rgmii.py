@@ -14,7 +14,9 @@ BENCH = "tests.hdl.mac.bench"
 OWN_TIMING = {"COCOTB_TRUST_INERTIAL_WRITES": "0"}
 """What cocotb does unless our own benches ask for something else."""
 
-STALL_CLOCKS = 512
+STALL_CLOCKS = 1024
+"""More than 16 clocks of 2.5 MHz, whatever the core's clock."""
+
 LONGEST = 1600
 """Short, because a giant takes long."""
 
