@@ -33,6 +33,7 @@ except ModuleNotFoundError as missing:
 from halfsilver.boards.shell import TimingShell
 from halfsilver.hdl.bus.register_file import RegisterFile
 from halfsilver.hdl.counters import Counters
+from halfsilver.hdl.egress import Egress
 from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.match.classifier import Classifier
@@ -104,6 +105,7 @@ def blocks_of(parameters: NicParameters) -> dict[str, Elaboratable]:
         "of it: classifier": Classifier(parameters),
         "of it: flow hash": FlowHash(parameters.hash_key),
         "encapsulator": Encapsulator(parameters),
+        "egress": Egress(parameters.width, parameters.longest_copy),
         "counters": Counters(parameters),
         "registers": RegisterFile(),
     }
