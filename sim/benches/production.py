@@ -63,7 +63,9 @@ async def everything_mirrored(dut: Any) -> None:
         assert source.stalled == 0, f"{direction}: {source.stalled} clocks in which tready was low"
         assert bench.sinks[direction].frames >= 2 * count
     assert set(bench.latencies[Direction.INGRESS]) == {TO_HOST}
-    assert {record.verdict for record in bench.records} == {Verdict.MIRRORED, Verdict.CONGESTED}
+    # At a byte per clock the frames are few, and the queues hold all copies.
+    fair = {Verdict.MIRRORED} if WIDTH == 8 else {Verdict.MIRRORED, Verdict.CONGESTED}
+    assert {record.verdict for record in bench.records} == fair
     await bench.check_counters()
 
 

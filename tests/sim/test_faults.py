@@ -31,7 +31,7 @@ def test_a_fault_has_its_place(fault: Fault, tmp_path: Path) -> None:
 
 
 def test_names_are_unique_and_enough() -> None:
-    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 74
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 79
 
 
 def test_a_fault_without_its_place_is_refused(tmp_path: Path) -> None:

@@ -441,5 +441,36 @@ FAULTS = (
         "order.w_data.eq(favoured)",
         "a copy gets the bytes of the other direction's",
     ),
+    # Production
+    Fault(
+        "interleaved",
+        "begun.eq(~(self.o.ready & self.o.p.last))",
+        "begun.eq(0)",
+        "a copy gives way in the middle when production comes",
+    ),
+    Fault(
+        "passes-unseen",
+        "watched.valid.eq(port.valid & passage.ready)",
+        "watched.valid.eq(port.valid)",
+        "the mirror sees a beat once more when its receiver does not take it",
+    ),
+    Fault(
+        "lost-mark",
+        "axi.tuser.eq(Cat(bad, self.mark) if",
+        "axi.tuser.eq(Cat(0, self.mark) if",
+        "bad frames pass as good",
+    ),
+    Fault(
+        "overwritten",
+        "self.i.ready.eq(~spare_used)",
+        "self.i.ready.eq(1)",
+        "a beat is lost when the receiver is not ready",
+    ),
+    Fault(
+        "copy-pauses",
+        "ahead.level <= _READ_AHEAD - _READ_ROOM_CLOCKS",
+        "ahead.level <= 2",
+        "a copy pauses where the receiver did",
+    ),
 )
 """In the order of the pipeline."""
