@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test check cocotb mac lint verilog regs synth bench load coverage mutants docs clean
+.PHONY: help sim sim-all test check cocotb mac lint verilog regs synth bitstream bitstreams bench load coverage mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,7 +25,8 @@ takes-test := TEST
 takes-sim-all := SEED
 takes-mutants := LIST SAMPLE SEED
 takes-load := SEED
-takers := sim sim-with-TEST cocotb coverage test sim-all mutants load
+takes-bitstream := BOARD
+takers := sim sim-with-TEST cocotb coverage test sim-all mutants load bitstream
 goals := $(patsubst sim,sim$(if $(TEST),-with-TEST),$(or $(MAKECMDGOALS),help))
 idle := $(firstword $(filter-out PYTHON $(foreach goal,$(goals),$(takes-$(goal))),$(given)))
 $(if $(idle),$(error $(idle) is not for $(goals); \
@@ -53,6 +54,7 @@ help: ## this list
 #: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load: repeat a run
 #: SAMPLE=n                       for mutants: only the first n of the list
 #: LIST=hand                      for mutants: the faults planted by hand
+#: BOARD=versa-ecp5-5g            for bitstream: one of those that `halfsilver list` shows
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
 
 $(ready): pyproject.toml tools/bootstrap tools/setup_venv.py tools/constraints.txt
@@ -100,6 +102,14 @@ regs: $(ready) ## the register map: Markdown on the terminal, and as C header, J
 synth: $(ready) ## size and speed per block and in total on ECP5 (long), in build/synth.json
 	@$(run) -m halfsilver.boards.synth
 	@$(run) -m halfsilver.boards.classifier
+
+bitstream: $(ready) ## one board's bitstream and its report, in build/boards/BOARD (long)
+	@$(if $(BOARD),,echo "make bitstream wants BOARD=name; halfsilver list shows them" >&2; exit 2)
+	@.venv/bin/halfsilver build $(call quote,$(BOARD))
+
+bitstreams: $(ready) ## all boards' bitstreams and reports; what make docs says of them, in docs/boards.json (very long)
+	@for board in $$($(run) -m halfsilver.boards.publish --list); do .venv/bin/halfsilver build $$board || exit; done
+	@$(run) -m halfsilver.boards.publish
 
 bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; requests per second of the served API
 	@$(run) -m halfsilver.sim.speed

@@ -9,7 +9,7 @@ from fractions import Fraction
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, Signal
 from amaranth.lib.cdc import ResetSynchronizer
 
-__all__ = ["ClockTree", "Output", "PllSettings", "settle_pll"]
+__all__ = ["ClockTree", "Output", "PllSettings", "clock_net", "settle_pll"]
 
 PFD_HZ = (10e6, 400e6)
 VCO_HZ = (400e6, 800e6)
@@ -62,6 +62,11 @@ def settle_pll(hertz_in, outputs):
     raise ValueError(f"no setting of the PLL makes {wanted} of {hertz_in / 1e6:g} MHz")
 
 
+def clock_net(domain):
+    """The signal that drives a domain's clock, by whose name the report of nextpnr knows it."""
+    return Signal(name=f"clk_{domain}", attrs={"keep": 1})
+
+
 def _eighths(divider, phase):
     """A phase in degrees as eighths of a VCO period, which are the PLL's steps."""
     return Fraction(phase * divider * 8, 360)
@@ -85,7 +90,7 @@ class ClockTree(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         settings = self._settings
-        made = [Signal(name=f"clk_{output.domain}") for output in self._outputs]
+        made = [clock_net(output.domain) for output in self._outputs]
         base = settings.dividers[0] // 2  # phases count from a middle one, so that none is negative
         options = {}
         for place, output, divider, clock in zip(OUTPUTS, self._outputs, settings.dividers, made, strict=False):

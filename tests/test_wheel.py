@@ -148,6 +148,7 @@ def test_one_import_name(core: Environment) -> None:
             "with the extra sim: pip install 'halfsilver-...whl[sim]'",
         ),
         ("serve", 3, "pip install 'halfsilver-...whl[serve]'"),
+        ("build versa-ecp5-5g", 3, "pip install 'halfsilver-...whl[synth]'"),
     ],
 )
 def test_the_core_needs_no_extra(core: Environment, foreign: Path, arguments: str, code: int, sign: str) -> None:

@@ -10,7 +10,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, Signal
 from amaranth.lib import io
 from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
 
-from halfsilver.boards.ecp5 import ClockTree, Output
+from halfsilver.boards.ecp5 import ClockTree, Output, clock_net
 from halfsilver.boards.flow import Design, build
 from halfsilver.boards.overlay import with_ports
 from halfsilver.harness.errors import HalfsilverError
@@ -34,7 +34,8 @@ class Counters(Elaboratable):
         m.submodules.clock = clock = io.Buffer("i", platform.request("clk25", dir="-"))
         m.submodules.rx_clock = rx_clock = io.Buffer("i", platform.request("rgmii", 0, dir="-").rx_clk)
         m.domains.net_rx = ClockDomain(reset_less=True)
-        m.d.comb += [tree.clock.eq(clock.i), ClockSignal("net_rx").eq(rx_clock.i)]
+        net_rx = clock_net("net_rx")
+        m.d.comb += [tree.clock.eq(clock.i), net_rx.eq(rx_clock.i), ClockSignal("net_rx").eq(net_rx)]
         first, second, third = Signal(96 if self._long else 16), Signal(16), Signal(16)
         m.d.sync += first.eq(first + (first << 1) + 1)
         m.d.mac += second.eq(second + first[-1])

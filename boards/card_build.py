@@ -1,0 +1,144 @@
+"""A board's card: what its module says of it, and the top that joins card, clocks and pins."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.lib import io
+
+from halfsilver.boards import Board
+from halfsilver.boards.ecp5 import ClockTree, Output, clock_net
+from halfsilver.boards.flow import Design
+from halfsilver.boards.overlay import RGMII, RX_CLOCK_HZ
+from halfsilver.hdl.bus.uart import SerialRate
+from halfsilver.hdl.card import Card
+from halfsilver.hdl.layout.frames import MAX_FRAME
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.mac.ecp5 import Ecp5Cells
+
+__all__ = ["CardBuild", "build_of", "design_of"]
+
+GMII_HERTZ = 125e6
+PHY_RESET_SECONDS = 0.02
+"""88E1512 and KSZ9031 ask for 10 ms."""
+
+SMALLEST = {"enis": 1, "sessions": 1, "rules": 1, "lookup_clocks": 8, "copies": 8, "queue_depth": 16384}
+"""The smallest NIC that there is."""
+
+
+@dataclass(frozen=True)
+class CardBuild:
+    """What the card is on a board.
+
+    platform     class of amaranth-boards with our overlay: resources rgmii, phy_rst, uart, clock and reset
+    parameters   NicParameters
+    delays_ps    (receive, transmit): by how much the FPGA shifts data against the clock of its ports, in picoseconds
+    baud         of the UART
+    lights       resource, its number, and member if it has some (`rgb_led`), by light
+    core_hertz   the core's clock
+    inband       whether the PHYs are known to show link and speed between frames
+    longest      longest frame, without FCS
+    placer       nextpnr's
+    """
+
+    platform: type
+    parameters: NicParameters
+    delays_ps: tuple[int, int]
+    baud: int
+    lights: dict[str, tuple[str, int, str | None]] = field(default_factory=dict)
+    core_hertz: float = 62.5e6
+    inband: bool = False
+    longest: int = MAX_FRAME
+    placer: str = "heap"
+
+
+def build_of(board: Board, smoke: bool = False) -> CardBuild:
+    """What a board's module says; ``smoke``: with the smallest NIC."""
+    build: CardBuild = importlib.import_module(f"halfsilver.boards.{board.module}").BUILD
+    return replace(build, parameters=replace(build.parameters, **SMALLEST)) if smoke else build
+
+
+def design_of(board: Board, smoke: bool = False) -> Design:
+    """What `halfsilver.boards.flow` builds."""
+    build = build_of(board, smoke)
+    ports = ("net", "host")[: board.ports]
+    clocks = {"sync": build.core_hertz / 1e6, "gmii": GMII_HERTZ / 1e6}
+    parameters = {name: value for name, value in asdict(build.parameters).items() if not isinstance(value, bytes)}
+    return Design(
+        name=f"{board.name}-smoke" if smoke else board.name,
+        device=board.device,
+        platform=build.platform(),
+        top=Top(build, ports),
+        clocks=clocks | {f"{port}_rx": RX_CLOCK_HZ / 1e6 for port in ports},
+        parameters=parameters | {"longest": build.longest, "baud": build.baud},
+        placer=build.placer,
+    )
+
+
+class Top(Elaboratable):
+    """Card, PLL, resets and pins. Every pin has a plain buffer; the card's I/O cells are next to it."""
+
+    def __init__(self, build: CardBuild, ports: tuple[str, ...]) -> None:
+        self._build, self._ports = build, ports
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        build = self._build
+        self._clocks(m, platform)
+
+        receive, transmit = build.delays_ps
+        cells = [Ecp5Cells(receive_delay_ps=receive, transmit_delay_ps=transmit) for _ in self._ports]
+        rate = SerialRate(round(build.core_hertz), build.baud)
+        host = cells[1] if len(cells) > 1 else None
+        card = Card(build.parameters, cells[0], host, rate, inband=build.inband, longest=build.longest)
+        m.submodules.card = card
+        for number, name in enumerate(self._ports):
+            self._port(m, platform.request("rgmii", number, dir="-"), name, getattr(card, name))
+        self._phy_reset(m, platform)
+
+        uart = platform.request("uart", 0, dir="-")
+        m.submodules.uart_rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.uart_tx = tx = io.Buffer("o", uart.tx)
+        m.d.comb += [card.uart_rx.eq(rx.i), tx.o.eq(card.uart_tx)]
+        for light, (resource, number, member) in build.lights.items():
+            port = platform.request(resource, number, dir="-" if member is None else {member: "-"})
+            m.submodules[f"light_{light}"] = lamp = io.Buffer("o", port if member is None else getattr(port, member))
+            m.d.comb += lamp.o.eq(card.lights[light])
+        return m
+
+    def _clocks(self, m: Module, platform: Any) -> None:
+        """The board's clock through the PLL, its button, if it has one, as reset."""
+        outputs = [Output("gmii", GMII_HERTZ), Output("sync", self._build.core_hertz)]
+        m.submodules.clocks = clocks = ClockTree(platform.default_clk_frequency, outputs)
+        m.domains += clocks.domains
+        m.submodules.clock = clock = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
+        m.d.comb += clocks.clock.eq(clock.i)
+        if platform.default_rst is not None:
+            m.submodules.reset = reset = io.Buffer("i", platform.request(platform.default_rst, dir="-"))
+            m.d.comb += clocks.reset.eq(reset.i)
+
+    def _port(self, m: Module, pins: Any, name: str, port: Any) -> None:
+        """Pins of a port to the card's; the receive clock gets the name that the report looks for."""
+        for signal in RGMII:
+            inward = signal.startswith("rx")
+            m.submodules[f"{name}_{signal}"] = buffer = io.Buffer("i" if inward else "o", getattr(pins, signal))
+            if signal == "rx_clk":
+                clock = clock_net(f"{name}_rx")
+                m.d.comb += [clock.eq(buffer.i), port.rx_clk.eq(clock)]
+            elif inward:
+                m.d.comb += getattr(port, signal).eq(buffer.i)
+            else:
+                m.d.comb += buffer.o.eq(getattr(port, signal))
+
+    def _phy_reset(self, m: Module, platform: Any) -> None:
+        """The PHYs are in reset for PHY_RESET_SECONDS after the core is not."""
+        clocks = round(PHY_RESET_SECONDS * self._build.core_hertz)
+        left = Signal(range(clocks + 1), init=clocks)
+        m.d.sync += left.eq(left - (left != 0))
+        for name, number in list(platform.resources):
+            if name == "phy_rst":
+                m.submodules[f"phy_reset_{number}"] = reset = io.Buffer("o", platform.request(name, number, dir="-"))
+                m.d.comb += reset.o.eq(left != 0)

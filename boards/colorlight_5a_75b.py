@@ -1,0 +1,31 @@
+"""Colorlight 5A-75B, revision 7.0: LFE5U-25F-6, two Broadcom B50612D that share reset and MDIO.
+
+The PHYs shift the transmit clock; the receive clock is shifted here, by the 2 ns of RGMII 2.0, as LiteX's target does.
+The UART is on the pads of LED and button, which is why there are no lights.
+"""
+
+from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
+
+from halfsilver.boards.card_build import CardBuild
+from halfsilver.boards.overlay import with_ports
+from halfsilver.hdl.layout.parameters import NicParameters
+
+__all__ = ["BUILD"]
+
+
+class Platform(Colorlight_5A75B_R70Platform):
+    """Both ports list the shared pins, so that they cannot be requested together; the overlay has each pin once."""
+
+    resources = with_ports(Colorlight_5A75B_R70Platform.resources)
+
+
+LONGEST = 1900
+"""With 70 bytes of outer headers in front it fits 512 words, one row of block RAMs; jumbo frames need 65 RAMs of 56."""
+
+BUILD = CardBuild(
+    platform=Platform,
+    parameters=NicParameters(width=32, enis=1, lookup_clocks=8, cut_copies=LONGEST),
+    delays_ps=(2000, 0),
+    baud=1_000_000,
+    longest=LONGEST,
+)

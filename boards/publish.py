@@ -1,0 +1,105 @@
+"""``python -m halfsilver.boards.publish``: what is known of each board, in docs/boards.json, for the README's table.
+
+A bitstream is published with its report, if that is good and of the file that lies beside it. What was seen on a bench
+is written into docs/boards.json by whoever saw it, as {"date": ..., "bitstream": sha256}, and is kept.
+
+    --list    print the boards' names, and do nothing
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from halfsilver.boards import BOARDS
+from halfsilver.boards.report import Report
+
+__all__ = ["SIMULATED", "board_table", "main"]
+
+ROOT = Path(__file__).resolve().parent.parent
+PUBLISHED = ROOT / "docs" / "boards.json"
+BUILDS = Path("build", "boards")
+
+SIMULATED: dict[int, str] = {2: "two ports, smallest NIC"}
+"""The cards that tests/hdl/card simulates with PHYs and a serial line, by ports, and what they are."""
+
+
+def publish(known: dict[str, Any], builds: Path, commit: str) -> tuple[dict[str, Any], list[str]]:
+    """``known`` with the reports that lie in ``builds``, and a line for each board that has none to publish."""
+    result, lines = {}, []
+    for board in BOARDS.values():
+        entry = dict(known.get(board.name, {"report": None, "commit": None, "bench": None}))
+        folder = builds / board.name
+        try:
+            report = Report.from_json((folder / "report.json").read_text(encoding="utf-8"))
+            bitstream = (folder / f"{board.name}.bit").read_bytes()
+        except FileNotFoundError as error:
+            lines.append(f"{board.name}: not published: {error.filename} is not there")
+        else:
+            if report.problems or hashlib.sha256(bitstream).hexdigest() != report.hashes["bitstream"]:
+                lines.append(
+                    f"{board.name}: not published: {'; '.join(report.problems) or 'bitstream and report differ'}"
+                )
+            else:
+                entry |= {"report": json.loads(report.to_json()), "commit": commit}
+        result[board.name] = entry
+    return result, lines
+
+
+def board_table(known: dict[str, Any]) -> str:
+    """One line per board: what it carries, what that takes, how fast it is, and how far it has come."""
+    lines = [
+        "| board | FPGA | ports | NIC | LUT | FF | EBR | clocks: wanted, median of seeds, MHz | simulated "
+        "| built: bitstream | run on a bench |",
+        "|---|---|--:|---|--:|--:|--:|---|---|---|---|",
+    ]
+    for board in BOARDS.values():
+        entry = known.get(board.name, {})
+        bench = entry.get("bench")
+        ran = f"{bench['date']}, `{bench['bitstream'][:12]}`" if bench else "no"
+        cells = ["", "", "", "", "", "no"]
+        if entry.get("report"):
+            report = Report.from_json(json.dumps(entry["report"]))
+            clocks = ", ".join(
+                f"{clock.name} {clock.wanted:g}: {report.median(clock.name):.1f}" for clock in report.chosen.clocks
+            )
+            shape = report.parameters
+            nic = f"{shape['width']} bits, {shape['enis']} ENI{'s' if shape['enis'] > 1 else ''}"
+            nic += f", frames to {shape['longest']:,} bytes"
+            use = [f"{used:,} ({used / available:.0%})" for used, available in report.chosen.use.values()]
+            built = (
+                f"`{report.hashes['bitstream'][:12]}`, seed {report.taken} of {len(report.seeds)}, at {entry['commit']}"
+            )
+            cells = [nic, *use, clocks, built]
+        row = [board.name, board.device, str(board.ports), *cells[:5], SIMULATED.get(board.ports, "no"), cells[5], ran]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join([*lines, ""])
+
+
+def _commit() -> str:
+    """Of the checkout, as git names it; ``+`` where files differ from it."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--list"]:
+        print("\n".join(BOARDS))
+        return 0
+    if arguments:
+        print(__doc__, file=sys.stderr)
+        return 2
+    known = json.loads(PUBLISHED.read_text(encoding="utf-8")) if PUBLISHED.exists() else {}
+    published, lines = publish(known, BUILDS, _commit())
+    PUBLISHED.write_text(json.dumps(published, indent=1) + "\n", encoding="utf-8")
+    for line in lines:
+        print(line, file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,58 @@
+"""``halfsilver build``: a board's bitstream, with the tools from PyPI, and a report of it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from halfsilver.boards import BOARDS
+from halfsilver.harness.commands.common import Subparsers, say
+from halfsilver.harness.commands.program import BUILDS
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.installation import missing_package
+
+__all__ = ["add", "run"]
+
+SEEDS = "1,2,3"
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "build",
+        help="make a board's bitstream",
+        description=f"Make a board's bitstream and a report in {BUILDS}/BOARD, below the current directory. The same "
+        "sources and tools give the same bitstream. Exit code 1 if a clock misses, or if the median of three seeds or "
+        "more has less margin than the board wants; then there is no bitstream, and the report says why.",
+    )
+    parser.add_argument("board", metavar="BOARD", choices=BOARDS, help=f"one of {', '.join(BOARDS)}")
+    parser.add_argument(
+        "--seeds",
+        default=SEEDS,
+        metavar="N,N...",
+        help="place and route with each, and take the one with the best margin (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="the smallest card of the board, as BOARD-smoke: a quick trial of the flow"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    except ValueError:
+        raise UsageError(
+            f"--seeds {arguments.seeds}: wanted are numbers with commas between, such as {SEEDS}"
+        ) from None
+    try:
+        from halfsilver.boards.card_build import design_of
+        from halfsilver.boards.flow import build
+    except ModuleNotFoundError as error:
+        raise missing_package("a bitstream", error, "synth") from None
+    design = design_of(BOARDS[arguments.board], smoke=arguments.smoke)
+    report = build(design, seeds, Path(BUILDS, design.name), say)
+    print(report.to_json() if arguments.json else report.to_text(), end="")
+    for problem in report.problems:
+        say(f"{design.name}: {problem}")
+    return EXIT_MISMATCH if report.problems else EXIT_OK

@@ -1,0 +1,137 @@
+"""The card: NIC, MACs, UART and lights, on any board. What a platform adds is clocks, pins and I/O cells.
+
+network PHY --> net MAC --> i_net            o_host --> host MAC --> host PHY
+            <-- net MAC <-- o_net    NIC     i_host <-- host MAC <--
+serial line <-> UART bridge <----> registers
+"""
+
+from itertools import permutations
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from halfsilver.hdl.bus.uartbone import UartBone
+from halfsilver.hdl.layout.frames import MAX_FRAME
+from halfsilver.hdl.mac.mac import Mac
+from halfsilver.hdl.mac.words import RgmiiSignature, Speed, Status
+from halfsilver.hdl.nic import Nic
+from halfsilver.hdl.records import VerdictCode
+
+__all__ = ["LIGHTS", "LIGHT_SECONDS", "Card", "Light"]
+
+LIGHTS = data.StructLayout({"link": 1, "production": 1, "copies": 1, "skips": 1})
+"""link: every port has one; production, copies: a frame, a copy left a moment ago; skips: a copy found no room."""
+
+LIGHT_SECONDS = 0.05
+"""So long a light shows one event: the shortest that an eye takes for a flash."""
+
+
+class Light(wiring.Component):
+    """Stretches events: ``o`` is high from the clock after ``i`` on, for ``clocks`` after its last one."""
+
+    def __init__(self, clocks):
+        if clocks < 1:
+            raise ValueError(f"clocks must be at least 1, not {clocks!r}")
+        self._clocks = clocks
+        super().__init__({"i": In(1), "o": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        left = Signal(range(self._clocks + 1))
+        m.d.comb += self.o.eq(left != 0)
+        with m.If(self.i):
+            m.d.sync += left.eq(self._clocks)
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        return m
+
+
+class Card(wiring.Component):
+    """A mirror NIC between an Ethernet port to the network and one to the host.
+
+    Parameters
+    ----------
+    parameters   NicParameters
+    net_cells    I/O cells of the port to the network (`halfsilver.hdl.mac`)
+    host_cells   those of the port to the host; None: there is no such port
+    rate         SerialRate of the registers' line; its clock is the core's
+    inband       speed and link are what the PHYs say between frames (RGMII 2.0, section 3.4.1); otherwise 1 Gb/s, full
+                 duplex, linked while there is a receive clock
+    longest      longest frame in octets, without FCS, that the ports pass; longer ones are giants (`Mac`)
+
+    Ports
+    -----
+    net       pins of the port to the network
+    host      pins of the port to the host; only if there is one
+    uart_rx   serial line to the registers, LiteX's uartbone; asynchronous
+    uart_tx   its answers
+    lights    LIGHTS
+
+    Domains: ``sync``, the core's clock; ``gmii``, 125 MHz, for what the ports send. Each port's receive clock is its
+    PHY's. Frames, in order and bytes unchanged, go from either port to the other, copies to the network (`Nic`).
+    Ports of different speeds pass frames whole: what cannot be sent as fast as it comes waits for its end, and is
+    dropped whole where the store is full (`Mac`, OVERFLOW).
+    Without a port to the host the card is a tap: what comes from the network is judged as ingress and ends here, and
+    copies leave by the port that it came by.
+    Latency, throughput: those of `Nic` and twice `Mac`'s. Bad input: as there.
+    """
+
+    def __init__(self, parameters, net_cells, host_cells, rate, *, inband=True, longest=MAX_FRAME):
+        self.parameters = parameters
+        self._cells = {"net": net_cells} | ({"host": host_cells} if host_cells is not None else {})
+        self._rate, self._inband, self._longest = rate, inband, longest
+        super().__init__(
+            {
+                **{name: Out(RgmiiSignature()) for name in self._cells},
+                "uart_rx": In(1, init=1),
+                "uart_tx": Out(1, init=1),
+                "lights": Out(LIGHTS),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.nic = nic = Nic(self.parameters)
+        m.submodules.uart = uart = UartBone(self._rate)
+        wiring.connect(m, uart.bus, nic.bus)
+        m.d.comb += [uart.rx.eq(self.uart_rx), self.uart_tx.eq(uart.tx)]
+
+        macs = {name: self._port(m, name, nic) for name in self._cells}
+        if len(macs) == 2:
+            # A frame that would be overtaken by the faster port it goes out of is handed over when it is whole.
+            for mac, other in permutations(macs.values()):
+                m.d.comb += mac.whole.eq(mac.status.speed.as_value() < other.status.speed.as_value())
+        else:
+            m.d.comb += nic.o_host.ready.eq(1)
+        self._lights(m, nic, macs)
+        return m
+
+    def _port(self, m, name, nic):
+        """A MAC between the pins of this name and the NIC's streams of this name."""
+        m.submodules[name] = mac = Mac(self.parameters.width, self._cells[name], longest=self._longest)
+        wiring.connect(m, mac.rgmii, wiring.flipped(getattr(self, name)))
+        gigabit = {"link": 1, "speed": Speed.M1000, "duplex": 1}
+        m.d.comb += [mac.manual.eq(not self._inband), mac.manual_status.eq(Status.const(gigabit))]
+        wiring.connect(m, mac.o, getattr(nic, f"i_{name}"))
+        wiring.connect(m, getattr(nic, f"o_{name}"), mac.i)
+        return mac
+
+    def _lights(self, m, nic, macs):
+        """Events of the NIC, long enough to be seen."""
+        sent = {name: self._ends(getattr(nic, f"o_{name}")) for name in ("net", "host")}
+        events = {
+            "production": sent["host"] | sent["net"] & ~nic.o_copy,
+            "copies": sent["net"] & nic.o_copy,
+            "skips": Cat(each.valid & (each.p.verdict == VerdictCode.CONGESTED) for each in nic.o_verdict).any(),
+        }
+        for name, event in events.items():
+            m.submodules[f"light_{name}"] = light = Light(round(LIGHT_SECONDS * self._rate.clock))
+            m.d.sync += light.i.eq(event)
+            m.d.comb += self.lights[name].eq(light.o)
+        m.d.comb += self.lights.link.eq(Cat(mac.status.link for mac in macs.values()).all())
+
+    @staticmethod
+    def _ends(stream):
+        """A frame's last beat is taken."""
+        return stream.valid & stream.ready & stream.p.last

@@ -1,0 +1,68 @@
+"""The boards' cards: what they are made of, and what `halfsilver build` refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from halfsilver.boards import BOARDS
+from halfsilver.boards.card_build import build_of, design_of
+from halfsilver.boards.flow import MEMORIES, undefined_collisions
+from tests.harness.commands.cli_kit import run
+
+SMALLEST = "colorlight-5a-75b"
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_board_has_a_card(name):
+    board, build = BOARDS[name], build_of(BOARDS[name])
+    design = design_of(board)
+    assert design.clocks["sync"] * build.parameters.width > 1000 * 1.5, "1 Gb/s with room"
+    assert len(design.clocks) == 2 + board.ports
+    assert f"{design.platform.device}-{design.platform.speed}" == board.device == design.device
+    assert set(build.lights) <= {"link", "production", "copies", "skips"}
+    assert build.parameters.cut_copies <= build.longest
+    smoke = design_of(board, smoke=True)
+    assert smoke.name == f"{name}-smoke" and smoke.parameters["rules"] == smoke.parameters["sessions"] == 1
+
+
+def test_memories_of_two_clocks_keep_their_collisions():
+    text = """
+module \\top.one
+  cell $memwr_v2 $1
+    connect \\CLK \\clk [0]
+  end
+  cell $memrd_v2 $2
+    connect \\CLK \\clk [0]
+  end
+end
+module \\top.two
+  cell $memwr_v2 $1
+    connect \\CLK \\clk [0]
+  end
+  cell $memrd_v2 $2
+    connect \\CLK \\rx_clk [0]
+  end
+end
+module \\top.none
+end
+"""
+    assert undefined_collisions(text) == "setparam -set COLLISION_X_MASK 1'1 top.one/t:$memrd_v2\n"
+    assert MEMORIES.endswith(".ys")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((SMALLEST, "--seeds", "one"), "--seeds one: wanted are numbers with commas between, such as 1,2,3"),
+        ((SMALLEST, "--seeds", ""), "wanted are numbers"),
+        ((SMALLEST, "--seeds", "1,1"), "seeds are different numbers from 0, not 1, 1"),
+        ((SMALLEST, "--seeds", "-1"), "seeds are different numbers from 0, not -1"),
+        (("colorlight",), "invalid choice: 'colorlight' (did you mean colorlight-5a-75b?)"),
+        (("ulx3s",), "there are versa-ecp5-5g, colorlight-5a-75b, ecpix5-85f"),
+    ],
+)
+def test_what_cannot_be_built(tmp_path, monkeypatch, capsys, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    assert run("build", *arguments) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1 and not list(tmp_path.iterdir())

@@ -1,0 +1,170 @@
+"""The card, small, under cocotbext-eth's PHYs and a serial line, in Verilator: what goes in at one port comes out at
+the other, and the copy that the golden model wants comes out to the network."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.sim import Simulator
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import Ether
+from scapy.layers.vxlan import VXLAN
+
+from halfsilver.boards.publish import SIMULATED
+from halfsilver.harness.engines.golden import GoldenEngine
+from halfsilver.harness.nic.image import policy_image, table_writes
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import DEFAULT_FLAGS, Frame
+from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.bus.uart import SerialRate
+from halfsilver.hdl.card import LIGHTS, Light
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.sim.cocotb_model import TOP, build_model, simulate
+from halfsilver.sim.model.verilog import to_verilog
+from tests.hdl.card.top import CardTop
+
+SMALL = NicParameters(width=32, enis=1, sessions=1, rules=1, lookup_clocks=8, copies=8)
+CORE_ID = 0x48534D31
+"""``HSM1``, by the register map's page."""
+RATE = SerialRate(62_500_000, 7_812_500)
+HOST, ROUTER = "0a:00:00:00:00:10", "0a:00:00:00:00:01"
+DOCUMENTS = {
+    "NetworkInterfaces": [
+        {"NetworkInterfaceId": "eni-10", "MacAddress": HOST, "PrivateIpAddress": "10.0.0.10"},
+        {"NetworkInterfaceId": "eni-40", "MacAddress": "0a:00:00:00:00:40", "PrivateIpAddress": "10.0.0.40"},
+    ],
+    "TrafficMirrorTargets": [{"TrafficMirrorTargetId": "tmt-1", "NetworkInterfaceId": "eni-40"}],
+    "TrafficMirrorFilters": [
+        {
+            "TrafficMirrorFilterId": "tmf-1",
+            "IngressFilterRules": [
+                {
+                    "TrafficMirrorFilterRuleId": "tmfr-1",
+                    "RuleNumber": 10,
+                    "RuleAction": "accept",
+                    "Protocol": 6,
+                    "SourceCidrBlock": "10.0.9.9/32",
+                    "DestinationCidrBlock": "10.0.0.10/32",
+                    "SourcePortRange": {"FromPort": 1000, "ToPort": 1000},
+                    "DestinationPortRange": {"FromPort": 443, "ToPort": 443},
+                }
+            ],
+            "EgressFilterRules": [],
+            "NetworkServices": [],
+        }
+    ],
+    "TrafficMirrorSessions": [
+        {
+            "TrafficMirrorSessionId": "tms-1",
+            "TrafficMirrorTargetId": "tmt-1",
+            "TrafficMirrorFilterId": "tmf-1",
+            "NetworkInterfaceId": "eni-10",
+            "SessionNumber": 1,
+            "VirtualNetworkId": 42,
+            "PacketLength": 100,
+        }
+    ],
+}
+_IN = Ether(src=ROUTER, dst=HOST) / IP(src="10.0.9.9", dst="10.0.0.10")
+FROM_NET = [
+    bytes(_IN / TCP(sport=1000, dport=443) / bytes(range(200))),  # mirrored, cut to 100
+    bytes(_IN / UDP(sport=1000, dport=443) / bytes(18)),  # no rule
+    bytes(_IN / TCP(sport=1000, dport=443) / bytes(range(40))),  # mirrored whole
+]
+FROM_HOST = [bytes(Ether(src=HOST, dst=ROUTER) / IP(src="10.0.0.10", dst="10.0.9.9") / TCP() / bytes(range(90)))]
+
+
+def copies_of(folder: Path) -> tuple[Policy, list[bytes]]:
+    """What the golden model makes of the frames from the network."""
+    path = folder / "mirror.json"
+    path.write_text(json.dumps(DOCUMENTS))
+    policy = Policy.load(str(path))
+    engine = GoldenEngine()
+    engine.configure(policy)
+    result = engine.process([Frame(frame, Direction.INGRESS) for frame in FROM_NET])
+    return policy, [output.data for output in result.outputs]
+
+
+def writes_of(policy: Policy) -> list[tuple[int, list[int]]]:
+    """Register writes that load and commit the policy, runs to one address together; memories are zero at first."""
+    image = {place: word for place, word in policy_image(policy, DEFAULT_FLAGS, SMALL).items() if word}
+    runs: list[tuple[int, list[int]]] = []
+    for address, word in [*table_writes(image, {}), (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))]:
+        if not runs or runs[-1][0] != address:
+            runs.append((address, []))
+        runs[-1][1].append(word)
+    return runs
+
+
+def case_of(ports: int, folder: Path) -> dict[str, Any]:
+    """What the bench does, and what must be seen."""
+    policy, copies = copies_of(folder)
+    assert [Ether(copy)[VXLAN].vni for copy in copies] == [42, 42]
+    assert [len(copy) for copy in copies] == [150, 50 + len(FROM_NET[2])]
+    status, refused = REGISTERS.address("STATUS"), REGISTERS.address("REFUSED_WRITES")
+    send = {"net": FROM_NET, "host": FROM_HOST} if ports == 2 else {"net": FROM_NET}
+    due = {"net": [*copies, *FROM_HOST], "host": FROM_NET} if ports == 2 else {"net": copies}
+    in_order = {"net": copies, "host": FROM_NET} if ports == 2 else {"net": copies}
+
+    def texts(frames: dict[str, list[bytes]]) -> dict[str, list[str]]:
+        return {name: [frame.hex() for frame in each] for name, each in frames.items()}
+
+    return {
+        "clocks_per_bit": 8,
+        "reads_before": [(0, CORE_ID), (status, REGISTERS.pack("STATUS"))],
+        "writes": writes_of(policy),
+        "reads_after": [(refused, 0), (status, REGISTERS.pack("STATUS", active_bank=1, generation=1))],
+        "send": texts(send),
+        "due": texts(due),
+        "in_order": texts(in_order),
+        "lights": LIGHTS.const({"production": 1, "copies": 1}).as_bits(),
+    }
+
+
+@pytest.mark.parametrize("ports", SIMULATED)
+def test_production_and_copies_and_the_serial_line(tmp_path, ports):
+    case, results, log = tmp_path / "case.json", tmp_path / "results.xml", tmp_path / "simulation.log"
+    case.write_text(json.dumps(case_of(ports, tmp_path)))
+    model = build_model(f"card, {ports} ports", to_verilog(CardTop(SMALL, RATE, ports=ports, inband=False), TOP))
+    code = simulate(
+        model,
+        "tests.hdl.card.bench",
+        tmp_path,
+        seed=1,
+        results=results,
+        log=log,
+        timeout=300,
+        environment={"CARD_CASE": str(case), "COCOTB_TRUST_INERTIAL_WRITES": "0", "COCOTB_LOG_LEVEL": "WARNING"},
+    )
+    cases = list(ET.parse(results).iter("testcase")) if results.exists() else []
+    failures = [problem.get("message") for each in cases for problem in each if problem.tag in ("failure", "error")]
+    assert code == 0 and len(cases) == 1 and not failures, f"{failures}\n{log.read_text()[-3000:]}"
+
+
+def test_a_light_shows_an_event_for_its_time():
+    m = Module()
+    m.submodules.light = light = Light(5)
+    seen = []
+
+    async def bench(ctx):
+        for clock in range(20):
+            ctx.set(light.i, clock in (2, 4, 12))
+            await ctx.tick()
+            seen.append(ctx.get(light.o))
+
+    simulator = Simulator(m)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert [clock for clock, on in enumerate(seen) if on] == [*range(2, 9), *range(12, 17)]
+
+
+def test_a_light_of_no_time():
+    with pytest.raises(ValueError, match="clocks must be at least 1"):
+        Light(0)
