@@ -33,7 +33,7 @@ except ModuleNotFoundError as missing:
 from halfsilver.boards.flow import MEMORIES, undefined_collisions
 from halfsilver.boards.shell import TimingShell
 from halfsilver.hdl.bus.register_file import RegisterFile
-from halfsilver.hdl.counters import Counters
+from halfsilver.hdl.counting.counters import Counters
 from halfsilver.hdl.egress import Egress
 from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
 from halfsilver.hdl.layout.parameters import NicParameters

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 from halfsilver.harness.verdict import Direction, Verdict
 
-__all__ = ["DEFAULT_FLAGS", "Counters", "Flags", "Frame", "Output", "Tally"]
+__all__ = ["DEFAULT_FLAGS", "METRICS", "Counters", "Flags", "Frame", "Output", "Port", "Tally"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,64 @@ class Tally:
         self.octets += octets
 
 
+class Port(enum.IntEnum):
+    """Where frames are counted as they pass; the values are those of the NIC's counters."""
+
+    NETWORK_IN = 0
+    NETWORK_OUT = 1
+    HOST_IN = 2
+    HOST_OUT = 3
+    COPIES_OUT = 4
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", "-")
+
+    @property
+    def direction(self) -> Direction | None:
+        """Whose frames pass; None for the copies, which are of both."""
+        if self is Port.COPIES_OUT:
+            return None
+        return Direction.INGRESS if self in (Port.NETWORK_IN, Port.HOST_OUT) else Direction.EGRESS
+
+
+METRICS = (
+    "NetworkMirrorIn",
+    "NetworkMirrorOut",
+    "NetworkPacketsMirrorIn",
+    "NetworkPacketsMirrorOut",
+    "NetworkSkipMirrorIn",
+    "NetworkSkipMirrorOut",
+    "NetworkPacketsSkipMirrorIn",
+    "NetworkPacketsSkipMirrorOut",
+)
+"""AWS's metrics of Traffic Mirroring in CloudWatch (guide "Traffic Mirroring metrics and dimensions")."""
+
+
 @dataclass
 class Counters:
-    """Totals since the engine was opened (``docs/mirroring.md`` section 9); only those that are not zero."""
+    """Totals since the engine was opened (``docs/mirroring.md`` section 9); only those that are not zero.
+
+    ``sessions`` and ``skipped``, by direction, ENI and session: copies sent, and those left out as ``congested``.
+    ``ports``: frames that passed, by whether they were marked bad.
+    """
 
     verdicts: dict[tuple[Direction, Verdict], Tally] = field(default_factory=dict)
-    sessions: dict[tuple[int, int], Tally] = field(default_factory=dict)
+    sessions: dict[tuple[Direction, int, int], Tally] = field(default_factory=dict)
+    skipped: dict[tuple[Direction, int, int], Tally] = field(default_factory=dict)
     rules: dict[tuple[Direction, int, int, int], Tally] = field(default_factory=dict)
+    ports: dict[tuple[Port, bool], Tally] = field(default_factory=dict)
+
+    def metrics(self, eni: int) -> dict[str, int]:
+        """AWS's eight sums for one interface, by name (``docs/mirroring.md`` section 9)."""
+        sums = dict.fromkeys(METRICS, 0)
+        for skip, table in (("", self.sessions), ("Skip", self.skipped)):
+            for (direction, of, _), tally in table.items():
+                if of == eni:
+                    way = "In" if direction is Direction.INGRESS else "Out"
+                    sums[f"Network{skip}Mirror{way}"] += tally.octets
+                    sums[f"NetworkPackets{skip}Mirror{way}"] += tally.frames
+        return sums
+
+    def passed(self, port: Port) -> int:
+        """Frames that passed a port, bad ones included."""
+        return sum(tally.frames for (at, _), tally in self.ports.items() if at is port)

@@ -33,7 +33,17 @@ WIDTHS = (8, 64, 512)
 
 _RECORD_BYTES = VerdictRecord.size // 8
 
-SETTINGS = ("enis", "sessions", "rules", "extension_headers", "queue_depth", "cut_copies", "copies", "lookup_clocks")
+SETTINGS = (
+    "enis",
+    "sessions",
+    "rules",
+    "extension_headers",
+    "queue_depth",
+    "cut_copies",
+    "copies",
+    "lookup_clocks",
+    "verdict_ring",
+)
 """Build parameters that the command line takes."""
 
 

@@ -48,7 +48,6 @@ class Intake(wiring.Component):
 
     Ports
     -----
-    enable                  low: nothing is accepted, from the second clock on
     i                       packet stream, frames of 1 byte and up
     o                       FrameSummary of every frame, in order, when it has ended
     i_decided, i_decision   the verdicts, in the same order
@@ -67,7 +66,6 @@ class Intake(wiring.Component):
         self.direction = direction
         super().__init__(
             {
-                "enable": In(1),
                 "i": In(packet_signature(parameters.width)),
                 "o": Out(stream.Signature(FrameSummary)),
                 "i_decided": In(1),
@@ -96,7 +94,7 @@ class Intake(wiring.Component):
         """A beat is accepted when the parser does and a verdict's place is free; returns that it is."""
         undecided = Signal(range(UNDECIDED_FRAMES + 1))
         assert _ROOM_MARGIN >= _ROOM_CLOCKS, "frames could end for which no verdict's place is free"
-        room = registered(m, self.enable & (undecided < UNDECIDED_FRAMES - _ROOM_MARGIN), "room")
+        room = registered(m, undecided < UNDECIDED_FRAMES - _ROOM_MARGIN, "room")
         accept = Signal()
         m.d.comb += [
             self.i.ready.eq(parser.i.ready & room),

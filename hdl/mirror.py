@@ -26,6 +26,7 @@ from halfsilver.hdl.mirror_queue import Decision, MirrorQueue
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.pipeline import registered
 from halfsilver.hdl.records import DirectionCode, VerdictRecord
+from halfsilver.hdl.stream.fifo import Fifo
 from halfsilver.hdl.structs import side_by_side
 from halfsilver.hdl.table_port import TablePort
 
@@ -39,7 +40,6 @@ class Mirror(wiring.Component):
 
     Ports
     -----
-    enable                low: no frame is accepted, from the second clock on
     i_net                 frames from the network (ingress)
     i_host                frames from the host (egress)
     o_copies              the VXLAN copies
@@ -54,13 +54,16 @@ class Mirror(wiring.Component):
 
     Throughput: one beat per clock on both inputs at once, frames back to back; each matcher gives one verdict every
     ``lookup_clocks`` clocks. The inputs are held where frames come faster than verdicts (`NicShape.shortest_frame`), or
-    headers faster than they are read (`ParserBank`), and while ``enable`` is low. What becomes of the copies never
+    headers faster than they are read (`ParserBank`). What becomes of the copies never
     holds them.
     Latency: a verdict comes Matcher.latency + 2 clocks after the frame's turn.
     Bad input: a frame that is flagged bad, too short or too long is ``malformed``. A copy for which the queue has no
     room is dropped whole and ``congested``.
     Source: ``docs/mirroring.md`` sections 1, 8, 10 and 11.
     """
+
+    FIRST_VERDICT = 16
+    """Clocks after reset in which no verdict comes."""
 
     WRITE_CLOCKS = 1
     """From ``shadow_busy`` to the ``write`` that it allows."""
@@ -70,7 +73,6 @@ class Mirror(wiring.Component):
         packets = packet_signature(parameters.width)
         super().__init__(
             {
-                "enable": In(1),
                 "i_net": In(packets),
                 "i_host": In(packets),
                 "o_copies": Out(packets),
@@ -100,7 +102,6 @@ class Mirror(wiring.Component):
         # Frames come in.
         wiring.connect(m, wiring.flipped(self.i_net), net_intake.i)
         wiring.connect(m, wiring.flipped(self.i_host), host_intake.i)
-        m.d.comb += [intake.enable.eq(self.enable) for intake in intakes]
 
         # They are judged by the active bank, in turn or each direction by a matcher of its own; the verdict is
         # completed, reported, and told to the queue.
@@ -108,6 +109,7 @@ class Mirror(wiring.Component):
         for number in range(parameters.matchers):
             matcher = Matcher(parameters, number)
             assert matcher.latency >= MirrorQueue.DECIDE_CLOCKS, "a verdict would come before the queue knows its frame"
+            assert Fifo.LATENCY + matcher.latency >= self.FIRST_VERDICT, "a frame's ending takes too short a way"
             m.submodules["matcher" if parameters.matchers == 1 else f"matcher_{number}"] = matcher
             matchers.append(matcher)
             served = intakes if parameters.matchers == 1 else intakes[number : number + 1]

@@ -5,20 +5,22 @@
              +--> mirror --> copies --> egress --------> o_net
              |      |                     ^
     i_host --+------|---------------------+
-                    \\--> verdicts --> counters, o_verdict
+                    \\--> verdicts --> counters, verdict ring, o_verdict
 
 Every beat goes on as it comes and, in the same clock, to the mirror, which only looks. With the build option
 ``copies_leave="own"`` copies have a stream of their own, and production goes through a buffer both ways.
 """
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.bus.register_file import RegisterBus, RegisterFile
 from halfsilver.hdl.bus.table_check import TableCheck
-from halfsilver.hdl.counters import Counters
+from halfsilver.hdl.counting.counters import Counters
+from halfsilver.hdl.counting.verdict_ring import Selection, VerdictRing
 from halfsilver.hdl.egress import Egress
+from halfsilver.hdl.layout.counters import PortCode
 from halfsilver.hdl.mirror import Mirror
 from halfsilver.hdl.packet import beat_layout, packet_signature
 from halfsilver.hdl.records import VerdictRecord
@@ -50,7 +52,7 @@ class Nic(wiring.Component):
     there), always, while the outputs are taken; to the network longer by a copy that has started before, and what it
     has held up until there are gaps (`Egress`).
     Throughput: one beat per clock both ways at once. An input is held where its output is not taken, and where the
-    mirror could not judge every frame: after reset, while the counters are cleared, and as `Intake` says. An output
+    mirror could not judge every frame, as `Intake` says. An output
     that is not taken holds its own input only; copies wait with the network's, and are ``congested``.
     Bad input: goes on marked bad.
     Source: ``docs/mirroring.md`` sections 8 to 11.
@@ -79,34 +81,38 @@ class Nic(wiring.Component):
         m = Module()
         m.submodules.registers = registers = RegisterFile()
         m.submodules.mirror = mirror = Mirror(self.parameters)
-        counters = [Counters(self.parameters) for _ in range(self.parameters.matchers)]
+        m.submodules.counters = counters = Counters(self.parameters)
+        m.submodules.ring = ring = VerdictRing(self.parameters.verdict_ring, self.parameters.matchers)
         m.submodules.check = check = TableCheck()
 
         # Production passes, and the mirror sees what passes.
         to_host, to_net = self._production(m, mirror.o_copies)
         self._enter(m, self.i_net, to_host, mirror.i_net)
         self._enter(m, self.i_host, to_net, mirror.i_host)
-        m.d.comb += mirror.enable.eq(counters[0].o_ready)
 
-        # Verdicts are counted and reported.
-        for number, lane in enumerate(counters):
-            m.submodules[f"counters_{number}"] = lane
-            verdict = mirror.o_verdict[number]
-            wiring.connect(m, verdict, wiring.flipped(self.o_verdict[number]))
+        # Verdicts are counted, kept and reported, and so is what passes.
+        assert Mirror.FIRST_VERDICT >= Counters.FIRST_RECORD, "a verdict may come before it can be counted"
+        for verdict, octets, records, kept, reported in zip(
+            mirror.o_verdict, mirror.o_octets, counters.i, ring.i, self.o_verdict, strict=True
+        ):
             m.d.comb += [
-                lane.i.valid.eq(verdict.valid),
-                lane.i.p.record.eq(verdict.payload),
-                lane.i.p.octets.eq(mirror.o_octets[number]),
+                records.valid.eq(verdict.valid),
+                records.p.record.eq(verdict.payload),
+                records.p.octets.eq(octets),
             ]
+            m.d.comb += [kept.valid.eq(verdict.valid), kept.payload.eq(verdict.payload)]
+            wiring.connect(m, verdict, wiring.flipped(reported))
+        self._meter(m, counters)
 
         # The host reads and writes.
         wiring.connect(m, wiring.flipped(self.bus), registers.bus)
         self._identify(m, registers, mirror)
-        self._write_tables(m, registers, check, mirror)
+        committing = self._write_tables(m, registers, check, mirror, counters.o_ready)
         self._read_counters(m, registers, counters)
-        # Reads wait for what the host has just asked for: a snapshot, the check of its words, or a commit.
-        snapshot = registers.w_counter_address_strobe | counters[0].read_busy
-        m.d.comb += registers.hold.eq(snapshot | check.settling | mirror.committing)
+        self._read_ring(m, registers, ring)
+        # Reads wait for what the host has just asked for: a counter, the check of its words, or a commit.
+        counter = registers.w_counter_address_strobe | counters.read_busy
+        m.d.comb += registers.hold.eq(counter | check.settling | committing)
         return m
 
     def _production(self, m, copies):
@@ -124,16 +130,24 @@ class Nic(wiring.Component):
         wiring.connect(m, to_net.o, wiring.flipped(self.o_net))
         return to_host.i, to_net.i
 
-    def _events(self, m):
-        """A FrameEvent of each port, copies left out, for counters: in = out, always."""
-        passing = {"net_in": self.i_net, "host_out": self.o_host, "host_in": self.i_host, "net_out": self.o_net}
-        events = {}
-        for name, port in passing.items():
-            m.submodules[f"{name}_meter"] = meter = FrameMeter(self.parameters.width)
-            is_copy = self.o_copy if port is self.o_net and not self._own else 0
-            m.d.comb += [meter.taken.eq(port.valid & port.ready & ~is_copy), meter.beat.eq(port.payload)]
-            events[name] = meter.o
-        return events
+    def _meter(self, m, counters):
+        """Frames are counted as they pass the ports, copies for themselves."""
+        passing = {
+            PortCode.NETWORK_IN: self.i_net,
+            PortCode.NETWORK_OUT: self.o_net,
+            PortCode.HOST_IN: self.i_host,
+            PortCode.HOST_OUT: self.o_host,
+            PortCode.COPIES_OUT: self.o_mirror if self._own else self.o_net,
+        }
+        is_copy = 0 if self._own else self.o_copy
+        among = {PortCode.NETWORK_OUT: ~is_copy, PortCode.COPIES_OUT: 1 if self._own else is_copy}
+        for code, port in passing.items():
+            m.submodules[f"{code.name.lower()}_meter"] = meter = FrameMeter(self.parameters.width)
+            m.d.comb += [
+                meter.taken.eq(port.valid & port.ready & among.get(code, 1)),
+                meter.beat.eq(port.payload),
+                counters.i_ports[code].eq(meter.o),
+            ]
 
     def _enter(self, m, port, passage, watched):
         """A beat is taken when it can both pass and be seen by the mirror, in one clock: nothing passes uncounted."""
@@ -168,14 +182,17 @@ class Nic(wiring.Component):
             registers.r_status.generation.eq(mirror.generation),
         ]
 
-    def _write_tables(self, m, registers, check, mirror):
+    def _write_tables(self, m, registers, check, mirror, counting):
         """Table words go to the shadow bank, or are refused and counted while that is still in use.
 
-        So do commits, which also depend on the check of the words before them.
+        So do commits, which also depend on the check of the words before them. A commit waits until all counters count,
+        as no frame can be mirrored before the first one. Returns that a commit is under way.
         """
         address = registers.w_table_address
         strobe = registers.w_table_data_strobe
-        closed = mirror.shadow_busy | check.pending
+        waiting = Signal()
+        m.d.sync += waiting.eq((check.commit | waiting) & ~counting)
+        closed = mirror.shadow_busy | check.pending | waiting
         m.d.comb += [
             registers.h_table_address.eq(address),
             registers.h_table_address.index.eq(address.index + 1),
@@ -201,25 +218,38 @@ class Nic(wiring.Component):
             check.request.eq(registers.w_commit_strobe & registers.w_commit.go),
             check.expected.eq(registers.w_expected_crc.value),
             check.required.eq(registers.w_table_check.required),
-            check.busy.eq(mirror.shadow_busy),
-            mirror.commit.eq(check.commit),
+            check.busy.eq(mirror.shadow_busy | waiting),
+            mirror.commit.eq((check.commit | waiting) & counting),
             registers.r_table_crc.value.eq(check.crc),
             registers.r_table_count.count.eq(check.count),
         ]
+        return mirror.committing | waiting
 
     def _read_counters(self, m, registers, counters):
-        """A write of COUNTER_ADDRESS takes a snapshot of that counter, for the host to read in four words."""
+        """A write of COUNTER_ADDRESS shows that counter of the last snapshot, for the host to read in four words."""
         address = registers.w_counter_address
-        for lane in counters:
-            m.d.comb += [
-                lane.read.eq(registers.w_counter_address_strobe),
-                lane.read_group.eq(address.group),
-                lane.read_index.eq(address.index),
-            ]
-        frames, octets = sum(lane.frames for lane in counters), sum(lane.octets for lane in counters)
         m.d.comb += [
-            registers.r_counter_frames_low.value.eq(frames[:32]),
-            registers.r_counter_frames_high.value.eq(frames[32:]),
-            registers.r_counter_bytes_low.value.eq(octets[:32]),
-            registers.r_counter_bytes_high.value.eq(octets[32:]),
+            counters.take.eq(registers.w_snapshot_strobe & registers.w_snapshot.take),
+            registers.r_snapshot_status.busy.eq(counters.busy),
+            registers.r_snapshot_status.taken.eq(counters.taken),
+            counters.read.eq(registers.w_counter_address_strobe),
+            counters.read_group.eq(address.group),
+            counters.read_index.eq(address.index),
+            registers.r_counter_frames_low.value.eq(counters.frames[:32]),
+            registers.r_counter_frames_high.value.eq(counters.frames[32:]),
+            registers.r_counter_bytes_low.value.eq(counters.octets[:32]),
+            registers.r_counter_bytes_high.value.eq(counters.octets[32:]),
+        ]
+
+    def _read_ring(self, m, registers, ring):
+        """The oldest verdict in four words; the last one takes it away."""
+        words = [registers.r_ring_data_0, registers.r_ring_data_1, registers.r_ring_data_2, registers.r_ring_data_3]
+        m.d.comb += [
+            ring.restart.eq(registers.w_ring_select_strobe),
+            *(ring.selection[name].eq(registers.w_ring_select[name]) for name in Selection.as_shape().members),
+            registers.r_ring_status.held.eq(ring.level),
+            registers.r_ring_status.depth.eq(self.parameters.verdict_ring),
+            registers.r_ring_lost.count.eq(ring.lost),
+            Cat(word.value for word in words).eq(Mux(ring.o.valid, ring.o.payload.as_value(), 0)),
+            ring.o.ready.eq(registers.r_ring_data_3_strobe),
         ]

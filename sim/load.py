@@ -244,11 +244,11 @@ def check_counters(driver: Driver, sent: dict[_Place, Tally], skipped: dict[_Pla
                 [t for (to, _), t in tallies.items() if to is way],
             )
         for session in range(len(PORTS)):
+            for what, counted, tallies in (("sent", counters.sessions, sent), ("skipped", counters.skipped, skipped)):
+                mine = [tallies[way, session]] if (way, session) in tallies else []
+                _same(f"{way} session {session}, {what}", counted.get((way, 0, session)), mine)
             both = [tallies[way, session] for tallies in (sent, skipped) if (way, session) in tallies]
             _same(f"{way} session {session}, sent and skipped", counters.rules.get((way, 0, session, 0)), both)
-    for session in range(len(PORTS)):
-        mine = [tally for (_, place), tally in sent.items() if place == session]
-        _same(f"session {session}", counters.sessions.get((0, session)), mine)
 
 
 def _same(what: str, counted: Tally | None, tallies: Sequence[Tally]) -> None:

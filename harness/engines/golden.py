@@ -12,7 +12,7 @@ from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY
 from halfsilver.harness.golden.model import Model, Trace
 from halfsilver.harness.golden.parse import EXTENSION_HEADERS
 from halfsilver.harness.policy.policy import Interface, Policy
-from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output, Tally
+from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output, Port, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
 __all__ = ["GoldenEngine"]
@@ -62,7 +62,7 @@ class GoldenEngine:
         for index, frame in enumerate(frames):
             trace = self.explain(frame)
             self._next_sequence[frame.direction] = (trace.record.sequence + 1) & 0xFFFFFFFF
-            _count(self._counters, trace.record)
+            _count(self._counters, trace)
             verdicts.append(trace.record)
             if trace.copy is not None:
                 outputs.append(Output(index, trace.copy))
@@ -84,14 +84,20 @@ class GoldenEngine:
         return Model(interfaces, flags, self._generation, *build)
 
 
-def _count(counters: Counters, record: VerdictRecord) -> None:
+def _count(counters: Counters, trace: Trace) -> None:
     """``docs/mirroring.md`` section 9."""
+    record = trace.record
     octets = record.copied if record.verdict is Verdict.MIRRORED else record.length
     counters.verdicts.setdefault((record.direction, record.verdict), Tally()).add(octets)
+    ways = {Direction.INGRESS: (Port.NETWORK_IN, Port.HOST_OUT), Direction.EGRESS: (Port.HOST_IN, Port.NETWORK_OUT)}
+    for port in ways[record.direction]:
+        counters.ports.setdefault((port, trace.frame.bad), Tally()).add(record.length)
+    if trace.copy is not None:
+        counters.ports.setdefault((Port.COPIES_OUT, False), Tally()).add(len(trace.copy))
     if record.eni is None or record.session is None:
         return
     if record.verdict is Verdict.MIRRORED:
-        counters.sessions.setdefault((record.eni, record.session), Tally()).add(octets)
+        counters.sessions.setdefault((record.direction, record.eni, record.session), Tally()).add(octets)
     if record.rule is not None:
         key = (record.direction, record.eni, record.session, record.rule)
         counters.rules.setdefault(key, Tally()).add(octets)

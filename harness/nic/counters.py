@@ -1,9 +1,10 @@
-"""All counters of a card, read one snapshot after the other."""
+"""All counters of a card, of one moment: a snapshot, read counter by counter."""
 
 from __future__ import annotations
 
+from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.nic.transport import Transport
-from halfsilver.harness.records import Counters, Tally
+from halfsilver.harness.records import Counters, Port, Tally
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.counters import CounterGroupCode, counter_index
 from halfsilver.hdl.layout.parameters import NicShape
@@ -11,12 +12,19 @@ from halfsilver.hdl.layout.registers import REGISTERS
 
 __all__ = ["read_counters"]
 
+_BUSY_POLLS = 10_000
+_SNAPSHOT = REGISTERS.address("SNAPSHOT")
+_STATUS = REGISTERS.address("SNAPSHOT_STATUS")
 _ADDRESS = REGISTERS.address("COUNTER_ADDRESS")
 _VALUES = [REGISTERS.address(f"COUNTER_{part}") for part in ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")]
 
 
 def read_counters(transport: Transport, shape: NicShape) -> Counters:
-    """Those that are not zero."""
+    """Those that are not zero, of all frames that had entered the card at one moment; its traffic may go on.
+
+    HalfsilverError if the snapshot never becomes whole, as while a receiver holds its port.
+    """
+    _take_snapshot(transport)
     counters = Counters()
 
     def read(group: CounterGroupCode, **place: int) -> Tally | None:
@@ -26,19 +34,36 @@ def read_counters(transport: Transport, shape: NicShape) -> Counters:
         tally = Tally(frames_low | frames_high << 32, bytes_low | bytes_high << 32)
         return tally if tally.frames or tally.octets else None
 
+    for port in Port:
+        for bad in (False, True):
+            tally = read(CounterGroupCode.PORT, port=port, bad=bad)
+            if tally is not None:
+                counters.ports[port, bad] = tally
     for direction in Direction:
         for verdict in Verdict:
             tally = read(CounterGroupCode.VERDICT, verdict=verdict, direction=direction)
             if tally is not None:
                 counters.verdicts[direction, verdict] = tally
-    for eni in range(shape.enis):
-        for session in range(shape.sessions):
-            tally = read(CounterGroupCode.SESSION, session=session, eni=eni)
-            if tally is not None:
-                counters.sessions[eni, session] = tally
-            for direction in Direction:
+        for eni in range(shape.enis):
+            for session in range(shape.sessions):
+                for skipped, table in enumerate((counters.sessions, counters.skipped)):
+                    tally = read(
+                        CounterGroupCode.SESSION, session=session, eni=eni, direction=direction, skipped=skipped
+                    )
+                    if tally is not None:
+                        table[direction, eni, session] = tally
                 for rule in range(shape.rules):
                     tally = read(CounterGroupCode.RULE, rule=rule, session=session, eni=eni, direction=direction)
                     if tally is not None:
                         counters.rules[direction, eni, session, rule] = tally
     return counters
+
+
+def _take_snapshot(transport: Transport) -> None:
+    transport.write([(_SNAPSHOT, REGISTERS.pack("SNAPSHOT", take=1))])
+    for _ in range(_BUSY_POLLS):
+        if not REGISTERS.unpack("SNAPSHOT_STATUS", transport.read([_STATUS])[0])["busy"]:
+            return
+    raise HalfsilverError(
+        "the NIC's snapshot of its counters does not become whole: frames that were in it do not leave by their port"
+    )

@@ -8,8 +8,10 @@ from halfsilver.harness.nic.identity import Card, identify
 from halfsilver.harness.nic.image import Image, policy_image, table_writes
 from halfsilver.harness.nic.table_sum import sum_writes
 from halfsilver.harness.nic.transport import Transport
+from halfsilver.harness.nic.verdict_ring import lost_verdicts, read_verdicts, select_verdicts
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags
+from halfsilver.harness.verdict import VerdictRecord
 from halfsilver.hdl.layout.registers import REGISTERS
 
 __all__ = ["ATTEMPTS", "Driver"]
@@ -100,8 +102,20 @@ class Driver:
         raise TransferDamaged(f"after the commit the NIC shows generation {generation}, not {expected}")
 
     def counters(self) -> Counters:
-        """All counters that are not zero, totals since the card's reset."""
+        """All counters that are not zero, totals since the card's reset, of one moment (`read_counters`)."""
         return read_counters(self._transport, self.card.shape)
+
+    def select_verdicts(self, every: int = 1, session: tuple[int, int] | None = None) -> None:
+        """What the verdict ring keeps from now on: one in ``every``, of one session if it is named; 0: nothing."""
+        select_verdicts(self._transport, self.card.shape, every, session)
+
+    def read_verdicts(self, most: int | None = None) -> list[VerdictRecord]:
+        """Take the verdicts, ``most`` at most, that the ring has; oldest first."""
+        return read_verdicts(self._transport, most)
+
+    def lost_verdicts(self) -> int:
+        """Verdicts since the selection that the ring could not hold."""
+        return lost_verdicts(self._transport)
 
     def _await_shadow(self) -> dict[str, int]:
         """Wait until no copy uses the shadow bank; returns the fields of STATUS."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE, VERILATOR
-from halfsilver.harness.records import Counters, Output, Tally
+from halfsilver.harness.records import Counters, Output, Port, Tally
 from halfsilver.harness.report.header_fields import field_at
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
@@ -110,23 +110,41 @@ def _compare_counters(first: Counters, second: Counters, congestion: bool) -> li
         return (
             _tables("verdict counter", first.verdicts, second.verdicts)
             + _tables("session counter", first.sessions, second.sessions)
+            + _tables("counter of skipped copies", first.skipped, second.skipped)
             + _tables("rule counter", first.rules, second.rules)
+            + _tables("port counter", first.ports, second.ports)
         )
     differences = []
     for direction in Direction:
         one, two = (_merge_congested(counters, direction) for counters in (first, second))
         differences += _tables(f"{direction} counter (mirrored and congested together)", one, two)
-    mirrored = (Tally(), Tally())
-    for total, counters in zip(mirrored, (first, second), strict=True):
-        _sum(counters.sessions.values(), total)
-    congested = _sum(
-        (tally for (_, verdict), tally in second.verdicts.items() if verdict is Verdict.CONGESTED), mirrored[1]
-    )
-    if mirrored[0] != congested:
+    differences += _tables("session counter (sent and skipped together)", _due(first), _due(second))
+    differences += _tables("rule counter", first.rules, second.rules)
+    copies = Port.COPIES_OUT, False
+    differences += _tables("port counter", *(_without(counters.ports, copies) for counters in (first, second)))
+    congested = _sum((tally for (_, of), tally in second.verdicts.items() if of is Verdict.CONGESTED), Tally())
+    skipped = _sum(second.skipped.values(), Tally())
+    if congested != skipped:
         differences.append(
-            Difference(None, "session counters", "sum, congested included", _tally(mirrored[0]), _tally(congested))
+            Difference(None, "counter of skipped copies", "sum", f"{_tally(congested)} congested", _tally(skipped))
         )
-    return differences + _tables("rule counter", first.rules, second.rules)
+    sent, left = _sum(second.sessions.values(), Tally()).frames, second.ports.get(copies, Tally()).frames
+    if sent != left:
+        differences.append(Difference(None, "port counter", str(copies[0]), f"{sent} sent by the sessions", str(left)))
+    return differences
+
+
+def _due(counters: Counters) -> dict[tuple[Direction, int, int], Tally]:
+    """Copies that were due: sent, and skipped."""
+    due: dict[tuple[Direction, int, int], Tally] = {}
+    for table in (counters.sessions, counters.skipped):
+        for key, tally in table.items():
+            _sum([tally], due.setdefault(key, Tally()))
+    return due
+
+
+def _without(table: Mapping[_Key, Tally], key: _Key) -> dict[_Key, Tally]:
+    return {each: tally for each, tally in table.items() if each != key}
 
 
 def _merge_congested(counters: Counters, direction: Direction) -> dict[Verdict, Tally]:

@@ -10,7 +10,7 @@ from typing import Any
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import Counters, Tally
+from halfsilver.harness.records import Counters, Port, Tally
 from halfsilver.harness.report.compare import Difference
 from halfsilver.harness.report.verdict_lines import names_of
 from halfsilver.harness.verdict import Direction, Verdict
@@ -67,12 +67,16 @@ class RunSummary:
 
     @property
     def conserved(self) -> bool:
-        """Every frame offered has exactly one verdict, in the records and in the engine's counters, and has passed."""
+        """Every frame offered has exactly one verdict, in the records and in the engine's counters, and has passed,
+        in and out, at the ports that it counts."""
         counted = dict.fromkeys(Direction, 0)
         for (direction, _), tally in self.counters.verdicts.items():
             counted[direction] += tally.frames
         judged = counted == self.offered and self.verdicts.total() == self.frames
-        return judged and self.passed in (None, self.offered)
+        ports = all(
+            self.counters.passed(port) == self.offered[port.direction] for port in Port if port.direction is not None
+        )
+        return judged and ports and self.passed in (None, self.offered)
 
     def to_json(self) -> dict[str, Any]:
         """The summary of ``--json``; counters that are zero are left out."""
@@ -93,23 +97,44 @@ class RunSummary:
         }
 
     def _counters_to_json(self) -> dict[str, list[dict[str, Any]]]:
+        counters = self.counters
         verdicts = [
             {"direction": str(direction), "verdict": str(verdict), **_tally_to_json(tally)}
-            for (direction, verdict), tally in sorted(self.counters.verdicts.items())
+            for (direction, verdict), tally in sorted(counters.verdicts.items())
         ]
         sessions = []
-        for (eni, session), tally in sorted(self.counters.sessions.items()):
-            names = names_of(self.policy, Direction.INGRESS, eni, session)
-            sessions.append({"eni": names.eni, "session": names.session, **_tally_to_json(tally)})
+        for place in sorted(counters.sessions.keys() | counters.skipped.keys()):
+            direction, eni, session = place
+            names = names_of(self.policy, direction, eni, session)
+            sent, skipped = counters.sessions.get(place, Tally()), counters.skipped.get(place, Tally())
+            sessions.append(
+                {
+                    "direction": str(direction),
+                    "eni": names.eni,
+                    "session": names.session,
+                    **_tally_to_json(sent),
+                    **_tally_to_json(skipped, "skipped_"),
+                }
+            )
         rules = []
-        for (direction, eni, session, rule), tally in sorted(self.counters.rules.items()):
+        for (direction, eni, session, rule), tally in sorted(counters.rules.items()):
             names = names_of(self.policy, direction, eni, session, rule)
             rules.append({"direction": str(direction), **asdict(names), **_tally_to_json(tally)})
-        return {"verdicts": verdicts, "sessions": sessions, "rules": rules}
+        ports = [
+            {
+                "port": str(port),
+                **_tally_to_json(counters.ports.get((port, False), Tally())),
+                **_tally_to_json(counters.ports.get((port, True), Tally()), "bad_"),
+            }
+            for port in sorted({port for port, _ in counters.ports})
+        ]
+        enis = sorted({eni for _, eni, _ in counters.sessions.keys() | counters.skipped.keys()})
+        metrics = [{"eni": names_of(self.policy, Direction.INGRESS, eni).eni, **counters.metrics(eni)} for eni in enis]
+        return {"verdicts": verdicts, "sessions": sessions, "rules": rules, "ports": ports, "metrics": metrics}
 
 
-def _tally_to_json(tally: Tally) -> dict[str, int]:
-    return {"frames": tally.frames, "bytes": tally.octets}
+def _tally_to_json(tally: Tally, prefix: str = "") -> dict[str, int]:
+    return {f"{prefix}frames": tally.frames, f"{prefix}bytes": tally.octets}
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
@@ -172,10 +197,15 @@ def _verdict_table(summary: RunSummary) -> str:
 
 
 def _session_table(summary: RunSummary) -> str:
+    """Copies of each session; those that were skipped in a column of their own, where there are any."""
+    skips = bool(summary.counters.skipped)
     rows: list[tuple[object, ...]] = []
     for eni, interface in enumerate(summary.policy.interfaces):
         for index, session in enumerate(interface.sessions):
-            tally = summary.counters.sessions.get((eni, index))
+            sent, skipped = (
+                [table[way, eni, index] for way in Direction if (way, eni, index) in table]
+                for table in (summary.counters.sessions, summary.counters.skipped)
+            )
             where = str(session.outer.destination) if session.outer else "target down"
             rows.append(
                 (
@@ -183,14 +213,16 @@ def _session_table(summary: RunSummary) -> str:
                     str(session.number),
                     session.session_id,
                     str(session.vni),
-                    tally.frames if tally else 0,
-                    tally.octets if tally else 0,
+                    sum(tally.frames for tally in sent),
+                    sum(tally.octets for tally in sent),
+                    *((sum(tally.frames for tally in skipped),) if skips else ()),
                     where,
                 )
             )
     if not rows:
         return ""
-    return table(("interface", "number", "session", "VNI", "copies", "bytes", "to"), rows, right="1345")
+    header = ("interface", "number", "session", "VNI", "copies", "bytes", *(("skipped",) if skips else ()), "to")
+    return table(header, rows, right="13456" if skips else "1345")
 
 
 def _agreement(summary: RunSummary) -> str:

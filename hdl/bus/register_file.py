@@ -43,6 +43,7 @@ class RegisterFile(wiring.Component):
     each register ``name`` in lower case, 32 bits in its layout:
 
     r_name, In           RO: what the host reads; left open it is the declared reset value
+    r_name_strobe, Out   read_strobe: one clock, in which the value of ``r_name`` is taken for the host
     w_name, Out          RW and WO: what the host wrote
     w_name_strobe, Out   one clock, the first in which ``w_name`` shows what the host wrote
     h_name, In           hardware-writable RW: new value of the whole register ...
@@ -62,6 +63,8 @@ class RegisterFile(wiring.Component):
             initial = register.unpack(register.pack())
             if register.access is Access.RO:
                 ports[f"r_{name}"] = In(word_layout(register), init=initial)
+                if register.read_strobe:
+                    ports[f"r_{name}_strobe"] = Out(1)
             else:
                 ports[f"w_{name}"] = Out(word_layout(register), init=initial)
                 ports[f"w_{name}_strobe"] = Out(1)
@@ -110,6 +113,8 @@ class RegisterFile(wiring.Component):
             selected = Signal(name=f"selected_{name}")
             with m.If(self.bus.read):
                 m.d.sync += selected.eq(self._addressed(register))
+            if register.read_strobe:
+                m.d.comb += getattr(self, f"r_{name}_strobe").eq(answer & selected)
             prefix = "r" if register.access is Access.RO else "w"
             value = getattr(self, f"{prefix}_{name}").as_value() & register.mask
             word = word | (value & selected.replicate(WORD_BITS))

@@ -5,7 +5,7 @@ from enum import IntEnum
 from halfsilver.hdl.layout.packed import Member, Packed
 from halfsilver.hdl.layout.tables import SESSION_BITS
 
-__all__ = ["COUNTED", "COUNTER_BITS", "CounterGroupCode", "counter_index"]
+__all__ = ["COUNTED", "COUNTER_BITS", "VERDICT_BITS", "CounterGroupCode", "PortCode", "counter_index"]
 
 COUNTER_BITS = 64
 """At 12,500,000,000 bytes per second (100 Gb/s) 64 bits wrap after 46 years."""
@@ -20,15 +20,27 @@ class CounterGroupCode(IntEnum):
     VERDICT = 0
     SESSION = 1
     RULE = 2
+    PORT = 3
+
+
+class PortCode(IntEnum):
+    """Where frames are counted as they pass, whatever becomes of them."""
+
+    NETWORK_IN = 0
+    NETWORK_OUT = 1
+    HOST_IN = 2
+    HOST_OUT = 3
+    COPIES_OUT = 4
 
 
 COUNTED = {
     CounterGroupCode.VERDICT: "every frame, by verdict and direction",
-    CounterGroupCode.SESSION: "mirrored frames, by session",
+    CounterGroupCode.SESSION: "copies due, by session and direction: sent (`mirrored`) or skipped (`congested`)",
     CounterGroupCode.RULE: "every frame whose verdict names a rule, by rule and direction",
+    CounterGroupCode.PORT: "every frame that has passed a port, by its mark: production, and the copies",
 }
 """What a group counts. Bytes are the copied bytes of a mirrored frame, those that would have been copied of a
-congested one, and the whole length of any other."""
+congested one, and the whole length of any other; at a port the whole length, of a copy with its outer headers."""
 
 
 def counter_index(group: CounterGroupCode, eni_bits: int, rule_bits: int) -> Packed:
@@ -37,10 +49,14 @@ def counter_index(group: CounterGroupCode, eni_bits: int, rule_bits: int) -> Pac
     direction = Member("direction", 1, "0 ingress, 1 egress")
     eni = Member("eni", eni_bits, "place of the ENI")
     session = Member("session", SESSION_BITS, "place of the session in ascending session number")
+    skipped = Member("skipped", 1, "0 sent, 1 skipped")
     rule = Member("rule", rule_bits, "place of the rule in ascending rule number")
+    bad = Member("bad", 1, "1: marked bad")
+    port = Member("port", 3, "where", PortCode)
     members = {
         CounterGroupCode.VERDICT: [verdict, direction],
-        CounterGroupCode.SESSION: [session, eni],
+        CounterGroupCode.SESSION: [session, eni, direction, skipped],
         CounterGroupCode.RULE: [rule, session, eni, direction],
+        CounterGroupCode.PORT: [bad, port],
     }
     return Packed(f"{group.name.lower()} counter index", COUNTED[group], members[group])

@@ -27,6 +27,7 @@ MEANINGS = {
     "queue_depth": "bytes of copy buffer per direction, a power of two, at least 16,384",
     "cut_copies": f"longest copy in bytes of the frame, {FLOOR_IPV6} to {MAX_FRAME:,} (which cuts none)",
     "copies": "places for copies per direction, a power of two, 8 to 1,024",
+    "verdict_ring": "verdicts kept until the host reads them, a power of two, 2 to 4,096",
 }
 """What the build parameters that are numbers are, in words for people; the command lines say the same."""
 
@@ -126,6 +127,7 @@ class NicParameters(NicShape):
 
     copies_leave: str = "net"
     copies: int = 256
+    verdict_ring: int = 512
     hash_key: bytes = bytes.fromhex("6d5a") * 20
 
     def __post_init__(self) -> None:
@@ -133,8 +135,11 @@ class NicParameters(NicShape):
         if self.copies_leave not in COPIES_LEAVE:
             raise ValueError(f"copies_leave must be {' or '.join(map(repr, COPIES_LEAVE))}, not {self.copies_leave!r}")
         self._check_range("copies", 8, 1024)
-        if self.copies & (self.copies - 1):
-            raise ValueError(f"copies must be a power of two, not {self.copies!r}")
+        self._check_range("verdict_ring", 2, 4096)
+        for name in ("copies", "verdict_ring"):
+            value = getattr(self, name)
+            if value & (value - 1):
+                raise ValueError(f"{name} must be a power of two, not {value!r}")
         if not isinstance(self.hash_key, bytes) or len(self.hash_key) != 40:
             raise ValueError("hash_key must be 40 bytes")
 

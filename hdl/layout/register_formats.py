@@ -12,6 +12,7 @@ __all__ = ["FORMATS", "render"]
 _ACCESS_WORDS = {Access.RO: "read only", Access.RW: "read and write", Access.WO: "write only, reads as 0"}
 _RDL_ACCESS = {Access.RO: "sw = r; hw = w;", Access.RW: "sw = rw; hw = r;", Access.WO: "sw = w; hw = r;"}
 _RDL_HARDWARE_WRITABLE = "sw = rw; hw = rw;"
+_RDL_READ_STROBE = "sw = r; hw = w; swacc;"
 
 
 def render(format: str, registers: RegisterMap = REGISTERS) -> str:
@@ -137,6 +138,8 @@ def _rdl(registers: RegisterMap) -> str:
         lines.append("    };")
     for register in registers:
         access = _RDL_HARDWARE_WRITABLE if register.hardware_writable else _RDL_ACCESS[register.access]
+        if register.read_strobe:
+            access = _RDL_READ_STROBE
         lines += ["    reg {", f'        desc = "{_escape(register.description)}";']
         for field in register.fields:
             reset = "" if field.reset is None else f" = {field.width}'h{field.reset:x}"

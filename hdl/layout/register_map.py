@@ -72,7 +72,7 @@ class Register:
     """A 32-bit register.
 
     ``hardware_writable`` (RW only): the gateware may set the register too; a write by the host in the same
-    clock wins.
+    clock wins. ``read_strobe`` (RO only): the gateware is told when the host has read the register.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Register:
         fields: Sequence[Field],
         *,
         hardware_writable: bool = False,
+        read_strobe: bool = False,
     ) -> None:
         if not _REGISTER_NAME.fullmatch(name):
             raise ValueError(f"register name {name!r} must be upper-case letters, digits and underscores")
@@ -97,8 +98,10 @@ class Register:
             raise ValueError(f"register {name} needs at least one field")
         if hardware_writable and access is not Access.RW:
             raise ValueError(f"register {name}: only an RW register can be hardware_writable")
+        if read_strobe and access is not Access.RO:
+            raise ValueError(f"register {name}: only an RO register can have a read_strobe")
         self.name, self.address, self.access, self.description = name, address, Access(access), description
-        self.hardware_writable = hardware_writable
+        self.hardware_writable, self.read_strobe = hardware_writable, read_strobe
         self.fields = tuple(sorted(fields, key=lambda field: field.lsb))
         for low, high in zip(self.fields, self.fields[1:], strict=False):
             if high.lsb <= low.msb:

@@ -134,7 +134,7 @@ REGISTERS = RegisterMap(
             "COUNTER_ADDRESS",
             0x030,
             RW,
-            "A write shows that counter in the next four registers.",
+            "A write shows that counter of the last snapshot in the next four registers.",
             [
                 Field(
                     "index",
@@ -186,6 +186,63 @@ REGISTERS = RegisterMap(
                     "register was written",
                 )
             ],
+        ),
+        Register(
+            "SNAPSHOT",
+            0x100,
+            WO,
+            "Takes a snapshot of all counters.",
+            [Field("take", 0, 0, "write 1 to take one; SNAPSHOT_STATUS says when it can be read")],
+        ),
+        Register(
+            "SNAPSHOT_STATUS",
+            0x104,
+            RO,
+            "What has become of the snapshot.",
+            [
+                Field(
+                    "busy", 0, 0, "not whole yet: a frame of it has no verdict, or has not left; counters mean nothing"
+                ),
+                Field("taken", 31, 16, "snapshots that became whole since reset, wraps"),
+            ],
+        ),
+        Register(
+            "RING_SELECT",
+            0x110,
+            RW,
+            "Which verdicts the ring keeps. A write empties it.",
+            [
+                Field("every", 15, 0, "of those selected, one in so many of each direction; 1: all, 0: none"),
+                Field("session", 17, 16, "place of the session at its ENI"),
+                Field("eni", 23, 20, "place of the ENI"),
+                Field("one_session", 24, 24, "1: those that name this session; 0: all"),
+            ],
+        ),
+        Register(
+            "RING_STATUS",
+            0x114,
+            RO,
+            "The ring of verdicts.",
+            [Field("held", 15, 0, "verdicts in it"), Field("depth", 31, 16, "verdicts that it holds", reset=None)],
+        ),
+        Register(
+            "RING_LOST",
+            0x118,
+            RO,
+            "Verdicts that were selected and found the ring full.",
+            [Field("count", 31, 0, "since RING_SELECT was written, wraps at 32 bits")],
+        ),
+        *(
+            Register(
+                f"RING_DATA_{word}",
+                0x120 + 4 * word,
+                RO,
+                f"Oldest verdict in the ring, bits {32 * word + 31} to {32 * word}; 0 if there is none."
+                + (" Reading it takes the verdict away: read this word last." if word == 3 else ""),
+                [Field("value", 31, 0, "part of the verdict record")],
+                read_strobe=word == 3,
+            )
+            for word in range(4)
         ),
     ],
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from halfsilver.hdl.layout.assigned_numbers import PROTOCOL_UDP
-from halfsilver.hdl.layout.counters import COUNTED, COUNTER_BITS, CounterGroupCode, counter_index
+from halfsilver.hdl.layout.counters import COUNTED, COUNTER_BITS, CounterGroupCode, PortCode, counter_index
 from halfsilver.hdl.layout.frames import FLOOR_IPV4, FLOOR_IPV6, MAX_FRAME
 from halfsilver.hdl.layout.lookup import BOUNDS, KEY_CLASS, PORT_BITS, TERNARY_KEY, LookupLayout
 from halfsilver.hdl.layout.outer import (
@@ -222,10 +222,14 @@ def _counters() -> list[str]:
     lines = [
         "## Counters",
         "",
-        f"Frames and bytes, {COUNTER_BITS} bits each, since reset. Write COUNTER_ADDRESS, then read the four registers "
-        "behind it: they show one moment. Bytes are the copied bytes of a mirrored frame, those that would have been "
-        "copied of a congested one, and the whole length of any other. `R` is 16, or `rules` rounded up to a power of "
-        "two if that is more.",
+        f"Frames and bytes, {COUNTER_BITS} bits each, since reset. Write SNAPSHOT, wait until SNAPSHOT_STATUS is "
+        "not busy, write COUNTER_ADDRESS, then read the four registers behind it; and so on with the next "
+        "counter. They all are of one snapshot: of the frames that had entered by a port at one instant, with "
+        "their verdicts and their leaving, and of the copies that had left by then; docs/mirroring.md section 9 "
+        "has the sums that meet. Bytes are the copied bytes of a mirrored frame, those that would have been "
+        "copied of a congested one, and the whole length of any other; at a port the whole length, 65,535 for a "
+        "longer frame, and of a copy with its outer headers. `R` is 16, or `rules` rounded up to a power of two "
+        "if that is more.",
         "",
         "| group | counts | index |",
         "|---|---|---|",
@@ -233,11 +237,20 @@ def _counters() -> list[str]:
     for group in CounterGroupCode:
         formula = counter_index(group, 0, 0).formula(eni="ENIs", rule="R")
         lines.append(f"| {group.value} {group.name.lower()} | {COUNTED[group]} | `{formula}` |")
-    return lines
+    ports = ", ".join(f"{code.value} {code.name.lower().replace('_', '-')}" for code in PortCode)
+    return [*lines, "", f"Values of port: {ports}."]
 
 
 def _verdicts() -> list[str]:
-    lines = ["## Verdict record", "", VERDICT_RECORD.description, *_fields("Record", VERDICT_RECORD)]
+    ring = (
+        "A host that does not take the verdict stream can have the card keep verdicts. Write RING_SELECT: all of them, "
+        "those of one session, or one in so many of each direction; the ring is empty then. RING_STATUS says how many "
+        "it holds. The four words of the oldest are in RING_DATA_0 to 3, and reading the last one takes it away: read "
+        "them in order, and only as many verdicts as the ring holds. A full ring keeps what it has; RING_LOST counts "
+        "what came then. Over a line that may lose an answer, a verdict can be lost with it; their sequence numbers "
+        "tell, where all are kept."
+    )
+    lines = ["## Verdict record", "", VERDICT_RECORD.description, "", ring, *_fields("Record", VERDICT_RECORD)]
     for member in VERDICT_RECORD.members:
         if member.values is not None:
             codes = ", ".join(f"{code.value} {code.name.lower().replace('_', '-')}" for code in member.values)

@@ -96,6 +96,7 @@ BENCHES = (
     Bench("production", (_CORE_8, _OWN_STREAM, _CORE_64, _CORE_512)),
     Bench("overload", (_CORE_8, _OWN_STREAM, _CORE_64, _CORE_512)),
     Bench("rule_sets", (_CORE_8, _CORE_64, _CORE_512)),
+    Bench("snapshots", (_CORE_8, _CORE_64, _CORE_512)),
     Bench("throughput", (_CORE_8, _CORE_32, _CORE_64, _CORE_512)),
 )
 """In the order of the pipeline, blocks before the core."""

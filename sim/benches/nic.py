@@ -15,7 +15,7 @@ from typing import Any
 from halfsilver.harness.golden.model import Model
 from halfsilver.harness.nic.image import table_words
 from halfsilver.harness.policy.policy import Interface, Policy
-from halfsilver.harness.records import Counters, Flags, Frame, Tally
+from halfsilver.harness.records import Counters, Flags, Frame, Port, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table
@@ -212,6 +212,9 @@ class NicBench:
         assert data == frame.data, f"{direction}: {data.hex()} comes out, not {_shown(frame)}"
         assert (bool(marks & BAD), bool(marks & DROP)) == (frame.bad, dropped), f"marks {marks} of {_shown(frame)}"
         self.latencies[direction].append(self._first_out[direction] - self._entries[direction].popleft())
+        for port in Port:
+            if port.direction is direction:
+                self._pass(port, frame.bad, data)
 
     def _judge(self, record: VerdictRecord) -> None:
         """Compare a record with the golden model's under the rule set that the record names."""
@@ -239,9 +242,13 @@ class NicBench:
             if copies and copies[0][1] == data:
                 held, _ = copies.popleft()
                 held.done = True
+                self._pass(Port.COPIES_OUT, False, data)
                 return
         due = ", or ".join(copies[0][1].hex() for copies in self._copies.values() if copies)
         raise AssertionError(f"copy {data.hex()}, not {due or 'any: none is due'}")
+
+    def _pass(self, port: Port, bad: bool, data: bytes) -> None:
+        self.counters.ports.setdefault((port, bad), Tally()).add(min(len(data), 0xFFFF))
 
     # Registers
 
@@ -295,7 +302,8 @@ class NicBench:
         assert (await self.read("REFUSED_WRITES"))["count"] == 0
 
     async def check_counters(self) -> None:
-        """Every counter that there is, against the sums of the records."""
+        """Every counter that there is, of a snapshot, against the sums of the records and of what has passed."""
+        await self.take_snapshot()
         plan = list(_counter_places())
         parts = ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")
         accesses = []
@@ -305,8 +313,10 @@ class NicBench:
         values = iter(await self.access(*accesses))
         groups: tuple[dict[Any, Tally], ...] = (
             dict(self.counters.verdicts),
-            dict(self.counters.sessions),
+            {(0, *key): tally for key, tally in self.counters.sessions.items()}
+            | {(1, *key): tally for key, tally in self.counters.skipped.items()},
             dict(self.counters.rules),
+            dict(self.counters.ports),
         )
         for group, _, key in plan:
             frames = next(values) | next(values) << 32
@@ -321,6 +331,15 @@ class NicBench:
             for direction in Direction
         }
         assert offered == self._sequence, f"offered {self._sequence}, verdicts {offered}"
+
+    async def take_snapshot(self) -> None:
+        """Freeze the counters, and wait until they can be read."""
+        before = (await self.read("SNAPSHOT_STATUS"))["taken"]
+        await self.access(self.write("SNAPSHOT", take=1))
+        status = await self.read("SNAPSHOT_STATUS")
+        while status["busy"]:
+            status = await self.read("SNAPSHOT_STATUS")
+        assert status["taken"] == before + 1
 
 
 async def start(dut: Any) -> NicBench:
@@ -353,7 +372,9 @@ def _count(counters: Counters, record: VerdictRecord, octets: int) -> None:
     if record.eni is None or record.session is None:
         return
     if record.verdict is Verdict.MIRRORED:
-        counters.sessions.setdefault((record.eni, record.session), Tally()).add(octets)
+        counters.sessions.setdefault((record.direction, record.eni, record.session), Tally()).add(octets)
+    if record.verdict is Verdict.CONGESTED:
+        counters.skipped.setdefault((record.direction, record.eni, record.session), Tally()).add(octets)
     if record.rule is not None:
         place = (record.direction, record.eni, record.session, record.rule)
         counters.rules.setdefault(place, Tally()).add(octets)
@@ -362,13 +383,18 @@ def _count(counters: Counters, record: VerdictRecord, octets: int) -> None:
 def _counter_places() -> Iterable[tuple[int, int, tuple[int, ...]]]:
     """(group, index, key in `Counters`) of all counters of the build."""
     rounded = 1 << (PARAMETERS.enis - 1).bit_length()
+    for port in Port:
+        for bad in (False, True):
+            yield 3, port * 2 + bad, (port, bad)
     for direction in Direction:
         for verdict in Verdict:
             yield 0, direction * 16 + verdict, (direction, verdict)
     for eni in range(PARAMETERS.enis):
         for session in range(PARAMETERS.sessions):
-            yield 1, eni * 4 + session, (eni, session)
             for direction in Direction:
+                for skipped in range(2):
+                    index = ((skipped * 2 + direction) * rounded + eni) * 4 + session
+                    yield 1, index, (skipped, direction, eni, session)
                 for rule in range(PARAMETERS.rules):
                     index = ((direction * rounded + eni) * 4 + session) * 16 + rule
                     yield 2, index, (direction, eni, session, rule)

@@ -29,6 +29,7 @@ async def identity(dut: Any) -> None:
         "extension_headers": PARAMETERS.extension_headers,
         "chunk_bits": PARAMETERS.chunk_bits,
         "lookup_clocks": PARAMETERS.lookup_clocks,
+        "matchers": PARAMETERS.matchers,
     }
     assert await bench.read("QUEUE") == {"depth": PARAMETERS.queue_depth}
     assert await bench.read("COPIES") == {"cut": PARAMETERS.cut_copies, "own": PARAMETERS.copies_leave == "own"}
@@ -101,7 +102,7 @@ async def channels_in_any_order(dut: Any) -> None:
 async def no_such_counter(dut: Any) -> None:
     """A counter that does not exist reads as 0."""
     bench = await start(dut)
-    for group, index in ((0, 32), (1, 4 * PARAMETERS.enis), (2, 0xFFFF), (3, 0)):
+    for group, index in ((0, 32), (1, 3), (1, 0xFFFF), (2, PARAMETERS.rules), (2, 0xFFFF), (3, 10)):
         bench.write("COUNTER_ADDRESS", group=group, index=index)
         for part in ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH"):
             assert await bench.read(f"COUNTER_{part}") == {"value": 0}

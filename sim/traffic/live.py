@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
@@ -130,9 +129,10 @@ class LiveNic:
 
         ``docs/tables.md``: a reset clears only the general table's words.
         """
+        image = policy_image(*rule_set, self._parameters)
+        general = {place: word for place, word in image.items() if place[0] is Table.GENERAL}
         self._expect(1, rule_set)
-        writes = _general_writes(*rule_set, self._parameters)
-        self._run(frames, pacing, [write_at(0, *access) for access in (*writes, _COMMIT)])
+        self._run(frames, pacing, [write_at(0, *access) for access in (*table_writes(general, {}), _COMMIT)])
         self._settle(1)
         self.banks[1 - self._shadow] = rule_set
 
@@ -226,6 +226,9 @@ class LiveNic:
 
     def _check_counters(self) -> None:
         """Frames by verdict and direction: each offered frame is counted once, as its record says."""
+        self._pump.write([(REGISTERS.address("SNAPSHOT"), REGISTERS.pack("SNAPSHOT", take=1))])
+        while REGISTERS.unpack("SNAPSHOT_STATUS", self._read(REGISTERS.address("SNAPSHOT_STATUS")))["busy"]:
+            pass
         for direction in Direction:
             for verdict in Verdict:
                 index = REGISTERS.pack("COUNTER_ADDRESS", index=direction * 16 + verdict)
@@ -235,13 +238,6 @@ class LiveNic:
                     raise HalfsilverError(
                         f"counter {direction} {verdict}: {counted}, not {self._counted.get((direction, verdict), 0)}"
                     )
-
-
-@cache
-def _general_writes(policy: Policy, flags: Flags, parameters: NicParameters) -> list[tuple[int, int]]:
-    """Register writes of the general table's words alone."""
-    image = policy_image(policy, flags, parameters)
-    return table_writes({place: word for place, word in image.items() if place[0] is Table.GENERAL}, {})
 
 
 def _check_copies(run: PumpRun, wanted: dict[Direction, list[bytes]], is_cut: bool) -> None:

@@ -105,6 +105,6 @@ def counted_since(now: Counters, then: Counters) -> Counters:
                 for before in [getattr(then, name).get(key, Tally())]
                 if tally != before
             }
-            for name in ("verdicts", "sessions", "rules")
+            for name in ("verdicts", "sessions", "skipped", "rules", "ports")
         )
     )

@@ -49,7 +49,8 @@ def test_what_does_not_fit_is_refused():
     ("packed", "words"),
     [
         (counter_index(CounterGroupCode.VERDICT, 2, 4), "direction*16 + verdict"),
-        (counter_index(CounterGroupCode.SESSION, 2, 4), "eni*4 + session"),
+        (counter_index(CounterGroupCode.SESSION, 2, 4), "((skipped*2 + direction)*4 + eni)*4 + session"),
+        (counter_index(CounterGroupCode.PORT, 2, 4), "port*2 + bad"),
         (counter_index(CounterGroupCode.RULE, 2, 4), "((direction*4 + eni)*4 + session)*16 + rule"),
         (counter_index(CounterGroupCode.RULE, 2, 6), "((direction*4 + eni)*4 + session)*64 + rule"),
         (session_index(2), "eni*4 + session"),

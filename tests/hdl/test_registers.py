@@ -45,6 +45,15 @@ TABLE = {
     "TABLE_COUNT": (0x048, "ro", {"count": (0, 32)}),
     "EXPECTED_CRC": (0x04C, "rw", {"value": (0, 32)}),
     "TABLE_CHECK": (0x050, "rw", {"required": (0, 1)}),
+    "SNAPSHOT": (0x100, "wo", {"take": (0, 1)}),
+    "SNAPSHOT_STATUS": (0x104, "ro", {"busy": (0, 1), "taken": (16, 32)}),
+    "RING_SELECT": (0x110, "rw", {"every": (0, 16), "session": (16, 18), "eni": (20, 24), "one_session": (24, 25)}),
+    "RING_STATUS": (0x114, "ro", {"held": (0, 16), "depth": (16, 32)}),
+    "RING_LOST": (0x118, "ro", {"count": (0, 32)}),
+    "RING_DATA_0": (0x120, "ro", {"value": (0, 32)}),
+    "RING_DATA_1": (0x124, "ro", {"value": (0, 32)}),
+    "RING_DATA_2": (0x128, "ro", {"value": (0, 32)}),
+    "RING_DATA_3": (0x12C, "ro", {"value": (0, 32)}),
 }
 RDL_ACCESS = {"ro": "r", "rw": "rw", "wo": "w"}
 
@@ -124,6 +133,7 @@ def test_unpack_refuses(word):
         (lambda: register(fields=[word_field(8, 4, "high"), word_field(4, 0, "low")]), "low and high overlap"),
         (lambda: register(fields=[word_field(8, 5, "twin"), word_field(4, 0, "twin")]), "two fields of one name"),
         (lambda: register(hardware_writable=True), "only an RW register"),
+        (lambda: register(access=Access.RW, read_strobe=True), "only an RO register"),
         (lambda: RegisterMap("A map", "text", []), "map name"),
         (lambda: RegisterMap("map", "text", [register("A", 4), register("B", 4)]), "A and B share address 0x004"),
         (lambda: RegisterMap("map", "text", [register("A", 4), register("A", 8)]), "two registers are named A"),
@@ -273,7 +283,7 @@ def test_every_register_reads_and_writes_at_its_address_only():
             assert await read(ctx, dut, TABLE[name][0]) == (want, 2)
             assert await read(ctx, dut, TABLE[name][0] + 3) == (want, 2)
         shadow = dict.fromkeys(writable, 0)
-        for number, address in enumerate(range(0, 0x80, 4)):
+        for number, address in enumerate(range(0, 0x140, 4)):
             value = 0xC2B2AE35 * (number + 1) & 0xFFFFFFFF
             await write(ctx, dut, address, value)
             for name, place in writable.items():
@@ -288,6 +298,42 @@ def test_every_register_reads_and_writes_at_its_address_only():
             assert await read(ctx, dut, place) == (want, 2)
         for address in (0x028, 0x07C, 0x400, 0x800, 0xFFC):
             assert await read(ctx, dut, address) == (0, 2)
+
+    run(bench)
+
+
+def test_a_read_is_told_once_with_the_value_that_the_host_gets():
+    """A counter of reads: each shows the number before it, whatever is read in between, or written, or held."""
+
+    async def bench(ctx, dut):
+        told = 0
+        ctx.set(dut.r_ring_data_3.value, told)
+
+        async def tick():
+            nonlocal told
+            strobe = ctx.get(dut.r_ring_data_3_strobe)
+            await ctx.tick()
+            told += strobe
+            ctx.set(dut.r_ring_data_3.value, told)
+
+        for number in range(20):
+            ctx.set(dut.bus.address, 0x12C)
+            ctx.set(dut.bus.read, 1)
+            await tick()
+            ctx.set(dut.bus.read, 0)
+            ctx.set(dut.hold, 1)
+            for _ in range(number % 4):
+                await tick()
+            ctx.set(dut.hold, 0)
+            while not ctx.get(dut.bus.read_valid):
+                await tick()
+            assert ctx.get(dut.bus.read_data) == number
+            await tick()
+            assert told == number + 1
+            for address in (0x128, 0x130, 0x034):
+                await read(ctx, dut, address)
+            await write(ctx, dut, 0x12C, 0)
+            assert told == number + 1 and not ctx.get(dut.r_ring_data_3_strobe)
 
     run(bench)
 

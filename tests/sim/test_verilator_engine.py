@@ -78,7 +78,7 @@ def test_copy_verdict_and_counters_of_one_frame(engine):
     assert (record.verdict, record.eni, record.session, record.rule) == (Verdict.MIRRORED, 0, 0, 0)
     assert (record.sequence, record.length, record.copied, record.generation) == (0, len(frame), PACKET_LENGTH, 1)
     assert result.counters.verdicts == {(INGRESS, Verdict.MIRRORED): Tally(1, PACKET_LENGTH)}
-    assert result.counters.sessions == {(0, 0): Tally(1, PACKET_LENGTH)}
+    assert result.counters.sessions == {(INGRESS, 0, 0): Tally(1, PACKET_LENGTH)}
     assert result.counters.rules == {(INGRESS, 0, 0, 0): Tally(1, PACKET_LENGTH)}
     assert result.cycles is not None and result.cycles > len(frame) // 8
 

@@ -425,8 +425,8 @@ FAULTS = (
     ),
     Fault(
         "session-counter",
-        "CounterGroupCode.SESSION: self.i.valid & mirrored",
-        "CounterGroupCode.SESSION: self.i.valid & (record.session != NONE)",
+        "CounterGroupCode.SESSION: (due & (record.session != NONE),",
+        "CounterGroupCode.SESSION: (record.session != NONE,",
         "a session's counter counts rejects",
     ),
     Fault(

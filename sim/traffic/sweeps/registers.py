@@ -50,6 +50,7 @@ def _at_reset(parameters: NicParameters) -> dict[str, int]:
             for name in ("rules", "extension_headers", "chunk_bits", "lookup_clocks", "matchers")
         },
         "QUEUE": {"depth": parameters.queue_depth},
+        "RING_STATUS": {"depth": parameters.verdict_ring},
         "COPIES": {"cut": parameters.cut_copies, "own": parameters.copies_leave == "own"},
     }
     return {
@@ -127,10 +128,11 @@ def _commit(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
 
 
 def _snapshot(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
-    """Counters show the moment at which their address was written, until it is written again."""
+    """Counters show the moment of the last snapshot, when their address is written."""
     address = REGISTERS.address("COUNTER_ADDRESS")
     elsewhere = [address | 1 << bit for bit in range(address.bit_length(), ADDRESS_BITS)]
     counted = {direction: [0, 0] for direction in Direction}
+    take, taken = REGISTERS["SNAPSHOT"].mask, 0
     for number in range(4):
         direction = tuple(Direction)[number % 2]
         index = REGISTERS.pack("COUNTER_ADDRESS", index=direction * 16 + Verdict.MALFORMED)
@@ -141,6 +143,14 @@ def _snapshot(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
             counted[direction][1] += sum(len(frame.data) for frame in frames)
             pump.write([(place, index) for place in elsewhere])
             _compare(pump, words, "after more frames")
+            pump.write([(address, words["COUNTER_ADDRESS"])])
+            _compare(pump, words, "without another snapshot")
+            pump.write([(REGISTERS.address("SNAPSHOT"), take | rng.getrandbits(32) & ~take)])
+            taken += 1
+            status = REGISTERS.pack("SNAPSHOT_STATUS", taken=taken)
+            if not any(pump.read([REGISTERS.address("SNAPSHOT_STATUS")])[0] == status for _ in range(1000)):
+                raise HalfsilverError(f"snapshot {taken} does not become whole")
+            words["SNAPSHOT_STATUS"] = status
             pump.write([(address, index)])
             words["COUNTER_ADDRESS"] = index
             words["COUNTER_FRAMES_LOW"], words["COUNTER_BYTES_LOW"] = counted[direction]

@@ -86,7 +86,25 @@ def test_json_summary(paths, capsys):
     assert (summary["offered"], summary["mirrored_bytes"], summary["conserved"]) == (7, 154, True)
     assert (summary["seed"], summary["engine"]) == (77, "golden")
     assert summary["verdicts"] == dict(Counter(answer[0] for answer in ANSWERS))
-    assert summary["counters"]["sessions"] == [{"eni": "eni-10", "session": "tms-1", "frames": 2, "bytes": 154}]
+    sessions = summary["counters"]["sessions"]
+    assert [(each["direction"], each["eni"], each["session"], each["frames"]) for each in sessions] == [
+        ("ingress", "eni-10", "tms-1", 1),
+        ("egress", "eni-10", "tms-1", 1),
+    ]
+    assert sum(each["bytes"] for each in sessions) == 154
+    assert {(each["skipped_frames"], each["skipped_bytes"]) for each in sessions} == {(0, 0)}
+    (metrics,) = summary["counters"]["metrics"]
+    assert {name: value for name, value in metrics.items() if value} == {
+        "eni": "eni-10",
+        "NetworkMirrorIn": sessions[0]["bytes"],
+        "NetworkPacketsMirrorIn": 1,
+        "NetworkMirrorOut": sessions[1]["bytes"],
+        "NetworkPacketsMirrorOut": 1,
+    }
+    assert len(metrics) == 9
+    ports = {each["port"]: each["frames"] for each in summary["counters"]["ports"]}
+    assert ports["network-in"] == ports["host-out"] and ports["host-in"] == ports["network-out"]
+    assert ports["network-in"] + ports["host-in"] == summary["offered"] and ports["copies-out"] == 2
     assert {(each["rule"], each["frames"], each["bytes"]) for each in summary["counters"]["rules"]} == {
         ("tmfr-2", 1, 100),
         ("tmfr-3", 1, 54),

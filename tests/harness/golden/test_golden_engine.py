@@ -14,7 +14,7 @@ from scapy.packet import Raw
 from halfsilver.harness.engine import Engine, Result
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.golden.narrate import describe
-from halfsilver.harness.records import Counters, Frame, Tally
+from halfsilver.harness.records import Counters, Frame, Port, Tally
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from tests.harness.golden.golden_kit import (
     ANY_IPV4,
@@ -107,8 +107,13 @@ def test_counters_by_hand() -> None:
             (EGRESS, Verdict.NO_ENI): Tally(1, 100),
             (EGRESS, Verdict.TARGET_DOWN): Tally(1, 100),
         },
-        sessions={(0, 0): Tally(3, 180)},
+        sessions={(INGRESS, 0, 0): Tally(3, 180)},
         rules={(INGRESS, 0, 0, 1): Tally(2, 120), (INGRESS, 0, 0, 0): Tally(1, 100), (EGRESS, 1, 0, 0): Tally(1, 100)},
+        ports={
+            **{(port, False): Tally(5, 500) for port in (Port.NETWORK_IN, Port.HOST_OUT)},
+            **{(port, False): Tally(2, 200) for port in (Port.HOST_IN, Port.NETWORK_OUT)},
+            (Port.COPIES_OUT, False): Tally(3, 3 * (50 + 60)),  # with 50 bytes of outer headers
+        },
     )
     assert result.counters == expected
     built.configure(policy(interface()))

@@ -15,6 +15,8 @@ class CardInMemory:
 
     ``busy_polls`` reads of STATUS show a busy shadow; ``refuse_after`` writes, the tables are closed; ``deaf`` to
     commits; ``registers`` overrides what a register reads. ``written`` is every write, ``counters`` by group and index.
+    They are seen as they were when the last snapshot was taken, which takes ``snapshot_polls`` reads of its status.
+    ``verdicts`` are the records in the ring, of 16 bytes, oldest first.
     ``line`` is what becomes of the writes on their way.
     """
 
@@ -28,12 +30,16 @@ class CardInMemory:
         self.active = 0
         self.banks: list[dict[tuple[int, int], int]] = [{}, {}]
         self.counters: dict[tuple[int, int], tuple[int, int]] = {}
+        self.snapshot_polls = 0
+        self.verdicts: list[bytes] = []
         self.written: list[tuple[str, int]] = []
         self.line: Callable[[list[tuple[int, int]]], list[tuple[int, int]]] = list
         self._arrived: list[tuple[int, int, int, int]] = []
         self._expected, self._required, self._begun = 0, 0, False
         self._table_address = {"table": 0, "index": 0}
         self._counter = (0, 0)
+        self._snapshot: dict[tuple[int, int], tuple[int, int]] = {}
+        self._polls = 0
         self._registers = {
             "ID": REGISTERS["ID"].pack(),
             "VERSION": REGISTERS["VERSION"].pack(),
@@ -77,9 +83,18 @@ class CardInMemory:
         if name in ("TABLE_CRC", "TABLE_COUNT"):
             return self._crc() if name == "TABLE_CRC" else len(self._arrived)
         if name.startswith("COUNTER_") and name != "COUNTER_ADDRESS":
-            frames, octets = self.counters.get(self._counter, (0, 0))
+            frames, octets = self._snapshot.get(self._counter, (0, 0))
             value = frames if "FRAMES" in name else octets
             return value >> 32 if name.endswith("HIGH") else value & 0xFFFFFFFF
+        if name == "SNAPSHOT_STATUS":
+            busy, self._polls = self._polls > 0, max(0, self._polls - 1)
+            return REGISTERS.pack(name, busy=busy)
+        if name == "RING_STATUS":
+            return REGISTERS.pack(name, held=len(self.verdicts), depth=512)
+        if name.startswith("RING_DATA_"):
+            word = int(name[-1])
+            record = self.verdicts.pop(0) if word == 3 and self.verdicts else (self.verdicts or [bytes(16)])[0]
+            return int.from_bytes(record[4 * word : 4 * word + 4], "little")
         return self._registers[name]
 
     def _write(self, name: str, value: int) -> None:
@@ -109,6 +124,8 @@ class CardInMemory:
             self._arrived.clear()
             self.active = 1 - self.active
             self.generation = self.generation + 1 & 0xFFFF
+        elif name == "SNAPSHOT":
+            self._snapshot, self._polls = dict(self.counters), self.snapshot_polls
         elif name == "COUNTER_ADDRESS":
             fields = REGISTERS.unpack(name, value)
             self._counter = (fields["group"], fields["index"])

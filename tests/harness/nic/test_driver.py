@@ -6,11 +6,18 @@ import re
 
 import pytest
 
-from halfsilver.harness.errors import EXIT_BOARD, CapacityExceeded, HalfsilverError, TransferDamaged, WrongCard
+from halfsilver.harness.errors import (
+    EXIT_BOARD,
+    CapacityExceeded,
+    HalfsilverError,
+    TransferDamaged,
+    UsageError,
+    WrongCard,
+)
 from halfsilver.harness.nic.driver import ATTEMPTS, Driver
 from halfsilver.harness.nic.image import policy_image
-from halfsilver.harness.records import DEFAULT_FLAGS, Flags, Tally
-from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.harness.records import DEFAULT_FLAGS, Flags, Port, Tally
+from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 from tests.harness.golden.golden_kit import ENI_0, ENI_1, interface, policy, rule, session
@@ -374,20 +381,75 @@ def test_a_policy_that_does_not_fit(too_much, resource, says):
 
 
 def test_counters_are_put_where_they_belong():
-    """By the map's formulas: direction*16 + verdict, eni*4 + session, ((direction*2 + eni)*4 + session)*16 + rule."""
+    """By the map's formulas, with two ENIs; they are those of one snapshot."""
     card = CardInMemory(SHAPE)
+    card.snapshot_polls = 3
     card.counters = {
         (0, 1 * 16 + 8): (3, 180),
         (0, 0): (1 << 63, (1 << 64) - 1),
-        (1, 1 * 4 + 1): (5, 1 << 32),
+        (1, ((0 * 2 + 1) * 2 + 1) * 4 + 1): (5, 1 << 32),
+        (1, ((1 * 2 + 1) * 2 + 0) * 4 + 1): (6, 66),
         (2, ((1 * 2 + 1) * 4 + 1) * 16 + 2): (7, 700),
         (2, 0): (0, 0),
+        (3, 0 * 2): (8, 800),
+        (3, 3 * 2 + 1): (9, 900),
+        (3, 4 * 2): (10, 1000),
     }
     counters = Driver(card).counters()
     assert counters.verdicts == {
         (Direction.EGRESS, Verdict.NO_MATCH): Tally(3, 180),
         (Direction.INGRESS, Verdict.MIRRORED): Tally(1 << 63, (1 << 64) - 1),
     }
-    assert counters.sessions == {(1, 1): Tally(5, 1 << 32)}
+    assert counters.sessions == {(Direction.EGRESS, 1, 1): Tally(5, 1 << 32)}
+    assert counters.skipped == {(Direction.EGRESS, 0, 1): Tally(6, 66)}
     assert counters.rules == {(Direction.EGRESS, 1, 1, 2): Tally(7, 700)}
-    assert {name for name, _ in card.written} == {"COUNTER_ADDRESS"}
+    assert counters.ports == {
+        (Port.NETWORK_IN, False): Tally(8, 800),
+        (Port.HOST_OUT, True): Tally(9, 900),
+        (Port.COPIES_OUT, False): Tally(10, 1000),
+    }
+    assert [name for name, _ in card.written][:2] == ["SNAPSHOT", "COUNTER_ADDRESS"]
+    assert {name for name, _ in card.written} == {"SNAPSHOT", "COUNTER_ADDRESS"}
+
+
+def test_a_snapshot_that_never_becomes_whole():
+    card = CardInMemory(SHAPE)
+    card.snapshot_polls = 1 << 40
+    with pytest.raises(HalfsilverError, match="does not become whole"):
+        Driver(card).counters()
+
+
+# Verdict ring
+
+RECORDS = [
+    VerdictRecord(7, Direction.EGRESS, Verdict.MIRRORED, 1500, eni=1, session=1, rule=2, copied=64, generation=3),
+    VerdictRecord(8, Direction.EGRESS, Verdict.NO_ENI, 60),
+    VerdictRecord(9, Direction.INGRESS, Verdict.NOT_ELIGIBLE, 60, Service.ARP, eni=0, generation=0xFFFF),
+]
+
+
+def test_verdicts_are_read_oldest_first():
+    card = CardInMemory(SHAPE)
+    driver = Driver(card)
+    assert driver.read_verdicts() == []
+    card.verdicts = [record.to_bytes() for record in RECORDS]
+    assert driver.read_verdicts(2) == RECORDS[:2]
+    assert driver.read_verdicts() == RECORDS[2:]
+
+
+def test_what_the_ring_keeps():
+    card = CardInMemory(SHAPE, RING_LOST=12)
+    driver = Driver(card)
+    driver.select_verdicts()
+    driver.select_verdicts(every=1000, session=(1, 1))
+    driver.select_verdicts(every=0)
+    assert card.written == [("RING_SELECT", 1), ("RING_SELECT", 1 << 24 | 1 << 20 | 1 << 16 | 1000), ("RING_SELECT", 0)]
+    assert driver.lost_verdicts() == 12
+
+
+@pytest.mark.parametrize(("every", "session"), [(-1, None), (65536, None), (1, (2, 0)), (1, (0, 3)), (1, (-1, 0))])
+def test_what_the_ring_cannot_keep_is_refused(every, session):
+    card = CardInMemory(SHAPE)
+    with pytest.raises(UsageError, match="one in|the card has"):
+        Driver(card).select_verdicts(every, session)
+    assert card.written == []

@@ -4,7 +4,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 from halfsilver.harness.engine import Result
-from halfsilver.harness.records import Counters, Output, Tally
+from halfsilver.harness.records import Counters, Output, Port, Tally
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
@@ -20,8 +20,14 @@ def result() -> Result:
     ]
     counters = Counters(
         {(IN, Verdict.MIRRORED): Tally(1, 50), (OUT, Verdict.NOT_IP): Tally(1, 60)},
-        {(0, 0): Tally(1, 50)},
+        {(IN, 0, 0): Tally(1, 50)},
+        {},
         {(IN, 0, 0, 1): Tally(1, 50)},
+        {
+            **{(port, False): Tally(1, 100) for port in (Port.NETWORK_IN, Port.HOST_OUT)},
+            **{(port, False): Tally(1, 60) for port in (Port.HOST_IN, Port.NETWORK_OUT)},
+            (Port.COPIES_OUT, False): Tally(1, 100),
+        },
     )
     return Result([Output(0, COPY)], records, counters)
 
@@ -32,7 +38,8 @@ def congested() -> Result:
     other.outputs.clear()
     other.verdicts[0] = replace(other.verdicts[0], verdict=Verdict.CONGESTED, copied=0)
     other.counters.verdicts = {(IN, Verdict.CONGESTED): Tally(1, 50), (OUT, Verdict.NOT_IP): Tally(1, 60)}
-    other.counters.sessions = {}
+    other.counters.skipped, other.counters.sessions = other.counters.sessions, {}
+    del other.counters.ports[Port.COPIES_OUT, False]
     return other
 
 
@@ -86,15 +93,16 @@ def test_missing_verdicts_are_a_difference():
 
 
 def test_each_counter_is_compared():
-    for name in ("verdicts", "sessions", "rules"):
+    for name in ("verdicts", "sessions", "skipped", "rules", "ports"):
         for change in ("frames", "octets"):
-            other = result()
+            one, other = result(), result()
+            for each in (one, other):
+                each.counters.skipped[OUT, 1, 1] = Tally(2, 20)
             tally = next(iter(getattr(other.counters, name).values()))
             setattr(tally, change, getattr(tally, change) + 1)
-            assert len(compare(result(), other)) == 1, (name, change)
-        other = result()
+            assert len(compare(one, other)) == 1, (name, change)
         getattr(other.counters, name).clear()
-        assert compare(result(), other)
+        assert compare(one, other)
 
 
 def test_congestion_is_a_difference_unless_allowed():
@@ -114,11 +122,25 @@ def test_congestion_excuses_nothing_else():
 
     other = congested()
     other.counters.verdicts[(IN, Verdict.CONGESTED)] = Tally(1, 100)  # not the bytes that would have been copied
-    assert len(compare(result(), other, congestion=True)) == 2  # sum over verdicts, sum over sessions
+    assert len(compare(result(), other, congestion=True)) == 2  # golden's verdicts, and the sum of what was skipped
 
     other = congested()
-    other.counters.sessions = {(0, 0): Tally(1, 50)}  # counted as mirrored all the same
-    assert [d.what for d in compare(result(), other, congestion=True)] == ["session counters"]
+    other.counters.sessions[IN, 0, 0] = Tally(1, 50)  # counted as sent all the same
+    assert [d.what for d in compare(result(), other, congestion=True)] == [
+        "session counter (sent and skipped together)",
+        "port counter",
+    ]
+
+    other = congested()
+    other.counters.skipped = {(OUT, 0, 0): Tally(1, 50)}  # skipped in the other direction
+    assert {d.what for d in compare(result(), other, congestion=True)} == {
+        "session counter (sent and skipped together)"
+    }
+
+    for port in (Port.HOST_OUT, Port.NETWORK_IN):
+        other = congested()
+        other.counters.ports[port, False] = Tally(2, 200)
+        assert [d.what for d in compare(result(), other, congestion=True)] == ["port counter"]
 
     other = congested()
     other.verdicts[1] = replace(other.verdicts[1], verdict=Verdict.CONGESTED)  # the model did not mirror it

@@ -127,12 +127,18 @@ async def a_policy_written_by_the_pages(dut):
     ]
     assert {each >> 112 for each in verdicts} == {1}
 
+    await driver.snapshot()
     for direction in range(2):
         for verdict in range(16):
             its = [frame for way, frame, each in offered if (way, each) == (direction, verdict)]
             octets = sum(min(LIMIT, len(frame)) if verdict == MIRRORED else len(frame) for frame in its)
             assert await driver.counter(0, direction * 16 + verdict) == (len(its), octets)
-    mirrored = [frame for _, frame, verdict in offered if verdict == MIRRORED]
-    assert await driver.counter(1, 0) == (len(mirrored), sum(min(LIMIT, len(frame)) for frame in mirrored))
+    for direction in range(2):
+        its = [frame for way, frame, verdict in offered if (way, verdict) == (direction, MIRRORED)]
+        assert await driver.counter(1, direction * 4) == (len(its), sum(min(LIMIT, len(frame)) for frame in its))
+        for port in ((0, 3), (2, 1))[direction]:
+            its = [frame for way, frame, _ in offered if way == direction]
+            assert await driver.counter(3, 2 * port) == (len(its), sum(map(len, its)))
+    assert await driver.counter(3, 2 * 4) == (len(copies), sum(map(len, copies)))
     assert (await driver.counter(2, 0))[0] == 1 and (await driver.counter(2, 1))[0] == 3
     assert (await driver.counter(2, 1 * 4 * 16))[0] == 1

@@ -13,6 +13,7 @@ from math import ceil
 
 ID, VERSION, SHAPE, RULES, STATUS, COMMIT, REFUSED = 0x00, 0x04, 0x08, 0x0C, 0x14, 0x18, 0x1C
 TABLE_ADDRESS, TABLE_DATA, COUNTER_ADDRESS, COUNTERS = 0x20, 0x24, 0x30, (0x34, 0x38, 0x3C, 0x40)
+SNAPSHOT, SNAPSHOT_STATUS = 0x100, 0x104
 LOOKUP, SESSIONS, OUTER, GENERAL = range(4)
 
 Ports = tuple[int, int]
@@ -91,8 +92,14 @@ class OwnDriver:
             raise RuntimeError(f"generation {generation} after {status >> 16}")
         return generation
 
+    async def snapshot(self) -> None:
+        """Freeze all counters."""
+        await self._write(SNAPSHOT, 1)
+        while await self._read(SNAPSHOT_STATUS) & 1:
+            pass
+
     async def counter(self, group: int, index: int) -> tuple[int, int]:
-        """Frames and bytes."""
+        """Frames and bytes, of the last snapshot."""
         await self._write(COUNTER_ADDRESS, index | group << 28)
         words = [await self._read(address) for address in COUNTERS]
         return words[0] | words[1] << 32, words[2] | words[3] << 32
