@@ -78,8 +78,8 @@ RESETS, ALL_RESETS = 40, 400
 ROOM = (60, 8192)
 """Lengths of frames that fill the queue, by number and by bytes."""
 
-CARRIES = (66_000, 100)
-"""Frames of one byte and of 9,216 bytes in each direction: past 16 bits of frames."""
+CARRIES = (66_000, 120)
+"""Frames of one byte and of 9,216 bytes in each direction: past 16 bits of frames and 20 bits of bytes."""
 
 _UDP_CHECKSUM = slice(14 + 40 + 6, 14 + 40 + 8)
 """Of an outer packet over IPv6."""
