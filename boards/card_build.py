@@ -33,7 +33,7 @@ SMALLEST = {"enis": 1, "sessions": 1, "rules": 1, "lookup_clocks": 8, "copies": 
 class CardBuild:
     """What the card is on a board.
 
-    platform     class of amaranth-boards with our overlay: resources rgmii, phy_rst, uart, clock and reset
+    platform     class of amaranth-boards with our overlay: resources rgmii, phy_rst, uart, and its clock
     parameters   NicParameters
     delays_ps    (receive, transmit): by how much the FPGA shifts data against the clock of its ports, in picoseconds
     baud         of the UART
@@ -79,7 +79,7 @@ def design_of(board: Board, smoke: bool = False) -> Design:
 
 
 class Top(Elaboratable):
-    """Card, PLL, resets and pins. Every pin has a plain buffer; the card's I/O cells are next to it."""
+    """Card, PLL, reset of the PHYs, and pins. Every pin has a plain buffer; the card's I/O cells are next to it."""
 
     def __init__(self, build: CardBuild, ports: tuple[str, ...]) -> None:
         self._build, self._ports = build, ports
@@ -110,15 +110,12 @@ class Top(Elaboratable):
         return m
 
     def _clocks(self, m: Module, platform: Any) -> None:
-        """The board's clock through the PLL, its button, if it has one, as reset."""
+        """The board's clock through the PLL."""
         outputs = [Output("gmii", GMII_HERTZ), Output("sync", self._build.core_hertz)]
         m.submodules.clocks = clocks = ClockTree(platform.default_clk_frequency, outputs)
         m.domains += clocks.domains
         m.submodules.clock = clock = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
         m.d.comb += clocks.clock.eq(clock.i)
-        if platform.default_rst is not None:
-            m.submodules.reset = reset = io.Buffer("i", platform.request(platform.default_rst, dir="-"))
-            m.d.comb += clocks.reset.eq(reset.i)
 
     def _port(self, m: Module, pins: Any, name: str, port: Any) -> None:
         """Pins of a port to the card's; the receive clock gets the name that the report looks for."""
@@ -134,7 +131,7 @@ class Top(Elaboratable):
                 m.d.comb += buffer.o.eq(getattr(port, signal))
 
     def _phy_reset(self, m: Module, platform: Any) -> None:
-        """The PHYs are in reset for PHY_RESET_SECONDS after the core is not."""
+        """The PHYs are in reset for PHY_RESET_SECONDS from the core's first clock on."""
         clocks = round(PHY_RESET_SECONDS * self._build.core_hertz)
         left = Signal(range(clocks + 1), init=clocks)
         m.d.sync += left.eq(left - (left != 0))

@@ -1,4 +1,4 @@
-"""Clocks of an ECP5: one PLL, a clock domain per output, and resets that wait for its lock.
+"""Clocks of an ECP5: one PLL, and a clock domain per output that waits for its lock.
 
 Source: Lattice FPGA-DS-02012 (ECP5 and ECP5-5G family), sysCLOCK PLL timing; FPGA-TN-02200 (clocks), for the phases.
 """
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, Signal
-from amaranth.lib.cdc import ResetSynchronizer
 
 __all__ = ["ClockTree", "Output", "PllSettings", "clock_net", "settle_pll"]
 
@@ -73,24 +72,24 @@ def _eighths(divider, phase):
 
 
 class ClockTree(Elaboratable):
-    """Clock domains from one PLL.
+    """Clock domains from one PLL, without resets: an ECP5 starts from what its configuration holds.
 
-    Parameters: ``hertz_in``; ``outputs``, Outputs. Signals: ``clock``, the input; ``reset``, a button, asynchronous.
-    ``domains`` are for the module above to define. They are in reset from the start until the PLL has locked, and
-    while the button is held; each is released in step with its own clock.
+    Parameters: ``hertz_in``; ``outputs``, Outputs. Signals: ``clock``, the input. ``domains`` are for the module above
+    to define. Their clocks stand still until the PLL has locked, so that no flip-flop sees a clock that is too fast.
+    Flip-flops, whose reset takes a wire each, have none: that is a seventh of what is to be routed.
     """
 
     def __init__(self, hertz_in, outputs):
         self._outputs = tuple(outputs)
         self._settings = settle_pll(hertz_in, self._outputs)
         self._hertz_in = hertz_in
-        self.clock, self.reset = Signal(), Signal()
-        self.domains = [ClockDomain(output.domain) for output in self._outputs]
+        self.clock = Signal()
+        self.domains = [ClockDomain(output.domain, reset_less=True) for output in self._outputs]
 
     def elaborate(self, platform):
         m = Module()
         settings = self._settings
-        made = [clock_net(output.domain) for output in self._outputs]
+        made = [Signal(name=f"pll_{output.domain}") for output in self._outputs]
         base = settings.dividers[0] // 2  # phases count from a middle one, so that none is negative
         options = {}
         for place, output, divider, clock in zip(OUTPUTS, self._outputs, settings.dividers, made, strict=False):
@@ -137,6 +136,7 @@ class ClockTree(Elaboratable):
             **options,
         )
         for output, clock in zip(self._outputs, made, strict=True):
-            m.d.comb += ClockSignal(output.domain).eq(clock)
-            m.submodules[f"reset_{output.domain}"] = ResetSynchronizer(~locked | self.reset, domain=output.domain)
+            held = clock_net(output.domain)
+            m.submodules[f"hold_{output.domain}"] = Instance("DCCA", i_CLKI=clock, i_CE=locked, o_CLKO=held)
+            m.d.comb += ClockSignal(output.domain).eq(held)
         return m

@@ -24,7 +24,7 @@ def ours(hertz_in: float, outputs: list[Output]) -> dict[str, int]:
     m = Module()
     m.submodules.tree = tree = ClockTree(hertz_in, outputs)
     m.domains += tree.domains
-    text = rtlil.convert(m, ports=[tree.clock, tree.reset])
+    text = rtlil.convert(m, ports=[tree.clock])
     found = re.findall(r"parameter (?:signed )?\\(\w+) (?:\d+'([01]+)|(\d+))\b", text)
     return {name: int(bits, 2) if bits else int(number) for name, bits, number in found if name in PARAMETERS}
 
