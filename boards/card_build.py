@@ -25,8 +25,8 @@ GMII_HERTZ = 125e6
 PHY_RESET_SECONDS = 0.02
 """88E1512 and KSZ9031 ask for 10 ms."""
 
-SMALLEST = {"enis": 1, "sessions": 1, "rules": 1, "lookup_clocks": 8, "copies": 8, "queue_depth": 16384}
-"""The smallest NIC that there is."""
+SMALLEST = {"enis": 1, "sessions": 1, "rules": 1, "copies": 8, "queue_depth": 16384}
+"""The smallest NIC of a board's width and lookups."""
 
 
 @dataclass(frozen=True)

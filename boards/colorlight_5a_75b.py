@@ -24,7 +24,7 @@ LONGEST = 1900
 
 BUILD = CardBuild(
     platform=Platform,
-    parameters=NicParameters(width=32, enis=1, lookup_clocks=8, cut_copies=LONGEST),
+    parameters=NicParameters(width=32, enis=1, lookup_clocks=4, copies=64, cut_copies=LONGEST),
     delays_ps=(2000, 0),
     baud=1_000_000,
     longest=LONGEST,

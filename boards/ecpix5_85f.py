@@ -21,7 +21,7 @@ class Platform(ECPIX585Platform):
 
 BUILD = CardBuild(
     platform=Platform,
-    parameters=NicParameters(width=32, enis=8, lookup_clocks=8),
+    parameters=NicParameters(width=32, enis=8, lookup_clocks=4),
     delays_ps=(0, 2000),
     baud=3_000_000,
     lights={

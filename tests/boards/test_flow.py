@@ -60,7 +60,7 @@ def test_a_clock_that_is_too_fast_gives_a_report_and_no_bitstream(tmp_path):
 
 def test_a_clock_that_nobody_wants_is_refused(tmp_path, capsys):
     assert main([str(tmp_path), "--forget", "net_rx"]) == 1
-    assert "net_rx_clk is a clock that the board does not name" in capsys.readouterr().err
+    assert "clk_net_rx is a clock that the board does not name" in capsys.readouterr().err
     assert not (tmp_path / "report.json").exists()
 
 
