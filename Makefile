@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test check cocotb mac lint verilog regs synth bitstream bitstreams bench load coverage mutants docs clean
+.PHONY: help sim sim-all test check cocotb mac lint verilog regs synth bitstream bitstreams bench load formal coverage mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -120,6 +120,9 @@ mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, and lo
 
 load: $(ready) ## production and copies on one link, from few copies to more than fit, in build/load.json
 	@$(run) -m halfsilver.sim.load $(seed)
+
+formal: $(ready) ## proofs about single blocks, each claim refuted once by a planted fault (minutes; the table of docs/formal.md)
+	@$(run) -m halfsilver.sim.formal
 
 coverage: $(ready) ## what of the gateware the benches and a pump run exercise, as a page in build/coverage (long)
 	@$(run) -m halfsilver.sim.coverage $(if $(TEST),--test $(call quote,$(TEST))) \

@@ -55,9 +55,9 @@ class Egress(wiring.Component):
         self._width = check_width(width)
         if longest_copy < 1:
             raise ValueError(f"longest_copy must be at least 1 byte, not {longest_copy!r}")
-        # Beats that come while the longest copy leaves and the MAC is busy with it, and those that were on their way to
-        # the FIFO's output when it started.
-        self._depth = -(-(longest_copy + WIRE_OVERHEAD) * 8 // width) + Fifo.LATENCY
+        # Beats that come while the MAC is busy with the frame before, the longest copy leaves, and the MAC is busy
+        # with that; and those that were on their way to the FIFO's output when it was offered.
+        self._depth = -(-(longest_copy + 2 * WIRE_OVERHEAD) * 8 // width) + Fifo.LATENCY
         packets = packet_signature(width)
         super().__init__({"i": In(packets), "i_copy": In(packets), "o": Out(packets), "o_copy": Out(1)})
 

@@ -35,6 +35,7 @@ FIXED_TARGETS = {
     "sim-all",
     "mutants",
     "load",
+    "formal",
     "mac",
 }
 TIMEOUT = 60

@@ -16,7 +16,8 @@ class Fifo(wiring.Component):
 
     Parameters: ``shape`` of the entries, ``depth`` (at least 2). One more entry fits into the output register.
 
-    Ports: streams ``i`` and ``o``. Throughput one entry per clock; latency LATENCY clocks.
+    Ports: streams ``i`` and ``o``. Throughput one entry per clock from depth 3 on, one in two clocks at depth 2.
+    Latency LATENCY clocks.
     """
 
     LATENCY = 3

@@ -180,7 +180,7 @@ def test_room_for_the_longest_copy_is_needed():
     width, longest = 64, 800
     production = some_frames(random.Random(1), PRODUCTION, 60, [64])
     copies = some_frames(random.Random(2), COPY, 1, [longest])
-    enough, less = (Run(Egress(width, room), width, production, copies) for room in (longest, longest - 64))
+    enough, less = (Run(Egress(width, room), width, production, copies) for room in (longest, longest - 128))
     assert enough.held == 0 and less.held > 0
 
 

@@ -1,0 +1,1 @@
+"""Proofs about single blocks of the gateware, for all inputs: ``make formal`` and docs/formal.md."""
