@@ -230,7 +230,7 @@ def _all_resets(setting: Setting, chance: Random) -> None:
 
 
 def _room(setting: Setting, chance: Random) -> None:
-    """The last place for a copy, by number and by bytes, when the queue is new and when it has been drained."""
+    """The last place for a copy, by number, by bytes, and by number again when the queue has been drained."""
     _fill(setting, _crowds(setting, ROOM))
 
 
@@ -245,7 +245,7 @@ def _crowds(setting: Setting, sizes: Iterable[int]) -> list[sweeps.Crowd]:
 
 def _fill(setting: Setting, crowds: Sequence[sweeps.Crowd]) -> None:
     pair = traffic.Pair(setting.parameters, engines=lambda: (setting.golden(), setting.gateware()))
-    for crowd in (*crowds, *crowds):
+    for crowd in (*crowds, crowds[0]):
         found = pair.differences(crowd.situation)
         if not found and pair.results is not None:
             found = [each for each in [sweeps.least_held(crowd, pair.results[1].verdicts)] if each]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
@@ -129,10 +130,9 @@ class LiveNic:
 
         ``docs/tables.md``: a reset clears only the general table's words.
         """
-        image = policy_image(*rule_set, self._parameters)
-        general = {place: word for place, word in image.items() if place[0] is Table.GENERAL}
         self._expect(1, rule_set)
-        self._run(frames, pacing, [write_at(0, *access) for access in (*table_writes(general, {}), _COMMIT)])
+        writes = _general_writes(*rule_set, self._parameters)
+        self._run(frames, pacing, [write_at(0, *access) for access in (*writes, _COMMIT)])
         self._settle(1)
         self.banks[1 - self._shadow] = rule_set
 
@@ -238,6 +238,13 @@ class LiveNic:
                     raise HalfsilverError(
                         f"counter {direction} {verdict}: {counted}, not {self._counted.get((direction, verdict), 0)}"
                     )
+
+
+@cache
+def _general_writes(policy: Policy, flags: Flags, parameters: NicParameters) -> list[tuple[int, int]]:
+    """Register writes of the general table's words alone."""
+    image = policy_image(policy, flags, parameters)
+    return table_writes({place: word for place, word in image.items() if place[0] is Table.GENERAL}, {})
 
 
 def _check_copies(run: PumpRun, wanted: dict[Direction, list[bytes]], is_cut: bool) -> None:

@@ -15,7 +15,8 @@ from halfsilver.sim.mutation.traffic import ENIS, RULES, SESSIONS
 from halfsilver.sim.traffic import Pair, golden_for
 from halfsilver.sim.traffic.farm import BUILDS
 from halfsilver.sim.traffic.sweeps import check_registers, check_resets, crowd, held, least_held, quick, thorough
-from halfsilver.sim.traffic.sweeps.decisions import rules
+from halfsilver.sim.traffic.sweeps.decisions import order, rules
+from halfsilver.sim.traffic.sweeps.fields import fields
 from halfsilver.sim.traffic.sweeps.headers import cuts, protocols, runts
 
 SEED = 20260101
@@ -140,6 +141,34 @@ def test_every_rule_of_every_session_decides():
     assert every <= named
     never = {Verdict.NO_ENI, Verdict.NOT_IP, Verdict.CONGESTED, Verdict.SAMPLED_OUT, Verdict.RATE_LIMITED}
     assert verdicts == set(Verdict) - never
+
+
+def test_each_bit_of_a_field_is_met():
+    """Versions and IHLs, both fragment words, and the length of an extension header."""
+    ipv4, ipv6 = set(), set()
+    for situation in fields(random.Random(SEED), MIDDLE, True):
+        for frame in situation.frames:
+            (ipv4 if frame.data[12:14] == b"\x08\x00" else ipv6).add(frame.data[14:])
+    assert {data[0] for data in ipv4} >= {*range(0x40, 0x50), *range(0x05, 0x105, 0x10)}
+    assert {data[0] >> 4 for data in ipv6} == set(range(16))
+    bits = {1 << bit for bit in range(16)}
+    assert {int.from_bytes(data[6:8], "big") for data in ipv4 if len(data) > 20} >= bits
+    assert {int.from_bytes(data[42:44], "big") for data in ipv6 if data[6:7] == b"\x2c" and len(data) > 48} >= bits
+    for kind in (0, 43, 51, 60, 135):
+        assert {data[41] for data in ipv6 if data[6] == kind and len(data) > 41} >= {1 << bit for bit in range(8)}
+
+
+def test_every_pair_of_verdicts_that_fit_one_frame():
+    """Marks on frames of each verdict: the first in the law's order is given."""
+    seen = set()
+    for situation in order(random.Random(SEED), MIDDLE, True):
+        golden = golden_for(MIDDLE)
+        golden.configure(situation.policy, situation.flags)
+        for frame, record in zip(situation.frames, golden.process(situation.frames).verdicts, strict=True):
+            seen.add((record.verdict, frame.bad, frame.dropped))
+    for verdict in (Verdict.MALFORMED, Verdict.NO_ENI, Verdict.NOT_ELIGIBLE, Verdict.NO_SESSION, Verdict.NOT_IP):
+        assert {(verdict, False, False), (verdict, False, True)} <= seen
+    assert {(Verdict.MALFORMED, True, True), (Verdict.DROPPED, False, True), (Verdict.MIRRORED, False, True)} <= seen
 
 
 def test_a_seed_gives_the_same():

@@ -19,6 +19,7 @@ from halfsilver.sim.traffic.flow import IPV4, IPV6, TCP, UDP, Flow
 from halfsilver.sim.traffic.services import SERVICES
 from halfsilver.sim.traffic.situations import Situation
 from halfsilver.sim.traffic.sweeps.octets import (
+    FRAGMENT,
     STRANGER,
     any_flow,
     calm,
@@ -33,7 +34,7 @@ from halfsilver.sim.traffic.sweeps.octets import (
     transparent,
 )
 
-__all__ = ["limits", "rules", "services"]
+__all__ = ["limits", "order", "rules", "services"]
 
 NEAR = 16
 """Near misses of a rule, where not every one is tried."""
@@ -130,6 +131,41 @@ def _lengths(
     return frames
 
 
+def order(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:
+    """Section 1: frames that several verdicts would fit, in each combination; each interface has sessions or none."""
+    open_to_all = transparent(rng, parameters)
+    for round_ in range(4 if every else 2):
+        interfaces = tuple(
+            replace(each, sessions=each.sessions if (number + round_) % 2 else ())
+            for number, each in enumerate(open_to_all.interfaces)
+        )
+        frames = []
+        macs = [rng.choice(interfaces[half::2] or interfaces).mac for half in range(2)]
+        for mac in (*macs, STRANGER):
+            for packet_type, data in _of_every_verdict(rng):
+                for direction in Direction:
+                    ends = mac + bytes(6) if direction is Direction.INGRESS else bytes(6) + mac
+                    whole = ethernet(ends, data, packet_type)
+                    for marks in range(4):
+                        frames.append(Frame(whole, direction, bad=marks & 1 != 0, dropped=marks & 2 != 0))
+        flags = Flags(tap=round_ // 2 % 2 == 1)
+        yield Situation(Policy(interfaces), flags, some(rng, frames, 0, True), calm(parameters))
+
+
+def _of_every_verdict(rng: random.Random) -> Iterator[tuple[bytes, bytes]]:
+    """Ethertype and packet: malformed, not eligible for each reason, not IP, eligible."""
+    flow = any_flow(rng, IPV4, UDP)
+    yield ETHERTYPES[IPV4], packet(flow)[:19]
+    yield ETHERTYPES[IPV6], packet(any_flow(rng, IPV6, UDP))[:39]
+    yield b"\x08\x06", bytes(28)
+    yield b"\x88\xcc", bytes(28)
+    yield ETHERTYPES[IPV4], b"\x44" + packet(replace(flow, destination_port=67))[1:]
+    for service, port in (("254", 80), ("123", 123), ("253", 53), ("253", 67)):
+        to = IPv4Address(f"169.254.169.{service}").packed
+        yield ETHERTYPES[IPV4], packet(replace(flow, destination=to, destination_port=port))
+    yield ETHERTYPES[IPV4], packet(flow)
+
+
 def rules(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:
     """Sections 1 and 5: the rule at every place of every session, interface and direction, met and just missed.
 
@@ -151,6 +187,7 @@ def rules(rng: random.Random, parameters: NicParameters, every: bool) -> Iterato
                     for rule in narrow:
                         inside, near = _at(rng, rule)
                         met += _frames(inside, mac)
+                        missed += _without(rng, inside, mac, direction, parameters.extension_headers)
                         near = near if every else rng.sample(near, NEAR)
                         missed += [frame for flow in near for frame in _frames(flow, mac, direction)]
                 outer = None if turn % 5 == 4 else outer_of(rng, mac, rng.choice((IPV4, IPV6)))
@@ -219,6 +256,18 @@ def _ports_near(limits: tuple[int, int] | None) -> list[int]:
     low, high = limits or (0, 0xFFFF)
     near = {low, high, low - 1, high + 1, *(end ^ 1 << bit for end in (low, high) for bit in range(16))}
     return sorted(port & 0xFFFF for port in near)
+
+
+def _without(rng: random.Random, flow: Flow, mac: bytes, direction: Direction, bound: int) -> list[Frame]:
+    """5.8, 5.9: the same addresses, but no ports, or no protocol: fragments, cut off, a chain too long."""
+    if flow.family == IPV4:
+        data = [packet(flow, b"rule", fragment=word) for word in (1, 0x2000)]
+    else:
+        data = [packet(flow, b"rule", (FRAGMENT,), fragment=word) for word in (1, 8)]
+        data.append(packet(flow, b"rule", (0,) * (bound + 1)))
+        data.append(packet(flow, b"", (0,))[: 40 + rng.choice((0, 3))])
+    data.append(packet(flow)[:-1])
+    return [Frame(ethernet(mac + mac, each, ETHERTYPES[flow.family]), direction) for each in data]
 
 
 def _frames(flow: Flow, mac: bytes, *ways: Direction) -> list[Frame]:

@@ -41,17 +41,14 @@ def runts(rng: random.Random, parameters: NicParameters, every: bool) -> Iterato
     policy = transparent(rng, parameters)
     for round_ in range(6 if every else 1):
         for size in range(1, MIN_FRAME):
-            kinds = rng.sample(KINDS, len(KINDS))
-            while kinds:
-                some, kinds = kinds[:5], kinds[5:]
-                frames = []
-                for direction in Direction:
-                    for kind in some:
-                        frames += _misfits(rng, policy, direction, size, round_)
-                        mac = rng.choice(policy.interfaces).mac
-                        data = whole_frame(rng, kind, mac, direction, rng.randrange(12))
-                        frames.append(Frame(data, direction, dropped=happens(rng, 16)))
-                yield Situation(policy, ALL_OF_THE_HASH, frames, back_to_back((0.0, 0.3)[round_ % 2]))
+            frames = []
+            for direction in Direction:
+                for kind in rng.sample(KINDS, len(KINDS)):
+                    frames += _misfits(rng, policy, direction, size, round_)
+                    mac = rng.choice(policy.interfaces).mac
+                    data = whole_frame(rng, kind, mac, direction, rng.randrange(12))
+                    frames.append(Frame(data, direction, dropped=happens(rng, 16)))
+            yield Situation(policy, ALL_OF_THE_HASH, frames, back_to_back((0.0, 0.3)[round_ % 2]))
 
 
 def _misfits(rng: random.Random, policy: Policy, direction: Direction, size: int, round_: int) -> list[Frame]:

@@ -36,6 +36,7 @@ def check_registers(parameters: NicParameters, seed: int, library: Path | None =
         _count_up(rng, pump, words)
         _commit(rng, pump, words)
         _snapshot(rng, pump, words)
+        _ring(rng, pump, words, parameters.verdict_ring)
         pump.run([], Pacing(), schedule=[reset_at(rng.randrange(5))])
         _compare(pump, _at_reset(parameters), "after another reset")
     finally:
@@ -127,11 +128,34 @@ def _commit(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
         _compare(pump, words, f"after commit {generation}")
 
 
+def _ring(rng: random.Random, pump: Pump, words: dict[str, int], depth: int) -> None:
+    """All verdicts, until the ring is full; they are read in order, each taken by its last word."""
+    select = REGISTERS.address("RING_SELECT")
+    for beyond in (-1, 2):
+        pump.write([(select, REGISTERS.pack("RING_SELECT", every=1))])
+        frames = [Frame(bytes(rng.randint(1, 4)), rng.choice(tuple(Direction))) for _ in range(depth + beyond)]
+        verdicts = pump.run(frames, Pacing()).verdicts[:depth]
+        full = {"RING_STATUS": REGISTERS.pack("RING_STATUS", depth=depth, held=len(verdicts))}
+        full["RING_LOST"] = max(0, beyond)
+        for name, word in full.items():
+            if pump.read([REGISTERS.address(name)]) != [word]:
+                raise HalfsilverError(f"after {len(frames)} verdicts {name} is not 0x{word:08x}")
+        for number, verdict in enumerate(verdicts):
+            found = pump.read([REGISTERS.address(f"RING_DATA_{word}") for word in range(4)])
+            if struct.pack("<4I", *found) != verdict:
+                raise HalfsilverError(f"verdict {number} of the ring is {found}, not {verdict.hex()}")
+    pump.write([(select, 0)])
+    words["RING_SELECT"] = 0
+    _compare(pump, words, "after the ring was emptied")
+
+
 def _snapshot(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
     """Counters show the moment of the last snapshot, when their address is written."""
     address = REGISTERS.address("COUNTER_ADDRESS")
     elsewhere = [address | 1 << bit for bit in range(address.bit_length(), ADDRESS_BITS)]
     counted = {direction: [0, 0] for direction in Direction}
+    words["RING_SELECT"] = 0
+    pump.write([(REGISTERS.address("RING_SELECT"), 0)])
     take, taken = REGISTERS["SNAPSHOT"].mask, 0
     for number in range(4):
         direction = tuple(Direction)[number % 2]

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator
 
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.traffic.situations import Situation
-from halfsilver.sim.traffic.sweeps.decisions import limits, rules, services
+from halfsilver.sim.traffic.sweeps.decisions import limits, order, rules, services
+from halfsilver.sim.traffic.sweeps.fields import fields
 from halfsilver.sim.traffic.sweeps.headers import cuts, hash_bits, owners, protocols, runts
 
 __all__ = ["quick", "thorough"]
 
 _SWEEPS: tuple[Callable[[random.Random, NicParameters, bool], Iterator[Situation]], ...] = (
     runts,
+    order,
     rules,
     limits,
     cuts,
+    fields,
     protocols,
     hash_bits,
     services,
