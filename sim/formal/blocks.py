@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from halfsilver.sim.formal import arbiter, banks, egress, streams
+from halfsilver.sim.formal import arbiter, banks, egress, queue, streams
 
 __all__ = ["SETUPS"]
 
-SETUPS = (*streams.SETUPS, *egress.SETUPS, *arbiter.SETUPS, *banks.SETUPS)
+SETUPS = (*streams.SETUPS, *egress.SETUPS, *arbiter.SETUPS, *banks.SETUPS, *queue.SETUPS)
