@@ -191,7 +191,7 @@ class Counters(wiring.Component):
             octets = registered(m, records.p.octets, "octets")
             egress = registered(m, record.direction[0], "egress")
             directions = (number,) if self._matchers == 2 else tuple(DirectionCode)
-            live = walker.live[number] if self._matchers == 2 else walker.live.bit_select(egress, 1)
+            live = walker.live[number] if self._matchers == 2 else Mux(egress, walker.live[1], walker.live[0])
             for group, (counts, index) in counted.items():
                 lane = Lane(self._lane_bits[group], 1 if self._matchers == 2 else 2, self.frame_bits)
                 m.submodules[f"{group.name.lower()}s_{number}"] = lane
@@ -246,7 +246,7 @@ class Counters(wiring.Component):
         }
         # What was after reset in a lane's RAM is cleared with the totals; the verdicts' lanes are counted into then.
         early = walker.clear & (Cat(row, walker.direction) >> VERDICT_BITS == 0)
-        frozen = Cat(~walker.live.bit_select(walker.direction, 1), walker.direction)
+        frozen = Cat(~Mux(walker.direction, walker.live[1], walker.live[0]), walker.direction)
         found = []
         for group, directions, lane in lanes:
             here, index = of_group[group]

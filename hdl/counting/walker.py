@@ -95,8 +95,8 @@ class Walker(wiring.Component):
                 with m.If(Cat(self.row, self.direction).all()):
                     m.d.sync += [state.eq(_State.CHOOSE), self.ready.eq(1)]
             with m.Case(_State.CHOOSE):
-                chosen = Mux(due.any() & ~due.bit_select(turn, 1), ~turn, turn)
-                is_due = due.bit_select(chosen, 1)
+                chosen = Mux(due.any() & ~Mux(turn, due[1], due[0]), ~turn, turn)
+                is_due = Mux(chosen, due[1], due[0])
                 with m.If(under_way & ~(due | self.waiting).any() & ~self.open):
                     m.d.sync += [under_way.eq(0), self.taken.eq(self.taken + 1)]
                 with m.Elif(wanted & ~under_way):
@@ -108,7 +108,7 @@ class Walker(wiring.Component):
                     m.d.sync += [
                         self.direction.eq(chosen),
                         self.snapshot.eq(is_due),
-                        self.empty.eq(~self.waiting.bit_select(chosen, 1)),
+                        self.empty.eq(~Mux(chosen, self.waiting[1], self.waiting[0])),
                         turn.eq(~chosen),
                         pause.eq(self._settle_clocks),
                         state.eq(_State.SETTLE),

@@ -42,8 +42,8 @@ def test_a_library_of_another_layout_is_refused(monkeypatch):
     pump = Pump(library)
     assert pump.run([Frame(bytes(60), Direction.INGRESS)], Pacing()).copies == [bytes(60)]
     pump.close()
-    monkeypatch.setattr(structures, "LAYOUT", structures.LAYOUT.replace("Frame[16]", "Frame[24]"))
-    with pytest.raises(HalfsilverError, match=r"was built with another layout .*Frame\[24\]:offset@0"):
+    monkeypatch.setattr(structures, "LAYOUT", structures.LAYOUT.replace("Frame[24]", "Frame[32]"))
+    with pytest.raises(HalfsilverError, match=r"was built with another layout .*Frame\[32\]:offset@0"):
         Pump(library)
 
 
