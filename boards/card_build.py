@@ -25,7 +25,7 @@ GMII_HERTZ = 125e6
 PHY_RESET_SECONDS = 0.02
 """88E1512 and KSZ9031 ask for 10 ms."""
 
-SMALLEST = {"enis": 1, "sessions": 1, "rules": 1, "copies": 8, "queue_depth": 16384}
+SMALLEST = {"enis": 1, "sessions": 1, "rules": 1, "copies": 8, "queue_depth": 16384, "verdict_ring": 16}
 """The smallest NIC of a board's width and lookups."""
 
 
@@ -42,6 +42,7 @@ class CardBuild:
     inband       whether the PHYs are known to show link and speed between frames
     longest      longest frame, without FCS
     placer       nextpnr's
+    in_luts      memories that spare block RAM (`Design`)
     """
 
     platform: type
@@ -53,6 +54,7 @@ class CardBuild:
     inband: bool = False
     longest: int = MAX_FRAME
     placer: str = "heap"
+    in_luts: tuple[str, ...] = ()
 
 
 def build_of(board: Board, smoke: bool = False) -> CardBuild:
@@ -75,6 +77,7 @@ def design_of(board: Board, smoke: bool = False) -> Design:
         clocks=clocks | {f"{port}_rx": RX_CLOCK_HZ / 1e6 for port in ports},
         parameters=parameters | {"longest": build.longest, "baud": build.baud},
         placer=build.placer,
+        in_luts=build.in_luts,
     )
 
 

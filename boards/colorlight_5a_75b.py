@@ -24,8 +24,9 @@ LONGEST = 1900
 
 BUILD = CardBuild(
     platform=Platform,
-    parameters=NicParameters(width=32, enis=1, lookup_clocks=4, copies=64, cut_copies=LONGEST),
+    parameters=NicParameters(width=32, enis=1, lookup_clocks=4, copies=64, cut_copies=LONGEST, verdict_ring=16),
     delays_ps=(2000, 0),
     baud=1_000_000,
     longest=LONGEST,
+    in_luts=("pending.store", "committed.store"),
 )

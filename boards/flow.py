@@ -51,6 +51,7 @@ class Design:
     clocks      MHz wanted by clock domain; there must be no other clock
     parameters  for the report
     placer      nextpnr's
+    in_luts     memories, by the end of their module's path, that are to be made of LUTs instead of block RAM
     margin      that the median over three seeds must have
     """
 
@@ -61,6 +62,7 @@ class Design:
     clocks: dict[str, float]
     parameters: dict[str, Any]
     placer: str = "heap"
+    in_luts: tuple[str, ...] = ()
     margin: float = 0.05
 
 
@@ -95,7 +97,8 @@ def build(
     with steps(f"{design.name}: gateware"):
         files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=f"script {HINTS}").files
         gateware = files[f"{TOP}.il"]
-        files[HINTS] = undefined_collisions(gateware) + own_synchronizers(gateware)
+        hints = (undefined_collisions(gateware), own_synchronizers(gateware), made_of_luts(gateware, design.in_luts))
+        files[HINTS] = "".join(hints)
         for name in (f"{TOP}.il", f"{TOP}.ys", f"{TOP}.lpf", HINTS):
             (work / name).write_text(files[name], encoding="utf-8")
     with steps("synthesis"):
@@ -158,6 +161,17 @@ def own_synchronizers(rtlil: str) -> str:
     """
     names = re.findall(r"^module \\(\S+rst_cdc\S*)", rtlil, flags=re.MULTILINE)
     return "".join(f"setattr -set keep 1 {name}/c:*\n" for name in names)
+
+
+def made_of_luts(rtlil: str, ends: Sequence[str]) -> str:
+    """Yosys commands: these memories are distributed RAM. ValueError if one of them is not there."""
+    lines = []
+    for end in ends:
+        names = [name for name in re.findall(r"^module \\(\S+)", rtlil, flags=re.MULTILINE) if name.endswith(f".{end}")]
+        if not names:
+            raise ValueError(f"the design has no memory {end}")
+        lines += [f'setattr -set ram_style "distributed" {name}/m:*\n' for name in names]
+    return "".join(lines)
 
 
 def _place_and_route(nextpnr: Path, design: Design, seed: int, work: Path) -> SeedReport:

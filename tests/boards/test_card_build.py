@@ -6,7 +6,7 @@ import pytest
 
 from halfsilver.boards import BOARDS
 from halfsilver.boards.card_build import build_of, design_of
-from halfsilver.boards.flow import HINTS, own_synchronizers, undefined_collisions
+from halfsilver.boards.flow import HINTS, made_of_luts, own_synchronizers, undefined_collisions
 from tests.harness.commands.cli_kit import run
 
 SMALLEST = "colorlight-5a-75b"
@@ -54,6 +54,14 @@ def test_synchronizers_of_ports_are_not_made_one():
     text = "module \\top.net.queue.rst_cdc\nend\nmodule \\top.net.queue\nend\nmodule \\top.host.queue.rst_cdc\nend\n"
     kept = [f"setattr -set keep 1 top.{port}.queue.rst_cdc/c:*" for port in ("net", "host")]
     assert own_synchronizers(text).splitlines() == kept
+
+
+def test_memories_made_of_luts():
+    text = "module \\top.a.pending.store\nend\nmodule \\top.b.pending.store\nend\nmodule \\top.pending\nend\n"
+    lines = [f'setattr -set ram_style "distributed" top.{each}.pending.store/m:*' for each in ("a", "b")]
+    assert made_of_luts(text, ["pending.store"]).splitlines() == lines
+    with pytest.raises(ValueError, match="no memory kept.store"):
+        made_of_luts(text, ["kept.store"])
 
 
 @pytest.mark.parametrize(
