@@ -48,7 +48,9 @@ def test_a_counter_that_is_a_byte_off_is_noticed():
         def __init__(self, octets):
             tally = Tally(2, octets)
             self._counters = Counters(
-                {(Direction.INGRESS, Verdict.MIRRORED): tally}, {(0, 0): tally}, {(Direction.INGRESS, 0, 0, 0): tally}
+                verdicts={(Direction.INGRESS, Verdict.MIRRORED): tally},
+                sessions={(Direction.INGRESS, 0, 0): tally},
+                rules={(Direction.INGRESS, 0, 0, 0): tally},
             )
 
         def counters(self):
