@@ -34,8 +34,9 @@ __all__ = ["Counters"]
 _UNJUDGED = 128
 """Frames of a direction without a verdict are never more: 64 have ended (`UNDECIDED_FRAMES`), some are on their way."""
 
-_LANE_CLOCKS = 2
-"""From a row to what a lane has of it."""
+_LEAVING_BITS = 16
+"""Of frames that have entered and not left. Production may wait while the longest copy leaves: at 8 bits so many frames
+of a byte as that has bytes."""
 
 _NO_PORT = 15
 """Place of no port among what was seen: each port has two, for its good frames and its bad ones."""
@@ -46,7 +47,7 @@ _PAUSES = Lane.SETTLE_CLOCKS, Totals.WRITE_CLOCKS
 _READ_CLOCKS = 1 + Totals.READ_CLOCKS
 """From ``read`` to the counter: its row is found first."""
 
-assert _LANE_CLOCKS + 2 == Totals.ADD_CLOCKS, "what the lanes and ports have is chosen from, then compared"
+assert Lane.EMPTY_CLOCKS + 2 == Totals.ADD_CLOCKS, "what the lanes and ports have is chosen from, then compared"
 
 
 class Counters(wiring.Component):
@@ -148,7 +149,7 @@ class Counters(wiring.Component):
         """A record of the direction is at the input."""
         if self._matchers == 2:
             return self.i[direction].valid
-        return self.i[0].valid & (self.i[0].p.record.direction == direction)
+        return self.i[0].valid & (self.i[0].p.record.direction[0] == direction)
 
     def _cut(self, m, walker):
         """Which frames are the snapshot's: of each direction those judged, for the lanes, and those that left.
@@ -159,16 +160,13 @@ class Counters(wiring.Component):
         cuts = dict.fromkeys(PortCode, at_once)
         leaving = []
         for direction, (enters, leaves, *_) in PORTS.items():
-            m.submodules[f"judged_{direction:d}"] = judged = Cut()
-            m.submodules[f"left_{direction:d}"] = left = Cut()
+            m.submodules[f"judged_{direction:d}"] = judged = Cut(_UNJUDGED.bit_length())
+            m.submodules[f"left_{direction:d}"] = left = Cut(_LEAVING_BITS)
             for cut, event in ((judged, self._judged(direction)), (left, self.i_ports[leaves].valid)):
                 m.d.comb += [cut.entered.eq(self.i_ports[enters].valid), cut.left.eq(event), cut.arm.eq(walker.arm)]
-            m.d.comb += [
-                walker.cut[direction].eq(judged.cut),
-                walker.waiting[direction].eq(judged.waiting | judged.cut),
-            ]
+            m.d.comb += [walker.cut[direction].eq(judged.cut), walker.waiting[direction].eq(judged.waiting)]
             cuts[leaves] = left.cut
-            leaving.append(left.waiting | left.cut)
+            leaving.append(left.waiting)
         return cuts, leaving
 
     def _count(self, m, walker):
@@ -236,7 +234,7 @@ class Counters(wiring.Component):
         ]
 
     def _empty(self, m, walker, lanes):
-        """(taken, sums, are they the snapshot's) of each lane, _LANE_CLOCKS after the row."""
+        """(taken, sums, are they the snapshot's) of each lane, Lane.EMPTY_CLOCKS after the row."""
         rows, row = self._rows, walker.row
         skipped = rows.is_session(row)[1]
         of_group = {
@@ -246,7 +244,8 @@ class Counters(wiring.Component):
         }
         # What was after reset in a lane's RAM is cleared with the totals; the verdicts' lanes are counted into then.
         early = walker.clear & (Cat(row, walker.direction) >> VERDICT_BITS == 0)
-        frozen = Cat(~Mux(walker.direction, walker.live[1], walker.live[0]), walker.direction)
+        # It stays as it is from SETTLE to the end of REST, so that a clock more is no matter.
+        frozen = registered(m, Cat(~Mux(walker.direction, walker.live[1], walker.live[0]), walker.direction), "frozen")
         found = []
         for group, directions, lane in lanes:
             here, index = of_group[group]
@@ -263,7 +262,7 @@ class Counters(wiring.Component):
                 lane.clear.eq(Mux(clear, (1 << len(lane.clear)) - 1, taken_late << lane.empty_bank)),
                 lane.clear_index.eq(Mux(walker.clear, row.as_value()[: len(index)], index_late)),
             ]
-            found.append((delay(m, taken_late, _LANE_CLOCKS - 1, f"taken_{name}_late"), lane.o, walker.snapshot))
+            found.append((delay(m, taken_late, Lane.EMPTY_CLOCKS - 1, f"taken_{name}_late"), lane.o, walker.snapshot))
         return found
 
     def _look(self, m, walker, ports):
@@ -271,7 +270,7 @@ class Counters(wiring.Component):
         found = []
         for (port, bad), tally in ports.items():
             here = walker.walk & self._rows.is_port(walker.row, walker.direction, port)[bad]
-            taken = delay(m, here, _LANE_CLOCKS, f"taken_{port.name.lower()}_{bad}")
+            taken = delay(m, here, Lane.EMPTY_CLOCKS, f"taken_{port.name.lower()}_{bad}")
             m.d.comb += tally.release.eq(taken)
             found.append((taken, tally.o, tally.kept))
         return found
@@ -283,7 +282,7 @@ class Counters(wiring.Component):
         place = _NO_PORT
         for port, bad in ports:
             place = Mux(self._rows.is_port(walker.row, walker.direction, port)[bad], 2 * port + bad, place)
-        at = delay(m, Mux(walker.walk, place, _NO_PORT)[: _NO_PORT.bit_length()], _LANE_CLOCKS, "port")
+        at = delay(m, Mux(walker.walk, place, _NO_PORT)[: _NO_PORT.bit_length()], Lane.EMPTY_CLOCKS, "port")
         noted = registered(m, at, "noted")
         m.d.comb += [
             read.addr.eq(at),

@@ -6,12 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 __all__ = ["Cut"]
 
-_UNDER_WAY_BITS = 16
-"""Production may wait while the longest copy leaves: at 8 bits so many frames of a byte as that has bytes."""
-
 
 class Cut(wiring.Component):
     """Follows the frames between two places that they pass in one order, say a port and their verdicts.
+
+    Parameters: ``bits`` of the number of frames that may be under way.
 
     Ports
     -----
@@ -19,27 +18,29 @@ class Cut(wiring.Component):
     arm             the snapshot is taken in this clock: the frames that have entered, this clock included, are its own
     cut             one clock: in the clock before, the last of them has left (or none was under way); those that leave
                     in this clock or later are not its own
-    waiting         from the clock after ``arm`` until ``cut``
+    waiting         from the clock after ``arm`` to that of ``cut``
 
     Latency: ``cut`` comes a clock after the ``left`` that it is about, or after ``arm``. Bad input: none may leave that
-    has not entered, and no ``arm`` may come while ``waiting``.
+    has not entered, no more than ``2**bits - 1`` may be under way, and no ``arm`` may come while ``waiting``.
     """
 
-    def __init__(self):
+    def __init__(self, bits):
+        self._bits = bits
         super().__init__({"entered": In(1), "left": In(1), "arm": In(1), "cut": Out(1), "waiting": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
-        inside, following = Signal(_UNDER_WAY_BITS), Signal(_UNDER_WAY_BITS)
-        ours = Signal(_UNDER_WAY_BITS)  # of the snapshot, still to leave
+        inside, following = Signal(self._bits), Signal(self._bits)
+        ours = Signal(self._bits)  # of the snapshot, still to leave
+        counting_down = Signal()
         last = Signal()
         m.d.comb += [
             following.eq(inside + self.entered - self.left),
-            last.eq(Mux(self.arm, following == 0, self.waiting & self.left & (ours == 1))),
+            last.eq(Mux(self.arm, following == 0, counting_down & self.left & (ours == 1))),
         ]
-        m.d.sync += [inside.eq(following), self.cut.eq(last)]
+        m.d.sync += [inside.eq(following), self.cut.eq(last), self.waiting.eq(self.arm | counting_down)]
         with m.If(self.arm):
-            m.d.sync += [ours.eq(following), self.waiting.eq(~last)]
-        with m.Elif(self.waiting & self.left):
-            m.d.sync += [ours.eq(ours - 1), self.waiting.eq(~last)]
+            m.d.sync += [ours.eq(following), counting_down.eq(~last)]
+        with m.Elif(counting_down & self.left):
+            m.d.sync += [ours.eq(ours - 1), counting_down.eq(~last)]
         return m

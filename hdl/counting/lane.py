@@ -15,10 +15,11 @@ __all__ = ["OCTET_BITS", "Lane", "increment_layout"]
 OCTET_BITS = 16
 """Bytes of one record; a record's length saturates at 65,535."""
 
-# Stages of a record: 0 is the register at the input, and each clock takes it one further.
-_READ = 2  # address at the RAM
-_ADD = _READ + 2  # the RAM's output (stage 3) is in a register
-_WRITE = _ADD + 1
+# Stages of a record: 0 is the register at the input, and each clock takes it one further. The RAM has a register
+# before it and one behind it (ECP5: it wants its inputs early, and its clock-to-output is slow).
+_READ = 2  # address at the register before the RAM
+_ADD = _READ + 3  # the RAM's output (stage 4) is in a register
+_WRITE = _ADD + 1  # sum at the register before the RAM
 
 _JOIN = _WRITE - _READ
 """A record is joined to one of the ``_JOIN`` before it; those further ahead it may follow."""
@@ -38,7 +39,7 @@ class Lane(wiring.Component):
     -----
     valid, bank, index, octets   count one frame of so many bytes there
     empty, empty_bank            while ``empty`` is high, no record may come to that bank, or be on its way, and ...
-    empty_index                  ... two clocks later ``o`` is the sum that stands there ...
+    empty_index                  ... EMPTY_CLOCKS later ``o`` is the sum that stands there ...
     clear, clear_index           ... and by ``clear`` it becomes 0, one bit per bank
     o                            frames and bytes
 
@@ -47,7 +48,8 @@ class Lane(wiring.Component):
     empties the lane must be in time.
     """
 
-    SETTLE_CLOCKS = _WRITE + 2
+    SETTLE_CLOCKS = _WRITE + 3
+    EMPTY_CLOCKS = 3
 
     def __init__(self, index_bits, bank_bits, frame_bits):
         if min(index_bits, bank_bits, frame_bits) < 1:
@@ -84,9 +86,8 @@ class Lane(wiring.Component):
             m.submodules[f"bank_{bank}"] = storage
             read, write = storage.read_port(), storage.write_port()
             clear = self.clear[bank]
-            # The RAM's output is registered before anything is made of it (ECP5: its clock-to-output is slow).
-            m.d.sync += fetched[bank].eq(read.data)
-            m.d.comb += [
+            m.d.sync += [
+                fetched[bank].eq(read.data),
                 read.addr.eq(Mux(self.empty & (self.empty_bank == bank), self.empty_index, reading.index)),
                 write.addr.eq(Mux(clear, self.clear_index, writing.index)),
                 write.data.eq(Mux(clear, 0, total.as_value())),

@@ -14,7 +14,7 @@ _HALF = COUNTER_BITS // 2
 """Sums are made in two halves, a clock each: a carry chain of all bits would be the longest path of the NIC."""
 
 # Clocks of a row: 0 is its address at the input.
-_READ = 2
+_READ = 3
 _ADD = _READ + 2  # the RAM's output is in a register
 _WRITE = _ADD + 2
 

@@ -39,6 +39,7 @@ async def emptied(ctx, lane, bank, places):
         ctx.set(lane.clear_index, place)
         await ctx.tick()
         ctx.set(lane.clear, 0)
+        await ctx.tick().repeat(lane.EMPTY_CLOCKS - 2)
         if any(found := (ctx.get(lane.o.frames), ctx.get(lane.o.octets))):
             sums[place] = found
     return sums
