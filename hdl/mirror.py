@@ -8,8 +8,8 @@
 
 A frame streams into its direction's intake, which parses it and keeps a speculative copy. When it has ended, the
 matcher, or that of its direction where one does not keep up with both (`NicShape.matchers`), judges it by the active
-rule-set bank. The verdict is reported, and sent back to the queue, which commits the
-copy or lets it go. Committed copies get their outer headers and leave.
+rule-set bank. The verdict is reported, and sent back to the queue, which commits the copy or lets it go. Committed
+copies get their outer headers and leave.
 """
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
@@ -54,8 +54,7 @@ class Mirror(wiring.Component):
 
     Throughput: one beat per clock on both inputs at once, frames back to back; each matcher gives one verdict every
     ``lookup_clocks`` clocks. The inputs are held where frames come faster than verdicts (`NicShape.shortest_frame`), or
-    headers faster than they are read (`ParserBank`). What becomes of the copies never
-    holds them.
+    headers faster than they are read (`ParserBank`). What becomes of the copies never holds them.
     Latency: a verdict comes Matcher.latency + 2 clocks after the frame's turn.
     Bad input: a frame that is flagged bad, too short or too long is ``malformed``. A copy for which the queue has no
     room is dropped whole and ``congested``.
@@ -139,8 +138,7 @@ class Mirror(wiring.Component):
         return m
 
     def _take_turns(self, m, intakes, matcher):
-        """One summary at a time into the matcher, every ``lookup_clocks`` clocks; of two intakes alternating while both
-        wait.
+        """One summary at a time into the matcher, every ``lookup_clocks`` clocks; two intakes that wait take turns.
 
         The summary is registered: choice and multiplexer have a clock of their own before the lookup begins.
         """

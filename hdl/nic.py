@@ -52,8 +52,8 @@ class Nic(wiring.Component):
     there), always, while the outputs are taken; to the network longer by a copy that has started before, and what it
     has held up until there are gaps (`Egress`).
     Throughput: one beat per clock both ways at once. An input is held where its output is not taken, and where the
-    mirror could not judge every frame, as `Intake` says. An output
-    that is not taken holds its own input only; copies wait with the network's, and are ``congested``.
+    mirror could not judge every frame, as `Intake` says. An output that is not taken holds its own input only; copies
+    wait with the network's, and are ``congested``.
     Bad input: goes on marked bad.
     Source: ``docs/mirroring.md`` sections 8 to 11.
     """

@@ -28,6 +28,7 @@ from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.frames import WIRE_OVERHEAD
 from halfsilver.hdl.layout.outer import PREFIX_IPV4
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.nic import Nic
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.places import BUILD, ROOT, shown
 from halfsilver.sim.pump import Pacing, Passed, Pump, PumpRun
@@ -48,9 +49,6 @@ HOST_RATE = 0.6
 FRAMES = 300
 CYCLES = 60_000
 """Each point has so many frames of the network, and takes so many clocks, at least."""
-
-TO_HOST, TO_NET = 1, 3
-"""Clocks that production takes where no copy is in between."""
 
 MAC, PEER = bytes.fromhex("020000000010"), bytes.fromhex("020000000099")
 PORTS = (4000, 4001)
@@ -106,7 +104,8 @@ def measure(size: str, load: float, *, frames_at_least: int = FRAMES, cycles: in
     passed = {each.frame: each for each in run.passed}
     delays = {way: max(_delays(frames, run.passed, way)) for way in Direction}
     # A copy, its time on the wire included, may go ahead when the MAC is still busy with the frame before it.
-    late = {Direction.INGRESS: TO_HOST, Direction.EGRESS: TO_NET + gap + _on_wire(max(lengths) + PREFIX_IPV4)}
+    longest = gap + _on_wire(max(lengths) + PREFIX_IPV4)
+    late = {Direction.INGRESS: Nic.TO_HOST_LATENCY, Direction.EGRESS: Nic.TO_NET_LATENCY + longest}
     return Point(
         size=size,
         wanted=load,

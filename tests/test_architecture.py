@@ -23,7 +23,7 @@ PLAIN = {"harness.law", "harness.errors", "harness.verdict", "harness.records"}
 ALLOWED = {
     "hdl.layout": set(),
     "hdl": {"hdl.layout"},
-    "boards": {"harness.errors", "hdl", "hdl.layout"},
+    "boards": {"harness.errors", "harness.installation", "hdl", "hdl.layout"},
     "harness.law": set(),
     "harness.errors": set(),
     "harness.spelling": set(),

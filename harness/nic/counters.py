@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.nic.transport import Transport
+from halfsilver.harness.nic.waiting import wait_while
 from halfsilver.harness.records import Counters, Port, Tally
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.counters import CounterGroupCode, counter_index
@@ -12,9 +12,7 @@ from halfsilver.hdl.layout.registers import REGISTERS
 
 __all__ = ["read_counters"]
 
-_BUSY_POLLS = 10_000
 _SNAPSHOT = REGISTERS.address("SNAPSHOT")
-_STATUS = REGISTERS.address("SNAPSHOT_STATUS")
 _ADDRESS = REGISTERS.address("COUNTER_ADDRESS")
 _VALUES = [REGISTERS.address(f"COUNTER_{part}") for part in ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")]
 
@@ -61,9 +59,7 @@ def read_counters(transport: Transport, shape: NicShape) -> Counters:
 
 def _take_snapshot(transport: Transport) -> None:
     transport.write([(_SNAPSHOT, REGISTERS.pack("SNAPSHOT", take=1))])
-    for _ in range(_BUSY_POLLS):
-        if not REGISTERS.unpack("SNAPSHOT_STATUS", transport.read([_STATUS])[0])["busy"]:
-            return
-    raise HalfsilverError(
+    problem = (
         "the NIC's snapshot of its counters does not become whole: frames that were in it do not leave by their port"
     )
+    wait_while(transport, "SNAPSHOT_STATUS", "busy", problem)

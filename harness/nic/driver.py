@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from halfsilver.harness.errors import HalfsilverError, TransferDamaged
+from halfsilver.harness.errors import TransferDamaged
 from halfsilver.harness.nic.counters import read_counters
 from halfsilver.harness.nic.identity import Card, identify
 from halfsilver.harness.nic.image import Image, policy_image, table_writes
 from halfsilver.harness.nic.table_sum import sum_writes
 from halfsilver.harness.nic.transport import Transport
 from halfsilver.harness.nic.verdict_ring import lost_verdicts, read_verdicts, select_verdicts
+from halfsilver.harness.nic.waiting import wait_while
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags
 from halfsilver.harness.verdict import VerdictRecord
@@ -19,7 +20,6 @@ __all__ = ["ATTEMPTS", "Driver"]
 ATTEMPTS = 3
 """How often a load is tried, and how often a commit is asked for, before a damaged line is given up."""
 
-_BUSY_POLLS = 10_000
 _STATUS = REGISTERS.address("STATUS")
 _REFUSED = REGISTERS.address("REFUSED_WRITES")
 _COMMIT = REGISTERS.address("COMMIT")
@@ -56,13 +56,13 @@ class Driver:
         load writes the bank as a whole.
         """
         image = policy_image(policy, flags, self.card.shape)
-        for attempt in range(1, ATTEMPTS + 1):
+        failures: list[TransferDamaged] = []
+        while len(failures) < ATTEMPTS:
             try:
                 return self._load(image)
             except TransferDamaged as error:
-                if attempt == ATTEMPTS:
-                    raise TransferDamaged(f"{error}, {ATTEMPTS} times; the rule set before it stays in force") from None
-        raise AssertionError("unreachable")
+                failures.append(error)
+        raise TransferDamaged(f"{failures[-1]}, {ATTEMPTS} times; the rule set before it stays in force")
 
     def _load(self, image: Image) -> int:
         status = self._await_shadow()
@@ -119,8 +119,5 @@ class Driver:
 
     def _await_shadow(self) -> dict[str, int]:
         """Wait until no copy uses the shadow bank; returns the fields of STATUS."""
-        for _ in range(_BUSY_POLLS):
-            status = REGISTERS.unpack("STATUS", self._transport.read([_STATUS])[0])
-            if not status["shadow_busy"]:
-                return status
-        raise HalfsilverError("the NIC's shadow tables stay busy: a copy of the previous rule set never left")
+        problem = "the NIC's shadow tables stay busy: a copy of the previous rule set never left"
+        return wait_while(self._transport, "STATUS", "shadow_busy", problem)

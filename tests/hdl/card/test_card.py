@@ -27,19 +27,14 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.sim.cocotb_model import TOP, build_model, simulate
 from halfsilver.sim.model.verilog import to_verilog
+from tests.harness.commands import cli_kit
 from tests.hdl.card.top import CardTop
 
 SMALL = NicParameters(width=32, enis=1, sessions=1, rules=1, lookup_clocks=8, copies=8)
 CORE_ID = 0x48534D31
 """``HSM1``, by the register map's page."""
 RATE = SerialRate(62_500_000, 7_812_500)
-HOST, ROUTER = "0a:00:00:00:00:10", "0a:00:00:00:00:01"
-DOCUMENTS = {
-    "NetworkInterfaces": [
-        {"NetworkInterfaceId": "eni-10", "MacAddress": HOST, "PrivateIpAddress": "10.0.0.10"},
-        {"NetworkInterfaceId": "eni-40", "MacAddress": "0a:00:00:00:00:40", "PrivateIpAddress": "10.0.0.40"},
-    ],
-    "TrafficMirrorTargets": [{"TrafficMirrorTargetId": "tmt-1", "NetworkInterfaceId": "eni-40"}],
+DOCUMENTS = cli_kit.DOCUMENTS | {
     "TrafficMirrorFilters": [
         {
             "TrafficMirrorFilterId": "tmf-1",
@@ -58,33 +53,24 @@ DOCUMENTS = {
             "EgressFilterRules": [],
             "NetworkServices": [],
         }
-    ],
-    "TrafficMirrorSessions": [
-        {
-            "TrafficMirrorSessionId": "tms-1",
-            "TrafficMirrorTargetId": "tmt-1",
-            "TrafficMirrorFilterId": "tmf-1",
-            "NetworkInterfaceId": "eni-10",
-            "SessionNumber": 1,
-            "VirtualNetworkId": 42,
-            "PacketLength": 100,
-        }
-    ],
+    ]
 }
-_IN = Ether(src=ROUTER, dst=HOST) / IP(src="10.0.9.9", dst="10.0.0.10")
+"""The command line's policy, with one rule instead of its three: the smallest NIC has no room for more."""
+
+_IN = Ether(src=cli_kit.ROUTER, dst=cli_kit.WEB) / IP(src="10.0.9.9", dst="10.0.0.10")
 FROM_NET = [
     bytes(_IN / TCP(sport=1000, dport=443) / bytes(range(200))),  # mirrored, cut to 100
     bytes(_IN / UDP(sport=1000, dport=443) / bytes(18)),  # no rule
     bytes(_IN / TCP(sport=1000, dport=443) / bytes(range(40))),  # mirrored whole
 ]
-FROM_HOST = [bytes(Ether(src=HOST, dst=ROUTER) / IP(src="10.0.0.10", dst="10.0.9.9") / TCP() / bytes(range(90)))]
+FROM_HOST = [
+    bytes(Ether(src=cli_kit.WEB, dst=cli_kit.ROUTER) / IP(src="10.0.0.10", dst="10.0.9.9") / TCP() / bytes(range(90)))
+]
 
 
 def copies_of(folder: Path) -> tuple[Policy, list[bytes]]:
     """What the golden model makes of the frames from the network."""
-    path = folder / "mirror.json"
-    path.write_text(json.dumps(DOCUMENTS))
-    policy = Policy.load(str(path))
+    policy = Policy.load(cli_kit.write_policy(folder, DOCUMENTS))
     engine = GoldenEngine()
     engine.configure(policy)
     result = engine.process([Frame(frame, Direction.INGRESS) for frame in FROM_NET])
