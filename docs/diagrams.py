@@ -1,4 +1,4 @@
-"""The two pictures of the README, described here and drawn as SVG: `pipeline.svg` and `packet.svg`.
+"""Two pictures of the README, described here and drawn as SVG: `pipeline.svg`, the NIC, and `packet.svg`.
 
 Each has its own background and a second palette for dark pages, so it can be read on either.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from xml.sax.saxutils import escape
 
 __all__ = ["DIAGRAMS", "Box", "Canvas", "packet", "pipeline"]
@@ -138,52 +139,92 @@ def rules(palette: dict[str, str]) -> Iterable[str]:
     yield f".dot {{ fill: {palette['line']} }}"
 
 
-def pipeline() -> str:
-    """The mirror path, as hdl/mirror.py puts it together."""
-    canvas = Canvas(1160, 440, "The mirror path of the NIC, from frame to copy")
-    parser = Box(
-        190, 120, 150, 92, "Parser \u00d7 2", ("one per direction;", "match key while the", "frame streams by")
-    )
-    owner = Box(384, 120, 156, 92, "Owner, eligibility", ("ENI by MAC address;", "services that rules", "never see"))
-    classifier = Box(
-        584, 120, 156, 92, "Classifier", ("bit vectors in block", "RAM: all rules in one", "lookup per clock")
-    )
-    session = Box(784, 120, 156, 92, "Session choice", ("first session that", "accepts; otherwise", "the reason"))
-    verdict = Box(984, 120, 156, 92, "Verdict", ("one 16-byte record", "for every frame"), "kept")
-    registers = Box(
-        384,
-        24,
-        556,
-        50,
-        "Register file",
-        ("tables in two banks: written in the shadow, swapped by one commit",),
-        "table",
-    )
-    counters = Box(984, 24, 156, 50, "Counters", ("rule, session, verdict",), "table")
-    flow_hash = Box(384, 252, 156, 44, "Flow hash", ("Toeplitz, symmetric",))
-    queue = Box(
-        384,
-        336,
-        356,
-        80,
-        "Mirror queue \u00d7 2",
-        ("written before the verdict is known, cut to length,", "committed or rolled back; no room: congested"),
-    )
-    encapsulator = Box(784, 336, 156, 80, "Encapsulator", ("Ethernet, IPv4 or", "IPv6, UDP, VXLAN"), "outer")
-    for box in (parser, owner, classifier, session, verdict, registers, counters, flow_hash, queue, encapsulator):
-        canvas.box(box)
+LEFT, RIGHT = 116, 1180
+"""Where lines begin and end that come into the NIC or leave it."""
 
-    ingress, egress = parser.middle - 22, parser.middle + 22
-    for y, name, way in ((ingress, "network", "ingress"), (egress, "host", "egress")):
-        canvas.path((116, y), (parser.x, y))
-        canvas.text(108, y - 2, f"from {name}", anchor="end")
-        canvas.text(108, y + 13, way, anchor="end")
-    for x, y, row in ((158, ingress, queue.middle - 12), (138, egress, queue.middle + 12)):
-        canvas.dot(x, y)
-        canvas.path((x, y), (x, row), (queue.x, row))
+
+def pipeline() -> str:
+    """The NIC: production below, as hdl/nic.py has it; above it what sees it, as hdl/mirror.py has it."""
+    canvas = Canvas(1264, 640, "The NIC: production passes, and the mirror sees it")
+    blocks = _blocks()
+    for box in blocks.values():
+        canvas.box(box)
+    canvas.path((176, 100), (1154, 100), (1154, 434), (176, 434), (176, 100), arrow=False, style="cut")
+    canvas.text(190, 451, "the mirror: sees every beat, carries nothing", anchor="start")
+    _draw_production(canvas, blocks)
+    _draw_judgement(canvas, blocks)
+    _draw_copies(canvas, blocks)
+    _draw_host(canvas, blocks)
+    return canvas.svg()
+
+
+def _blocks() -> dict[str, Box]:
+    looks = 120, 156, 92
+    return {
+        "bridges": Box(24, 24, 204, 50, "Bridges", ("UART, Etherbone, AXI4-Lite",), "table"),
+        "registers": Box(
+            384,
+            24,
+            556,
+            50,
+            "Register file",
+            ("tables in two banks: written in the shadow, swapped by one commit",),
+            "table",
+        ),
+        "counters": Box(984, 24, 216, 50, "Counters, verdict ring", ("by verdict, session, rule, port",), "table"),
+        "parser": Box(
+            190, 120, 150, 92, "Parser \u00d7 2", ("one per direction;", "match key while the", "frame streams by")
+        ),
+        "owner": Box(384, *looks, "Owner, eligibility", ("ENI by MAC address;", "services that rules", "never see")),
+        "classifier": Box(
+            584, *looks, "Classifier", ("bit vectors in block", "RAM: all rules in one", "lookup per clock")
+        ),
+        "session": Box(784, *looks, "Session choice", ("first session that", "accepts; otherwise", "the reason")),
+        "verdict": Box(984, *looks, "Verdict", ("one 16-byte record", "for every frame"), "kept"),
+        "flow_hash": Box(384, 252, 156, 44, "Flow hash", ("Toeplitz, symmetric",)),
+        "queue": Box(
+            384,
+            336,
+            356,
+            80,
+            "Mirror queue \u00d7 2",
+            ("written before the verdict is known, cut to length,", "committed or rolled back; no room: congested"),
+        ),
+        "encapsulator": Box(784, 336, 156, 80, "Encapsulator", ("Ethernet, IPv4 or", "IPv6, UDP, VXLAN"), "outer"),
+        "egress": Box(784, 478, 156, 68, "Egress arbiter", ("production first,", "copies in its gaps"), "kept"),
+        "buffer": Box(784, 572, 156, 44, "Buffer", (), "kept"),
+    }
+
+
+def _draw_production(canvas: Canvas, blocks: dict[str, Box]) -> None:
+    """Both ways straight through, each with its tap: to the parser and to the mirror queue."""
+    parser, queue = blocks["parser"], blocks["queue"]
+    for box, origin, way, goal, tap, parsed, kept in (
+        ("egress", "host", "egress", "network", 158, parser.middle + 22, queue.middle + 12),
+        ("buffer", "network", "ingress", "host", 138, parser.middle - 22, queue.middle - 12),
+    ):
+        through = blocks[box]
+        canvas.path((LEFT, through.middle), (through.x, through.middle))
+        canvas.text(LEFT - 8, through.middle - 2, f"from {origin}", anchor="end")
+        canvas.text(LEFT - 8, through.middle + 13, way, anchor="end")
+        canvas.path((through.right, through.middle), (RIGHT, through.middle))
+        canvas.text(RIGHT + 8, through.middle + 4, f"to {goal}", anchor="start")
+        canvas.dot(tap, through.middle)
+        canvas.path((tap, through.middle), (tap, parsed), (parser.x, parsed))
+        canvas.dot(tap, kept)
+        canvas.path((tap, kept), (queue.x, kept))
+    canvas.text(
+        190, blocks["egress"].middle - 8, "a beat goes on and to the mirror in one clock, or waits", anchor="start"
+    )
     canvas.text(270, queue.middle - 20, "frame bytes")
 
-    for left, right in ((parser, owner), (owner, classifier), (classifier, session), (session, verdict)):
+
+def _draw_judgement(canvas: Canvas, blocks: dict[str, Box]) -> None:
+    """From the headers to the verdict, and what follows from it."""
+    parser, flow_hash, queue = blocks["parser"], blocks["flow_hash"], blocks["queue"]
+    classifier, session, verdict = blocks["classifier"], blocks["session"], blocks["verdict"]
+    steps = [blocks[name] for name in ("parser", "owner", "classifier", "session", "verdict")]
+    for left, right in pairwise(steps):
         canvas.path((left.right, left.middle), (right.x, right.middle))
     canvas.path((parser.centre, parser.bottom), (parser.centre, flow_hash.middle), (flow_hash.x, flow_hash.middle))
     canvas.path((flow_hash.centre, flow_hash.bottom), (flow_hash.centre, queue.y))
@@ -195,20 +236,32 @@ def pipeline() -> str:
         (classifier.centre, queue.y),
     )
     canvas.text(762, flow_hash.middle - 8, "commit or roll back")
-    canvas.path((queue.right, queue.middle), (encapsulator.x, encapsulator.middle))
-    canvas.path((encapsulator.right, encapsulator.middle), (1024, encapsulator.middle))
-    canvas.text(1032, encapsulator.middle - 2, "copies", anchor="start")
-    canvas.text(1032, encapsulator.middle + 13, "to the target", anchor="start")
+    canvas.path((verdict.right, verdict.middle), (RIGHT, verdict.middle))
+    canvas.text(RIGHT + 8, verdict.middle - 2, "verdict", anchor="start")
+    canvas.text(RIGHT + 8, verdict.middle + 13, "stream", anchor="start")
 
-    for box in (owner, classifier, session):
-        canvas.path((box.centre, registers.bottom), (box.centre, box.y))
-    canvas.path((verdict.centre, verdict.y), (verdict.centre, counters.bottom))
+
+def _draw_copies(canvas: Canvas, blocks: dict[str, Box]) -> None:
+    """From the queue to the network port or, in a build that wants it so, to a stream of their own."""
+    queue, encapsulator, egress = blocks["queue"], blocks["encapsulator"], blocks["egress"]
+    canvas.path((queue.right, queue.middle), (encapsulator.x, encapsulator.middle))
+    canvas.path((encapsulator.centre, encapsulator.bottom), (egress.centre, egress.y))
+    canvas.text(egress.centre + 8, 462, "copies", anchor="start")
+    canvas.path((encapsulator.right, encapsulator.middle), (RIGHT, encapsulator.middle), style="cut")
+    canvas.text(948, encapsulator.middle - 8, 'where copies_leave is "own"', anchor="start")
+    canvas.text(RIGHT + 8, encapsulator.middle + 4, "copies", anchor="start")
+
+
+def _draw_host(canvas: Canvas, blocks: dict[str, Box]) -> None:
+    """What the host writes, and what it reads."""
+    bridges, registers, counters = blocks["bridges"], blocks["registers"], blocks["counters"]
+    canvas.path((bridges.right, bridges.middle), (registers.x, registers.middle))
+    canvas.text((bridges.right + registers.x) // 2, bridges.middle - 8, "registers")
     canvas.path((counters.x, counters.middle), (registers.right, registers.middle))
-    canvas.path((190, registers.middle), (registers.x, registers.middle))
-    canvas.text(182, registers.middle + 4, "AXI4-Lite", anchor="end")
-    canvas.path((verdict.centre, verdict.bottom), (verdict.centre, 262))
-    canvas.text(verdict.centre, 280, "verdict stream")
-    return canvas.svg()
+    for name in ("owner", "classifier", "session"):
+        canvas.path((blocks[name].centre, registers.bottom), (blocks[name].centre, blocks[name].y))
+    verdict = blocks["verdict"]
+    canvas.path((verdict.centre, verdict.y), (verdict.centre, counters.bottom))
 
 
 @dataclass(frozen=True)
