@@ -90,14 +90,15 @@ lint: $(ready) ## ruff (rules and layout) everywhere, mypy --strict on harness, 
 verilog: $(ready) ## plain Verilog with AXI-Stream names, in build/verilog
 	@$(run) -m halfsilver.hdl.export -o build/verilog
 
-regs: $(ready) ## the register map: Markdown on the terminal, and as C header, JSON and SystemRDL in build/regs
+regs: $(ready) ## the register maps: Markdown on the terminal, and as C header, JSON and SystemRDL in build/regs
 	@mkdir -p build/regs
-	@for format in md c json rdl; do \
+	@for map in nic card; do for format in md c json rdl; do \
+	    case $$map in nic) name=halfsilver ;; *) name=halfsilver_$$map ;; esac; \
 	    case $$format in c) suffix=h ;; *) suffix=$$format ;; esac; \
-	    .venv/bin/halfsilver regs --format $$format > build/regs/halfsilver.$$suffix || exit; \
-	done
-	@cat build/regs/halfsilver.md
-	@echo "build/regs: halfsilver.md halfsilver.h halfsilver.json halfsilver.rdl" >&2
+	    .venv/bin/halfsilver regs --map $$map --format $$format > build/regs/$$name.$$suffix || exit; \
+	done; done
+	@cat build/regs/halfsilver.md build/regs/halfsilver_card.md
+	@echo "build/regs: halfsilver and halfsilver_card, each .md .h .json .rdl" >&2
 
 synth: $(ready) ## size and speed per block and in total on ECP5 (long), in build/synth.json
 	@$(run) -m halfsilver.boards.synth

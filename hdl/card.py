@@ -2,7 +2,7 @@
 
 network PHY --> net MAC --> i_net            o_host --> host MAC --> host PHY
             <-- net MAC <-- o_net    NIC     i_host <-- host MAC <--
-serial line <-> UART bridge <----> registers
+serial line <-> UART bridge <----> registers of the NIC, and of the card
 """
 
 from itertools import permutations
@@ -11,8 +11,12 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.bus.uartbone import UartBone
+from halfsilver.hdl.bus.register_file import RegisterFile
+from halfsilver.hdl.bus.split import BusSplit
+from halfsilver.hdl.bus.uartbone import RESYNC_SECONDS, UartBone
+from halfsilver.hdl.layout.card_registers import CARD_REGISTERS, LINE_FAULTS, counter_name
 from halfsilver.hdl.layout.frames import MAX_FRAME
+from halfsilver.hdl.layout.ports import ReceivedCode, SentCode
 from halfsilver.hdl.mac.mac import Mac
 from halfsilver.hdl.mac.words import RgmiiSignature, Speed, Status
 from halfsilver.hdl.nic import Nic
@@ -59,6 +63,7 @@ class Card(wiring.Component):
     inband       speed and link are what the PHYs say between frames (RGMII 2.0, section 3.4.1); otherwise 1 Gb/s, full
                  duplex, linked while there is a receive clock
     longest      longest frame in octets, without FCS, that the ports pass; longer ones are giants (`Mac`)
+    resync_seconds  silence that ends a command on the serial line (`UartBone`)
 
     Ports
     -----
@@ -77,10 +82,13 @@ class Card(wiring.Component):
     Latency, throughput: those of `Nic` and twice `Mac`'s. Bad input: as there.
     """
 
-    def __init__(self, parameters, net_cells, host_cells, rate, *, inband=True, longest=MAX_FRAME):
+    def __init__(
+        self, parameters, net_cells, host_cells, rate, *, inband=True, longest=MAX_FRAME, resync_seconds=RESYNC_SECONDS
+    ):
         self.parameters = parameters
         self._cells = {"net": net_cells} | ({"host": host_cells} if host_cells is not None else {})
         self._rate, self._inband, self._longest = rate, inband, longest
+        self._resync_seconds = resync_seconds
         super().__init__(
             {
                 **{name: Out(RgmiiSignature()) for name in self._cells},
@@ -93,8 +101,7 @@ class Card(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.nic = nic = Nic(self.parameters)
-        m.submodules.uart = uart = UartBone(self._rate)
-        wiring.connect(m, uart.bus, nic.bus)
+        m.submodules.uart = uart = UartBone(self._rate, resync_seconds=self._resync_seconds)
         m.d.comb += [uart.rx.eq(self.uart_rx), self.uart_tx.eq(uart.tx)]
 
         macs = {name: self._port(m, name, nic) for name in self._cells}
@@ -104,8 +111,32 @@ class Card(wiring.Component):
                 m.d.comb += mac.whole.eq(mac.status.speed.as_value() < other.status.speed.as_value())
         else:
             m.d.comb += nic.o_host.ready.eq(1)
+        self._registers(m, uart, nic, macs)
         self._lights(m, nic, macs)
         return m
+
+    def _registers(self, m, uart, nic, macs):
+        """The serial line reaches those of the NIC, and the card's own (`CARD_REGISTERS`)."""
+        m.submodules.split = split = BusSplit()
+        m.submodules.registers = own = RegisterFile(CARD_REGISTERS)
+        wiring.connect(m, uart.bus, split.i)
+        wiring.connect(m, split.low, nic.bus)
+        wiring.connect(m, split.high, own.bus)
+        m.d.comb += own.r_card_shape.ports.eq(len(macs))
+        for fault in LINE_FAULTS:
+            m.d.comb += getattr(own, f"r_line_{fault}").count.eq(getattr(uart.faults, fault))
+        for port, mac in macs.items():
+            link, status = getattr(own, f"r_{port}_link"), mac.status
+            m.d.comb += [
+                link.up.eq(status.link),
+                link.speed.eq(status.speed),
+                link.duplex.eq(status.duplex),
+                link.clock.eq(status.clock),
+            ]
+            for counts, outcomes in ((mac.received, ReceivedCode), (mac.sent, SentCode)):
+                for outcome in outcomes:
+                    register = getattr(own, f"r_{counter_name(port, outcome)}")
+                    m.d.comb += register.count.eq(counts[outcome.name.lower()])
 
     def _port(self, m, name, nic):
         """A MAC between the pins of this name and the NIC's streams of this name."""

@@ -1,4 +1,4 @@
-"""``halfsilver regs``: the register map, from its one declaration in ``hdl/layout/registers.py``."""
+"""``halfsilver regs``: the register maps, from their declarations in ``hdl/layout``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import argparse
 
 from halfsilver.harness.commands.common import Subparsers
 from halfsilver.harness.errors import EXIT_OK
+from halfsilver.hdl.layout.card_registers import CARD_REGISTERS
 from halfsilver.hdl.layout.register_formats import render
+from halfsilver.hdl.layout.registers import REGISTERS
 
 __all__ = ["add", "run"]
 
 FORMATS = ("md", "c", "json", "rdl")
+MAPS = {"nic": REGISTERS, "card": CARD_REGISTERS}
 
 
 def add(subparsers: Subparsers) -> None:
@@ -20,9 +23,15 @@ def add(subparsers: Subparsers) -> None:
         "--format", choices=FORMATS, default="md", help="Markdown, C header, JSON or SystemRDL (default: %(default)s)"
     )
     choice.add_argument("--json", dest="format", action="store_const", const="json", help="same as --format json")
+    parser.add_argument(
+        "--map",
+        choices=MAPS,
+        default="nic",
+        help="registers of the NIC, or those that a board's card has beside it (default: %(default)s)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    print(render(arguments.format).rstrip("\n"))
+    print(render(arguments.format, MAPS[arguments.map]).rstrip("\n"))
     return EXIT_OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from halfsilver.harness.errors import TransferDamaged
+from halfsilver.harness.nic.board import BoardState, read_board
 from halfsilver.harness.nic.counters import read_counters
 from halfsilver.harness.nic.identity import Card, identify
 from halfsilver.harness.nic.image import Image, policy_image, table_writes
@@ -104,6 +105,10 @@ class Driver:
     def counters(self) -> Counters:
         """All counters that are not zero, totals since the card's reset, of one moment (`read_counters`)."""
         return read_counters(self._transport, self.card.shape)
+
+    def board(self) -> BoardState | None:
+        """Links, frames on the wire and faults of the serial line; None for a core without ports of its own."""
+        return read_board(self._transport)
 
     def select_verdicts(self, every: int = 1, session: tuple[int, int] | None = None) -> None:
         """What the verdict ring keeps from now on: one in ``every``, of one session if it is named; 0: nothing."""

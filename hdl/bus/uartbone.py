@@ -17,6 +17,7 @@ from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.bus.register_file import RegisterBus
 from halfsilver.hdl.bus.uart import BYTE_BITS, UartReceiver, UartTransmitter
+from halfsilver.hdl.layout.card_registers import LINE_FAULTS
 from halfsilver.hdl.layout.register_map import ADDRESS_BITS, WORD_BITS, WORD_BYTES
 
 __all__ = ["RESYNC_BYTES", "RESYNC_SECONDS", "Command", "Faults", "UartBone", "UartBoneBridge"]
@@ -40,15 +41,10 @@ class Command(enum.IntEnum):
 
 
 class Faults(wiring.Signature):
-    """What went wrong on the line, seen from the bridge; 16 bits each, they wrap.
-
-    framing    bytes without a stop bit
-    refused    first bytes that are no command, and commands for no words
-    abandoned  commands that were begun and not finished, and bytes that came during an answer
-    """
+    """What went wrong on the line, seen from the bridge (`LINE_FAULTS`); 16 bits each, they wrap."""
 
     def __init__(self):
-        super().__init__({"framing": Out(16), "refused": Out(16), "abandoned": Out(16)})
+        super().__init__(dict.fromkeys(LINE_FAULTS, Out(16)))
 
 
 class UartBoneBridge(wiring.Component):

@@ -4,7 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.mac.words import COUNT_BITS, counts_of
+from halfsilver.hdl.layout.ports import COUNT_BITS
+from halfsilver.hdl.mac.words import counts_of
 
 __all__ = ["FrameCounts"]
 

@@ -1,11 +1,12 @@
 """What travels inside the MAC: GMII octets, words of frames, and what became of a frame."""
 
-from amaranth.hdl import unsigned
-from amaranth.lib import data, enum, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from halfsilver.hdl.layout.ports import COUNT_BITS, ReceivedCode, SentCode, SpeedCode
+from halfsilver.hdl.structs import enum_of
+
 __all__ = [
-    "COUNT_BITS",
     "GmiiSignature",
     "Received",
     "RgmiiSignature",
@@ -17,56 +18,9 @@ __all__ = [
     "sent_word",
 ]
 
-COUNT_BITS = 32
-"""Of every counter of frames."""
-
-
-class Speed(enum.Enum, shape=unsigned(2)):
-    """Coded as in RGMII's in-band status (RGMII 2.0, table 4)."""
-
-    M10 = 0
-    M100 = 1
-    M1000 = 2
-
-
-class Received(enum.Enum, shape=unsigned(3)):
-    """What became of a received frame; each is counted once, by the first that is true in the order given.
-
-    GIANT      longer than the longest frame: its first octets are passed, marked bad, and the rest is not
-    PREAMBLE   an octet that is neither preamble nor SFD in front: passed marked bad, or, if there is no SFD within
-               8 octets, not at all
-    SYMBOL     RX_ER within the frame: passed marked bad
-    RUNT       shorter than 64 octets with FCS: passed marked bad; if there is nothing in front of the FCS, not at all
-    FCS        passed marked bad
-    OVERFLOW   the store was full: dropped whole
-    STALL      the receive clock stopped within the frame: what was passed is ended marked bad, the rest is not passed
-    GOOD       passed
-    """
-
-    GOOD = 0
-    PREAMBLE = 1
-    SYMBOL = 2
-    RUNT = 3
-    GIANT = 4
-    FCS = 5
-    OVERFLOW = 6
-    STALL = 7
-
-
-class Sent(enum.Enum, shape=unsigned(2)):
-    """What became of a frame that was to be sent.
-
-    GOOD       sent
-    MARKED     came marked bad: sent with inverted FCS
-    UNDERRUN   its beats came too late: ended with inverted FCS and TX_ER, the rest dropped
-    DISCARDED  there was no link when it should have started: dropped
-    """
-
-    GOOD = 0
-    MARKED = 1
-    UNDERRUN = 2
-    DISCARDED = 3
-
+Speed = enum_of(SpeedCode, 2)
+Received = enum_of(ReceivedCode, 3)
+Sent = enum_of(SentCode, 2)
 
 Status = data.StructLayout({"link": 1, "speed": Speed, "duplex": 1})
 """State of a link; ``duplex`` 1 is full. The MAC does not do half duplex: it only tells."""

@@ -9,6 +9,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from halfsilver.hdl.bus.register_file import RegisterFile
+from halfsilver.hdl.layout.card_registers import CARD_BASE, CARD_REGISTERS
 from halfsilver.hdl.layout.register_formats import FORMATS, render
 from halfsilver.hdl.layout.register_map import Access, Field, Register, RegisterMap
 from halfsilver.hdl.layout.registers import REGISTERS
@@ -55,6 +56,28 @@ TABLE = {
     "RING_DATA_2": (0x128, "ro", {"value": (0, 32)}),
     "RING_DATA_3": (0x12C, "ro", {"value": (0, 32)}),
 }
+RECEIVED = ("GOOD", "PREAMBLE", "SYMBOL", "RUNT", "GIANT", "FCS", "OVERFLOW", "STALL")
+SENT = ("GOOD", "MARKED", "UNDERRUN", "DISCARDED")
+LINK = {"up": (0, 1), "speed": (1, 3), "duplex": (3, 4), "clock": (4, 5)}
+CARD_TABLE = {
+    "CARD_ID": (0x800, "ro", {"value": (0, 32)}),
+    "CARD_SHAPE": (0x804, "ro", {"ports": (0, 2)}),
+    "NET_LINK": (0x808, "ro", LINK),
+    "HOST_LINK": (0x80C, "ro", LINK),
+    "LINE_FRAMING": (0x810, "ro", {"count": (0, 16)}),
+    "LINE_REFUSED": (0x814, "ro", {"count": (0, 16)}),
+    "LINE_ABANDONED": (0x818, "ro", {"count": (0, 16)}),
+    **{
+        f"{port}_{way}_{name}": (start + 4 * number, "ro", {"count": (0, 32)})
+        for port, way, names, start in (
+            ("NET", "RECEIVED", RECEIVED, 0x840),
+            ("NET", "SENT", SENT, 0x860),
+            ("HOST", "RECEIVED", RECEIVED, 0x880),
+            ("HOST", "SENT", SENT, 0x8A0),
+        )
+        for number, name in enumerate(names)
+    },
+}
 RDL_ACCESS = {"ro": "r", "rw": "rw", "wo": "w"}
 
 
@@ -69,12 +92,19 @@ def register(name="A", address=0, access=Access.RO, fields=None, **options):
 # The map
 
 
-def test_the_map_is_the_published_one():
+@pytest.mark.parametrize(("registers", "table"), [(REGISTERS, TABLE), (CARD_REGISTERS, CARD_TABLE)])
+def test_the_map_is_the_published_one(registers, table):
     found = {
         one.name: (one.address, one.access.value, {field.name: (field.lsb, field.msb + 1) for field in one.fields})
-        for one in REGISTERS
+        for one in registers
     }
-    assert found == TABLE
+    assert found == table
+
+
+def test_a_card_has_its_registers_above_those_of_the_nic():
+    assert max(register.address for register in REGISTERS) < CARD_BASE
+    assert min(register.address for register in CARD_REGISTERS) == CARD_BASE
+    assert CARD_REGISTERS["CARD_ID"].reset == int.from_bytes(b"HSC1", "big")
 
 
 def test_lookup_by_name_and_attribute():

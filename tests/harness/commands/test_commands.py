@@ -156,6 +156,18 @@ def test_regs(capsys, form, sign):
     assert "GENERATION" in text.upper()
 
 
+def test_regs_of_the_card(capsys):
+    document = json.loads(output_of(capsys, "regs", "--map", "card", "--json"))
+    assert document["registers"][0] | {"fields": []} == {
+        "name": "CARD_ID",
+        "address": 0x800,
+        "access": "ro",
+        "reset": 0x48534331,
+        "description": "Says that these registers are there.",
+        "fields": [],
+    }
+
+
 def test_doctor_says_pass_or_missing(capsys, monkeypatch):
     text = output_of(capsys, "doctor")
     assert ["scapy", "2.8.0", "PASS"] in [line.split()[:3] for line in text.splitlines()]

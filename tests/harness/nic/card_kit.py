@@ -4,19 +4,21 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 
+from halfsilver.hdl.layout.card_registers import CARD_REGISTERS
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 
-NAMES = {register.address: register.name for register in REGISTERS}
+NAMES = {register.address: register.name for registers in (REGISTERS, CARD_REGISTERS) for register in registers}
+CARD_NAMES = {register.name for register in CARD_REGISTERS}
 
 
 class CardInMemory:
     """Implements the driver's transport.
 
     ``busy_polls`` reads of STATUS show a busy shadow; ``refuse_after`` writes, the tables are closed; ``deaf`` to
-    commits; ``registers`` overrides what a register reads. ``written`` is every write, ``counters`` by group and index.
-    They are seen as they were when the last snapshot was taken, which takes ``snapshot_polls`` reads of its status.
-    ``verdicts`` are the records in the ring, of 16 bytes, oldest first.
+    commits; ``registers`` overrides what a register reads; those of a board's card are 0 without. ``written`` is every
+    write, ``counters`` by group and index. They are seen as they were when the last snapshot was taken, which takes
+    ``snapshot_polls`` reads of its status. ``verdicts`` are the records in the ring, of 16 bytes, oldest first.
     ``line`` is what becomes of the writes on their way.
     """
 
@@ -95,6 +97,8 @@ class CardInMemory:
             word = int(name[-1])
             record = self.verdicts.pop(0) if word == 3 and self.verdicts else (self.verdicts or [bytes(16)])[0]
             return int.from_bytes(record[4 * word : 4 * word + 4], "little")
+        if name in CARD_NAMES:
+            return self._registers.get(name, 0)
         return self._registers[name]
 
     def _write(self, name: str, value: int) -> None:

@@ -453,3 +453,34 @@ def test_what_the_ring_cannot_keep_is_refused(every, session):
     with pytest.raises(UsageError, match="one in|the card has"):
         Driver(card).select_verdicts(every, session)
     assert card.written == []
+
+
+# A board's card
+
+BOARD = {"CARD_ID": 0x48534331, "CARD_SHAPE": 2, "NET_LINK": 0b11101, "HOST_LINK": 0b00010, "LINE_REFUSED": 3}
+
+
+def test_ports_and_line_of_a_board():
+    card = CardInMemory(SHAPE, **BOARD, NET_RECEIVED_FCS=7, NET_RECEIVED_GOOD=9, HOST_SENT_DISCARDED=1 << 31)
+    board = Driver(card).board()
+    assert board is not None and card.written == []
+    assert board.line == {"framing": 0, "refused": 3, "abandoned": 0}
+    net, host = board.ports["net"], board.ports["host"]
+    assert (net.up, net.clock, net.megabits, net.full_duplex) == (True, True, 1000, True)
+    assert (host.up, host.clock, host.megabits, host.full_duplex) == (False, False, 100, False)
+    assert (net.received["good"], net.received["fcs"], sum(net.received.values())) == (9, 7, 16)
+    assert net.faults == {"received fcs": 7} and host.faults == {"sent discarded": 1 << 31}
+
+
+def test_a_card_of_one_port():
+    board = Driver(CardInMemory(SHAPE, **BOARD | {"CARD_SHAPE": 1})).board()
+    assert board is not None and list(board.ports) == ["net"]
+
+
+def test_a_core_without_ports_has_no_board():
+    assert Driver(CardInMemory(SHAPE)).board() is None
+
+
+def test_something_else_where_the_boards_registers_should_be():
+    with pytest.raises(WrongCard, match="CARD_ID register reads 0x12345678"):
+        Driver(CardInMemory(SHAPE, CARD_ID=0x12345678)).board()

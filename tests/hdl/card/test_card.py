@@ -4,7 +4,6 @@ the other, and the copy that the golden model wants comes out to the network."""
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,13 @@ from halfsilver.harness.nic.image import policy_image, table_writes
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Frame
 from halfsilver.harness.verdict import Direction
-from halfsilver.hdl.bus.uart import SerialRate
 from halfsilver.hdl.card import LIGHTS, Light
-from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS
-from halfsilver.sim.cocotb_model import TOP, build_model, simulate
-from halfsilver.sim.model.verilog import to_verilog
 from tests.harness.commands import cli_kit
-from tests.hdl.card.top import CardTop
+from tests.hdl.card.small_card import SMALL, run_bench
 
-SMALL = NicParameters(width=32, enis=1, sessions=1, rules=1, lookup_clocks=8, copies=8)
 CORE_ID = 0x48534D31
 """``HSM1``, by the register map's page."""
-RATE = SerialRate(62_500_000, 7_812_500)
 DOCUMENTS = cli_kit.DOCUMENTS | {
     "TrafficMirrorFilters": [
         {
@@ -102,7 +95,6 @@ def case_of(ports: int, folder: Path) -> dict[str, Any]:
         return {name: [frame.hex() for frame in each] for name, each in frames.items()}
 
     return {
-        "clocks_per_bit": 8,
         "reads_before": [(0, CORE_ID), (status, REGISTERS.pack("STATUS"))],
         "writes": writes_of(policy),
         "reads_after": [(refused, 0), (status, REGISTERS.pack("STATUS", active_bank=1, generation=1))],
@@ -115,22 +107,9 @@ def case_of(ports: int, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("ports", SIMULATED)
 def test_production_and_copies_and_the_serial_line(tmp_path, ports):
-    case, results, log = tmp_path / "case.json", tmp_path / "results.xml", tmp_path / "simulation.log"
+    case = tmp_path / "case.json"
     case.write_text(json.dumps(case_of(ports, tmp_path)))
-    model = build_model(f"card, {ports} ports", to_verilog(CardTop(SMALL, RATE, ports=ports, inband=False), TOP))
-    code = simulate(
-        model,
-        "tests.hdl.card.bench",
-        tmp_path,
-        seed=1,
-        results=results,
-        log=log,
-        timeout=300,
-        environment={"CARD_CASE": str(case), "COCOTB_TRUST_INERTIAL_WRITES": "0", "COCOTB_LOG_LEVEL": "WARNING"},
-    )
-    cases = list(ET.parse(results).iter("testcase")) if results.exists() else []
-    failures = [problem.get("message") for each in cases for problem in each if problem.tag in ("failure", "error")]
-    assert code == 0 and len(cases) == 1 and not failures, f"{failures}\n{log.read_text()[-3000:]}"
+    run_bench("tests.hdl.card.bench", ports, tmp_path, seed=1, environment={"CARD_CASE": str(case)})
 
 
 def test_a_light_shows_an_event_for_its_time():
