@@ -16,6 +16,7 @@ from halfsilver.harness.arguments import Parser
 from halfsilver.harness.commands import (
     build,
     check,
+    counters,
     diff,
     doctor,
     explain,
@@ -35,7 +36,7 @@ __all__ = ["main"]
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE, what a shell shows for a program ended by it."""
 
-COMMANDS = (mirror, explain, diff, check, serve, regs, image, build, program, doctor, listing)
+COMMANDS = (mirror, explain, counters, diff, check, serve, regs, image, build, program, doctor, listing)
 
 
 def build_parser() -> Parser:

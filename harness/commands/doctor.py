@@ -21,7 +21,7 @@ from halfsilver.boards.usb import boards_of, closed_to_us, is_sure
 from halfsilver.harness.commands.common import Subparsers, say
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_OK, EnvironmentMissing
 from halfsilver.harness.installation import how_to_get
-from halfsilver.harness.report.summary import table
+from halfsilver.harness.report.tables import table
 from halfsilver.harness.versions import verilator_version
 
 __all__ = ["add", "run"]

@@ -24,7 +24,7 @@ from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.report.compare import Difference, compare
-from halfsilver.harness.report.summary import table
+from halfsilver.harness.report.tables import table
 from halfsilver.harness.report.verdict_lines import VerdictLine, verdict_line
 
 __all__ = ["add", "run"]

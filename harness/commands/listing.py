@@ -16,7 +16,7 @@ from halfsilver.harness.commands.common import Subparsers
 from halfsilver.harness.engines.registry import ENGINES
 from halfsilver.harness.errors import EXIT_OK
 from halfsilver.harness.installation import ROOT, checkout
-from halfsilver.harness.report.summary import table
+from halfsilver.harness.report.tables import table
 
 __all__ = ["add", "run"]
 

@@ -9,28 +9,13 @@ from contextlib import ExitStack
 from typing import BinaryIO
 
 from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.capture.reader import CaptureReader, open_capture
 from halfsilver.harness.capture.writer import CaptureWriter, PcapWriter, writer_class
-from halfsilver.harness.commands.common import (
-    DirectionChooser,
-    NothingRan,
-    Subparsers,
-    add_run_arguments,
-    batches,
-    flags_of,
-    load_policy,
-    open_engine,
-    open_golden,
-    report_damage,
-    say,
-)
+from halfsilver.harness.commands.common import Subparsers, say
+from halfsilver.harness.commands.judging import Take, add_judging_arguments, exit_code, judge_capture, refuse_full_rate
 from halfsilver.harness.engine import Result
-from halfsilver.harness.engines.registry import ENGINES, REFERENCE
-from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.errors import UsageError
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.report.compare import compare
-from halfsilver.harness.report.progress import capture_progress
 from halfsilver.harness.report.summary import RunSummary, render_run
 from halfsilver.harness.report.verdict_lines import verdict_line
 
@@ -41,7 +26,7 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "mirror", help="mirror a capture", description="Mirror the frames of a capture as the policy says."
     )
-    add_run_arguments(parser)
+    add_judging_arguments(parser)
     parser.add_argument(
         "-w",
         dest="write",
@@ -50,11 +35,6 @@ def add(subparsers: Subparsers) -> None:
         "- is standard output, as pcapng",
     )
     parser.add_argument("--verdicts", metavar="FILE", help="write one JSON object per frame; - is standard output")
-    parser.add_argument(
-        "--full-rate",
-        action="store_true",
-        help="with --engine verilator: offer frames back to back on both ports, so that copies may meet congestion",
-    )
     parser.set_defaults(run=run)
 
 
@@ -64,25 +44,17 @@ def run(arguments: argparse.Namespace) -> int:
     NothingRan if the capture is empty.
     """
     _check(arguments)
-    with open_capture(arguments.read) as reader:  # before the policy, whose warnings are of no use without it
-        policy = load_policy(arguments)
-        if not policy.interfaces:
-            say(f"warning: {arguments.config}: the policy gives the NIC no interface")
-        summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
-        with ExitStack() as stack:
-            outputs = _Outputs(stack, arguments, policy)
-            _judge_all(arguments, policy, reader, outputs, summary)
-            if not summary.frames and not reader.damage:
-                raise NothingRan(f"{reader.name}: holds no frame, nothing was mirrored")
-        damaged = report_damage(reader)
+
+    def outputs(stack: ExitStack, policy: Policy) -> Take:
+        return _Outputs(stack, arguments, policy).write
+
+    summary, damaged = judge_capture(arguments, outputs)
     _print(arguments, summary)
-    return EXIT_OK if summary.conserved and not summary.difference_count and not damaged else EXIT_MISMATCH
+    return exit_code(summary, damaged)
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.full_rate and not ENGINES[arguments.engine].simulated:
-        simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
-        raise UsageError(f"--full-rate needs --engine {simulated}: the {arguments.engine} model has no clock")
+    refuse_full_rate(arguments)
     to_stdout = [
         option
         for option, taken in (
@@ -130,33 +102,6 @@ class _Outputs:
             for output in sorted(result.outputs, key=lambda output: output.frame):
                 self._writer.write(output.data, batch[output.frame].timestamp, lines[output.frame])
         self._next_frame += len(batch)
-
-
-def _judge_all(
-    arguments: argparse.Namespace, policy: Policy, reader: CaptureReader, outputs: _Outputs, summary: RunSummary
-) -> None:
-    """Offer every frame to the engine and, if that is not the golden model, to the golden model too."""
-    flags = flags_of(arguments)
-    choose = DirectionChooser(arguments.direction, policy)
-    engine = open_engine(arguments.engine, policy, flags, arguments.seed, arguments.full_rate)
-    try:
-        golden = open_golden(policy, flags, engine.identify()) if summary.compared else None
-        with capture_progress(reader, "mirroring") as progress:
-            for batch in batches(reader):
-                frames = [choose.frame(captured) for captured in batch]
-                result = engine.process(frames, progress.within_batch)
-                differences = (
-                    []
-                    if golden is None
-                    else compare(
-                        golden.process(frames), result, first_frame=summary.frames + 1, congestion=arguments.full_rate
-                    )
-                )
-                summary.add([frame.direction for frame in frames], result, differences)
-                outputs.write(batch, result)
-                progress.end_batch(len(frames))
-    finally:
-        engine.close()
 
 
 def _print(arguments: argparse.Namespace, summary: RunSummary) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import Counters, Port, Tally
+from halfsilver.harness.records import Counters, Port
 from halfsilver.harness.report.compare import Difference
-from halfsilver.harness.report.verdict_lines import names_of
+from halfsilver.harness.report.counters import counters_to_json
+from halfsilver.harness.report.tables import share, table
 from halfsilver.harness.verdict import Direction, Verdict
 
-__all__ = ["RunSummary", "render_run", "share", "table"]
+__all__ = ["RunSummary", "render_run"]
 
 KEPT_DIFFERENCES = 20
 """Differences kept in full; all are counted."""
@@ -88,79 +89,13 @@ class RunSummary:
             "verdicts": {str(verdict): self.verdicts[verdict] for verdict in Verdict if self.verdicts[verdict]},
             "mirrored_bytes": self.mirrored_bytes,
             "copies": self.copies,
-            "counters": self._counters_to_json(),
+            "counters": counters_to_json(self.counters, self.policy),
             "conserved": self.conserved,
             "cycles": self.cycles,
             "agreement": None if not self.compared else not self.difference_count,
             "differences": self.difference_count,
             "first_differences": [difference.describe() for difference in self.differences],
         }
-
-    def _counters_to_json(self) -> dict[str, list[dict[str, Any]]]:
-        counters = self.counters
-        verdicts = [
-            {"direction": str(direction), "verdict": str(verdict), **_tally_to_json(tally)}
-            for (direction, verdict), tally in sorted(counters.verdicts.items())
-        ]
-        sessions = []
-        for place in sorted(counters.sessions.keys() | counters.skipped.keys()):
-            direction, eni, session = place
-            names = names_of(self.policy, direction, eni, session)
-            sent, skipped = counters.sessions.get(place, Tally()), counters.skipped.get(place, Tally())
-            sessions.append(
-                {
-                    "direction": str(direction),
-                    "eni": names.eni,
-                    "session": names.session,
-                    **_tally_to_json(sent),
-                    **_tally_to_json(skipped, "skipped_"),
-                }
-            )
-        rules = []
-        for (direction, eni, session, rule), tally in sorted(counters.rules.items()):
-            names = names_of(self.policy, direction, eni, session, rule)
-            rules.append({"direction": str(direction), **asdict(names), **_tally_to_json(tally)})
-        ports = [
-            {
-                "port": str(port),
-                **_tally_to_json(counters.ports.get((port, False), Tally())),
-                **_tally_to_json(counters.ports.get((port, True), Tally()), "bad_"),
-            }
-            for port in sorted({port for port, _ in counters.ports})
-        ]
-        enis = sorted({eni for _, eni, _ in counters.sessions.keys() | counters.skipped.keys()})
-        metrics = [{"eni": names_of(self.policy, Direction.INGRESS, eni).eni, **counters.metrics(eni)} for eni in enis]
-        return {"verdicts": verdicts, "sessions": sessions, "rules": rules, "ports": ports, "metrics": metrics}
-
-
-def _tally_to_json(tally: Tally, prefix: str = "") -> dict[str, int]:
-    return {f"{prefix}frames": tally.frames, f"{prefix}bytes": tally.octets}
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
-    """Columns of text. ``right`` names the columns set flush right by digits, from 0, such as ``"123"``.
-
-    Whole numbers get thousands separators.
-    """
-    cells = [list(header)]
-    cells += [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = []
-    for row in cells:
-        line = "  ".join(
-            cell.rjust(width) if str(column) in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append(line.rstrip())
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join(lines)
-
-
-def share(part: int, whole: int) -> str:
-    """A percentage with one decimal; never 0.0 or 100.0 unless it is exactly that."""
-    if part in (0, whole) or not whole:
-        return f"{100 * part / whole if whole else 0:.1f} %"
-    return f"{min(99.9, max(0.1, 100 * part / whole)):.1f} %"
 
 
 def render_run(summary: RunSummary, files: Sequence[str] = ()) -> str:

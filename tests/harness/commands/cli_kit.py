@@ -13,6 +13,9 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.utils import PcapNgReader, RawPcapWriter
 
 from halfsilver.harness.cli import main
+from halfsilver.harness.commands import judging
+from halfsilver.harness.engine import Identity
+from halfsilver.harness.engines.golden import GoldenEngine
 
 ROOT = Path(__file__).resolve().parents[3]
 WEB, COLLECTOR, ROUTER = "0a:00:00:00:00:10", "0a:00:00:00:00:40", "0a:00:00:00:00:01"
@@ -146,3 +149,29 @@ def mirror_it(paths, *more: str) -> int:
 
 def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+class Faulty(GoldenEngine):
+    """Stands in for the gateware: the golden model with one fault, planted by ``fault(result)``."""
+
+    fault = staticmethod(lambda result: None)
+
+    def identify(self):
+        return Identity("verilator", "stand-in")
+
+    def process(self, frames, progress=None):
+        result = super().process(frames, progress)
+        self.fault(result)
+        return result
+
+
+def use_faulty(monkeypatch, fault):
+    """From now on any engine that is asked for has this fault."""
+
+    def open_it(name, policy, flags, seed, full_rate=False):
+        engine = Faulty()
+        engine.fault = fault
+        engine.configure(policy, flags)
+        return engine
+
+    monkeypatch.setattr(judging, "open_engine", open_it)

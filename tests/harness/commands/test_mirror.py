@@ -9,9 +9,6 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.layers.vxlan import VXLAN
 
-import halfsilver.harness.commands.mirror as mirror
-from halfsilver.harness.engine import Identity
-from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.records import Output, Tally
 from halfsilver.harness.verdict import Direction, Verdict
 from tests.harness.commands.cli_kit import (
@@ -25,6 +22,7 @@ from tests.harness.commands.cli_kit import (
     mirror_it,
     read_copies,
     run,
+    use_faulty,
     write_capture,
     write_policy,
 )
@@ -233,30 +231,6 @@ def test_wrong_use_is_one_line_and_exit_code_2(paths, capsys, monkeypatch, argum
     last = capsys.readouterr().err.splitlines()[-1]
     assert message in last and "error: " in last
     assert files(paths[2]) == before
-
-
-class Faulty(GoldenEngine):
-    """Stands in for the gateware: the golden model with one fault, planted by ``fault(result)``."""
-
-    fault = staticmethod(lambda result: None)
-
-    def identify(self):
-        return Identity("verilator", "stand-in")
-
-    def process(self, frames, progress=None):
-        result = super().process(frames, progress)
-        self.fault(result)
-        return result
-
-
-def use_faulty(monkeypatch, fault):
-    def open_it(name, policy, flags, seed, full_rate=False):
-        engine = Faulty()
-        engine.fault = fault
-        engine.configure(policy, flags)
-        return engine
-
-    monkeypatch.setattr(mirror, "open_engine", open_it)
 
 
 def test_agreement_is_reported(paths, capsys, monkeypatch):

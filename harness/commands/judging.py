@@ -1,0 +1,101 @@
+"""What ``mirror`` and ``counters`` share: a capture through an engine, beside the golden model, batch by batch."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from halfsilver.harness.capture.formats import CapturedFrame
+from halfsilver.harness.capture.reader import CaptureReader, open_capture
+from halfsilver.harness.commands.common import (
+    DirectionChooser,
+    NothingRan,
+    add_run_arguments,
+    batches,
+    flags_of,
+    load_policy,
+    open_engine,
+    open_golden,
+    report_damage,
+    say,
+)
+from halfsilver.harness.engine import Result
+from halfsilver.harness.engines.registry import ENGINES, REFERENCE
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.compare import compare
+from halfsilver.harness.report.progress import capture_progress
+from halfsilver.harness.report.summary import RunSummary
+
+__all__ = ["Take", "add_judging_arguments", "exit_code", "judge_capture", "refuse_full_rate"]
+
+Take = Callable[[Sequence[CapturedFrame], Result], None]
+"""Gets each batch of frames, and what the engine made of it."""
+
+
+def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every subcommand that offers a whole capture to an engine."""
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--full-rate",
+        action="store_true",
+        help="with --engine verilator: offer frames back to back on both ports, so that copies may meet congestion",
+    )
+
+
+def refuse_full_rate(arguments: argparse.Namespace) -> None:
+    """UsageError if ``--full-rate`` is asked of an engine without a clock."""
+    if arguments.full_rate and not ENGINES[arguments.engine].simulated:
+        simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
+        raise UsageError(f"--full-rate needs --engine {simulated}: the {arguments.engine} model has no clock")
+
+
+def judge_capture(
+    arguments: argparse.Namespace, open_outputs: Callable[[ExitStack, Policy], Take] | None = None
+) -> tuple[RunSummary, bool]:
+    """Offer every frame of ``-r`` to the engine; returns the sums, and whether the capture is damaged.
+
+    Any engine but the golden model is compared with that. ``open_outputs`` opens, on a stack that ends with the run,
+    what takes the results. NothingRan if the capture is empty.
+    """
+    with open_capture(arguments.read) as reader:  # before the policy, whose warnings are of no use without it
+        policy = load_policy(arguments)
+        if not policy.interfaces:
+            say(f"warning: {arguments.config}: the policy gives the NIC no interface")
+        summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
+        with ExitStack() as stack:
+            _judge_all(arguments, reader, summary, None if open_outputs is None else open_outputs(stack, policy))
+            if not summary.frames and not reader.damage:
+                raise NothingRan(f"{reader.name}: holds no frame, nothing was mirrored")
+        return summary, report_damage(reader)
+
+
+def _judge_all(arguments: argparse.Namespace, reader: CaptureReader, summary: RunSummary, take: Take | None) -> None:
+    flags, policy = flags_of(arguments), summary.policy
+    choose = DirectionChooser(arguments.direction, policy)
+    engine = open_engine(arguments.engine, policy, flags, arguments.seed, arguments.full_rate)
+    try:
+        golden = open_golden(policy, flags, engine.identify()) if summary.compared else None
+        with capture_progress(reader, "mirroring") as progress:
+            for batch in batches(reader):
+                frames = [choose.frame(captured) for captured in batch]
+                result = engine.process(frames, progress.within_batch)
+                differences = (
+                    []
+                    if golden is None
+                    else compare(
+                        golden.process(frames), result, first_frame=summary.frames + 1, congestion=arguments.full_rate
+                    )
+                )
+                summary.add([frame.direction for frame in frames], result, differences)
+                if take is not None:
+                    take(batch, result)
+                progress.end_batch(len(frames))
+    finally:
+        engine.close()
+
+
+def exit_code(summary: RunSummary, damaged: bool) -> int:
+    """0; 1 if engines disagree, sums do not add up or the capture is damaged."""
+    return EXIT_OK if summary.conserved and not summary.difference_count and not damaged else EXIT_MISMATCH
