@@ -40,6 +40,7 @@ class CardBuild:
     lights       resource, its number, and member if it has some (`rgb_led`), by light
     core_hertz   the core's clock
     inband       whether the PHYs are known to show link and speed between frames
+    phys         where they do not: their addresses on the board's one MDIO, in the order of the ports, if known
     longest      longest frame, without FCS
     placer       nextpnr's
     in_luts      memories that spare block RAM (`Design`)
@@ -52,6 +53,7 @@ class CardBuild:
     lights: dict[str, tuple[str, int, str | None]] = field(default_factory=dict)
     core_hertz: float = 62.5e6
     inband: bool = False
+    phys: tuple[int, ...] = ()
     longest: int = MAX_FRAME
     placer: str = "heap"
     in_luts: tuple[str, ...] = ()
@@ -96,11 +98,13 @@ class Top(Elaboratable):
         cells = [Ecp5Cells(receive_delay_ps=receive, transmit_delay_ps=transmit) for _ in self._ports]
         rate = SerialRate(round(build.core_hertz), build.baud)
         host = cells[1] if len(cells) > 1 else None
-        card = Card(build.parameters, cells[0], host, rate, inband=build.inband, longest=build.longest)
+        card = Card(build.parameters, cells[0], host, rate, inband=build.inband, phys=build.phys, longest=build.longest)
         m.submodules.card = card
         for number, name in enumerate(self._ports):
             self._port(m, platform.request("rgmii", number, dir="-"), name, getattr(card, name))
         self._phy_reset(m, platform)
+        if build.phys:
+            self._management(m, platform.request("mdio", 0, dir="-"), card.mdio)
 
         uart = platform.request("uart", 0, dir="-")
         m.submodules.uart_rx = rx = io.Buffer("i", uart.rx)
@@ -132,6 +136,12 @@ class Top(Elaboratable):
                 m.d.comb += getattr(port, signal).eq(buffer.i)
             else:
                 m.d.comb += buffer.o.eq(getattr(port, signal))
+
+    def _management(self, m: Module, pins: Any, mdio: Any) -> None:
+        """MDIO's pins."""
+        m.submodules.mdc = mdc = io.Buffer("o", pins.mdc)
+        m.submodules.mdio = line = io.Buffer("io", pins.mdio)
+        m.d.comb += [mdc.o.eq(mdio.mdc), line.o.eq(mdio.o), line.oe.eq(mdio.oe), mdio.i.eq(line.i)]
 
     def _phy_reset(self, m: Module, platform: Any) -> None:
         """The PHYs are in reset for PHY_RESET_SECONDS from the core's first clock on."""

@@ -2,6 +2,8 @@
 
 The PHYs shift the transmit clock; the receive clock is shifted here, by the 2 ns of RGMII 2.0, as LiteX's target does.
 The UART is on the pads of LED and button, which is why there are no lights.
+Whether the PHYs show their link between frames, and which addresses they have on MDIO, was found nowhere: the ports
+are 1 Gb/s until ``phys`` says the latter.
 """
 
 from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform

@@ -1,7 +1,8 @@
 """LambdaConcept ECPIX-5 85F: LFE5UM5G-85F-8, one Micrel KSZ9031, UART over the FTDI that programs it.
 
 With one port the card is a tap: it judges what it is sent. The PHY shifts the receive clock; the transmit clock is
-shifted here, by the 2 ns of RGMII 2.0, as LiteX's target does.
+shifted here, by the 2 ns of RGMII 2.0, as LiteX's target does. The PHY shows link and speed between frames (its data
+sheet, DS00002117, 3.9.4).
 """
 
 from amaranth_boards.ecpix5 import ECPIX585Platform
@@ -24,6 +25,7 @@ BUILD = CardBuild(
     parameters=NicParameters(width=32, enis=8, lookup_clocks=4),
     delays_ps=(0, 2000),
     baud=3_000_000,
+    inband=True,
     lights={
         "link": ("rgb_led", 0, "g"),
         "production": ("rgb_led", 1, "g"),

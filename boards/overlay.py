@@ -45,8 +45,21 @@ def phy_reset(resources):
     return [Resource("phy_rst", number, *part.ios, attrs) for number, (part, attrs) in enumerate(pins.values())]
 
 
+def management(resources):
+    """``mdio`` of every pair of management pins that the ports have, each pair once: mdc, mdio."""
+    pairs = {}
+    for resource in resources:
+        parts = {part.name: part for part in resource.ios if part.name in ("mdc", "mdio")}
+        pairs.setdefault(tuple(parts["mdio"].ios[0].names), (parts, resource.attrs))
+    return [
+        Resource("mdio", number, *(Subsignal(name, *part.ios, part.attrs) for name, part in parts.items()), attrs)
+        for number, (parts, attrs) in enumerate(pairs.values())
+    ]
+
+
 def with_ports(resources, *others):
-    """A board's resources, its ports as `rgmii_port` has them, resets as ``phy_rst``, and ``others`` of ours."""
+    """A board's resources, its ports as `rgmii_port` has them, resets as ``phy_rst``, management as ``mdio``, and
+    ``others`` of ours."""
     ports = [resource for resource in resources if resource.name == "eth_rgmii"]
     kept = [resource for resource in resources if resource.name != "eth_rgmii"]
-    return [*kept, *(rgmii_port(port) for port in ports), *phy_reset(ports), *others]
+    return [*kept, *(rgmii_port(port) for port in ports), *phy_reset(ports), *management(ports), *others]

@@ -18,7 +18,8 @@ from halfsilver.hdl.layout.card_registers import CARD_REGISTERS, LINE_FAULTS, co
 from halfsilver.hdl.layout.frames import MAX_FRAME
 from halfsilver.hdl.layout.ports import ReceivedCode, SentCode
 from halfsilver.hdl.mac.mac import Mac
-from halfsilver.hdl.mac.words import RgmiiSignature, Speed, Status
+from halfsilver.hdl.mac.mdio import GIGABIT, LinkPoller, MdioSignature
+from halfsilver.hdl.mac.words import RgmiiSignature
 from halfsilver.hdl.nic import Nic
 from halfsilver.hdl.records import VerdictCode
 
@@ -61,7 +62,8 @@ class Card(wiring.Component):
     host_cells   those of the port to the host; None: there is no such port
     rate         SerialRate of the registers' line; its clock is the core's
     inband       speed and link are what the PHYs say between frames (RGMII 2.0, section 3.4.1); otherwise 1 Gb/s, full
-                 duplex, linked while there is a receive clock
+                 duplex, linked while there is a receive clock, or what ``phys`` say
+    phys         addresses on MDIO of the network's PHY, and of the host's, which are asked instead (`LinkPoller`)
     longest      longest frame in octets, without FCS, that the ports pass; longer ones are giants (`Mac`)
     resync_seconds  silence that ends a command on the serial line (`UartBone`)
 
@@ -72,6 +74,7 @@ class Card(wiring.Component):
     uart_rx   serial line to the registers, LiteX's uartbone; asynchronous
     uart_tx   its answers
     lights    LIGHTS
+    mdio      to the PHYs (`MdioSignature`); only with ``phys``
 
     Domains: ``sync``, the core's clock; ``gmii``, 125 MHz, for what the ports send. Each port's receive clock is its
     PHY's. Frames, in order and bytes unchanged, go from either port to the other, copies to the network (`Nic`).
@@ -83,18 +86,30 @@ class Card(wiring.Component):
     """
 
     def __init__(
-        self, parameters, net_cells, host_cells, rate, *, inband=True, longest=MAX_FRAME, resync_seconds=RESYNC_SECONDS
+        self,
+        parameters,
+        net_cells,
+        host_cells,
+        rate,
+        *,
+        inband=True,
+        phys=(),
+        longest=MAX_FRAME,
+        resync_seconds=RESYNC_SECONDS,
     ):
         self.parameters = parameters
         self._cells = {"net": net_cells} | ({"host": host_cells} if host_cells is not None else {})
         self._rate, self._inband, self._longest = rate, inband, longest
-        self._resync_seconds = resync_seconds
+        self._resync_seconds, self._phys = resync_seconds, tuple(phys)
+        if self._phys and (inband or len(self._phys) != len(self._cells)):
+            raise ValueError(f"PHYs {self._phys} cannot be asked: wanted is one per port, none of them in-band")
         super().__init__(
             {
                 **{name: Out(RgmiiSignature()) for name in self._cells},
                 "uart_rx": In(1, init=1),
                 "uart_tx": Out(1, init=1),
                 "lights": Out(LIGHTS),
+                **({"mdio": Out(MdioSignature())} if self._phys else {}),
             }
         )
 
@@ -105,6 +120,7 @@ class Card(wiring.Component):
         m.d.comb += [uart.rx.eq(self.uart_rx), self.uart_tx.eq(uart.tx)]
 
         macs = {name: self._port(m, name, nic) for name in self._cells}
+        self._links(m, macs.values())
         if len(macs) == 2:
             # A frame that would be overtaken by the faster port it goes out of is handed over when it is whole.
             for mac, other in permutations(macs.values()):
@@ -114,6 +130,16 @@ class Card(wiring.Component):
         self._registers(m, uart, nic, macs)
         self._lights(m, nic, macs)
         return m
+
+    def _links(self, m, macs):
+        """What the ports believe of their links, if they do not take it from between the frames."""
+        statuses = [GIGABIT] * len(macs)
+        if self._phys:
+            m.submodules.poller = poller = LinkPoller(self._phys, self._rate.clock)
+            wiring.connect(m, poller.pins, wiring.flipped(self.mdio))
+            statuses = poller.status
+        for mac, status in zip(macs, statuses, strict=True):
+            m.d.comb += [mac.manual.eq(not self._inband), mac.manual_status.eq(status)]
 
     def _registers(self, m, uart, nic, macs):
         """The serial line reaches those of the NIC, and the card's own (`CARD_REGISTERS`)."""
@@ -142,8 +168,6 @@ class Card(wiring.Component):
         """A MAC between the pins of this name and the NIC's streams of this name."""
         m.submodules[name] = mac = Mac(self.parameters.width, self._cells[name], longest=self._longest)
         wiring.connect(m, mac.rgmii, wiring.flipped(getattr(self, name)))
-        gigabit = {"link": 1, "speed": Speed.M1000, "duplex": 1}
-        m.d.comb += [mac.manual.eq(not self._inband), mac.manual_status.eq(Status.const(gigabit))]
         wiring.connect(m, mac.o, getattr(nic, f"i_{name}"))
         wiring.connect(m, getattr(nic, f"o_{name}"), mac.i)
         return mac

@@ -31,10 +31,14 @@ def test_all_ports_resets_and_nothing_twice(platform, ports):
         for name in RGMII:
             pins += [meta.name for meta in getattr(port, name).io.metadata]
         assert len(port.tx_data) == len(port.rx_data) == 4
+    pairs = [number for (name, number) in resources.resources if name == "mdio"]
+    for number in pairs:
+        pair = resources.request("mdio", number, dir="-")
+        pins += [meta.name for part in (pair.mdc, pair.mdio) for meta in part.io.metadata]
     resets = [number for (name, number) in resources.resources if name == "phy_rst"]
     for number in resets:
         pins += [meta.name for meta in resources.request("phy_rst", number, dir="-").io.metadata]
-    assert len(pins) == len(set(pins)) == 12 * ports + len(resets)
+    assert len(pins) == len(set(pins)) == 12 * ports + 2 * len(pairs) + len(resets)
     assert not [name for (name, number) in resources.resources if name == "eth_rgmii"]
 
 
@@ -52,8 +56,9 @@ def test_pins_attributes_and_order_are_those_of_the_definition(platform):
         assert [part.clock.frequency for part in mine.ios if part.clock] == [125e6]
 
 
-def test_the_colorlights_ports_share_one_reset_pin():
+def test_the_colorlights_ports_share_reset_and_management():
     resources = with_ports(Colorlight_5A75B_R70Platform.resources)
+    assert [[part.ios[0].names for part in each.ios] for each in resources if each.name == "mdio"] == [[["P3"], ["T2"]]]
     assert [part.ios[0].names for part in resources if part.name == "phy_rst"] == [["P5"]]
     assert [part.ios[0].invert for part in resources if part.name == "phy_rst"] == [True]
 

@@ -23,7 +23,8 @@ from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.card import LIGHTS, Light
 from halfsilver.hdl.layout.registers import REGISTERS
 from tests.harness.commands import cli_kit
-from tests.hdl.card.small_card import SMALL, run_bench
+from tests.hdl.card.small_card import RATE, SMALL, run_bench
+from tests.hdl.card.top import CardTop
 
 CORE_ID = 0x48534D31
 """``HSM1``, by the register map's page."""
@@ -133,3 +134,9 @@ def test_a_light_shows_an_event_for_its_time():
 def test_a_light_of_no_time():
     with pytest.raises(ValueError, match="clocks must be at least 1"):
         Light(0)
+
+
+@pytest.mark.parametrize("options", [{"phys": (0,), "inband": False}, {"phys": (0, 1)}])
+def test_phys_that_cannot_be_asked(options):
+    with pytest.raises(ValueError, match="cannot be asked: wanted is one per port, none of them in-band"):
+        CardTop(SMALL, RATE, **options)
