@@ -25,8 +25,20 @@ GMII_HERTZ = 125e6
 PHY_RESET_SECONDS = 0.02
 """88E1512 and KSZ9031 ask for 10 ms."""
 
-SMALLEST = {"enis": 1, "sessions": 1, "rules": 1, "copies": 8, "queue_depth": 16384, "verdict_ring": 16}
+SMALLEST = {
+    "enis": 1,
+    "sessions": 1,
+    "rules": 1,
+    "extension_headers": 1,
+    "copies": 8,
+    "queue_depth": 16384,
+    "cut_copies": 256,
+    "verdict_ring": 16,
+}
 """The smallest NIC of a board's width and lookups."""
+
+LONGEST_SMOKE = 1514
+"""Of its frames: an MTU of 1,500."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,9 @@ class CardBuild:
 def build_of(board: Board, smoke: bool = False) -> CardBuild:
     """What a board's module says; ``smoke``: with the smallest NIC."""
     build: CardBuild = importlib.import_module(f"halfsilver.boards.{board.module}").BUILD
-    return replace(build, parameters=replace(build.parameters, **SMALLEST)) if smoke else build
+    if smoke:
+        build = replace(build, parameters=replace(build.parameters, **SMALLEST), longest=LONGEST_SMOKE)
+    return build
 
 
 def design_of(board: Board, smoke: bool = False) -> Design:

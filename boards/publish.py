@@ -29,7 +29,10 @@ SIMULATED: dict[int, str] = {2: "two ports, smallest NIC"}
 
 
 def publish(known: dict[str, Any], builds: Path, commit: str) -> tuple[dict[str, Any], list[str]]:
-    """``known`` with the reports that lie in ``builds``, and a line for each board that has none to publish."""
+    """``known`` with the reports that lie in ``builds``, and a line for each board that has none to publish.
+
+    A report that is known already keeps its commit: the sources may have gone on since.
+    """
     result, lines = {}, []
     for board in BOARDS.values():
         entry = dict(known.get(board.name, {"report": None, "commit": None, "bench": None}))
@@ -44,8 +47,8 @@ def publish(known: dict[str, Any], builds: Path, commit: str) -> tuple[dict[str,
                 lines.append(
                     f"{board.name}: not published: {'; '.join(report.problems) or 'bitstream and report differ'}"
                 )
-            else:
-                entry |= {"report": json.loads(report.to_json()), "commit": commit}
+            elif entry["report"] != (read := json.loads(report.to_json())):
+                entry |= {"report": read, "commit": commit}
         result[board.name] = entry
     return result, lines
 

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 
 from halfsilver.boards import BOARDS
+from halfsilver.boards.report import Report
 from halfsilver.harness.commands.common import Subparsers, say
 from halfsilver.harness.commands.program import BUILDS
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.installation import missing_package
 
-__all__ = ["add", "run"]
+__all__ = ["add", "conclude", "run"]
 
 SEEDS = "1,2,3"
 
@@ -51,8 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise missing_package("a bitstream", error, "synth") from None
     design = design_of(BOARDS[arguments.board], smoke=arguments.smoke)
-    report = build(design, seeds, Path(BUILDS, design.name), say)
-    print(report.to_json() if arguments.json else report.to_text(), end="")
+    return conclude(build(design, seeds, Path(BUILDS, design.name), say), as_json=arguments.json)
+
+
+def conclude(report: Report, *, as_json: bool) -> int:
+    """Print it; the exit code, with a line for each problem where it is not 0."""
+    print(report.to_json() if as_json else report.to_text(), end="")
     for problem in report.problems:
-        say(f"{design.name}: {problem}")
+        say(f"{report.board}: {problem}")
     return EXIT_MISMATCH if report.problems else EXIT_OK

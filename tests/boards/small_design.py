@@ -13,6 +13,8 @@ from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
 from halfsilver.boards.ecp5 import ClockTree, Output, clock_net
 from halfsilver.boards.flow import Design, build
 from halfsilver.boards.overlay import with_ports
+from halfsilver.harness.commands.build import conclude
+from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import HalfsilverError
 
 
@@ -46,7 +48,7 @@ class Counters(Elaboratable):
 
 
 def main(arguments: list[str]) -> int:
-    """0 a good bitstream, 1 not."""
+    """Exit code and text are those of `halfsilver build`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", default="1")
@@ -58,12 +60,12 @@ def main(arguments: list[str]) -> int:
     clocks.pop(options.forget, None)
     top = Counters(options.sync * 1e6, options.long)
     design = Design("small", "LFE5U-25F-6", Platform(), top, clocks, {})
+    seeds = [int(seed) for seed in options.seeds.split(",")]
     try:
-        report = build(design, [int(seed) for seed in options.seeds.split(",")], options.folder, print)
+        return conclude(build(design, seeds, options.folder, say), as_json=False)
     except HalfsilverError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    return 1 if report.problems else 0
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def test_the_same_sources_give_the_same_bitstream_and_report(tmp_path):
     assert str(tmp_path).encode() not in content
     report = Report.from_json((one / "report.json").read_text())
     assert report.problems == [] and {clock.name for clock in report.chosen.clocks} == {"sync", "mac", "net_rx"}
-    assert "[2/4] synthesis ..." in done[0].stdout
+    assert "[2/4] synthesis ..." in done[0].stderr
 
 
 def test_the_seed_with_the_best_margin_is_taken(tmp_path):
@@ -51,9 +51,11 @@ def test_the_seed_with_the_best_margin_is_taken(tmp_path):
     assert report.chosen.margin == max(seed.margin for seed in report.seeds)
 
 
-def test_a_clock_that_is_too_fast_gives_a_report_and_no_bitstream(tmp_path):
+def test_a_clock_that_is_too_fast_gives_a_report_and_no_bitstream(tmp_path, capsys):
     (tmp_path / "small.bit").write_bytes(b"of an earlier run")
     assert main([str(tmp_path), "--sync", "250", "--long"]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("[")]
+    assert len(said) == 1 and said[0].startswith("small: sync misses 250 MHz: "), said
     assert not (tmp_path / "small.bit").exists()
     assert "sync misses 250 MHz" in (tmp_path / "report.txt").read_text()
 

