@@ -42,7 +42,7 @@ cocotb = $(run) -m halfsilver.sim.cocotb_runner $(if $(TEST),--test $(call quote
     $(if $(WIDTH),--width $(call quote,$(WIDTH))) $(seed) $(if $(WAVES),--waves)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@awk '/^#: / { print "  " substr($$0, 4) }' $(MAKEFILE_LIST)
 
 #:
@@ -53,7 +53,7 @@ help: ## this list
 #:                                for coverage: likewise, without waves; for test: pytest -k name
 #: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load: repeat a run
 #: SAMPLE=n                       for mutants: only the first n of the list
-#: LIST=hand                      for mutants: the faults planted by hand
+#: LIST=hand                      for mutants: the faults planted by hand, always all of them
 #: BOARD=versa-ecp5-5g            for bitstream: one of those that `halfsilver list` shows
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
 
@@ -119,8 +119,9 @@ bench: $(ready) ## speed: cycles per second of the native pump beside hand-writt
 mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, and long runs (long; make test has the 32 bits)
 	@$(run) -m pytest tests/hdl/mac --all-widths
 
-load: $(ready) ## production and copies on one link, from few copies to more than fit, in build/load.json
+load: $(ready) ## production and copies on one link, and latency in clocks at 8, 32 and 64 bits, in build/load.json and latency.json
 	@$(run) -m halfsilver.sim.load $(seed)
+	@$(run) -m halfsilver.sim.latency $(seed)
 
 formal: $(ready) ## proofs about single blocks, each claim refuted once by a planted fault (minutes; the table of docs/formal.md)
 	@$(run) -m halfsilver.sim.formal

@@ -9,7 +9,7 @@ A marked part stands between `<!-- KIND: WHAT -->` and `<!-- end -->`. Kinds are
   output   a command
   session  a part of docs/session.py: a server and its clients
   table    a file of figures: docs/synth.json, by `python -m halfsilver.boards.synth --publish`;
-           docs/boards.json, by `make bitstreams`
+           docs/latency.json, by `python -m halfsilver.sim.latency --publish`; docs/boards.json, by `make bitstreams`
   api      a table of docs/api_tables.py, from the code of the server
 
 Exit status: 0 done, 1 a command failed (its part is left as it was), 2 usage.
@@ -159,7 +159,21 @@ def classifier_table(builds: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def latency_table(rows: list[dict[str, Any]]) -> str:
+    """One line per width, in clocks; a range where it depends on the frame."""
+    lines = [
+        "| width | to the host | to the network | to the network, copies by a stream of their own | verdict | copy |",
+        "|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        spans = [f"{low}" if low == high else f"{low} to {high}" for low, high in (row["verdict"], row["copy"])]
+        cells = [f"{row['width']} bits", row["to_host"], row["to_net"], row["own"], *spans]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join([*lines, ""])
+
+
 TABLES_OF: dict[str, Callable[[Any], str]] = {
+    "latency.json": latency_table,
     "synth.json": synthesis_table,
     "synth.json classifier": classifier_table,
     "boards.json": board_table,

@@ -76,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; the next run goes on from here", file=sys.stderr)
+        goes_on = options.which == "machine"
+        print("interrupted" + "; the next run goes on from here" * goes_on, file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
