@@ -29,6 +29,7 @@ __all__ = [
     "PumpError",
     "PumpRun",
     "await_at",
+    "hold_at",
     "read",
     "reset_at",
     "write",
@@ -58,7 +59,7 @@ def write(address: int, value: int) -> Access:
 
 
 Event = tuple[int, int, int, int, int]
-"""Something that happens in the middle of a batch, made by ``write_at``, ``await_at`` or ``reset_at``."""
+"""Something that happens in the middle of a batch, made by ``write_at``, ``await_at``, ``hold_at`` or ``reset_at``."""
 
 
 def write_at(cycle: int, address: int, value: int) -> Event:
@@ -69,6 +70,11 @@ def write_at(cycle: int, address: int, value: int) -> Event:
 def await_at(cycle: int, address: int, mask: int, value: int) -> Event:
     """From this clock cycle on read a register until the bits of the mask are as in the value."""
     return cycle, structures.READ, address, value, mask
+
+
+def hold_at(cycle: int, *outputs: Direction) -> Event:
+    """From this clock cycle on only these outputs take nothing: ingress is the host's, egress the one of the copies."""
+    return cycle, structures.HOLD, 0, sum(1 << output for output in outputs), 0
 
 
 def reset_at(cycle: int) -> Event:

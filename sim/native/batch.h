@@ -32,8 +32,9 @@ public:
                 return cycle;
             }
             for (int direction = 0; direction < PORTS; direction++) drive(direction);
+            const uint32_t held = schedule.held(cycle);
             schedule.drive(cycle);
-            model.receive([this] { return !random.chance(options.output_stall); });
+            model.receive([this] { return !random.chance(options.output_stall); }, held);
             model.settle();
             model.observe();
             account();

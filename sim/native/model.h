@@ -58,24 +58,38 @@ struct Source {
     const Frame* frame = nullptr;
     uint32_t sent = 0;     // bytes accepted
     bool offering = false;  // valid is up
+    Random rubbish{1};      // what counts for nothing
 
     void idle() {
         valid = 0;
         offering = false;
+        scribble();
+    }
+    // Anything at all, as AXI4-Stream allows while nothing is offered.
+    void scribble() {
+        rubbish.fill(&data, sizeof data);
+        rubbish.fill(&keep, sizeof keep);
+        if (BEAT < 8) *reinterpret_cast<uint8_t*>(&keep) &= (1u << BEAT % 8) - 1;  // no bits beyond the port's
+        const uint64_t marks = rubbish.number() >> 32;
+        last = marks & 1;
+        user = marks >> 1 & 1;
+        if (drop) *drop = marks >> 2 & 1;
     }
     bool taken() const { return offering && ready; }
     void offer(const uint8_t* bytes) {
         const uint32_t left = frame->length - sent;
         const uint32_t count = left < BEAT ? left : BEAT;
-        std::memset(&data, 0, sizeof data);
+        scribble();  // bytes behind the last one, and all but data before the last beat, count for nothing
         std::memcpy(&data, bytes + frame->offset + sent, count);
-        std::memset(&keep, 0, sizeof keep);
-        auto* mask = reinterpret_cast<uint8_t*>(&keep);
-        std::memset(mask, 0xff, count / 8);
-        if (count % 8) mask[count / 8] = static_cast<uint8_t>((1u << count % 8) - 1);
         last = left <= BEAT;
-        user = last && frame->bad;
-        if (drop) *drop = last && frame->drop;
+        if (last) {
+            std::memset(&keep, 0, sizeof keep);
+            auto* mask = reinterpret_cast<uint8_t*>(&keep);
+            std::memset(mask, 0xff, count / 8);
+            if (count % 8) mask[count / 8] = static_cast<uint8_t>((1u << count % 8) - 1);
+            user = frame->bad;
+            if (drop) *drop = frame->drop;
+        }
         valid = 1;
         offering = true;
     }
@@ -188,11 +202,11 @@ struct Model {
         return (output.in_frame || output.waiting) && output.is_copy();
     }
 
-    // The receivers are ready, or not.
-    template <class Choose> void receive(Choose choose) {
-        to_host->receive(choose());
-        to_net->receive(choose());
-        if (to_mirror) to_mirror->receive(choose());
+    // The receivers are ready, or not; of those held, the one of ingress (NET) and the one of copies (HOST), never.
+    template <class Choose> void receive(Choose choose, uint32_t held = 0) {
+        to_host->receive(choose() && !(held >> NET & 1));
+        to_net->receive(choose() && (to_mirror || !(held >> HOST & 1)));
+        if (to_mirror) to_mirror->receive(choose() && !(held >> HOST & 1));
     }
     void receive() {
         receive([] { return true; });

@@ -1,4 +1,4 @@
-// Register accesses and resets at given cycles of a batch, while frames run.
+// Register accesses, resets and outputs that are held, at given cycles of a batch, while frames run.
 #pragma once
 
 #include <utility>
@@ -17,8 +17,14 @@ public:
     bool is_due(uint64_t cycle) const { return !done() && cycle >= event().cycle; }
     bool resets(uint64_t cycle) const { return is_due(cycle) && event().kind == RESET; }
 
+    // The outputs that are held from this cycle on, by their bits.
+    uint32_t held(uint64_t cycle) {
+        for (; !under_way && is_due(cycle) && event().kind == HOLD; next++) holding = event().value;
+        return holding;
+    }
+
     void drive(uint64_t cycle) {
-        if (!under_way && is_due(cycle) && event().kind != RESET) {
+        if (!under_way && is_due(cycle) && event().kind != RESET && event().kind != HOLD) {
             under_way = true;
             addressed = given = false;
         }
@@ -55,6 +61,7 @@ private:
     Vmodel& top;
     const std::vector<Event> events;
     size_t next = 0;
+    uint32_t holding = 0;
     bool under_way = false, addressed = false, given = false;
 
     const Event& event() const { return events[next]; }

@@ -14,6 +14,7 @@ from typing import Any
 from halfsilver.hdl.layout.verdict import VERDICT_RECORD, DirectionCode, VerdictCode
 
 __all__ = [
+    "HOLD",
     "LAYOUT",
     "READ",
     "RESET",
@@ -35,8 +36,8 @@ RECORD_SIZE = VERDICT_RECORD.width // BYTE
 RECORD_BYTES = {member.name: lsb // BYTE for member, lsb in VERDICT_RECORD if lsb % BYTE == 0 and member.width == BYTE}
 """The record's members that are a byte, and where in its wire form."""
 
-READ, WRITE, RESET = range(3)
-"""``kind`` of an `Access` or an `Event`; only events reset."""
+READ, WRITE, RESET, HOLD = range(4)
+"""``kind`` of an `Access` or an `Event`; only events reset, or hold outputs."""
 
 
 class Frame(ctypes.Structure):
@@ -114,7 +115,7 @@ class Access(ctypes.Structure):
 
 class Event(ctypes.Structure):
     """Something in the middle of a batch, at a cycle of it: a write of ``value``, reads until the bits of ``mask``
-    are as in ``value``, or a reset."""
+    are as in ``value``, a reset, or outputs held: those of the directions whose bits are set in ``value``."""
 
     _fields_ = (
         ("cycle", ctypes.c_uint64),
@@ -141,6 +142,7 @@ _CONSTANTS = {
     "READ": READ,
     "WRITE": WRITE,
     "RESET": RESET,
+    "HOLD": HOLD,
 }
 
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdarg>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -26,12 +27,15 @@ void fail(const char* format, ...) {
 struct Random {
     uint64_t state;
     explicit Random(uint64_t seed) : state(seed * 0x9E3779B97F4A7C15u + 0xD1B54A32D192ED03u) { state |= 1; }
-    bool chance(uint32_t of_65536) {
-        if (!of_65536) return false;
+    uint64_t number() {
         state ^= state >> 12;
         state ^= state << 25;
         state ^= state >> 27;
-        return ((state * 0x2545F4914F6CDD1Du) >> 48) < of_65536;
+        return state * 0x2545F4914F6CDD1Du;
+    }
+    bool chance(uint32_t of_65536) { return of_65536 && number() >> 48 < of_65536; }
+    void fill(void* to, size_t size) {
+        for (auto* at = static_cast<uint8_t*>(to); size; size--) *at++ = static_cast<uint8_t>(number() >> 56);
     }
 };
 

@@ -121,9 +121,10 @@ class StandIn(wiring.Component):
         chosen = Mux(busy, owner, ~self.s_axis_net_tvalid)
         first_skip, skipped = Signal(), Signal()
         tdata, tkeep, tvalid, tready, tlast, tuser = (Mux(chosen, host, net) for net, host in zip(*inputs, strict=True))
+        tkeep |= (~tlast).replicate(keep)  # it counts with tlast only, as tuser does
         tready = Signal()
         m.d.comb += [inputs[0][3].eq(tready & ~chosen), inputs[1][3].eq(tready & chosen)]
-        m.d.comb += [first_skip.eq(tdata[0] | tuser), skipped.eq(Mux(busy, skip, first_skip))]
+        m.d.comb += [first_skip.eq(tdata[0] | tlast & tuser), skipped.eq(Mux(busy, skip, first_skip))]
         marks = Cat(tlast & tuser, tlast & self.s_axis_net_drop & ~chosen)
         # A frame begins only when all of its copy has room: behind half a frame no copy could leave.
         room = busy | (fifos["copies"].level < DEPTH // 2)

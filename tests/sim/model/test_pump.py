@@ -8,7 +8,7 @@ import pytest
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.sim.build import build
-from halfsilver.sim.pump import Pacing, Pump, PumpError, await_at, read, reset_at, write, write_at
+from halfsilver.sim.pump import Pacing, Pump, PumpError, await_at, hold_at, read, reset_at, write, write_at
 from tests.sim.model.standin import FAULTS, MIRRORED, NO_MATCH, StandIn
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
@@ -212,6 +212,16 @@ def test_a_value_that_never_comes_and_a_refused_access_are_failures(pump):
         pump().run([], Pacing(timeout=200), schedule=[await_at(0, 4, 1, 1)])
     with pytest.raises(PumpError, match="scheduled access to register 0x020 was refused"):
         pump().run([], Pacing(), schedule=[write_at(0, 0x20, 1)])
+
+
+def test_an_output_that_is_held_takes_nothing(pump):
+    """First that of the copies, then the host's."""
+    frames = [Frame(bytes(64), INGRESS)] * 4
+    schedule = [hold_at(0, EGRESS), hold_at(100, INGRESS), hold_at(200)]
+    run = pump(64).run(frames, Pacing(full_rate=True), schedule=schedule, starts=[0, 0, 0, 120])
+    assert run.copies == [bytes(64)] * 4
+    assert run.passed[2].ended < 100 <= run.copy_cycles[0]
+    assert run.copy_cycles[3] < 200 <= run.passed[3].begun
 
 
 @pytest.mark.parametrize("cycle", [0, 1, 50, 333, 500])
