@@ -24,9 +24,10 @@ def read_counters(transport: Transport, shape: NicShape) -> Counters:
     """
     _take_snapshot(transport)
     counters = Counters()
+    indices = {group: counter_index(group, shape.eni_bits, shape.rule_bits) for group in CounterGroupCode}
 
     def read(group: CounterGroupCode, **place: int) -> Tally | None:
-        index = counter_index(group, shape.eni_bits, shape.rule_bits).pack(**place)
+        index = indices[group].pack(**place)
         transport.write([(_ADDRESS, REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index))])
         frames_low, frames_high, bytes_low, bytes_high = transport.read(_VALUES)
         tally = Tally(frames_low | frames_high << 32, bytes_low | bytes_high << 32)

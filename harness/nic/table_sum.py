@@ -26,12 +26,15 @@ def sum_writes(writes: Iterable[tuple[int, int]], bank: int) -> TableSum:
     The first must be one of TABLE_ADDRESS.
     """
     words = bytearray()
-    table = index = 0
+    table = index = place = 0
+    following = TABLE_PLACE.pack(index=1)
     for address, value in writes:
         if address == _ADDRESS:
             fields = REGISTERS.unpack("TABLE_ADDRESS", value)
             table, index = fields["table"], fields["index"]
+            place = TABLE_PLACE.pack(index=index, table=table, bank=bank)
         elif address == _DATA:
-            words += _WORD.pack(TABLE_PLACE.pack(index=index, table=table, bank=bank), value)
+            words += _WORD.pack(place, value)
             index = (index + 1) % _INDICES
+            place = place + following if index else TABLE_PLACE.pack(table=table, bank=bank)
     return zlib.crc32(words), len(words) // _WORD.size
