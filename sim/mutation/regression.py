@@ -81,6 +81,21 @@ ROOM = (60, 8192)
 CARRIES = (66_000, 120)
 """Frames of one byte and of 9,216 bytes in each direction: past 16 bits of frames and 20 bits of bytes."""
 
+PLACES, ALL_PLACES = 4, 40
+"""Times that all places for copies are counted."""
+
+LEFTOVERS, ALL_LEFTOVERS = 1, 6
+"""Rule sets in banks that held something else."""
+
+COMMITS, ALL_COMMITS = 60, 300
+"""Clock cycles at which rule sets change."""
+
+TURNS, ALL_TURNS = 250, 65_400
+"""Commits without a frame before that: the generation carries past 8 bits, and 16."""
+
+MANY_REFUSED = 100_000
+"""Up to so many words are refused in a row: past 16 bits."""
+
 _UDP_CHECKSUM = slice(14 + 40 + 6, 14 + 40 + 8)
 """Of an outer packet over IPv6."""
 
@@ -214,21 +229,6 @@ def _all_sweeps(setting: Setting, chance: Random) -> None:
     _agree(setting, "all sweeps", lambda: sweeps.thorough(setting.seed, setting.parameters))
 
 
-def _registers(setting: Setting, chance: Random) -> None:
-    """Every address of the register bus."""
-    sweeps.check_registers(setting.parameters, setting.seed, setting.library)
-
-
-def _resets(setting: Setting, chance: Random) -> None:
-    """A reset at each early cycle of frames."""
-    sweeps.check_resets(setting.parameters, setting.seed, range(RESETS), setting.library)
-
-
-def _all_resets(setting: Setting, chance: Random) -> None:
-    """The same, later too."""
-    sweeps.check_resets(setting.parameters, setting.seed, range(ALL_RESETS), setting.library)
-
-
 def _room(setting: Setting, chance: Random) -> None:
     """The last place for a copy, by number, by bytes, and by number again when the queue has been drained."""
     _fill(setting, _crowds(setting, ROOM))
@@ -262,30 +262,48 @@ def _agree(setting: Setting, name: str, make: Callable[[], Iterable[Situation]])
     pair.close()
 
 
-def _upheavals(setting: Setting, chance: Random) -> None:
-    """Tables written, commits and resets at any cycle of random traffic."""
-    run_upheavals(setting.parameters, setting.seed, UPHEAVALS, setting.library)
+Phase = Callable[[Setting, Random], None]
+Phases = dict[str, Phase]
 
 
-Phases = dict[str, Callable[[Setting, Random], None]]
+def _on_a_card(check: Callable[..., object], *more: object, **options: object) -> Phase:
+    """Traffic of ``halfsilver.sim.traffic`` that has a NIC of its own, and judges it."""
+
+    def phase(setting: Setting, chance: Random) -> None:
+        check(setting.parameters, setting.seed, *more, library=setting.library, **options)
+
+    return phase
+
 
 PHASES: Phases = {
-    "registers": _registers,
-    "resets": _resets,
+    "registers": _on_a_card(sweeps.check_registers),
+    "resets": _on_a_card(sweeps.check_resets, range(RESETS)),
     "sweeps": _sweeps,
     "rules": _rules,
     "edges": _edges,
     "swaps": _swaps,
     "overflow": _overflow,
     "room": _room,
+    "bus": _on_a_card(sweeps.check_bus),
+    "tables": _on_a_card(sweeps.check_tables),
+    "ring": _on_a_card(sweeps.check_ring),
+    "counters": _on_a_card(sweeps.check_counters),
+    "pace": _on_a_card(sweeps.check_pace),
+    "places": _on_a_card(sweeps.check_places, PLACES),
+    "leftovers": _on_a_card(sweeps.check_leftovers, LEFTOVERS),
+    "commits": _on_a_card(sweeps.check_commits, range(COMMITS), TURNS),
 }
 LONG: Phases = {
     "carries": _carries,
     "situations": _situations,
-    "upheavals": _upheavals,
+    "upheavals": _on_a_card(run_upheavals, UPHEAVALS),
     "all sweeps": _all_sweeps,
-    "all resets": _all_resets,
+    "all resets": _on_a_card(sweeps.check_resets, range(ALL_RESETS)),
     "all room": _all_room,
+    "all places": _on_a_card(sweeps.check_places, ALL_PLACES),
+    "all leftovers": _on_a_card(sweeps.check_leftovers, ALL_LEFTOVERS),
+    "all commits": _on_a_card(sweeps.check_commits, range(ALL_COMMITS), ALL_TURNS),
+    "all refusals": _on_a_card(sweeps.check_tables, refused=MANY_REFUSED),
 }
 """For mutants that survive `PHASES`, with another seed."""
 

@@ -9,7 +9,7 @@ from halfsilver.harness.verdict import Direction
 from halfsilver.sim.traffic.chance import flip, happens
 from halfsilver.sim.traffic.wire import Wire
 
-__all__ = ["ARP", "ETHERTYPES", "GROUPS", "add_addresses", "add_tags", "any_ethertype"]
+__all__ = ["ARP", "ETHERTYPES", "GROUPS", "TAG_TYPES", "add_addresses", "add_tags", "any_ethertype"]
 
 ARP = b"\x08\x06"
 ETHERTYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}

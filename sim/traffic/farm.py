@@ -21,7 +21,19 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.traffic.pair import Pair
 from halfsilver.sim.traffic.reduce import smallest
 from halfsilver.sim.traffic.situations import Situation, carries, situations
-from halfsilver.sim.traffic.sweeps import check_registers, check_resets, quick
+from halfsilver.sim.traffic.sweeps import (
+    check_bus,
+    check_commits,
+    check_counters,
+    check_leftovers,
+    check_pace,
+    check_places,
+    check_registers,
+    check_resets,
+    check_ring,
+    check_tables,
+    quick,
+)
 from halfsilver.sim.traffic.upheavals import run_upheavals
 
 __all__ = ["BUILDS", "main"]
@@ -54,7 +66,13 @@ CARRIES = (66_000, 2_000)
 """Frames of one byte and of 9,216 bytes in each direction: past 16 bits of frames and 24 bits of bytes."""
 
 RESETS = 60
-"""Clock cycles at which frames are reset."""
+"""Clock cycles at which frames are reset, and rule sets change."""
+
+PLACES = 8
+"""Times that places for copies are counted."""
+
+LEFTOVERS = 3
+"""Rule sets in banks that held something else."""
 
 SEEDS = 1 << 32
 
@@ -104,7 +122,11 @@ def _run_build(parameters: NicParameters, seed: int, count: int, verdicts: Count
     finally:
         pair.close()
     run_upheavals(parameters, seed, -(-count // UPHEAVALS_SHARE))
-    check_registers(parameters, seed)
+    for check in (check_registers, check_bus, check_tables, check_ring, check_counters, check_pace):
+        check(parameters, seed)
+    check_places(parameters, seed, PLACES)
+    check_leftovers(parameters, seed, LEFTOVERS)
+    check_commits(parameters, seed, range(RESETS), 0)
     check_resets(parameters, seed, range(RESETS))
     return ""
 

@@ -14,7 +14,23 @@ from halfsilver.sim.build import build_nic
 from halfsilver.sim.mutation.traffic import ENIS, RULES, SESSIONS
 from halfsilver.sim.traffic import Pair, golden_for
 from halfsilver.sim.traffic.farm import BUILDS
-from halfsilver.sim.traffic.sweeps import check_registers, check_resets, crowd, held, least_held, quick, thorough
+from halfsilver.sim.traffic.sweeps import (
+    check_bus,
+    check_commits,
+    check_counters,
+    check_leftovers,
+    check_pace,
+    check_places,
+    check_registers,
+    check_resets,
+    check_ring,
+    check_tables,
+    crowd,
+    held,
+    least_held,
+    quick,
+    thorough,
+)
 from halfsilver.sim.traffic.sweeps.decisions import order, rules
 from halfsilver.sim.traffic.sweeps.fields import fields
 from halfsilver.sim.traffic.sweeps.headers import cuts, protocols, runts
@@ -48,14 +64,40 @@ def test_a_difference_is_reported():
         pair.close()
 
 
-def test_registers_and_resets():
-    check_registers(LEAST, SEED)
-    assert check_resets(LEAST, SEED, range(0, 120, 7)).resets == 18
+@pytest.mark.parametrize("check", [check_registers, check_bus, check_tables, check_ring, check_counters, check_pace])
+def test_the_host_reads_and_writes(check):
+    check(LEAST, SEED)
+
+
+def test_resets():
+    assert check_resets(LEAST, SEED, range(0, 120, 7)).resets == 24
 
 
 def test_a_register_that_is_not_as_the_map_has_it_is_noticed():
     with pytest.raises(HalfsilverError, match="after a reset: 0x010 reads 0x00004000, not 0x00008000"):
         check_registers(replace(LEAST, queue_depth=32768), SEED, build_nic(LEAST))
+
+
+def test_no_place_for_a_copy_is_lost():
+    check_places(LEAST, SEED, 4)
+
+
+def test_commits():
+    check_commits(LEAST, SEED, range(0, 120, 7), 10)
+
+
+def test_what_a_bank_held_before_does_not_matter():
+    check_leftovers(LEAST, SEED, 1)
+
+
+def test_places_that_the_build_does_not_have_are_missed():
+    with pytest.raises(HalfsilverError, match=r"ingress: room for \d copies, not 13"):
+        check_places(replace(LEAST, copies=16), SEED, 1, build_nic(LEAST))
+
+
+def test_a_ring_that_loses_too_soon_is_noticed():
+    with pytest.raises(HalfsilverError, match="the ring has 512 verdicts and lost"):
+        check_ring(replace(LEAST, verdict_ring=1024), SEED, build_nic(LEAST))
 
 
 def test_frames_after_a_reset_that_are_not_judged_as_they_should_be_are_noticed():

@@ -10,6 +10,7 @@ from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.pump import Pacing
+from halfsilver.sim.traffic.judge import Judge
 from halfsilver.sim.traffic.live import LiveNic
 from halfsilver.sim.traffic.policies import draw_places, draw_policy
 from halfsilver.sim.traffic.upheavals import run_upheavals
@@ -82,9 +83,9 @@ def test_an_upheaval_that_fails_says_which(monkeypatch):
     """The golden model's rule sets are not those that the NIC was given."""
     empty = Policy(())
     monkeypatch.setattr(
-        LiveNic,
+        Judge,
         "_model",
-        lambda self, policy, flags, generation, model=LiveNic._model: model(self, empty, flags, generation),
+        lambda self, policy, flags, generation, model=Judge._model: model(self, empty, flags, generation),
     )
     with pytest.raises(HalfsilverError, match=f"upheaval 0 of seed {SEED}: "):
         run_upheavals(SMALL, SEED, 1)

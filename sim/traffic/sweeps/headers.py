@@ -9,10 +9,10 @@ from dataclasses import replace
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
-from halfsilver.hdl.layout.frames import MIN_FRAME
+from halfsilver.hdl.layout.frames import MAX_FRAME, MIN_FRAME
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.traffic.chance import happens
-from halfsilver.sim.traffic.ethernet import ETHERTYPES, GROUPS
+from halfsilver.sim.traffic.ethernet import ARP, ETHERTYPES, GROUPS, TAG_TYPES
 from halfsilver.sim.traffic.flow import ICMP, ICMPV6, IPV4, IPV6, TCP, UDP
 from halfsilver.sim.traffic.situations import Situation
 from halfsilver.sim.traffic.sweeps.octets import (
@@ -33,7 +33,10 @@ from halfsilver.sim.traffic.sweeps.octets import (
     whole_frame,
 )
 
-__all__ = ["cuts", "hash_bits", "owners", "protocols", "runts"]
+__all__ = ["cuts", "ethertypes", "giants", "hash_bits", "owners", "protocols", "runts"]
+
+SATURATED = 0xFFFF
+"""The longest length that a record or a counter of ports tells."""
 
 
 def runts(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:
@@ -63,6 +66,40 @@ def _misfits(rng: random.Random, policy: Policy, direction: Direction, size: int
         data = rng.choice((other[:size], other[:size], rng.randbytes(size)))
         found.append(Frame(data, direction, bad=happens(rng, 8), dropped=happens(rng, 8)))
     return found
+
+
+def giants(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:
+    """3.2, 9.7: lengths whose lower bits are those of a frame that would be mirrored, and each end of what is told."""
+    policy = transparent(rng, parameters)
+    lengths = [MAX_FRAME + 1, MAX_FRAME + 64, SATURATED, *((1 << bits) + 60 for bits in range(14, 19 if every else 17))]
+    if every:
+        lengths += [MAX_FRAME, MAX_FRAME + 1024, SATURATED - 1, SATURATED + 1, 0x3000, 0xFFFF + 0x2400]
+    frames = []
+    for direction in Direction:
+        for length in rng.sample(lengths, len(lengths)):
+            family = rng.choice((IPV4, IPV6))
+            data = of_interface(rng, policy, direction, packet(any_flow(rng, family, 47), bytes(length)), family)
+            whole = whole_frame(rng, rng.choice(KINDS), rng.choice(policy.interfaces).mac, direction, 20)
+            frames += [Frame(data[:length], direction, bad=happens(rng, 4)), Frame(whole, direction)]
+    yield Situation(policy, ALL_OF_THE_HASH, frames, back_to_back())
+
+
+def ethertypes(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:
+    """3.3, 3.4: each ethertype and tag that is looked at, behind no tag to three, and each that is a bit from it."""
+    policy = transparent(rng, parameters)
+    cases = []
+    for tags in range(4):
+        for kind in (ARP, *ETHERTYPES.values(), *TAG_TYPES):
+            for near in (kind, *(flipped(kind, bit) for bit in range(16))):
+                family = rng.choice((IPV4, IPV6))
+                behind = rng.randbytes(2) + ETHERTYPES[family] if kind in TAG_TYPES else b""
+                direction = rng.choice(tuple(Direction))
+                mac = rng.choice(policy.interfaces).mac
+                ends = mac + STRANGER if direction is Direction.INGRESS else STRANGER + mac
+                family = {ETHERTYPES[IPV4]: IPV4, ETHERTYPES[IPV6]: IPV6}.get(kind, family)
+                data = packet(any_flow(rng, family), rng.randbytes(rng.randrange(30)))
+                cases.append(Frame(ethernet(ends, behind + data, near, tags, rng.randbytes(2)), direction))
+    yield Situation(policy, ALL_OF_THE_HASH, some(rng, cases, 300, every), calm(parameters))
 
 
 def cuts(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:

@@ -35,6 +35,7 @@ __all__ = [
     "packet",
     "session_of",
     "some",
+    "some_frames",
     "transparent",
     "whole_frame",
 ]
@@ -128,6 +129,16 @@ def whole_frame(rng: random.Random, kind: Kind, mac: bytes, direction: Direction
     if rng.randrange(16) == 0:
         return ethernet(ends, behind.ljust(28, b"\0"), ARP, tags)
     return ethernet(ends, packet(any_flow(rng, family), behind, chain, words, fragment), ETHERTYPES[family], tags)
+
+
+def some_frames(rng: random.Random, policy: Policy, ingress: int, egress: int) -> list[Frame]:
+    """So many whole frames of each direction, of any kind and interface."""
+    frames = []
+    for direction, count in zip(Direction, (ingress, egress), strict=True):
+        for _ in range(count):
+            mac = rng.choice(policy.interfaces).mac
+            frames.append(Frame(whole_frame(rng, rng.choice(KINDS), mac, direction, rng.randrange(40)), direction))
+    return frames
 
 
 def accept_all(rules: int, first: int = IPV4) -> tuple[Rule, ...]:

@@ -21,6 +21,7 @@ __all__ = ["check_registers"]
 
 _ADDRESSES = range(0, 1 << ADDRESS_BITS, WORD_BYTES)
 _ONES = (1 << 32) - 1
+_TAKE = REGISTERS.address("RING_DATA_3")
 _SNAPSHOT = ("COUNTER_FRAMES_LOW", "COUNTER_FRAMES_HIGH", "COUNTER_BYTES_LOW", "COUNTER_BYTES_HIGH")
 
 
@@ -30,15 +31,16 @@ def check_registers(parameters: NicParameters, seed: int, library: Path | None =
     pump = Pump(library or build_nic(parameters), seed=seed)
     try:
         words = _at_reset(parameters)
-        _compare(pump, words, "after a reset")
+        _compare(pump, words, "after a reset", every=True)
         _write_what_cannot_be_written(rng, pump, words)
         _write_what_can(rng, pump, words)
         _count_up(rng, pump, words)
         _commit(rng, pump, words)
         _snapshot(rng, pump, words)
         _ring(rng, pump, words, parameters.verdict_ring)
+        _refuse(rng, pump, words)
         pump.run([], Pacing(), schedule=[reset_at(rng.randrange(5))])
-        _compare(pump, _at_reset(parameters), "after another reset")
+        _compare(pump, _at_reset(parameters), "after another reset", every=True)
     finally:
         pump.close()
 
@@ -60,29 +62,36 @@ def _at_reset(parameters: NicParameters) -> dict[str, int]:
     }
 
 
-def _compare(pump: Pump, words: dict[str, int], when: str) -> None:
-    """Read every address: what the registers have, and 0 at all others. The two lowest address bits do not count."""
+def _compare(pump: Pump, words: dict[str, int], when: str, *, every: bool = False) -> None:
+    """Read the registers, or every address: 0 where there is none. The two lowest address bits do not count."""
     wanted = {REGISTERS.address(name): word for name, word in words.items()}
-    for address, word in zip(_ADDRESSES, pump.read(_ADDRESSES), strict=True):
-        if word != wanted.get(address, 0):
-            raise HalfsilverError(f"{when}: 0x{address:03x} reads 0x{word:08x}, not 0x{wanted.get(address, 0):08x}")
-    between = [address + low for address in wanted for low in range(1, WORD_BYTES)]
-    for address, word in zip(between, pump.read(between), strict=True):
-        if word != wanted[address & -WORD_BYTES]:
-            raise HalfsilverError(f"{when}: 0x{address:03x} reads 0x{word:08x}, not as 0x{address & -WORD_BYTES:03x}")
+    if words["RING_DATA_3"]:
+        del wanted[_TAKE]  # reading it takes what it shows
+    low = random.Random(when)
+    addresses = [address + low.randrange(WORD_BYTES) for address in (_ADDRESSES if every else wanted)]
+    addresses = [address for address in addresses if address & -WORD_BYTES in wanted or address & -WORD_BYTES != _TAKE]
+    for address, word in zip(addresses, pump.read(addresses), strict=True):
+        due = wanted.get(address & -WORD_BYTES, 0)
+        if word != due:
+            raise HalfsilverError(f"{when}: 0x{address & -WORD_BYTES:03x} reads 0x{word:08x}, not 0x{due:08x}")
 
 
 def _write_what_cannot_be_written(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
     """Read-only registers, every address that is not listed, and a commit that does not say go."""
-    writable = {REGISTERS.address(each.name) for each in REGISTERS if each.access is not Access.RO}
-    others = [address for address in _ADDRESSES if address not in writable]
-    rng.shuffle(others)
     for word in (_ONES, 0, 1):
-        pump.write([(address, word or rng.getrandbits(32)) for address in others])
-        _compare(pump, words, "after writes to what cannot be written")
+        _write_elsewhere(rng, pump, word)
+        _compare(pump, words, "after writes to what cannot be written", every=True)
     go = REGISTERS.pack("COMMIT", go=1)
     pump.write([(REGISTERS.address("COMMIT"), _ONES & ~go), (REGISTERS.address("COMMIT"), 0)])
     _compare(pump, words, "after a commit without go")
+
+
+def _write_elsewhere(rng: random.Random, pump: Pump, word: int) -> None:
+    """To every address that is no register's, or a read-only one's; instead of 0 anything."""
+    writable = {REGISTERS.address(each.name) for each in REGISTERS if each.access is not Access.RO}
+    others = [address for address in _ADDRESSES if address not in writable]
+    rng.shuffle(others)
+    pump.write([(address, word or rng.getrandbits(32)) for address in others])
 
 
 def _write_what_can(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
@@ -99,6 +108,7 @@ def _write_what_can(rng: random.Random, pump: Pump, words: dict[str, int]) -> No
             if found != word & each.mask:
                 raise HalfsilverError(f"{each.name} reads 0x{found:08x} after 0x{word:08x} was written")
         _compare(pump, words, f"after writes to {each.name}")
+    _compare(pump, words, "after writes to all registers", every=True)
 
 
 def _count_up(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
@@ -128,25 +138,47 @@ def _commit(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
         _compare(pump, words, f"after commit {generation}")
 
 
+def _refuse(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:
+    """A commit of words whose CRC is another than was expected; then hardly a register is as after a reset."""
+    for name in ("TABLE_ADDRESS", "EXPECTED_CRC", "TABLE_CHECK"):
+        words[name] = (rng.getrandbits(32) | 1) & REGISTERS[name].mask
+        pump.write([(REGISTERS.address(name), words[name])])
+    place = TABLE_PLACE.pack(**REGISTERS.unpack("TABLE_ADDRESS", words["TABLE_ADDRESS"]), bank=0)
+    word = rng.getrandbits(32)
+    pump.write([(REGISTERS.address("TABLE_DATA"), word), (REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))])
+    words["TABLE_ADDRESS"] += REGISTERS.pack("TABLE_ADDRESS", index=1)
+    words["TABLE_CRC"], words["TABLE_COUNT"] = zlib.crc32(struct.pack("<II", place, word)), 1
+    words["REFUSED_WRITES"] = 1
+    _compare(pump, words, "after a commit that was refused", every=True)
+
+
 def _ring(rng: random.Random, pump: Pump, words: dict[str, int], depth: int) -> None:
-    """All verdicts, until the ring is full; they are read in order, each taken by its last word."""
-    select = REGISTERS.address("RING_SELECT")
+    """All verdicts, until the ring is full; they are read in order, each taken by its last word, by nothing else."""
     for beyond in (-1, 2):
-        pump.write([(select, REGISTERS.pack("RING_SELECT", every=1))])
+        words["RING_SELECT"] = REGISTERS.pack("RING_SELECT", every=1)
+        pump.write([(REGISTERS.address("RING_SELECT"), words["RING_SELECT"])])
         frames = [Frame(bytes(rng.randint(1, 4)), rng.choice(tuple(Direction))) for _ in range(depth + beyond)]
         verdicts = pump.run(frames, Pacing()).verdicts[:depth]
-        full = {"RING_STATUS": REGISTERS.pack("RING_STATUS", depth=depth, held=len(verdicts))}
-        full["RING_LOST"] = max(0, beyond)
-        for name, word in full.items():
-            if pump.read([REGISTERS.address(name)]) != [word]:
-                raise HalfsilverError(f"after {len(frames)} verdicts {name} is not 0x{word:08x}")
+        words["RING_STATUS"] = REGISTERS.pack("RING_STATUS", depth=depth, held=len(verdicts))
+        words["RING_LOST"] = max(0, beyond)
+        _show_ring(words, verdicts[0])
+        _compare(pump, words, f"after {len(frames)} verdicts", every=True)
+        _write_elsewhere(rng, pump, 0)
+        _compare(pump, words, f"after {len(frames)} verdicts, and writes to what cannot be written")
+        if beyond > 0:
+            return  # what is left, the next reset clears
         for number, verdict in enumerate(verdicts):
             found = pump.read([REGISTERS.address(f"RING_DATA_{word}") for word in range(4)])
             if struct.pack("<4I", *found) != verdict:
                 raise HalfsilverError(f"verdict {number} of the ring is {found}, not {verdict.hex()}")
-    pump.write([(select, 0)])
-    words["RING_SELECT"] = 0
-    _compare(pump, words, "after the ring was emptied")
+        words["RING_STATUS"] = REGISTERS.pack("RING_STATUS", depth=depth)
+        _show_ring(words, bytes(16))
+        _compare(pump, words, "after the ring was read")
+
+
+def _show_ring(words: dict[str, int], verdict: bytes) -> None:
+    for number, word in enumerate(struct.unpack("<4I", verdict)):
+        words[f"RING_DATA_{number}"] = word
 
 
 def _snapshot(rng: random.Random, pump: Pump, words: dict[str, int]) -> None:

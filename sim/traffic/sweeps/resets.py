@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
-from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.hdl.layout.tables import Table
 from halfsilver.sim.traffic.live import LiveNic
-from halfsilver.sim.traffic.sweeps.octets import ALL_OF_THE_HASH, KINDS, back_to_back, transparent, whole_frame
+from halfsilver.sim.traffic.sweeps.octets import ALL_OF_THE_HASH, back_to_back, some_frames, transparent
 
 __all__ = ["check_resets"]
+
+PLAIN = 3
+"""At one of so many cycles there is another reset, right behind register writes."""
 
 AFTER = 4
 """Frames of each direction in the first clocks after a reset."""
@@ -28,12 +31,15 @@ def check_resets(parameters: NicParameters, seed: int, cycles: Iterable[int], li
         rule_set = transparent(rng, parameters), ALL_OF_THE_HASH
         for _ in range(2):
             nic.stage(rng, rule_set, [], back_to_back())
-            nic.commit(rng, 1, _drawn(rng, rule_set[0], 1, 1), back_to_back())
-        for cycle in cycles:
+            nic.commit(rng, 1, some_frames(rng, rule_set[0], 1, 1), back_to_back())
+        plain = [(cycle, False) for cycle in cycles]
+        for cycle, written in plain + [(cycle, True) for cycle, _ in plain[::PLAIN]]:
             try:
                 counts = [rng.choice((0, 1, 1, 2, 3, 3, 5)) for _ in Direction]
-                nic.reset_at(cycle, _drawn(rng, rule_set[0], *counts), back_to_back(rng.choice((0.0, 0.0, 0.5))))
-                nic.revive(rule_set, _drawn(rng, rule_set[0], AFTER, AFTER), back_to_back())
+                frames = some_frames(rng, rule_set[0], *counts)
+                writes = _writes(rng) if written else []
+                nic.reset_at(cycle, frames, back_to_back(rng.choice((0.0, 0.0, 0.5))), writes)
+                nic.revive(rule_set, some_frames(rng, rule_set[0], AFTER, AFTER), back_to_back())
             except HalfsilverError as error:
                 raise HalfsilverError(f"reset at cycle {cycle}, seed {seed}: {error}") from None
     finally:
@@ -41,11 +47,18 @@ def check_resets(parameters: NicParameters, seed: int, cycles: Iterable[int], li
     return nic
 
 
-def _drawn(rng: random.Random, policy: Policy, ingress: int, egress: int) -> list[Frame]:
-    """So many whole frames of each direction, of any kind."""
-    frames = []
-    for direction, count in zip(Direction, (ingress, egress), strict=True):
-        for _ in range(count):
-            mac = rng.choice(policy.interfaces).mac
-            frames.append(Frame(whole_frame(rng, rng.choice(KINDS), mac, direction, rng.randrange(40)), direction))
-    return frames
+def _writes(rng: random.Random) -> list[tuple[int, int]]:
+    """What the host may have just asked for: anything in the registers, words, a commit, a snapshot, verdicts."""
+    anything = ("EXPECTED_CRC", "COUNTER_ADDRESS", "TABLE_ADDRESS")
+    writes = [(REGISTERS.address(name), rng.getrandbits(32)) for name in rng.sample(anything, 2)]
+    general = REGISTERS.pack("TABLE_ADDRESS", table=Table.GENERAL, index=rng.randrange(32))
+    words = [(REGISTERS.address("TABLE_DATA"), rng.getrandbits(32)) for _ in range(3)]
+    asked = (
+        [(REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))],
+        [(REGISTERS.address("TABLE_ADDRESS"), general), *words],
+        [(REGISTERS.address("SNAPSHOT"), REGISTERS.pack("SNAPSHOT", take=1))],
+        [(REGISTERS.address("RING_SELECT"), REGISTERS.pack("RING_SELECT", every=1))],
+        [(REGISTERS.address("TABLE_CHECK"), rng.getrandbits(1))],
+    )
+    chosen = sorted(rng.sample(range(len(asked)), 2))
+    return writes + [write for number in chosen for write in asked[number]]

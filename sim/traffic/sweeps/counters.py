@@ -1,0 +1,164 @@
+"""Snapshots of the counters in the middle of traffic, and each index of every group, those of no counter too."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.nic.driver import Driver
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Frame, Port, Tally
+from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
+from halfsilver.hdl.layout.counters import CounterGroupCode, counter_index
+from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.register_map import WORD_BITS
+from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.sim.build import build_nic
+from halfsilver.sim.pump import Pacing, Pump, PumpRun, await_at, write_at
+from halfsilver.sim.traffic.chance import happens
+from halfsilver.sim.traffic.sweeps.octets import some_frames, transparent
+
+__all__ = ["check_counters"]
+
+SNAPSHOTS = 4
+TINY, WHOLE = 20, 30
+"""Frames of each direction around a snapshot."""
+
+STALLS = (0.0, 0.5)
+"""Of the outputs, in turn: copies find room, and do not."""
+
+_TAKE = REGISTERS.address("SNAPSHOT"), REGISTERS.pack("SNAPSHOT", take=1)
+_STATUS, _BUSY = REGISTERS.address("SNAPSHOT_STATUS"), REGISTERS.pack("SNAPSHOT_STATUS", busy=1)
+_ADDRESS = REGISTERS.address("COUNTER_ADDRESS")
+INDEX_BITS = REGISTERS["COUNTER_ADDRESS"].field("index").width
+_VALUES = [REGISTERS.address(f"COUNTER_{part}") for part in ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")]
+
+WAYS = {Direction.INGRESS: (Port.NETWORK_IN, Port.HOST_OUT), Direction.EGRESS: (Port.HOST_IN, Port.NETWORK_OUT)}
+
+Place = tuple[CounterGroupCode, int]
+"""Group and index."""
+
+Counts = dict[Place, Tally]
+"""Those that are not 0."""
+
+
+def check_counters(parameters: NicParameters, seed: int, library: Path | None = None) -> None:
+    """HalfsilverError says which counter is not that of the frames that a snapshot is of."""
+    rng = random.Random(f"counters {seed}")
+    pump = Pump(library or build_nic(parameters), seed=seed)
+    try:
+        policy = transparent(rng, parameters)
+        Driver(pump).load(policy)
+        card = _Card(pump, parameters)
+        for number in range(SNAPSHOTS):
+            card.snapshot(rng, policy, STALLS[number % len(STALLS)])
+        card.compare_all(rng)
+    finally:
+        pump.close()
+
+
+class _Card:
+    """A card, and all that has passed it."""
+
+    def __init__(self, pump: Pump, parameters: NicParameters) -> None:
+        self._pump = pump
+        self._indices = {
+            group: counter_index(group, parameters.eni_bits, parameters.rule_bits) for group in CounterGroupCode
+        }
+        self._beat_bytes, self._longest_copy = parameters.beat_bytes, parameters.cut_copies
+        self._passed: dict[Direction, list[tuple[Frame, VerdictRecord]]] = {way: [] for way in Direction}
+        self._copies: list[int] = []
+        self._taken = 0
+        self._counts: Counts = {}
+
+    def snapshot(self, rng: random.Random, policy: Policy, stalls: float) -> None:
+        """Anywhere in a batch, asked for once or twice: of the first so many frames of each direction, and whole."""
+        frames = some_frames(rng, policy, WHOLE, WHOLE)
+        frames += [Frame(rng.randbytes(rng.randint(1, 13)), way) for way in Direction for _ in range(TINY)]
+        rng.shuffle(frames)
+        frames = [Frame(each.data, each.direction, happens(rng, 8), happens(rng, 8)) for each in frames]
+        cycle = rng.randrange(sum(len(each.data) for each in frames) // self._beat_bytes // 2)
+        schedule = [write_at(cycle, *_TAKE)] * rng.choice((1, 1, 2))
+        schedule.append(await_at(cycle, _STATUS, _BUSY, 0))
+        run = self._pump.run(frames, Pacing(full_rate=True, output_stalls=stalls), schedule=schedule)
+        self._taken += 1
+        if self._pump.read([_STATUS]) != [REGISTERS.pack("SNAPSHOT_STATUS", taken=self._taken)]:
+            raise HalfsilverError(f"snapshot {self._taken} is not the last one that was taken")
+        least = self._note(frames, run, cycle)
+        self._counts = {}
+        for way, (enters, leaves) in WAYS.items():
+            number = sum(self._read(*self._port(enters, bad)).frames for bad in (False, True))
+            if not least[way] <= number <= len(self._passed[way]):
+                raise HalfsilverError(f"{way}: {number} of {len(self._passed[way])} frames, at least {least[way]} due")
+            for frame, record in self._passed[way][:number]:
+                self._count(frame, record, (enters, leaves))
+        left = self._read(*self._port(Port.COPIES_OUT, False)).frames
+        self._add(self._port(Port.COPIES_OUT, False), left, sum(self._copies[:left]))
+        self._compare([place for group, index in self._indices.items() for place in _places(group, index.width)])
+
+    def _note(self, frames: Sequence[Frame], run: PumpRun, cycle: int) -> dict[Direction, int]:
+        """The batch has passed; returns how many frames of each direction had entered wholly before the cycle."""
+        records = [VerdictRecord.from_bytes(wire) for wire in run.verdicts]
+        begin = min(each.entered for each in run.passed)
+        least = {}
+        for way, passed in self._passed.items():
+            entered = sorted(each.entered for each in run.passed if frames[each.frame].direction is way)
+            least[way] = len(passed) + sum(following - begin < cycle for following in entered[1:])
+            its = [frame for frame in frames if frame.direction is way]
+            passed += zip(its, [record for record in records if record.direction is way], strict=True)
+        self._copies += [len(copy) for copy in run.copies]
+        return least
+
+    def _count(self, frame: Frame, record: VerdictRecord, ports: Sequence[Port]) -> None:
+        """All counters that docs/mirroring.md 9.2 to 9.4 and 9.7 have for a frame; only the build cuts copies."""
+        octets = len(frame.data)
+        way = record.direction
+        for port in ports:
+            self._add(self._port(port, frame.bad), 1, octets)
+        if record.verdict in (Verdict.MIRRORED, Verdict.CONGESTED):
+            octets = min(octets, self._longest_copy)
+        self._add(self._place(CounterGroupCode.VERDICT, verdict=record.verdict, direction=way), 1, octets)
+        if record.session is None:
+            return
+        place = {"session": record.session, "eni": record.eni, "direction": way}
+        if record.verdict in (Verdict.MIRRORED, Verdict.CONGESTED):
+            skipped = record.verdict is Verdict.CONGESTED
+            self._add(self._place(CounterGroupCode.SESSION, skipped=skipped, **place), 1, octets)
+        if record.rule is not None:
+            self._add(self._place(CounterGroupCode.RULE, rule=record.rule, **place), 1, octets)
+
+    def _place(self, group: CounterGroupCode, **values: int | None) -> Place:
+        return group, self._indices[group].pack(**{name: value or 0 for name, value in values.items()})
+
+    def _port(self, port: Port, bad: bool) -> Place:
+        return self._place(CounterGroupCode.PORT, port=port, bad=bad)
+
+    def _add(self, place: Place, frames: int, octets: int) -> None:
+        tally = self._counts.setdefault(place, Tally())
+        tally.frames += frames
+        tally.octets += octets
+
+    def compare_all(self, rng: random.Random) -> None:
+        """Indices with any higher bit set, which are no counter's: 0."""
+        beyond = []
+        for group, index in self._indices.items():
+            for bit in range(index.width, INDEX_BITS):
+                beyond += [(group, place | 1 << bit) for _, place in rng.sample(sorted(self._counts), 2)]
+        self._compare(beyond)
+
+    def _compare(self, places: Iterable[Place]) -> None:
+        for place in places:
+            found, due = self._read(*place), self._counts.get(place, Tally())
+            if found != due:
+                raise HalfsilverError(f"{place[0].name.lower()} counter {place[1]:#x} is {found}, not {due}")
+
+    def _read(self, group: CounterGroupCode, index: int) -> Tally:
+        self._pump.write([(_ADDRESS, REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index))])
+        frames_low, frames_high, octets_low, octets_high = self._pump.read(_VALUES)
+        return Tally(frames_low | frames_high << WORD_BITS, octets_low | octets_high << WORD_BITS)
+
+
+def _places(group: CounterGroupCode, bits: int) -> list[Place]:
+    return [(group, index) for index in range(1 << bits)]
