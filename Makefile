@@ -53,7 +53,7 @@ help: ## this list
 #:                                for coverage: likewise, without waves; for test: pytest -k name
 #: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load: repeat a run
 #: SAMPLE=n                       for mutants: only the first n of the list
-#: LIST=hand                      for mutants: the faults planted by hand, always all of them
+#: LIST=hand                      for mutants: the faults planted by hand
 #: BOARD=versa-ecp5-5g            for bitstream: one of those that `halfsilver list` shows
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
 

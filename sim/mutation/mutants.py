@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        goes_on = options.which == "machine"
+        goes_on = not options.only  # those are planted anew each time
         print("interrupted" + "; the next run goes on from here" * goes_on, file=sys.stderr)
         return EXIT_INTERRUPTED
 

@@ -12,6 +12,7 @@ import pytest
 from halfsilver.sim.mutation import mutants
 from halfsilver.sim.mutation.by_hand import planting
 from halfsilver.sim.mutation.by_hand.faults import FAULTS, Fault
+from halfsilver.sim.mutation.by_hand.outcomes import CAUGHT, UNKNOWN, Kept, Outcome
 from halfsilver.sim.mutation.by_hand.words import find_words
 from halfsilver.sim.mutation.regression import BUILDS, PHASES
 
@@ -50,6 +51,19 @@ def test_a_place_survives_a_new_layout() -> None:
     ]
     assert len(list(find_words(text, "go(a, b"))) == 2
     assert not list(find_words(text, "go(a, c)"))
+
+
+def test_outcomes_are_kept_for_the_same_tree_and_seed(tmp_path: Path) -> None:
+    tree, path = tmp_path / "tree", tmp_path / "hand.json"
+    (tree / "hdl").mkdir(parents=True)
+    (tree / "hdl" / "nic.py").write_text("one\n")
+    kept = Kept(path, tree, 1)
+    kept.add("first", Outcome(CAUGHT, "rules: frame 3", 12.5))
+    kept.add("second", Outcome(UNKNOWN, "not done within 600 seconds", 600.0))
+    assert Kept(path, tree, 1).outcomes == {"first": Outcome(CAUGHT, "rules: frame 3", 12.5)}
+    assert not Kept(path, tree, 2).outcomes
+    (tree / "hdl" / "nic.py").write_text("two\n")
+    assert not Kept(path, tree, 1).outcomes
 
 
 def test_the_control_run_passes_and_faults_are_caught(

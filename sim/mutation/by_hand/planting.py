@@ -3,7 +3,8 @@
 For each fault of ``halfsilver.sim.mutation.by_hand.faults`` the gateware, host code and simulation are copied to
 ``build/mutants/<name>``, one line is changed, and
 ``halfsilver.sim.mutation.regression`` runs there in a process of its own.
-A control run without a fault comes first. The result goes to ``build/mutants-hand.json``.
+A control run without a fault comes first. The result goes to ``build/mutants-hand.json``. A run of the whole list
+goes on where one of the same tree and seed was interrupted.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, EnvironmentMissing, HalfsilverError, UsageError
 from halfsilver.sim.model.cache import VARIABLE, directory
 from halfsilver.sim.mutation.by_hand.faults import FAULTS, Fault
+from halfsilver.sim.mutation.by_hand.outcomes import CAUGHT, SURVIVED, UNKNOWN, Kept, Outcome
 from halfsilver.sim.mutation.regression import PHASES
 from halfsilver.sim.places import BUILD, ROOT, shown
 
@@ -33,6 +34,7 @@ __all__ = ["CAUGHT", "REPORT", "Outcome", "run"]
 
 PLACE = BUILD / "mutants"
 REPORT = BUILD / "mutants-hand.json"
+KEPT = PLACE / "hand.json"
 COPIED = ("hdl", "harness", "sim")
 PACKAGE = "halfsilver"
 """The copies are one import package, as in an installation."""
@@ -42,17 +44,6 @@ CACHE = "cache"
 """Each copy's own: a gateware with a fault is of no use to anybody else."""
 TIMEOUT = 600
 """Seconds for one fault: the build and the regression take about 15 on an idle machine."""
-
-CAUGHT, SURVIVED, UNKNOWN = "caught", "survived", "no result"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """``result`` is CAUGHT, SURVIVED or UNKNOWN; ``by`` says what caught it, or why there is no result."""
-
-    result: str
-    by: str
-    seconds: float
 
 
 def run(only: Sequence[str], jobs: int, seed: int) -> dict[str, Outcome]:
@@ -65,24 +56,33 @@ def run(only: Sequence[str], jobs: int, seed: int) -> dict[str, Outcome]:
         raise UsageError(f"no fault is called {unknown[0]!r}; there are: {', '.join(names)}")
     chosen = [fault for fault in FAULTS if not only or fault.name in only]
     with _alone():
-        outcomes = _run_all(chosen, jobs, seed)
+        outcomes = _run_all(chosen, jobs, seed, whole=not only)
     _report(chosen, outcomes, seed)
     return outcomes
 
 
-def _run_all(faults: Sequence[Fault], jobs: int, seed: int) -> dict[str, Outcome]:
-    """Control runs, then the faults; HalfsilverError if the gateware fails without any fault."""
+def _run_all(faults: Sequence[Fault], jobs: int, seed: int, whole: bool) -> dict[str, Outcome]:
+    """Control runs, then the faults; of the whole list those that are not known from an interrupted run.
+
+    HalfsilverError if the gateware fails without any fault.
+    """
     runner = _Runner(seed)
-    outcomes: dict[str, Outcome] = {}
+    kept = Kept(KEPT, runner.control / PACKAGE, seed) if whole else None
+    outcomes: dict[str, Outcome] = dict(kept.outcomes) if kept else {}
+    if outcomes:
+        print(f"known from before: {len(outcomes)} of {len(faults)}", file=sys.stderr, flush=True)
+    left = [fault for fault in faults if fault.name not in outcomes]
     pool = ThreadPoolExecutor(jobs)
     try:
         # One after the other: the first build makes the runtime that all others link.
-        for build in dict.fromkeys(fault.build for fault in faults):
+        for build in dict.fromkeys(fault.build for fault in left):
             _control(build, runner)
-        pending = {pool.submit(_plant, fault, runner): fault for fault in faults}
+        pending = {pool.submit(_plant, fault, runner): fault for fault in left}
         for future in as_completed(pending):
             fault, outcome = pending[future], future.result()
             outcomes[fault.name] = outcome
+            if kept:
+                kept.add(fault.name, outcome)
             print(
                 f"[{len(outcomes)}/{len(faults)}] {fault.name}: {outcome.result} ({outcome.seconds:.0f} s) "
                 f"{outcome.by}",
