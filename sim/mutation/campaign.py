@@ -20,6 +20,7 @@ from halfsilver.sim.build import build_library
 from halfsilver.sim.mutation.children import Crash, each_in_child
 from halfsilver.sim.mutation.core_benches import CoreBenches
 from halfsilver.sim.mutation.equivalence import is_equivalent
+from halfsilver.sim.mutation.invariants.mining import never_together
 from halfsilver.sim.mutation.memory import Memory
 from halfsilver.sim.mutation.netlist import NAME, VARIABLE, Mutant, Netlist
 from halfsilver.sim.mutation.records import CAUGHT, EQUIVALENT, SURVIVED, UNPROVEN, Record, Records
@@ -59,7 +60,7 @@ _JUDGES = (
     "harness/nic/*.py",
 )
 _PROOFS = ("sim/mutation/equivalence.py", "sim/mutation/open_circuit.py")
-_WASHOUT = ("sim/mutation/washout/*.py",)
+_WASHOUT = ("sim/mutation/washout/*.py", "sim/mutation/invariants/*.py")
 _BENCHES = ("sim/benches/*.py", "sim/benches/drivers/*.py", "harness/golden/*.py", "sim/mutation/core_benches.py")
 
 
@@ -164,6 +165,7 @@ class Campaign:
             return
         circuit = Unrolled(flat_circuit(self.netlist.text, self.mutants))
         circuit.clock(UNROLLED)
+        apart = never_together(circuit, self.netlist.text, self.mutants)
         numbers = {mutant.key: number for number, mutant in enumerate(self.mutants, 1)}
         where = {mutant.module for mutant in waiting}
         caught = [mutant for mutant in self.mutants if self.records.catch(mutant.key)]
@@ -171,7 +173,7 @@ class Campaign:
         caught.sort(key=lambda mutant: mutant.module not in where)
 
         def work(mutants: Sequence[Mutant], place: int) -> str:
-            found = damage(circuit, numbers[mutants[place].key])
+            found = damage(circuit, numbers[mutants[place].key], apart)
             return found.kind if found else ""
 
         checks = caught[:MORE_CHECKS]

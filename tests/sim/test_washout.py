@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from amaranth.hdl import Module, Mux, Signal
@@ -11,8 +12,11 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.verilog.convert import to_rtlil
+from halfsilver.sim.model.cache import VARIABLE
+from halfsilver.sim.mutation.invariants.apart import Apart
+from halfsilver.sim.mutation.invariants.mining import guessed, inductive, never_together
 from halfsilver.sim.mutation.netlist import NAME
-from halfsilver.sim.mutation.washout.circuit import flat_circuit
+from halfsilver.sim.mutation.washout.circuit import Circuit, flat_circuit
 from halfsilver.sim.mutation.washout.unrolled import Unrolled
 from halfsilver.sim.mutation.washout.washout import damage
 
@@ -131,6 +135,43 @@ def unseen(toy: Toy, m: Module) -> None:
     m.d.comb += toy.m_axis_net_tvalid.eq(one & two)
 
 
+def turns(toy: Toy, m: Module) -> None:
+    """A ring of three places, one of them marked; ones that are not valid are shown where two are.
+
+    Fault 1 shows something where two places are marked, which never are; fault 2 marks a second one, which nobody sees;
+    fault 3 does both. Fault 4 shows something where nine clocks have been counted, fault 5 where they are at first.
+    """
+    ring, count = Signal(3, init=1, name="ring"), Signal(4, name="count")
+    m.d.sync += ring.eq(ring.rotate_left(1))
+    with m.If(~count.all()):
+        m.d.sync += count.eq(count + 1)
+    with m.If(((toy.mutsel == 2) | (toy.mutsel == 3)) & toy.last):
+        m.d.sync += ring.eq(3)
+    two = (ring[0] & ring[1]) | (ring[1] & ring[2])
+    shown = ((toy.mutsel == 1) | (toy.mutsel == 3)) & two
+    shown |= ((toy.mutsel == 4) & (count == 9)) | ((toy.mutsel == 5) & ~count.any())
+    m.d.comb += [toy.m_axis_net_tvalid.eq(toy.valid | shown), toy.m_axis_net_tdata.eq(toy.byte)]
+
+
+def sides(toy: Toy, m: Module) -> None:
+    """A mark goes to the left or to the right, and is gone in the next clock.
+
+    Fault 1 shows something where both sides are marked, which never are; fault 2 marks both, which nobody sees; fault 3
+    does both, one in the clock behind the other.
+    """
+    left, right = Signal(name="left"), Signal(name="right")
+    m.d.sync += [left.eq(toy.valid & toy.ready), right.eq(toy.valid & ~toy.ready)]
+    with m.If(((toy.mutsel == 2) | (toy.mutsel == 3)) & toy.last):
+        m.d.sync += [left.eq(1), right.eq(1)]
+    shown = ((toy.mutsel == 1) | (toy.mutsel == 3)) & left & right
+    m.d.comb += [toy.m_axis_net_tvalid.eq(toy.valid | shown), toy.m_axis_net_tdata.eq(toy.byte)]
+
+
+def everything(good: Unrolled) -> Apart:
+    """The boldest claim: no two values of any two register bits stand together, and none stands at all."""
+    return Apart([q for q, _ in good.circuit.registers])
+
+
 @pytest.mark.parametrize(
     ("inside", "proven", "unproven"),
     [
@@ -151,3 +192,61 @@ def test_what_washes_out_is_proven_and_nothing_else(
         assert found is not None and found.kind == kind, f"fault {number}: {found}"
     for number in unproven:
         assert damage(good, number) is None, f"fault {number} can be seen"
+        assert damage(good, number, everything(good), seconds=2) is None, (
+            f"fault {number} can be seen, whatever is said to be apart"
+        )
+
+
+def test_what_shows_in_states_that_are_never_reached_alone_is_proven() -> None:
+    good = circuit(turns)
+    apart = guessed(good, clocks=40)
+    assert inductive(good, apart, seconds=10)
+    for claims in (apart, everything(good)):
+        found = damage(good, 1, claims)
+        assert found is not None and found.kind == "washes out, in states that are reached"
+        for number in (3, 4, 5):
+            assert damage(good, number, claims) is None, f"fault {number} can be seen"
+    assert damage(good, 1) is None
+    found = damage(good, 2)
+    assert found is not None and found.kind == "washes out but for registers"
+
+
+def test_what_holds_in_the_good_circuit_alone_is_not_assumed_of_a_mutant() -> None:
+    good = circuit(sides)
+    for claims in (guessed(good, clocks=40), everything(good)):
+        found = damage(good, 1, claims)
+        assert found is not None and found.assumed
+        found = damage(good, 2, claims)
+        assert found is not None and not found.assumed
+        assert damage(good, 3, claims) is None, "marks both sides, and shows it a clock later"
+
+
+def test_what_random_runs_have_not_met_is_not_what_never_holds() -> None:
+    good = circuit(turns)
+    names = {name: bits for name, bits in _bits(good.circuit).items() if name in ("ring", "count")}
+    apart = guessed(good, clocks=8)
+    one = {name: [1 << 2 * apart.place[net] + 1 for net in bits] for name, bits in names.items()}
+    ring, eight = sum(one["ring"][:2]), one["count"][3]
+    assert list(apart.broken(ring)) and list(apart.broken(eight))
+    assert inductive(good, apart, seconds=10)
+    assert list(apart.broken(ring)) and not list(apart.broken(eight))
+
+
+def test_what_never_stands_together_is_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = circuit(sides)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))  # not before: Yosys has its cache there too
+    first = never_together(good, "sides", ())
+    kept = list(tmp_path.glob("halfsilver/apart-*/apart.json"))
+    again = never_together(good, "sides", ())
+    assert len(kept) == 1
+    assert (again.nets, again.of) == (first.nets, first.of)
+    assert list(first.pairs()), "left and right never stand together"
+
+
+def _bits(flat: Circuit) -> dict[str, list[int]]:
+    """Nets of registers by name, from the lowest bit."""
+    answer: dict[str, list[int]] = {}
+    for q, _ in sorted(flat.registers):
+        for name in flat.names[q]:
+            answer.setdefault(name, []).append(q)
+    return answer

@@ -28,6 +28,11 @@ class Model:
         number = self._number.get(node, 0)
         return int(self._values[number - 1] > 0) if 0 < number <= len(self._values) else unknown
 
+    def known(self, literals: Mapping[int, int]) -> dict[int, int]:
+        """Values of the graph's literals, by key, as far as the solver knows their nodes."""
+        found = ((key, self.get(literal >> 1, -1), literal & 1) for key, literal in literals.items())
+        return {key: value ^ inverted for key, value, inverted in found if value >= 0}
+
     def holds(self, literal: int) -> bool:
         """Whether a literal of the graph is true; the solver must know it."""
         return bool(self.get(literal >> 1, 0) ^ (literal & 1))
@@ -44,6 +49,7 @@ class Sat:
         self._count = 1
         self._inputs: list[int] = []
         self._chance = Random(1)
+        self._core: set[int] = set()
         self._solver.add_clause([-1])
 
     def new(self) -> int:
@@ -102,10 +108,15 @@ class Sat:
             return None
         return Model(self._number, self._solver.get_model())
 
-    def any_of(self, literals: Iterable[int]) -> Model | None:
-        """A model in which one of the graph's literals is true."""
+    def any_of(self, literals: Iterable[int], given: Sequence[int] = ()) -> Model | None:
+        """A model in which one of the graph's literals is true, and so is all that is given in the solver's."""
         select = self.new()
         self.add([-select, *(self.of(literal) for literal in literals)])
-        answer = self.solve([select])
+        answer = self.solve([select, *given])
+        self._core = set(self._solver.get_core() or ()) if answer is None else set()
         self.add([-select])
         return answer
+
+    def needed(self, given: Iterable[int]) -> set[int]:
+        """What of ``given`` the last call of `any_of` needed to find that there is no model."""
+        return self._core.intersection(given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 
 from halfsilver.sim.mutation.washout.circuit import SELECT, Circuit
@@ -112,6 +113,39 @@ class Unrolled:
         around = sorted(modules | {_module(module) for module in modules})
         return sorted({one for module in around for one in self._conditions.get(module, ())})
 
+    def signals(self) -> list[int]:
+        """Nets that registers decide: conditions, and what is decoded from one register of few bits. No two are one."""
+        values, graph, circuit = self.clock(0), self.graph, self.circuit
+        found = {values[net] >> 1: net for some in self._conditions.values() for net, _ in some}
+        few = {
+            q: name for q, _ in circuit.registers for name in circuit.names.get(q, ()) if circuit.widths[name] <= FEW
+        }
+        decoded = {values[q] >> 1: name for q, name in few.items()}
+        for _, inputs, output in circuit.gates:
+            node = values[output] >> 1
+            sources = {decoded.get(values[net] >> 1, "") for net in inputs if values[net] > 1}
+            if node and len(sources) == 1 and not graph.is_input(node):
+                decoded.setdefault(node, sources.pop())
+                if decoded[node]:
+                    found.setdefault(node, output)
+        return sorted(found.values())
+
+    @cached_property
+    def at_power_up(self) -> dict[int, int]:
+        """Values of nets, as far as the registers' initial ones decide them."""
+        graph, circuit, values = self.graph, self.circuit, self.clock(0)
+        known: list[int | None] = [None] * (1 + max(literal >> 1 for literal in values.values()))
+        known[0] = 0
+        for net, value in circuit.initial.items():
+            if net in values and values[net] > 1:
+                known[values[net] >> 1] = value
+        for node in range(1, len(known)):
+            if not graph.is_input(node):
+                sides = [_inverted(known[side >> 1], side & 1) for side in (graph.first[node], graph.second[node])]
+                known[node] = 0 if 0 in sides else None if None in sides else 1
+        found = {net: _inverted(known[literal >> 1], literal & 1) for net, literal in values.items()}
+        return {net: value for net, value in found.items() if value is not None}
+
     def _find_conditions(self) -> dict[str, list[Condition]]:
         values, states = self.clock(0), {q for q, _ in self.circuit.registers}
         found: dict[str, dict[int, int]] = defaultdict(dict)
@@ -156,6 +190,10 @@ def _valid_of(output: str) -> str:
         if output.startswith(channel):
             return f"{channel}valid"
     return f"{output.rpartition('_t')[0]}_tvalid"
+
+
+def _inverted(value: int | None, inverted: int) -> int | None:
+    return None if value is None else value ^ inverted
 
 
 def _module(name: str) -> str:

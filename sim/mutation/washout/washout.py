@@ -25,8 +25,28 @@ clock: the mutant is one of them. Claim: it shows what the good circuit shows fr
 - Z and the good circuit are the two runs that were compared: they show the same, and from where their states are
   the same they are one run.
 
-At power-up both circuits are in the same state: mutants of initial values are not drawn. Nothing here needs the state
-to be reachable, so mutants that only show in states which never are stay unproven.
+At power-up both circuits are in the same state: mutants of initial values are not drawn.
+
+States that no run reaches
+--------------------------
+So far nothing is assumed of the first state, and a mutant that only shows in states which never are stays unproven. A
+search may therefore be given pairs of register bits' values that are said never to stand together
+(`halfsilver.sim.mutation.invariants`), and assume some of them, U, of the first state. It believes nobody that they
+hold in the good circuit, which would not be enough either: the mutant's states need not be states of the good one.
+Instead it shows, besides the above,
+
+- that U holds at power-up, and
+- that U holds after a clock that is the mutant's or the good circuit's, with any damage done before it, if it held
+  before the damage. Again this is decided for every input and every word that a memory may hold.
+
+Take the same claim, for runs that begin in a state where U holds. The induction goes as before, with one more thing to
+see: what it is applied to begins in such a state too. The last n - 1 clocks of the run begin in the state after its
+first clock, before damage is done: U holds there. From the second clock on, Z begins in that same state, and its repair
+is damage done there: U held before. The good circuit's run begins in the state after a good clock: U holds. Power-up
+is a state where U holds, so the claim speaks of every run from there, the mutant's among them.
+
+If a mutant, or the damage, breaks a part of U, that part is not used for this mutant. The first state of the comparison
+is all that U is assumed of; in the clocks behind it, it follows for the good run and is not needed.
 """
 
 from __future__ import annotations
@@ -35,6 +55,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from halfsilver.sim.mutation.invariants.apart import Apart
 from halfsilver.sim.mutation.washout.circuit import SELECT, WritePort
 from halfsilver.sim.mutation.washout.graph import FALSE
 from halfsilver.sim.mutation.washout.solver import Model, OutOfTime, Sat
@@ -58,6 +79,9 @@ WIDEST = 600
 Column = tuple[int, int]
 """Of a memory: its number, and the bit."""
 
+Pair = tuple[int, int]
+"""Literals of `Apart`."""
+
 
 @dataclass(slots=True)
 class Damage:
@@ -68,25 +92,31 @@ class Damage:
 
     registers: dict[int, set[Condition]] = field(default_factory=dict)
     columns: dict[Column, set[Condition]] = field(default_factory=dict)
+    assumed: set[Pair] = field(default_factory=set)
+    """What was needed of the first state, and holds in every run."""
 
     @property
     def kind(self) -> str:
         """For the record of a proof."""
         kept = [name for name, there in (("registers", self.registers), ("memories", self.columns)) if there]
-        return f"washes out but for {' and '.join(kept)}" if kept else "washes out"
+        words = f"washes out but for {' and '.join(kept)}" if kept else "washes out"
+        return f"{words}, in states that are reached" if self.assumed else words
 
 
 class _Again(Exception):
-    """The damage had to be widened."""
+    """The damage had to be widened, or less of the first state may be assumed."""
 
 
 class _Seen(Exception):
     """There is no proof."""
 
 
-def damage(good: Unrolled, number: int, seconds: float = SECONDS) -> Damage | None:
-    """What mutant ``number`` leaves behind that nobody sees; None if that is not proven within the processor's time."""
-    search = _Search(good, number, time.process_time() + seconds)
+def damage(good: Unrolled, number: int, apart: Apart | None = None, seconds: float = SECONDS) -> Damage | None:
+    """What mutant ``number`` leaves behind that nobody sees; None if that is not proven within the processor's time.
+
+    ``apart``: what may be tried as an assumption of the first state.
+    """
+    search = _Search(good, number, apart or Apart(()), time.process_time() + seconds)
     while True:
         try:
             search.run()
@@ -98,15 +128,23 @@ def damage(good: Unrolled, number: int, seconds: float = SECONDS) -> Damage | No
 
 
 class _Search:
-    def __init__(self, good: Unrolled, number: int, deadline: float) -> None:
+    def __init__(self, good: Unrolled, number: int, apart: Apart, deadline: float) -> None:
         self.damage = Damage()
         self._good, self._number, self._deadline = good, number, deadline
         self._graph, self._circuit = good.graph, good.circuit
         self._sat = Sat(good.graph, CONFLICTS)
         self._inputs: dict[tuple[object, ...], int] = {}
+        self._apart = apart
+        self._first = {net: good.clock(0)[net] for net in apart.nets}
+        self._used: dict[Pair, int] = {}
+        """What has been assumed of the first state: the solver's literal that makes it do so."""
+        self._wrong: set[Pair] = set()
+        """What may not be assumed: the mutant breaks it."""
 
     def run(self) -> None:
         """All clocks; _Again where the damage was widened, _Seen where a difference stays or is seen."""
+        self.damage.assumed = set()
+        first: Nets = {}
         changed = self._injected()
         ages: dict[int, int] = {}
         for clock in range(CLOCKS):
@@ -114,8 +152,11 @@ class _Search:
             self._must_not([one for one in self._good.seen(clock, changed) if one != FALSE])
             self._check_writes(clock, changed)
             after = self._after(clock, changed)
+            first = first or dict(after)
+            self._repair(clock + 1, after)
             differ = self._different(clock + 1, after)
             if not differ:
+                self._check_assumed(first)
                 return
             ages = {net: ages.get(net, 0) + 1 for net in differ}
             held = [net for net in differ if ages[net] > PATIENCE or net in self.damage.registers]
@@ -135,7 +176,7 @@ class _Search:
         return changed
 
     def _after(self, clock: int, changed: Nets) -> Nets:
-        """Literals of the state bits that may differ after a clock; what counts as damage is repaired."""
+        """Literals of the state bits that may differ after a clock."""
         graph, good, circuit = self._graph, self._good, self._circuit
         values, later = good.clock(clock), good.clock(clock + 1)
         after = {q: changed[d] for q, d in circuit.registers if d in changed}
@@ -151,14 +192,39 @@ class _Search:
                         word = graph.choose(damaged, word, self._input("column", m, p, j))
                     word = graph.choose(same, self._input("elsewhere", clock, m, p, j), word) if same != 1 else word
                     after[net] = graph.choose(on, changed.get(net, values[net]), word)
-        after = {net: literal for net, literal in after.items() if literal != later[net]}
-        kept = [net for net in after if net in self.damage.registers]
+        return {net: literal for net, literal in after.items() if literal != later[net]}
+
+    def _repair(self, clock: int, after: Nets) -> None:
+        """Undoes, in the state before a clock, what counts as damage."""
+        later, kept = self._good.clock(clock), [net for net in after if net in self.damage.registers]
         if kept:
-            spread = good.spread(clock + 1, after)
+            spread = self._good.spread(clock, after)
             for net in kept:
                 damaged = self._all(self.damage.registers[net], later, spread)
-                after[net] = graph.choose(damaged, after[net], later[net])
-        return after
+                after[net] = self._graph.choose(damaged, after[net], later[net])
+
+    def _check_assumed(self, after: Nets) -> None:
+        """What was needed of the first state must hold at power-up, and ``after`` a clock if it did before."""
+        graph, later, nets, initial = self._graph, self._good.clock(1), self._apart.nets, self._good.at_power_up
+        after = self._good.spread(1, after)
+        checked: set[Pair] = set()
+        wrong: set[Pair] = set()
+        while pairs := self.damage.assumed - checked:
+            checked |= pairs
+            together: dict[Pair, int] = {}
+            for pair in pairs:
+                places = [(nets[literal >> 1], literal & 1) for literal in pair]
+                if all(initial.get(net, value) == value for net, value in places):
+                    wrong.add(pair)
+                else:
+                    together[pair] = graph.both_of_all(after.get(net, later[net]) ^ 1 ^ value for net, value in places)
+            while (model := self._model([one for one in together.values() if one != FALSE])) is not None:
+                wrong |= {pair for pair, one in together.items() if model.holds(one)}
+                together = {pair: one for pair, one in together.items() if pair not in wrong}
+        if wrong:
+            self._wrong |= wrong
+            self._used = {pair: literal for pair, literal in self._used.items() if pair not in wrong}
+            raise _Again
 
     def _different(self, clock: int, after: Nets) -> list[int]:
         """Those of the state bits that can really differ before a clock."""
@@ -247,10 +313,28 @@ class _Search:
             raise _Seen
 
     def _model(self, literals: Sequence[int]) -> Model | None:
-        """One in which one of the literals is true."""
-        if time.process_time() > self._deadline:
-            raise OutOfTime
-        return self._sat.any_of(literals) if literals else None
+        """One in which one of the literals is true, and the first state is none that is excluded."""
+        while literals:
+            if time.process_time() > self._deadline:
+                raise OutOfTime
+            model = self._sat.any_of(literals, list(self._used.values()))
+            if model is None:
+                needed = self._sat.needed(self._used.values())
+                self.damage.assumed |= {pair for pair, literal in self._used.items() if literal in needed}
+                return None
+            if not self._exclude(model):
+                return model
+        return None
+
+    def _exclude(self, model: Model) -> bool:
+        """Assumes of the first state what it breaks; whether that was anything."""
+        broken = set(self._apart.broken(self._apart.state(model.known(self._first)))) - self._wrong
+        values = self._good.clock(0)
+        for pair in broken:
+            literals = [self._sat.of(values[self._apart.nets[one >> 1]]) * (1 if one & 1 else -1) for one in pair]
+            self._used[pair] = self._sat.new()
+            self._sat.add([-self._used[pair], *(-literal for literal in literals)])
+        return bool(broken)
 
     def _input(self, *name: object) -> int:
         """A free input of this name."""
