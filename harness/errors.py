@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "CapacityExceeded",
+    "CardUnreachable",
     "EXIT_BOARD",
     "EXIT_ENVIRONMENT",
     "EXIT_INTERRUPTED",
@@ -13,6 +14,7 @@ __all__ = [
     "EXIT_USAGE",
     "EnvironmentMissing",
     "HalfsilverError",
+    "RigError",
     "TransferDamaged",
     "UsageError",
     "WrongCard",
@@ -45,16 +47,22 @@ class EnvironmentMissing(HalfsilverError):
     exit_code = EXIT_ENVIRONMENT
 
 
-class WrongCard(HalfsilverError):
+class RigError(HalfsilverError):
+    """What is between host and card, or the card as a whole, is not as it has to be: nothing is said of the design."""
+
+    exit_code = EXIT_BOARD
+
+
+class CardUnreachable(RigError):
+    """There is no way to a card, or not any more: no port, no permission, no link, no answer."""
+
+
+class WrongCard(RigError):
     """What answers is no card that the driver knows; nothing was written to it."""
 
-    exit_code = EXIT_BOARD
 
-
-class TransferDamaged(HalfsilverError):
-    """What was sent to a card's tables did not arrive, however often it was tried; the old rule set stays in force."""
-
-    exit_code = EXIT_BOARD
+class TransferDamaged(RigError):
+    """What was sent to or asked of a card did not arrive whole; of a rule set the one before it stays in force."""
 
 
 class CapacityExceeded(HalfsilverError):

@@ -39,6 +39,8 @@ MODULES = {
             "test_connections",
             "test_inventory_file",
             "test_mirror_properties",
+            "test_serial_port",
+            "test_udp",
             "test_wire_fuzz",
             "test_wire_round_trip",
             "test_wire_server",

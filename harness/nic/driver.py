@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from halfsilver.harness.errors import TransferDamaged
+import contextlib
+from collections.abc import Iterator
+
+from halfsilver.harness.errors import CardUnreachable, TransferDamaged
 from halfsilver.harness.nic.board import BoardState, read_board
 from halfsilver.harness.nic.counters import read_counters
 from halfsilver.harness.nic.identity import Card, identify
@@ -53,8 +56,9 @@ class Driver:
 
         CapacityExceeded, before anything is written, if the policy does not fit the card. HalfsilverError if the bank
         stays in use. TransferDamaged if writes were refused, if what arrived is not what was sent, or if the commit
-        did not happen, ``ATTEMPTS`` times. After any error the card still judges by the rule set it had, and the next
-        load writes the bank as a whole.
+        did not happen, ``ATTEMPTS`` times. CardUnreachable, at once, if the way to the card is gone. After any error
+        the card still judges by the rule set it had, unless it was lost while it committed, which the error says; and
+        the next load writes the bank as a whole.
         """
         image = policy_image(policy, flags, self.card.shape)
         failures: list[TransferDamaged] = []
@@ -66,14 +70,16 @@ class Driver:
         raise TransferDamaged(f"{failures[-1]}, {ATTEMPTS} times; the rule set before it stays in force")
 
     def _load(self, image: Image) -> int:
-        status = self._await_shadow()
-        shadow = 1 - status["active_bank"]
-        banks, self._banks = self._banks, {}  # until all is well: even which bank is written may have been misread
-        if status["generation"] != self._generation:  # somebody else has committed: what the banks hold is not known
-            banks.clear()
-        known = banks.pop(shadow, {})
-        self._fill(table_writes(image, known), shadow)
-        self._generation = self._commit(status["generation"] + 1 & _GENERATIONS)
+        with _unreachable("the rule set before it stays in force"):
+            status = self._await_shadow()
+            shadow = 1 - status["active_bank"]
+            banks, self._banks = self._banks, {}  # until all is well: even which bank is written may have been misread
+            if status["generation"] != self._generation:  # somebody else has committed: the banks' words are not known
+                banks.clear()
+            known = banks.pop(shadow, {})
+            self._fill(table_writes(image, known), shadow)
+        with _unreachable("the card was committing: whether the new rule set is in force is not known"):
+            self._generation = self._commit(status["generation"] + 1 & _GENERATIONS)
         self._banks = {**banks, shadow: {**known, **image}}
         return self._generation
 
@@ -126,3 +132,12 @@ class Driver:
         """Wait until no copy uses the shadow bank; returns the fields of STATUS."""
         problem = "the NIC's shadow tables stay busy: a copy of the previous rule set never left"
         return wait_while(self._transport, "STATUS", "shadow_busy", problem)
+
+
+@contextlib.contextmanager
+def _unreachable(consequence: str) -> Iterator[None]:
+    """What it means for the rule set if the card is lost in here."""
+    try:
+        yield
+    except CardUnreachable as error:
+        raise CardUnreachable(f"{error}; {consequence}") from None

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["Transport"]
+from halfsilver.harness.errors import TransferDamaged
+from halfsilver.hdl.layout.registers import REGISTERS
+
+__all__ = ["READ_ONCE", "AnswerLost", "Transport"]
+
+READ_ONCE = frozenset(register.address for register in REGISTERS if register.read_strobe)
+"""To read one of these takes what it shows from the card: a transport that lost the answer must not ask again."""
 
 
 class Transport(Protocol):
@@ -16,3 +22,13 @@ class Transport(Protocol):
 
     def write(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Write (address, value) pairs."""
+
+
+class AnswerLost(TransferDamaged):
+    """The answer of a register in READ_ONCE did not come."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"{where}: an answer was lost, and with it perhaps a verdict that is in the ring no more: select verdicts "
+            "again, and read them anew"
+        )

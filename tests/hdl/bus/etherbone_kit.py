@@ -75,6 +75,14 @@ class EtherboneBench:
 
         self.simulator.add_testbench(clockwork, background=True)
 
+    def wrote(self, address, word):
+        """A register is written."""
+        self.registers[address] = word
+
+    def value(self, address):
+        """What a register gives."""
+        return self.registers.get(address, stored(address))
+
     def exchange(self, *frames, bad=False):
         """The frames, back to back; returns the answers that came until all was quiet."""
         before = len(self.answers.frames)
@@ -123,13 +131,13 @@ class EtherboneBench:
             if write:
                 self.idle = 0
                 self.writes.append((address, word))
-                self.registers[address] = word
+                self.wrote(address, word)
             if due is not None:
                 assert not read, "a read before the last one was answered"
                 due[1] -= 1
                 if not due[1]:
                     ctx.set(bus.read_valid, 1)
-                    ctx.set(bus.read_data, self.registers.get(due[0], stored(due[0])))
+                    ctx.set(bus.read_data, self.value(due[0]))
                     due = None
             if read:
                 self.idle = 0

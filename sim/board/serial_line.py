@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.errors import EXIT_BOARD, HalfsilverError
-from halfsilver.harness.nic.uartbone import MAX_WORDS, read_command, write_commands
 from halfsilver.sim.build import NIC_NAME, build_library
 from halfsilver.sim.model.verilog import block_verilog
-from halfsilver.sim.pump import Pump
+from halfsilver.sim.pump import Pump, PumpError
 
-__all__ = ["LineDown", "SerialLine", "SerialTransport", "Toggles", "build_serial_nic", "toggles_of"]
+__all__ = ["SerialLine", "Toggles", "build_serial_nic", "toggles_of"]
 
 _BITS = 10
-_TRIES = 3
 _PATIENCE_BYTES = 8
 """How long an answer may be under way beside its own bytes, in bytes of the line."""
 
 Toggles = list[float]
 """When the line changes its level, in bit times from the beginning; before that it is high."""
-
-
-class LineDown(HalfsilverError):
-    """Nothing, or not enough, comes back over the line."""
-
-    exit_code = EXIT_BOARD
 
 
 @cache
@@ -55,11 +47,17 @@ def toggles_of(octets: bytes, bit: float = 1.0, start: float = 0.0) -> Toggles:
 
 
 class SerialLine:
-    """The far end of the line. ``cycles`` of the simulation so far; ``noise`` may change what is sent on its way."""
+    """The far end of the line; of uartbone's it is a `ByteLine`, in simulated time.
 
-    def __init__(self, pump: Pump, clock: int, baud: int) -> None:
+    ``silence`` is the pause, in bits, after which the card begins a command anew. ``cycles`` of the simulation so far;
+    ``noise`` may change what is sent on its way.
+    """
+
+    def __init__(self, pump: Pump, clock: int, baud: int, silence: float) -> None:
         self._pump, self._bit = pump, clock / baud
-        self.clock, self.cycles = clock, 0
+        self._silence = silence
+        self.name = f"the simulated line at {baud:,} baud"
+        self.clock, self.baud, self.cycles = clock, baud, 0
         self.noise: Callable[[Toggles], Toggles] | None = None
         self._toggles: Toggles = []  # of tx, in cycles
         pump.simulation.io.rx = 1
@@ -86,19 +84,23 @@ class SerialLine:
         self._toggles += [self.cycles + room[place] for place in range(found.value)]
         self.cycles += cycles + 1
 
-    def received(self) -> bytes:
-        """The whole bytes that have come, once; LineDown for something that is no byte."""
+    def received(self, bit: float = 1.0) -> bytes:
+        """The whole bytes that have come, once, to a receiver with this bit time in those of the card.
+
+        PumpError for something that is no byte, unless the receiver's rate is wrong.
+        """
         octets = bytearray()
-        while self._toggles and self._toggles[0] + _BITS * self._bit <= self.cycles:
+        period = bit * self._bit
+        while self._toggles and self._toggles[0] + _BITS * period <= self.cycles:
             start = self._toggles[0]
-            ours = [toggle for toggle in self._toggles[: _BITS + 1] if toggle < start + (_BITS - 0.5) * self._bit]
+            ours = self._toggles[: bisect_left(self._toggles, start + (_BITS - 0.5) * period)]
             levels = [
-                1 - sum(toggle <= start + (place + 0.5) * self._bit for toggle in ours) % 2 for place in range(_BITS)
+                1 - sum(toggle <= start + (place + 0.5) * period for toggle in ours) % 2 for place in range(_BITS)
             ]
-            if levels[0] != 0 or levels[-1] != 1:
-                raise LineDown("what came from the card is no byte")
+            if bit == 1.0 and (levels[0] != 0 or levels[-1] != 1):
+                raise PumpError("what came from the card over its serial line is no byte")
             octets.append(sum(level << place for place, level in enumerate(levels[1:9])))
-            del self._toggles[: len(ours)]
+            del self._toggles[: len(ours) + len(ours) % 2]  # a low line is no start until it has been high
         return bytes(octets)
 
     def ask(self, octets: bytes, count: int) -> bytes:
@@ -113,30 +115,10 @@ class SerialLine:
             self.wait(_BITS)
         return answer
 
+    def settle(self) -> None:
+        """Be silent until the card begins a command anew, and forget what came."""
+        self.wait(self._silence)
+        self.received()
 
-class SerialTransport:
-    """The driver's transport over a line. After an answer that does not come it is silent for ``silence`` bits."""
-
-    def __init__(self, line: SerialLine, silence: float) -> None:
-        self._line, self._silence = line, silence
-
-    def write(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """Nobody knows whether it arrives."""
-        self._line.send(write_commands(pairs))
-
-    def read(self, addresses: Sequence[int]) -> list[int]:
-        """LineDown if there is no answer, several times over."""
-        words: list[int] = []
-        while len(words) < len(addresses):
-            rest = addresses[len(words) : len(words) + MAX_WORDS]
-            run = next((at for at, address in enumerate(rest) if address != rest[0] + 4 * at), len(rest))
-            words += self._read(rest[0], run)
-        return words
-
-    def _read(self, address: int, count: int) -> list[int]:
-        for _ in range(_TRIES):
-            answer = self._line.ask(read_command(address, count), 4 * count)
-            if len(answer) == 4 * count:
-                return [int.from_bytes(answer[at : at + 4], "big") for at in range(0, len(answer), 4)]
-            self._line.wait(self._silence)
-        raise LineDown(f"the card does not answer on its serial line, {_TRIES} times")
+    def close(self) -> None:
+        """Nothing: the simulation is somebody else's."""

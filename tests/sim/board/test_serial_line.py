@@ -1,61 +1,28 @@
 """The NIC over its serial line, bit by bit: whole loads, bad days, and LiteX's server and client at the other end."""
 
 import contextlib
-import os
-import pty
 import random
-import select
 import socket
 import subprocess
 import sys
-import threading
 import time
-import tty
 
 import pytest
-from scapy.layers.inet import IP, UDP
-from scapy.layers.l2 import Ether
 
-from halfsilver.harness.errors import EXIT_BOARD, HalfsilverError, TransferDamaged
+from halfsilver.harness.errors import EXIT_BOARD, CardUnreachable, RigError, TransferDamaged
 from halfsilver.harness.nic.driver import Driver
 from halfsilver.harness.nic.image import policy_image, table_writes
 from halfsilver.harness.nic.table_sum import sum_writes
-from halfsilver.harness.nic.uartbone import MAX_WORDS, read_command, write_commands
-from halfsilver.harness.records import DEFAULT_FLAGS, Frame
-from halfsilver.harness.verdict import Direction
-from halfsilver.hdl.layout.parameters import NicParameters, NicShape
+from halfsilver.harness.nic.transports.runs import MAX_WORDS
+from halfsilver.harness.nic.transports.uartbone import read_command, write_commands
+from halfsilver.harness.records import DEFAULT_FLAGS
+from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
-from halfsilver.sim.pump import Pacing, Pump
-from halfsilver.sim.serial import LineDown, SerialLine, SerialTransport, build_serial_nic
-from tests.harness.golden.golden_kit import ENI_0, ENI_1, interface, policy, rule, session
+from halfsilver.sim.board.terminal import CLOCK, SILENCE
+from tests.harness.golden.golden_kit import ENI_1, interface, policy, rule, session
+from tests.sim.board.board_kit import BAUD, PARAMETERS, Bench, Plugged, with_vni
 
-PARAMETERS = NicParameters(width=8, enis=1, sessions=1, rules=1, extension_headers=1, copies=8, lookup_clocks=8)
-CLOCK, BAUD = 24_000_000, 3_000_000
 TABLE_ADDRESS, TABLE_DATA = 0x020, 0x024
-SILENCE = 210
-"""Bit times; the card is built to begin anew after 200, so that a simulation need not wait for a tenth of a second."""
-
-FRAME = bytes(
-    Ether(dst=ENI_0, src="02:00:00:00:00:99") / IP(src="10.9.9.9", dst="10.0.0.10") / UDP(dport=53) / b"hello"
-)
-
-
-def with_vni(vni):
-    return policy(interface(session([rule(protocol=17)], vni=vni)))
-
-
-class Bench:
-    """A NIC with a line; ``judge`` says by which policy frames are mirrored, as the VNI of a copy."""
-
-    def __init__(self):
-        self.pump = Pump(build_serial_nic(PARAMETERS, CLOCK, BAUD, 0.0), seed=1)
-        self.line = SerialLine(self.pump, CLOCK, BAUD)
-        self.transport = SerialTransport(self.line, SILENCE)
-
-    def judge(self):
-        (copy,) = self.pump.run([Frame(FRAME, Direction.INGRESS)], Pacing()).copies
-        assert copy[50:] == FRAME
-        return int.from_bytes(copy[46:49], "big")
 
 
 @pytest.fixture
@@ -109,7 +76,7 @@ def test_noise_without_an_end_leaves_the_old_rule_set_and_ends_with_one_line(ben
     Driver(bench.pump).load(with_vni(5))
     source, driver = random.Random(4), Driver(bench.transport)
     bench.line.noise = lambda toggles: pulses(source, toggles, 1 + len(toggles) // 200, 3)
-    with pytest.raises((TransferDamaged, LineDown)) as caught:
+    with pytest.raises((TransferDamaged, CardUnreachable)) as caught:
         driver.load(with_vni(6))
     assert caught.value.exit_code == EXIT_BOARD == 4
     assert "\n" not in str(caught.value)
@@ -126,7 +93,7 @@ def test_a_load_that_stops_half_way_is_forgotten(bench, share):
     """The host dies in the middle of a word; another one comes, after a silence, and loads."""
     Driver(bench.pump).load(with_vni(5))
     writes = table_writes(policy_image(with_vni(6), DEFAULT_FLAGS, PARAMETERS), {})
-    commands = write_commands(writes)
+    commands = b"".join(write_commands(writes))
     bench.line.send(commands[: int(share * len(commands)) // 4 * 4 + 1])
     assert bench.judge() == 5
     bench.line.wait(SILENCE)
@@ -141,7 +108,7 @@ def test_a_whole_load_at_the_wrong_rate_changes_nothing(bench, rate):
     """26.04: 115,200 baud at a card of 3 M. A load of commands, and the commit, which never comes to be one."""
     Driver(bench.pump).load(with_vni(5))
     writes = table_writes(policy_image(with_vni(6), DEFAULT_FLAGS, PARAMETERS), {})
-    octets = write_commands([*writes[: 60 if rate > 2 else 1500], (REGISTERS.address("COMMIT"), 1)])
+    octets = b"".join(write_commands([*writes[: 60 if rate > 2 else 1500], (REGISTERS.address("COMMIT"), 1)]))
     bench.line.send(octets, rate)
     assert bench.judge() == 5
     bench.line.wait(SILENCE)
@@ -168,9 +135,9 @@ def test_garbage_changes_nothing(bench, seed):
 
 def test_a_card_that_is_not_there(bench):
     bench.line.noise = lambda toggles: []
-    with pytest.raises(LineDown, match="does not answer on its serial line, 3 times") as caught:
+    with pytest.raises(CardUnreachable, match="does not answer, 3 times") as caught:
         Driver(bench.transport)
-    assert isinstance(caught.value, HalfsilverError) and caught.value.exit_code == 4
+    assert isinstance(caught.value, RigError) and caught.value.exit_code == 4
 
 
 def test_a_whole_rule_set_loads_in_less_than_half_a_second(bench, capsys):
@@ -193,7 +160,7 @@ def test_a_whole_rule_set_loads_in_less_than_half_a_second(bench, capsys):
     crc, count = sum_writes(writes, bank=1)
     check = [(REGISTERS.address("EXPECTED_CRC"), crc), (REGISTERS.address("TABLE_CHECK"), 1)]
     before = bench.line.cycles
-    octets = write_commands([*check, *writes])
+    octets = b"".join(write_commands([*check, *writes]))
     bench.line.send(octets)
     found = bench.transport.read([REGISTERS.address("TABLE_CRC"), REGISTERS.address("TABLE_COUNT")])
     seconds = (bench.line.cycles - before) / CLOCK
@@ -205,38 +172,6 @@ def test_a_whole_rule_set_loads_in_less_than_half_a_second(bench, capsys):
 
 
 # LiteX's tools
-
-
-class Terminal:
-    """The simulated line on a pseudo-terminal: what is written there is sent, answers can be read."""
-
-    def __init__(self, line):
-        self.line = line
-        self.ours, self.theirs = pty.openpty()  # theirs stays open, or ours fails when the program leaves
-        for end in (self.ours, self.theirs):
-            tty.setraw(end)
-        self.path = os.ttyname(self.theirs)
-        self.ends = False
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        while not self.ends:
-            if not select.select([self.ours], [], [], 0.05)[0]:
-                continue
-            self.line.send(os.read(self.ours, 4096))
-            quiet = 0
-            while quiet < 6:  # an answer may go on
-                self.line.wait(10)
-                octets = self.line.received()
-                quiet = 0 if octets else quiet + 1
-                os.write(self.ours, octets)
-
-    def close(self):
-        self.ends = True
-        self.thread.join()
-        os.close(self.ours)
-        os.close(self.theirs)
 
 
 def free_port():
@@ -252,8 +187,8 @@ def test_litex_server_and_client_over_a_pseudo_terminal(bench, tmp_path):
     lines = [f"csr_register,{each.name.lower()},{each.address:#x},1,{each.access.value}" for each in REGISTERS]
     lines += ["constant,config_csr_data_width,32,,", "constant,config_bus_address_width,32,,"]
     csr.write_text("\n".join(["csr_base,halfsilver,0x0,,", *lines]) + "\n")
-    terminal, port = Terminal(bench.line), free_port()
-    command = [sys.executable, "-m", "litex.tools.litex_server", "--uart", "--uart-port", terminal.path]
+    board, port = Plugged(bench.line), free_port()
+    command = [sys.executable, "-m", "litex.tools.litex_server", "--uart", "--uart-port", board.path]
     command += ["--uart-baudrate", str(BAUD), "--bind-port", str(port)]
     server = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
@@ -284,17 +219,17 @@ def test_litex_server_and_client_over_a_pseudo_terminal(bench, tmp_path):
     finally:
         server.terminate()
         server.wait()
-        terminal.close()
+        board.pull()
 
 
 def test_commands_are_what_the_protocol_says():
     """Written out: addresses that count up, one address again and again, and a new run."""
     pairs = [(0x20, 1), (0x24, 2), (0x24, 3), (0x24, 4), (0x4C, 5), (0x50, 6)]
-    assert write_commands(pairs).hex() == (
+    assert b"".join(write_commands(pairs)).hex() == (
         "0102000000080000000100000002" + "0302000000090000000300000004" + "0102000000130000000500000006"
     )
     assert read_command(0x44, 2).hex() == "020200000011"
-    long = write_commands([(0x24, n) for n in range(MAX_WORDS + 2)])
+    long = b"".join(write_commands([(0x24, n) for n in range(MAX_WORDS + 2)]))
     assert long[:6].hex() == "03ff00000009" and long[6 + 4 * MAX_WORDS :].hex() == "030200000009000000ff00000100"
     with pytest.raises(ValueError, match="1 to 255 words, not 0"):
         read_command(0, 0)
