@@ -69,7 +69,7 @@ WIDTHS = {"8": NicParameters(width=8, lookup_clocks=8, **_SMALL), "32": BUILDS["
 """The builds that mutants of the netlist are drawn from, by their width in bits."""
 
 POLICIES, FRAMES = 12, 400
-BATCHES = 3
+BATCHES = 2
 SITUATIONS = 60
 UPHEAVALS = 5
 RESETS, ALL_RESETS = 40, 400

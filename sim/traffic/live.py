@@ -22,7 +22,7 @@ from halfsilver.hdl.layout.register_map import WORD_BITS
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import TABLE_BITS, Table
 from halfsilver.sim.build import build_nic
-from halfsilver.sim.pump import Event, Pacing, Pump, await_at, hold_at, reset_at, write_at
+from halfsilver.sim.pump import Event, Pacing, Pump, await_at, hold_at, read, reset_at, write, write_at
 from halfsilver.sim.traffic.judge import GENERATIONS, Judge, RuleSet, check_copies
 
 __all__ = ["LiveNic"]
@@ -41,16 +41,30 @@ REFUSALS = REGISTERS["REFUSED_WRITES"].mask + 1
 _DIFFERENT = 64
 """Words that differ among those refused, as there may be many."""
 
+_COUNTED = [(direction, verdict) for direction in Direction for verdict in Verdict]
+_COUNTERS = [
+    access
+    for direction, verdict in _COUNTED
+    for access in (
+        write(REGISTERS.address("COUNTER_ADDRESS"), REGISTERS.pack("COUNTER_ADDRESS", index=direction * 16 + verdict)),
+        read(REGISTERS.address("COUNTER_FRAMES_LOW")),
+    )
+]
+"""A plan that reads all counters of frames by verdict, in one go."""
+
 
 class LiveNic:
     """One simulated NIC and what is known of it. Whatever is wrong is a HalfsilverError that says what.
 
     ``banks`` holds the rule set of each bank, None where nobody knows; ``generation`` is the active one. ``library``: a
-    compiled model of these parameters other than the gateware's as it stands.
+    compiled model of these parameters other than the gateware's as it stands. ``recounts``: the counters are read
+    after every batch, and not only when `check_counters` says so.
     """
 
-    def __init__(self, parameters: NicParameters, *, seed: int = 1, library: Path | None = None) -> None:
-        self._parameters = parameters
+    def __init__(
+        self, parameters: NicParameters, *, seed: int = 1, library: Path | None = None, recounts: bool = True
+    ) -> None:
+        self._parameters, self._recounts = parameters, recounts
         self._pump = Pump(library or build_nic(parameters), seed=seed)
         self._judge = Judge(parameters)
         self.accepted = self.refused = self.resets = 0
@@ -78,8 +92,12 @@ class LiveNic:
         """Write a rule set into the shadow bank as soon as that is free; no frame may notice."""
         cycle = rng.randrange(self._clocks(frames))
         image = build_image(*rule_set, self._parameters)
-        schedule = [await_at(cycle, _STATUS, _BUSY, 0), *(write_at(cycle, *access) for access in image)]
-        self._run(frames, pacing, schedule)
+        free = await_at(cycle, _STATUS, _BUSY, 0)
+        if frames:
+            self._run(frames, pacing, [free, *(write_at(cycle, *access) for access in image)])
+        else:
+            self._run(frames, pacing, [free])
+            self._pump.write(image)  # twice as fast
         if self._read(_REFUSED) != self._refused:
             raise HalfsilverError("a write to a bank that was free was refused")
         self.banks[self._shadow] = rule_set
@@ -189,7 +207,7 @@ class LiveNic:
         for register, word in zip(known, self._pump.read([each.address for each in known]), strict=True):
             if word != register.reset:
                 raise HalfsilverError(f"after a reset {register.name} is {word:#x}")
-        self._check_counters()
+        self.check_counters()
 
     def revive(self, rule_set: RuleSet, frames: Sequence[Frame], pacing: Pacing) -> None:
         """Right after a reset, the rule set that both banks had: only its general table is written, while frames run.
@@ -280,23 +298,20 @@ class LiveNic:
             if found[direction] < least and full < len(verdicts):
                 raise HalfsilverError(f"{direction}: {found[direction]} copies found room, not {least}")
         check_copies(run, copies, is_cut)
-        if not is_cut:
-            self._check_counters()
+        if self._recounts and not is_cut:
+            self.check_counters()
         return found
 
-    def _check_counters(self) -> None:
+    def check_counters(self) -> None:
         """Frames by verdict and direction: each offered frame is counted once, as its record says."""
         self._pump.write([(REGISTERS.address("SNAPSHOT"), REGISTERS.pack("SNAPSHOT", take=1))])
         while REGISTERS.unpack("SNAPSHOT_STATUS", self._read(REGISTERS.address("SNAPSHOT_STATUS")))["busy"]:
             pass
-        for direction in Direction:
-            for verdict in Verdict:
-                index = REGISTERS.pack("COUNTER_ADDRESS", index=direction * 16 + verdict)
-                self._pump.write([(REGISTERS.address("COUNTER_ADDRESS"), index)])
-                counted = self._read(REGISTERS.address("COUNTER_FRAMES_LOW"))
-                due = self._judge.counted.get((direction, verdict), 0)
-                if counted != due:
-                    raise HalfsilverError(f"counter {direction} {verdict}: {counted}, not {due}")
+        counted = self._pump.access(_COUNTERS)
+        for (direction, verdict), found in zip(_COUNTED, counted, strict=True):
+            due = self._judge.counted.get((direction, verdict), 0)
+            if found != due:
+                raise HalfsilverError(f"counter {direction} {verdict}: {found}, not {due}")
 
 
 @cache

@@ -31,7 +31,7 @@ def check_commits(
     HalfsilverError says what was judged, or sent, by the wrong rule set.
     """
     rng = random.Random(f"commits {seed}")
-    nic = LiveNic(parameters, seed=seed, library=library)
+    nic = LiveNic(parameters, seed=seed, library=library, recounts=False)
     try:
         policy = transparent(rng, parameters)
         rule_sets = [(policy, ALL_OF_THE_HASH), (_other(rng, policy), Flags(terminal_reject=True))]
@@ -45,6 +45,7 @@ def check_commits(
                 nic.commit_at([cycle], frames, back_to_back(rng.choice(STALLS)))
             except HalfsilverError as error:
                 raise HalfsilverError(f"commit at cycle {cycle}, seed {seed}: {error}") from None
+        nic.check_counters()
     finally:
         nic.close()
 

@@ -16,7 +16,7 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.register_map import WORD_BITS
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.sim.build import build_nic
-from halfsilver.sim.pump import Pacing, Pump, PumpRun, await_at, write_at
+from halfsilver.sim.pump import Pacing, Pump, PumpRun, await_at, read, write, write_at
 from halfsilver.sim.traffic.chance import happens
 from halfsilver.sim.traffic.sweeps.octets import some_frames, transparent
 
@@ -41,7 +41,7 @@ Place = tuple[CounterGroupCode, int]
 """Group and index."""
 
 Counts = dict[Place, Tally]
-"""Those that are not 0."""
+"""Of some counters."""
 
 
 def check_counters(parameters: NicParameters, seed: int, library: Path | None = None) -> None:
@@ -89,13 +89,16 @@ class _Card:
         least = self._note(frames, run, cycle)
         self._counts = {}
         for way, (enters, leaves) in WAYS.items():
-            number = sum(self._read(*self._port(enters, bad)).frames for bad in (False, True))
+            number = sum(
+                each.frames for each in self._read([self._port(enters, bad) for bad in (False, True)]).values()
+            )
             if not least[way] <= number <= len(self._passed[way]):
                 raise HalfsilverError(f"{way}: {number} of {len(self._passed[way])} frames, at least {least[way]} due")
             for frame, record in self._passed[way][:number]:
                 self._count(frame, record, (enters, leaves))
-        left = self._read(*self._port(Port.COPIES_OUT, False)).frames
-        self._add(self._port(Port.COPIES_OUT, False), left, sum(self._copies[:left]))
+        out = self._port(Port.COPIES_OUT, False)
+        left = self._read([out])[out].frames
+        self._add(out, left, sum(self._copies[:left]))
         self._compare([place for group, index in self._indices.items() for place in _places(group, index.width)])
 
     def _note(self, frames: Sequence[Frame], run: PumpRun, cycle: int) -> dict[Direction, int]:
@@ -149,15 +152,23 @@ class _Card:
         self._compare(beyond)
 
     def _compare(self, places: Iterable[Place]) -> None:
-        for place in places:
-            found, due = self._read(*place), self._counts.get(place, Tally())
+        for place, found in self._read(list(places)).items():
+            due = self._counts.get(place, Tally())
             if found != due:
                 raise HalfsilverError(f"{place[0].name.lower()} counter {place[1]:#x} is {found}, not {due}")
 
-    def _read(self, group: CounterGroupCode, index: int) -> Tally:
-        self._pump.write([(_ADDRESS, REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index))])
-        frames_low, frames_high, octets_low, octets_high = self._pump.read(_VALUES)
-        return Tally(frames_low | frames_high << WORD_BITS, octets_low | octets_high << WORD_BITS)
+    def _read(self, places: Sequence[Place]) -> Counts:
+        """All in one go."""
+        plan = []
+        for group, index in places:
+            plan.append(write(_ADDRESS, REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index)))
+            plan += [read(address) for address in _VALUES]
+        words = self._pump.access(plan)
+        found = {}
+        for number, place in enumerate(places):
+            frames_low, frames_high, octets_low, octets_high = words[len(_VALUES) * number :][: len(_VALUES)]
+            found[place] = Tally(frames_low | frames_high << WORD_BITS, octets_low | octets_high << WORD_BITS)
+        return found
 
 
 def _places(group: CounterGroupCode, bits: int) -> list[Place]:

@@ -34,7 +34,7 @@ def check_leftovers(parameters: NicParameters, seed: int, rounds: int, library: 
             policy, flags, cases, _ = narrow[number % len(narrow)]
             chosen = rng.choices(cases, k=FRAMES)
             nic.litter(rng, RUBBISH[number % len(RUBBISH)], everything, frames, back_to_back())
-            nic.stage(rng, (policy, flags), frames, back_to_back())
+            nic.stage(rng, (policy, flags), [], back_to_back())
             nic.commit(rng, 1, chosen, back_to_back())
             frames = rng.choices(cases, k=FRAMES)
         nic.process(frames, back_to_back())

@@ -46,7 +46,7 @@ def check_places(parameters: NicParameters, seed: int, rounds: int, library: Pat
     HalfsilverError if they are other ones than in the beginning, or fewer than the build has.
     """
     rng = random.Random(f"places {seed}")
-    nic = LiveNic(parameters, seed=seed, library=library)
+    nic = LiveNic(parameters, seed=seed, library=library, recounts=False)
     try:
         places = _Places(rng, nic, parameters)
         first = places.count()
@@ -61,6 +61,7 @@ def check_places(parameters: NicParameters, seed: int, rounds: int, library: Pat
         numbers = range(1, parameters.copies - RESERVED_PLACES)
         for tiny in rng.sample(numbers, min(MOST, len(numbers))):
             places.behind(tiny)
+        nic.check_counters()
     finally:
         nic.close()
 
