@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from halfsilver.harness.errors import WrongCard
+from halfsilver.harness.errors import TransferDamaged, WrongCard
 from halfsilver.harness.nic.transport import Transport
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import CORE_ID, REGISTERS
 from halfsilver.hdl.layout.version import VERSION, VERSION_PARTS
 
-__all__ = ["Card", "identify"]
+__all__ = ["READINGS", "Card", "identify"]
+
+READINGS = 4
+"""How often the identity is read at most."""
 
 _NAMES = ("ID", "VERSION", "SHAPE", "RULES", "QUEUE", "COPIES")
 
@@ -33,8 +36,12 @@ class Card:
 
 
 def identify(transport: Transport) -> Card:
-    """Read the identity registers. WrongCard if it is no Halfsilver core, or one that this driver does not know."""
-    words = transport.read([REGISTERS.address(name) for name in _NAMES])
+    """Read the identity registers. WrongCard if it is no Halfsilver core, or one that this driver does not know.
+
+    TransferDamaged if they are not the same twice in a row, READINGS times: a line may change what it carries, and the
+    tables of another shape would arrive whole, and be wrong.
+    """
+    words = _stable(transport)
     core, version, shape, rules, queue, copies = (
         REGISTERS.unpack(name, word) for name, word in zip(_NAMES, words, strict=True)
     )
@@ -69,3 +76,17 @@ def identify(transport: Transport) -> Card:
             "its tables cannot be filled"
         )
     return Card(text, found)
+
+
+def _stable(transport: Transport) -> list[int]:
+    """The identity registers, once they are read twice as the same."""
+    addresses = [REGISTERS.address(name) for name in _NAMES]
+    before = transport.read(addresses)
+    for _ in range(READINGS - 1):
+        words = transport.read(addresses)
+        if words == before:
+            return words
+        before = words
+    raise TransferDamaged(
+        f"the card's identity registers are never the same twice, {READINGS} times: see that the line is good"
+    )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import tempfile
 import time
 
@@ -20,6 +21,7 @@ from tests.harness.nic.transports.boards_kit import Saying, Silent, Uartbone, on
 
 SHAPE = NicShape(width=8, enis=1, sessions=1, rules=1, lookup_clocks=8)
 ONE = policy(interface(session([rule(protocol=6)])))
+OTHER = policy(interface(session([rule(protocol=17)], vni=77)))
 BAUD = 3_000_000
 PATIENCE = 0.3
 
@@ -37,6 +39,15 @@ def refusal(url, baud=BAUD):
     assert caught.value.exit_code == 4 and "\n" not in str(caught.value)
     assert url.removeprefix("rfc2217://") in str(caught.value) or isinstance(caught.value, WrongCard)
     return str(caught.value)
+
+
+def expected_words(*policies):
+    """What judges frames after these loads, with nothing on the way."""
+    card = CardInMemory(SHAPE)
+    driver = Driver(card)
+    for each in policies:
+        driver.load(each)
+    return card.active_words()
 
 
 # What is there
@@ -169,6 +180,42 @@ def test_answers_that_never_are_whole():
     with on_terminal(board) as path, opened(path, patience=PATIENCE) as transport, refused:
         for _ in range(5):
             transport.read([0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_answers_that_are_changed_on_their_way(seed):
+    """Uartbone has no check of its own. Whatever is read, no card judges by what nobody loaded."""
+    source = random.Random(seed)
+
+    def spoil(answer):
+        place, change = source.randrange(len(answer)), source.choice([0, 0, 0, 1 << source.randrange(8)])
+        return answer[:place] + bytes([answer[place] ^ change]) + answer[place + 1 :]
+
+    card = CardInMemory(SHAPE)
+    Driver(card).load(ONE)
+    with on_terminal(Uartbone(card, spoil)) as path, contextlib.suppress(RigError), opened(path) as transport:
+        Driver(transport).load(OTHER)
+    assert card.active_words() in (expected_words(ONE), expected_words(ONE, OTHER))
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_bit_of_the_shape_is_wrong(times):
+    """Tables of another shape could arrive whole at this card, and be committed."""
+    spoilt = []
+
+    def spoil(answer):
+        if len(answer) < 20 or len(spoilt) == times:
+            return answer
+        spoilt.append(answer)
+        return answer[:9] + bytes([answer[9] ^ 2 * (len(spoilt) % 2)]) + answer[10:]
+
+    with on_terminal(Uartbone(CardInMemory(SHAPE), spoil)) as path, opened(path) as transport:
+        if times == 1:
+            assert Driver(transport).card.shape == SHAPE
+        else:
+            with pytest.raises(TransferDamaged, match="never the same twice"):
+                Driver(transport)
+    assert spoilt
 
 
 class Counting:
