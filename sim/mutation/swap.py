@@ -145,6 +145,7 @@ class _Wires:
 
     def _offer(self) -> None:
         io = self._io
+        io.s_axis_net_drop = 0
         for way, prefix in INPUTS.items():
             beats = self._beats[way]
             io[f"{prefix}_tvalid"] = int(bool(beats))
