@@ -16,6 +16,7 @@ from halfsilver.harness.errors import (
 )
 from halfsilver.harness.nic.driver import ATTEMPTS, Driver
 from halfsilver.harness.nic.image import policy_image
+from halfsilver.harness.nic.waiting import wait_while
 from halfsilver.harness.records import DEFAULT_FLAGS, Flags, Port, Tally
 from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
 from halfsilver.hdl.layout.parameters import NicShape
@@ -139,6 +140,22 @@ def test_a_shadow_that_stays_busy():
     with pytest.raises(HalfsilverError, match="shadow tables stay busy"):
         Driver(card).load(ONE)
     assert card.written == []
+
+
+@pytest.mark.parametrize(("seconds", "polls"), [(1.0, 101), (0.15, 201), (0.0001, 10_000)])
+def test_a_busy_card_on_a_slow_line_is_given_up_after_half_a_minute(seconds, polls):
+    """Ten thousand reads would take minutes there; but if a few take long, it may be this machine that is busy."""
+    time, card = [0.0], CardInMemory(SHAPE)
+
+    class Slow:
+        def read(self, addresses):
+            time[0] += seconds
+            return card.read(addresses)
+
+    card.busy_polls = 10**9
+    with pytest.raises(HalfsilverError, match="stays busy"):
+        wait_while(Slow(), "STATUS", "shadow_busy", "stays busy", now=lambda: time[0])
+    assert 10**9 - card.busy_polls == pytest.approx(polls, abs=1)
 
 
 def test_refused_writes_are_not_committed_and_written_again():
