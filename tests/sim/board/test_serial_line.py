@@ -16,10 +16,8 @@ from halfsilver.harness.nic.table_sum import sum_writes
 from halfsilver.harness.nic.transports.runs import MAX_WORDS
 from halfsilver.harness.nic.transports.uartbone import read_command, write_commands
 from halfsilver.harness.records import DEFAULT_FLAGS
-from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
-from halfsilver.sim.board.terminal import CLOCK, SILENCE
-from tests.harness.golden.golden_kit import ENI_1, interface, policy, rule, session
+from halfsilver.sim.board.terminal import SILENCE
 from tests.sim.board.board_kit import BAUD, PARAMETERS, Bench, Plugged, with_vni
 
 TABLE_ADDRESS, TABLE_DATA = 0x020, 0x024
@@ -138,37 +136,6 @@ def test_a_card_that_is_not_there(bench):
     with pytest.raises(CardUnreachable, match="does not answer, 3 times") as caught:
         Driver(bench.transport)
     assert isinstance(caught.value, RigError) and caught.value.exit_code == 4
-
-
-def test_a_whole_rule_set_loads_in_less_than_half_a_second(bench, capsys):
-    """4 interfaces x 3 sessions x 10 rules, each rule different, at 3 Mbaud; this build's tables are smaller."""
-    shape = NicShape(width=64, enis=4, sessions=3, rules=10)
-
-    def rules(at):
-        return [rule(f"{at}.{n}.0.0/20", number=n, protocol=6, destination_ports=(n, 1000 * n)) for n in range(1, 11)]
-
-    whole = policy(
-        *(
-            interface(
-                *(session(rules(16 * e + n), rules(96 + e), number=n) for n in (1, 2, 3)),
-                address=f"{ENI_1[:-2]}{e:02x}",
-            )
-            for e in range(4)
-        )
-    )
-    writes = table_writes(policy_image(whole, DEFAULT_FLAGS, shape), {})
-    crc, count = sum_writes(writes, bank=1)
-    check = [(REGISTERS.address("EXPECTED_CRC"), crc), (REGISTERS.address("TABLE_CHECK"), 1)]
-    before = bench.line.cycles
-    octets = b"".join(write_commands([*check, *writes]))
-    bench.line.send(octets)
-    found = bench.transport.read([REGISTERS.address("TABLE_CRC"), REGISTERS.address("TABLE_COUNT")])
-    seconds = (bench.line.cycles - before) / CLOCK
-    assert found == [crc, count]
-    with capsys.disabled():
-        print(f"\n{count:,} words in {len(octets):,} bytes: {seconds:.3f} s at {BAUD:,} baud")
-    assert count > 20_000
-    assert seconds < 0.5
 
 
 # LiteX's tools

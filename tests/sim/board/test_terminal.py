@@ -11,13 +11,20 @@ import time
 
 import pytest
 import serial
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
 
 from halfsilver.harness.errors import EXIT_BOARD, CardUnreachable, RigError
 from halfsilver.harness.nic.driver import Driver
 from halfsilver.harness.nic.transports.opening import open_serial
 from halfsilver.harness.nic.transports.serial_port import SILENCE_BYTES, SILENCE_SECONDS
+from halfsilver.harness.records import Frame
+from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.bus.uartbone import RESYNC_BYTES, RESYNC_SECONDS
 from halfsilver.hdl.layout.registers import REGISTERS
+from halfsilver.sim.board.terminal import CARDS
+from halfsilver.sim.pump import Pacing
+from tests.harness.golden.golden_kit import ENI_1, interface, policy, rule, session
 from tests.sim.board.board_kit import BAUD, Bench, Plugged, with_vni
 
 PATIENCE = 10
@@ -53,6 +60,56 @@ def plug():
 
 def opened(path, baud=BAUD, patience=PATIENCE):
     return contextlib.closing(open_serial(path, baud, patience=patience))
+
+
+def whole_policy():
+    """4 interfaces x 3 sessions x 10 rules, each rule different."""
+
+    def rules(at):
+        return [rule(f"{at}.{n}.0.0/20", number=n, protocol=6, destination_ports=(n, 1000 * n)) for n in range(1, 11)]
+
+    return policy(
+        *(
+            interface(
+                *(session(rules(16 * e + n), rules(96 + e), number=n, vni=100 * e + n) for n in (1, 2, 3)),
+                address=f"{ENI_1[:-2]}{e:02x}",
+            )
+            for e in range(4)
+        )
+    )
+
+
+def frames_for(source, count):
+    """Some of each interface, most of which some rule takes."""
+    for _ in range(count):
+        eni, number = source.randrange(4), source.randrange(1, 11)
+        addresses = {"dst": f"{ENI_1[:-2]}{eni:02x}", "src": "02:00:00:00:00:99"}
+        network = f"{16 * eni + source.randrange(1, 4)}.{number}.0.{source.randrange(256)}"
+        segment = TCP(dport=source.randrange(0, 1200 * number))
+        yield Frame(bytes(Ether(**addresses) / IP(src=network, dst="10.0.0.10") / segment / b"x"), Direction.INGRESS)
+
+
+def test_a_whole_rule_set_loads_in_less_than_half_a_second(plug, capsys):
+    """At 3 Mbaud, by the line's clock; then the card does what one does that was loaded past the line."""
+    bench, other = Bench(CARDS["whole"]), Bench(CARDS["whole"])
+    plugged = plug(bench.line)
+    with opened(plugged.path) as transport:
+        driver = Driver(transport)
+        cycles, octets = bench.line.cycles, plugged.board.taken
+        assert driver.load(whole_policy()) == 1
+        seconds = (bench.line.cycles - cycles) / bench.line.clock
+        octets = plugged.board.taken - octets
+    plugged.pull()
+    with capsys.disabled():
+        print(f"\n{octets:,} bytes: {seconds:.3f} s at {BAUD:,} baud")
+    assert octets > 88_000  # 22,000 words and their commands
+    assert octets * 10 / BAUD < seconds < 0.5
+    assert Driver(other.pump).load(whole_policy()) == 1
+    runs = [each.pump.run(list(frames_for(random.Random(3), 200)), Pacing()) for each in (bench, other)]
+    assert runs[0].copies == runs[1].copies and runs[0].verdicts == runs[1].verdicts
+    assert 60 < len(runs[0].copies) < 190
+    for each in (bench, other):
+        each.pump.close()
 
 
 def test_what_is_loaded_and_counted(bench, plug):
