@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from amaranth.hdl import Cat, Mux, Signal
 
 from halfsilver.sim.formal.changed import Fault, Parts
@@ -15,15 +17,15 @@ COUNT_BITS = 3
 """Of the counts of frames in flight; so many frames, less one, may be."""
 
 
-def _build(parts: Parts) -> Model:
+def _build(matchers: int, parts: Parts) -> Model:
     """Frames enter in any clock, and leave in any later one, with or without a copy; commits come at any time. A free
     input marks one frame, which is followed by the bank and the generation it met.
     """
     model = Model()
     m = model.m
-    m.submodules.dut = dut = parts("banks").RuleSetBanks(SETTLE)
-    entered, let_go, sent = (model.free(1, name) for name in ("entered", "let_go", "sent"))
-    let_go_bank, sent_bank = model.free(1, "let_go_bank"), model.free(1, "sent_bank")
+    m.submodules.dut = dut = parts("banks").RuleSetBanks(SETTLE, matchers)
+    entered, let_go, let_go_bank = (model.free(matchers, name) for name in ("entered", "let_go", "let_go_bank"))
+    sent, sent_bank = (model.free(1, name) for name in ("sent", "sent_bank"))
     m.d.comb += [
         dut.commit.eq(model.free(1, "commit")),
         dut.entered.eq(entered),
@@ -33,19 +35,21 @@ def _build(parts: Parts) -> Model:
         dut.sent_bank.eq(sent_bank),
     ]
     now = Mux(dut.active, *reversed(dut.generations))  # the generation in force
-    enters = once(m, "marked", model.free(1, "mark") & entered)
+    enters = once(m, "marked", model.free(1, "mark") & entered.any())
     leaves = model.free(1, "leaves")  # one of those that leave is the marked one
     flying, bank, generation = Signal(), Signal(), Signal(16)
     with m.If(enters):
         m.d.sync += [flying.eq(1), bank.eq(dut.active), generation.eq(now)]
     with m.Elif(leaves):
         m.d.sync += flying.eq(0)
-    model.assume(~leaves | (flying & ((let_go & (let_go_bank == bank)) | (sent & (sent_bank == bank)))))
     for number in range(2):
         others = Signal(COUNT_BITS, name=f"others_{number}")  # in flight of this bank, the marked one aside
-        out = (let_go & (let_go_bank == number)) + (sent & (sent_bank == number)) - (leaves & (bank == number))
-        m.d.sync += others.eq(others + (entered & ~enters & (dut.active == number)) - out)
-        model.assume((others >= out) & (others < (1 << COUNT_BITS) - 3))
+        of_bank = (let_go & (let_go_bank if number else ~let_go_bank), sent & (sent_bank == number))
+        model.assume(~leaves | (flying & ((bank != number) | Cat(of_bank).any())))
+        out = sum(Cat(of_bank)) - (leaves & (bank == number))
+        came = Mux(dut.active == number, sum(entered) - enters, 0)
+        m.d.sync += others.eq(others + came - out)
+        model.assume((others >= out) & (others < (1 << COUNT_BITS) - 2 - matchers))
     model.bad("rewritten", flying & (Mux(bank, *reversed(dut.generations)) != generation))
     model.bad("free", flying & (dut.active != bank) & ~dut.shadow_busy)
 
@@ -61,11 +65,11 @@ def _build(parts: Parts) -> Model:
     return model
 
 
-SETUPS = (
-    Setup(
+def _setup(matchers: int) -> Setup:
+    return Setup(
         "RuleSetBanks",
-        f"counts of {COUNT_BITS} bits, settle_clocks {SETTLE}",
-        _build,
+        f"{matchers} matcher{'s'[: matchers - 1]}, counts of {COUNT_BITS} bits, settle_clocks {SETTLE}",
+        partial(_build, matchers),
         (
             Claim(
                 "the generation of a frame's bank is that of its entry, until it has left",
@@ -73,7 +77,7 @@ SETUPS = (
                 Fault("banks", "self.commit & ~self.shadow_busy", "self.commit"),
                 clocks=12,
                 seconds=90,
-                quick=True,
+                quick=matchers == 1,
             ),
             Claim(
                 "the shadow bank is busy while a frame of it is in flight",
@@ -81,7 +85,7 @@ SETUPS = (
                 Fault("banks", "entered = [bit & (self.active == bank) for bit in self.entered]", "entered = [0]"),
                 clocks=12,
                 seconds=90,
-                quick=True,
+                quick=matchers == 1,
             ),
             Claim(
                 "each swap adds 1 to the generation in force, which nothing else changes",
@@ -99,5 +103,7 @@ SETUPS = (
             ),
         ),
         (Fault("banks", "_IN_FLIGHT_BITS = 12", f"_IN_FLIGHT_BITS = {COUNT_BITS}"),),
-    ),
-)
+    )
+
+
+SETUPS = (_setup(1), _setup(2))

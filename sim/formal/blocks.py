@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from halfsilver.sim.formal import arbiter, banks, egress, queue, streams
+from halfsilver.sim.formal import arbiter, banks, counters, counting, egress, queue, streams, verdicts
 
 __all__ = ["SETUPS"]
 
-SETUPS = (*streams.SETUPS, *egress.SETUPS, *arbiter.SETUPS, *banks.SETUPS, *queue.SETUPS)
+SETUPS = (
+    *streams.SETUPS,
+    *egress.SETUPS,
+    *arbiter.SETUPS,
+    *banks.SETUPS,
+    *verdicts.SETUPS,
+    *counting.SETUPS,
+    *counters.SETUPS,
+    *queue.SETUPS,
+)

@@ -1,7 +1,8 @@
 """A component with its monitor as a circuit of and-gates and latches, as Yosys writes it (AIGER).
 
-Memories become latches, so blocks are built small. There is no reset: a run begins as the registers' initial values
-say, and a register without one, which is what a memory's read port is, begins with any.
+Memories become latches, so blocks are built small. A run begins as the registers' initial values say, and a register
+without one, which is what a memory's read port is, begins with any. A reset may come in any clock; memories keep what
+they have, and monitors begin anew.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from halfsilver.hdl.verilog.convert import run_yosys
 __all__ = ["Circuit", "compiled", "parse"]
 
 _SCRIPT = (
-    "read_rtlil top.il; hierarchy -top top; proc -norom; flatten -noscopeinfo; opt; memory_dff; memory_collect; "
+    "read_rtlil top.il; hierarchy -top top; {free}proc -norom; flatten -noscopeinfo; opt; memory_dff; memory_collect; "
     "memory_map; opt; techmap; dffunmap; opt_clean; aigmap; opt_clean; setundef -undriven -zero; "
     "write_aiger -ascii -zinit -symbols top.aag"
 )
@@ -58,15 +59,23 @@ class Circuit:
         )
 
 
-def compiled(module: Module, inputs: Sequence[Any], outputs: Sequence[Any]) -> Circuit:
-    """The circuit of a module; ``inputs`` are free in every clock. VerilogError if Yosys fails."""
-    module.domains.sync = domain = ClockDomain("sync", reset_less=True)
-    ports = [Value.cast(signal) for signal in (domain.clk, *inputs, *outputs)]
+_FREE = "delete top.{part}/p:*; cutpoint top.{part}; hierarchy -top top; "
+
+
+def compiled(
+    module: Module, inputs: Sequence[Any], outputs: Sequence[Any], *, freed: Sequence[str] = (), resets: bool = True
+) -> Circuit:
+    """The circuit of a module; ``inputs``, the outputs of the submodules ``freed`` and, with ``resets``, the reset are
+    free in every clock. VerilogError if Yosys fails.
+    """
+    module.domains.sync = domain = ClockDomain("sync", reset_less=not resets)
+    clocked = (domain.clk, domain.rst) if resets else (domain.clk,)
+    ports = [Value.cast(signal) for signal in (*clocked, *inputs, *outputs)]
     text = rtlil.convert(module, name="top", ports=ports, emit_src=False)
     with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
         directory = Path(place)
         (directory / "top.il").write_text(text)
-        run_yosys(_SCRIPT, directory)
+        run_yosys(_SCRIPT.format(free="".join(_FREE.format(part=part) for part in freed)), directory)
         return parse((directory / "top.aag").read_text())
 
 

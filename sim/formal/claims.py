@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 
 from halfsilver.sim.formal.changed import Fault, Parts, changed
 
@@ -27,6 +27,21 @@ class Model:
         signal = Signal(width, name=name)
         self.inputs.append(Value.cast(signal))
         return signal
+
+    def constant(self, width: int, name: str) -> Any:
+        """A signal that may be anything, but the same in all clocks since the last reset."""
+        begun, kept = Signal(name=f"{name}_begun"), Signal(width, name=f"{name}_kept")
+        value = Signal(width, name=name)
+        self.m.d.comb += value.eq(Mux(begun, kept, self.free(width, f"{name}_free")))
+        self.m.d.sync += [begun.eq(1), kept.eq(value)]
+        return value
+
+    def opened(self, component: Any) -> Any:
+        """Makes the component the model's ``dut``. Returns its parts, whose ports can be watched too."""
+        inside = component.elaborate(None)
+        component._MustUse__used = True  # as Amaranth does where it elaborates one itself
+        self.m.submodules.dut = inside
+        return inside.submodules
 
     def offers(self, stream: Any, name: str) -> None:
         """A stream into the block that may offer anything."""
@@ -69,13 +84,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A block at its parameters; ``build`` makes the model. ``shrinks``: constants of the gateware that are smaller."""
+    """A block at its parameters; ``build`` makes the model. ``shrinks``: constants of the gateware that are smaller.
+    ``freed``: parts of the block, by their place in it (``dut.part``), whose outputs may be anything. ``resets``: they
+    may come in any clock.
+    """
 
     block: str
     parameters: str
     build: Callable[[Parts], Model]
     claims: Sequence[Claim]
     shrinks: Sequence[Fault] = ()
+    freed: Sequence[str] = ()
+    resets: bool = True
 
     def model(self, fault: Fault | None = None) -> Model:
         """The model with a fault in it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
-__all__ = ["Frames", "Tracker", "changes", "lets_go", "once", "overdue"]
+__all__ = ["Frames", "Tracker", "changes", "earlier", "lets_go", "once", "overdue"]
 
 
 def lets_go(m: Module, name: str, stream: Any, *beside: Any) -> Any:
@@ -26,6 +26,16 @@ def once(m: Module, name: str, wish: Any) -> Any:
     with m.If(wish):
         m.d.sync += done.eq(1)
     return wish & ~done
+
+
+def earlier(m: Module, name: str, value: Any, clocks: int) -> Any:
+    """What ``value`` was so many clocks ago; 0 if that was before the first one."""
+    value = Value.cast(value)
+    for step in range(clocks):
+        before = Signal(len(value), name=f"{name}_{step + 1}")
+        m.d.sync += before.eq(value)
+        value = before
+    return value
 
 
 class Tracker:
@@ -58,12 +68,7 @@ class Tracker:
 def overdue(m: Module, name: str, into: Any, out: Any, clocks: int, room: int) -> Any:
     """An entry went in so many clocks ago, or earlier, and has not come out before this clock."""
     due = Signal(range(room + 2), name=f"{name}_due")
-    late = into
-    for step in range(clocks - 1):
-        later = Signal(name=f"{name}_late_{step}")
-        m.d.sync += later.eq(late)
-        late = later
-    m.d.sync += due.eq(due + late - out)
+    m.d.sync += due.eq(due + earlier(m, f"{name}_late", into, clocks - 1) - out)
     return due != 0
 
 

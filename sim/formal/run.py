@@ -41,7 +41,8 @@ def circuit_of(setup: Setup, fault: Fault | None = None) -> Circuit:
     model = setup.model(fault)
     model.outputs[ASSUMED] = assumed = Signal(name=ASSUMED)
     model.m.d.comb += assumed.eq(Cat(C(1, 1), *model.assumed).all())
-    return compiled(model.m, model.inputs, [Value.cast(one) for one in model.outputs.values()])
+    outputs = [Value.cast(one) for one in model.outputs.values()]
+    return compiled(model.m, model.inputs, outputs, freed=setup.freed, resets=setup.resets)
 
 
 def answers(setup: Setup, *, quick: bool = False) -> Iterator[Answer]:
@@ -51,15 +52,15 @@ def answers(setup: Setup, *, quick: bool = False) -> Iterator[Answer]:
     for claim in claims:
         assert circuit is not None
         start = time.process_time()
-        violated = _first(circuit, claim)
-        method = "violated" if violated is not None else _method(circuit, claim, quick)
+        method, violated = _method(circuit, claim)
         refuted = _first(circuit_of(setup, claim.fault), claim)
         yield Answer(setup, claim, violated, refuted, method, time.process_time() - start)
 
 
 def _first(circuit: Circuit, claim: Claim) -> int | None:
-    found = [_search(circuit, bad, claim.clocks) for bad in claim.bad]
-    return min((clock for clock in found if clock is not None), default=None)
+    """The first clock in which one of the claim's outputs can be 1, the first one of which that is so."""
+    found = (_search(circuit, bad, claim.clocks) for bad in claim.bad)
+    return next((clock for clock in found if clock is not None), None)
 
 
 def _search(circuit: Circuit, bad: str, clocks: int) -> int | None:
@@ -67,19 +68,19 @@ def _search(circuit: Circuit, bad: str, clocks: int) -> int | None:
     return first_violation(circuit.cone((wanted, assume)), wanted, assume, clocks)
 
 
-def _method(circuit: Circuit, claim: Claim, quick: bool) -> str:
-    """How far all of the claim's outputs are shown never to be 1."""
-    ways = []
+def _method(circuit: Circuit, claim: Claim) -> tuple[str, int | None]:
+    """How far all of the claim's outputs are shown never to be 1; or the clock in which one is."""
+    depths, sizes = [], []
     for bad in claim.bad:
         wanted, assume = circuit.outputs[bad], circuit.outputs[ASSUMED]
         cone = circuit.cone((wanted, assume))
         depth = holds_by_induction(cone, wanted, assume, min(claim.induction, claim.clocks))
-        if depth is not None:
-            ways.append((0, depth))
+        if depth is not None and _search(circuit, bad, depth) is None:
+            depths.append(depth)
             continue
         cubes = invariant(cone, wanted, assume, claim.seconds) if claim.seconds else None
         if cubes is None or not is_invariant(cone, wanted, assume, cubes):
-            return f"bounded, {claim.clocks} clocks"
-        ways.append((1, len(cubes)))
-    kind, size = max(ways)
-    return f"invariant, {size} clauses" if kind else f"induction, k = {size}"
+            violated = _first(circuit, claim)
+            return f"bounded, {claim.clocks} clocks" if violated is None else "violated", violated
+        sizes.append(len(cubes))
+    return f"invariant, {max(sizes)} clauses" if sizes else f"induction, k = {max(depths)}", None
