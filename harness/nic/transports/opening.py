@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from urllib.parse import urlsplit
 
 from halfsilver.harness.errors import CardUnreachable, UsageError
@@ -72,7 +73,7 @@ def _look_for_rate(port: SerialPort) -> None:
     """CardUnreachable if there is a card at another rate."""
     asked = port.name
     for rate in RATES:
-        with port.at(rate):
+        with contextlib.suppress(ValueError), port.at(rate):
             port.settle()
             if port.ask(_HELLO, len(_WELCOME), _PROBE_PATIENCE) == _WELCOME:
                 raise CardUnreachable(f"{asked}: the card answers at another rate, {rate:,} baud: ask for that rate")

@@ -39,8 +39,8 @@ _SHOWN_BYTES = 16
 class SerialPort:
     """A port that nobody else drives meanwhile: 8N1, no flow control.
 
-    url       device, or URL of pyserial; over ``socket://`` the rate is that of the other end
-    baud      bits per second
+    url       device, or URL of pyserial
+    baud      bits per second; over ``socket://`` the other end sets it, and time limits follow from it all the same
     patience  seconds; see PATIENCE
 
     CardUnreachable, which says what to do, if the port is not there, not allowed, in use, or goes away; if it takes
@@ -71,7 +71,7 @@ class SerialPort:
 
     @contextlib.contextmanager
     def at(self, baud: int) -> Iterator[None]:
-        """The port at another rate, for a while."""
+        """The port at another rate, for a while. ValueError if it does not have that."""
         before = self._baud
         try:
             with self._present():
