@@ -13,6 +13,7 @@ from halfsilver.harness.nic.driver import Driver
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.layout.frames import MIN_FRAME
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.pump import Pacing, Passed, Pump, PumpRun, hold_at
@@ -40,6 +41,7 @@ PREFIX_CLOCKS = 20
 """At most so many clocks from one copy to the next, when the next could long have left; and as many as one over IPv6
 has beats, as its checksum comes before it."""
 
+_NOT_IP = b"\x88\xcc"
 _FULL = Pacing(full_rate=True)
 _OVER_IPV6 = b"\x86\xdd"
 
@@ -54,7 +56,8 @@ def check_pace(parameters: NicParameters, seed: int, library: Path | None = None
         for policy in (Policy(()), _without_sessions(clocks.policy), clocks.policy):
             driver.load(policy)
             for longest in (SHORTEST, SHORTEST + 30, LONGEST):
-                clocks.back_to_back(longest)
+                clocks.back_to_back(clocks.frames(longest, *Direction))
+            clocks.back_to_back(clocks.shortest())
         singles = some_frames(rng, clocks.policy, len(KINDS), len(KINDS))
         first = [clocks.alone(frame) for frame in singles]
         clocks.with_gaps()
@@ -76,13 +79,13 @@ class _Clocks:
         self._rng, self._pump = rng, pump
         self.policy = policy
         self._to_net = TO_NET[parameters.copies_leave]
+        self._parameters = parameters
         self._beat_bytes = parameters.beat_bytes
         self._shortest = max(SHORTEST, parameters.shortest_frame)
         self._room = parameters.copies // 2
 
-    def back_to_back(self, longest: int) -> None:
+    def back_to_back(self, frames: Sequence[Frame]) -> None:
         """No input ever waits, and no copy comes between frames without gaps, whether or not they are mirrored."""
-        frames = self._frames(longest, *Direction)
         run = self._pump.run(frames, _FULL)
         for direction, passed in self._by_direction(frames, run).items():
             for one, other in pairwise(passed):
@@ -92,7 +95,7 @@ class _Clocks:
 
     def with_gaps(self) -> None:
         """Copies take the gaps; a frame to the network waits for one of them at most."""
-        frames = self._frames(LONGEST // 2, *Direction)
+        frames = self.frames(LONGEST // 2, *Direction)
         ends = dict.fromkeys(Direction, 0)
         starts = []
         for frame in frames:
@@ -106,7 +109,7 @@ class _Clocks:
 
     def copies_in_a_row(self) -> None:
         """Copies that wait for their output follow one another as soon as it takes them again."""
-        frames = self._frames(LONGEST // 2, Direction.INGRESS, families=(IPV4,))[: self._room]
+        frames = self.frames(LONGEST // 2, Direction.INGRESS, families=(IPV4,))[: self._room]
         wait = sum(self._beats(frame.data) for frame in frames) + JUDGED
         run = self._pump.run(frames, _FULL, schedule=[hold_at(0, Direction.EGRESS), hold_at(wait)])
         if len(run.copies) != len(frames):
@@ -128,7 +131,13 @@ class _Clocks:
             raise HalfsilverError(f"a frame by itself takes now these clocks, now those: {sorted(found)}")
         return found
 
-    def _frames(self, longest: int, *ways: Direction, families: Sequence[int] = (IPV4, IPV6)) -> list[Frame]:
+    def shortest(self) -> list[Frame]:
+        """Frames that are not IP, as short as verdicts bear at all, both ways."""
+        length = max(MIN_FRAME, self._parameters.shortest_frame)
+        data = [self._rng.randbytes(12) + _NOT_IP + self._rng.randbytes(length - MIN_FRAME) for _ in range(FRAMES)]
+        return [Frame(each, direction) for direction in Direction for each in data]
+
+    def frames(self, longest: int, *ways: Direction, families: Sequence[int] = (IPV4, IPV6)) -> list[Frame]:
         """IP frames of the interfaces, as short as a verdict each allows, or up to so many bytes."""
         frames = []
         for direction in ways:
