@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from halfsilver.harness.arguments import Parser
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, EXIT_USAGE, HalfsilverError
 from halfsilver.hdl.verilog.convert import VerilogError
-from halfsilver.sim.formal.blocks import SETUPS
+from halfsilver.sim.formal.blocks.setups import SETUPS
 from halfsilver.sim.formal.run import answers
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from halfsilver.sim.formal.blocks import SETUPS
+from halfsilver.sim.formal.blocks.setups import SETUPS
 from halfsilver.sim.formal.changed import Fault, changed
 from halfsilver.sim.formal.circuit import parse
 from halfsilver.sim.formal.claims import Setup

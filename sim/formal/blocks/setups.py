@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from halfsilver.sim.formal import arbiter, banks, counters, counting, egress, queue, streams, verdicts
+from halfsilver.sim.formal.blocks import arbiter, banks, counters, counting, egress, queue, streams, verdicts
 
 __all__ = ["SETUPS"]
 

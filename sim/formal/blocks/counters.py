@@ -1,5 +1,5 @@
-"""Claims about what stands between the blocks of `halfsilver.sim.formal.counting`: from a record to its lane, and from
-the lanes to the totals, by the walker. From section 9 of the law and the docstrings.
+"""Claims about what stands between the blocks of `counting`: from a record to its lane, and from the lanes to the
+totals, by the walker. From section 9 of the law and the docstrings.
 
 Lanes, totals, tallies and cuts are free, but that a cut keeps to what is claimed of it. What is real is the rest: the
 counters' own wiring, the walker, its rows, and the memory of what was seen at the ports.
@@ -13,9 +13,9 @@ from typing import Any
 
 from amaranth.hdl import C, Cat, Mux, Signal
 
+from halfsilver.sim.formal.blocks.counting import OCTETS
 from halfsilver.sim.formal.changed import Fault, Parts
 from halfsilver.sim.formal.claims import Claim, Model, Setup
-from halfsilver.sim.formal.counting import OCTETS
 from halfsilver.sim.formal.monitors import earlier
 
 __all__ = ["SETUPS"]
