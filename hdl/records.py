@@ -7,6 +7,7 @@ __all__ = [
     "DirectionCode",
     "EniHigh",
     "GeneralFlags",
+    "GuardWord",
     "ServiceCode",
     "SessionWord",
     "SourcePort",
@@ -23,5 +24,6 @@ VerdictRecord = struct_of(verdict.VERDICT_RECORD)
 Table = enum_of(tables.Table, tables.TABLE_BITS)
 SessionWord = struct_of(tables.SESSION_WORD)
 GeneralFlags = struct_of(tables.GENERAL_FLAGS)
+GuardWord = struct_of(tables.ENI_GUARD)
 SourcePort = struct_of(tables.SOURCE_PORT)
 EniHigh = struct_of(tables.ENI_HIGH)

@@ -31,7 +31,7 @@ def _general(index: int, shape: NicShape) -> str:
     if index == GENERAL_SOURCE_PORT_AT:
         return "source port"
     for eni in range(shape.enis):
-        if 0 <= index - eni_words_at(eni) < 3:
+        if 0 <= index - eni_words_at(eni) < (4 if shape.security_groups else 3):
             return f"ENI {eni} word {index - eni_words_at(eni)}"
     raise ValueError(f"the general table has no word {index}")
 

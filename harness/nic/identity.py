@@ -15,7 +15,7 @@ __all__ = ["READINGS", "Card", "identify"]
 READINGS = 4
 """How often the identity is read at most."""
 
-_NAMES = ("ID", "VERSION", "SHAPE", "RULES", "QUEUE", "COPIES")
+_NAMES = ("ID", "VERSION", "SHAPE", "RULES", "QUEUE", "COPIES", "GUARDS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def identify(transport: Transport) -> Card:
     tables of another shape would arrive whole, and be wrong.
     """
     words = _stable(transport)
-    core, version, shape, rules, queue, copies = (
+    core, version, shape, rules, queue, copies, guards = (
         REGISTERS.unpack(name, word) for name, word in zip(_NAMES, words, strict=True)
     )
     if core["value"] != CORE_ID:
@@ -62,6 +62,7 @@ def identify(transport: Transport) -> Card:
             lookup_clocks=rules["lookup_clocks"],
             queue_depth=queue["depth"],
             cut_copies=copies["cut"],
+            security_groups=guards["security_groups"],
         )
     except ValueError as error:
         raise WrongCard(f"the card says of itself what cannot be: {error}") from None

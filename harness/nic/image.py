@@ -13,13 +13,14 @@ from halfsilver.harness.errors import CapacityExceeded
 from halfsilver.harness.nic.lookup_words import lookup_words
 from halfsilver.harness.nic.places import policy_sessions, wire_number
 from halfsilver.harness.nic.template_words import template_words
-from halfsilver.harness.policy.policy import Policy, Session
+from halfsilver.harness.policy.policy import Guard, Policy, Session
 from halfsilver.harness.records import Flags
 from halfsilver.hdl.layout.frames import FLOOR_IPV4, FLOOR_IPV6, MAX_FRAME
 from halfsilver.hdl.layout.outer import template_index
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import (
+    ENI_GUARD,
     ENI_HIGH,
     ENI_LOW,
     ENI_RESOLVER,
@@ -45,7 +46,7 @@ _Words = Iterator[tuple[int, list[int]]]
 def policy_image(policy: Policy, flags: Flags, shape: NicShape) -> Image:
     """The words of a policy: all of every table, but of the outer headers only those of sessions that have one.
 
-    CapacityExceeded if the policy needs more interfaces, sessions or rules than the card has.
+    CapacityExceeded if the policy needs more interfaces, sessions or rules, also of guards, than the card has.
     """
     _check_fits(policy, shape)
     return {
@@ -96,11 +97,14 @@ def _check_fits(policy: Policy, shape: NicShape) -> None:
     refuse("interfaces", "network interfaces", len(policy.interfaces), shape.enis)
     for interface in policy.interfaces:
         if interface.guard is not None:
-            raise CapacityExceeded(
-                "the policy has SecurityGroups or NetworkAcls, which this build of the NIC does not apply; leave both "
-                "lists out, or use the golden model",
-                "guards",
-            )
+            if not shape.security_groups:
+                raise CapacityExceeded(
+                    "the policy has SecurityGroups or NetworkAcls, which this build of the NIC does not apply; leave "
+                    "both lists out, or use the golden model",
+                    "guards",
+                )
+            what = f"rules of security groups and its network ACL on {interface.eni_id}"
+            refuse("guards", what, len(interface.guard.rules), shape.security_groups)
         refuse("sessions", f"sessions on {interface.eni_id}", len(interface.sessions), shape.sessions)
         for session in interface.sessions:
             for rules in (session.ingress, session.egress):
@@ -113,7 +117,7 @@ def _general(policy: Policy, flags: Flags, shape: NicShape) -> _Words:
     yield GENERAL_FLAGS_AT, [flag_word]
     yield GENERAL_SOURCE_PORT_AT, [SOURCE_PORT.pack(base=flags.source_port_base, mask=flags.source_port_mask)]
     for eni in range(shape.enis):
-        words = [0, 0, 0]
+        words = [0, 0, 0, 0]
         if eni < len(policy.interfaces):
             interface = policy.interfaces[eni]
             resolver = interface.resolver
@@ -122,8 +126,15 @@ def _general(policy: Policy, flags: Flags, shape: NicShape) -> _Words:
                 ENI_LOW.pack(mac=wire_number(low)),
                 ENI_HIGH.pack(mac=wire_number(high), valid=1, has_resolver=resolver is not None),
                 ENI_RESOLVER.pack(address=0 if resolver is None else wire_number(resolver.packed)),
+                _guard_word(interface.guard),
             ]
-        yield eni_words_at(eni), words
+        yield eni_words_at(eni), words if shape.security_groups else words[:-1]
+
+
+def _guard_word(guard: Guard | None) -> int:
+    if guard is None:
+        return 0
+    return ENI_GUARD.pack(entries=len(guard.acl or ()), acl=guard.acl is not None, groups=guard.groups is not None)
 
 
 def _sessions(policy: Policy, shape: NicShape) -> _Words:

@@ -27,6 +27,11 @@ def lookup_words(policy: Policy, shape: NicShape) -> Iterator[tuple[int, list[in
         for direction, rules in ((Direction.INGRESS, session.ingress), (Direction.EGRESS, session.egress)):
             context = matchers[layout.matcher_of(direction)][layout.context_of(direction, eni)]
             context.extend((layout.rule_bit(number, i), rule) for i, rule in enumerate(rules))
+    for eni, interface in enumerate(policy.interfaces):
+        if interface.guard is not None:
+            ingress = Direction.INGRESS
+            context = matchers[layout.matcher_of(ingress)][layout.context_of(ingress, eni)]
+            context.extend((layout.guard_bit(i), rule) for i, rule in enumerate(interface.guard.rules))
 
     for matcher, contexts in enumerate(matchers):
         per_context = [_context_words(layout, rules) for rules in contexts]

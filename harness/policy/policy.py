@@ -96,6 +96,11 @@ class Policy:
             raise PolicyError(where, problems)
         return cls(interfaces, tuple(problems), copy.deepcopy(dict(documents)))
 
+    @property
+    def guarded(self) -> bool:
+        """It has SecurityGroups or NetworkAcls: what they do not let in is dropped, and goes no further."""
+        return any(interface.guard is not None for interface in self.interfaces)
+
     def to_documents(self) -> dict[str, Any]:
         """The documents the policy was read from, for writing back; a copy."""
         return copy.deepcopy(dict(self.documents))

@@ -287,6 +287,11 @@ class Guard:
     groups: tuple[Rule, ...] | None
     acl: tuple[Rule, ...] | None
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All of it in a line: the entries first."""
+        return (self.acl or ()) + (self.groups or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Interface:

@@ -3,9 +3,9 @@
 Data only: the classifier is built from it and the host fills the tables from it.
 
 A context (one direction of one ENI) holds up to ``sessions * rules`` rules, bit ``session * rules + rule`` of
-every word. The key is cut into chunks of ``chunk_bits``; the value of a chunk addresses a word that says for
-every rule whether it accepts this value here. A rule matches if all its bits are set. The host writes a word in
-``parts`` of 32 bits, one after the other.
+every word; above them, in a build with ``security_groups``, are the rules of its guard. The key is cut into chunks
+of ``chunk_bits``; the value of a chunk addresses a word that says for every rule whether it accepts this value here. A
+rule matches if all its bits are set. The host writes a word in ``parts`` of 32 bits, one after the other.
 
 - Ternary part (addresses, protocol, class): value and mask per rule; chunks in ascending order from bit 0.
 - Range part (two ports, each with a low and a high bound): digits of ``chunk_bits``, most significant first. Per
@@ -89,12 +89,26 @@ class LookupLayout:
     matchers: int
     eni_bits: int
     rules: int
-    rule_slots: int
+    session_rules: int
+    guard_rules: int
 
     @classmethod
     def of(cls, shape: NicShape) -> "LookupLayout":
         """Geometry of a build's classifier."""
-        return cls(shape.chunk_bits, shape.lookup_clocks, shape.matchers, shape.eni_bits, shape.rules, shape.rule_slots)
+        return cls(
+            shape.chunk_bits,
+            shape.lookup_clocks,
+            shape.matchers,
+            shape.eni_bits,
+            shape.rules,
+            shape.rule_slots,
+            shape.security_groups,
+        )
+
+    @property
+    def rule_slots(self) -> int:
+        """Bits of a word: the rules of all sessions, then those of the guard."""
+        return self.session_rules + self.guard_rules
 
     @property
     def context(self) -> Packed:
@@ -124,7 +138,7 @@ class LookupLayout:
 
     @property
     def parts(self) -> int:
-        """Parts of a word, a power of two: 1 up to 32 rules in a context, 2 up to 64, 4 beyond."""
+        """Parts of a word, a power of two: 1 up to 32 rules in a context, 2 up to 64, 4 up to 128, 8 beyond."""
         return 1 << (_ceil_div(self.rule_slots, WORD_BITS) - 1).bit_length()
 
     def part_bits(self, part: int) -> int:
@@ -138,6 +152,10 @@ class LookupLayout:
     def rule_bit(self, session: int, rule: int) -> int:
         """Bit of a rule in every word of its context."""
         return session * self.rules + rule
+
+    def guard_bit(self, rule: int) -> int:
+        """Bit of a rule of the ENI's guard, ingress only: first the network ACL's entries, then the groups' rules."""
+        return self.session_rules + rule
 
     @property
     def ternary_chunks(self) -> int:

@@ -121,6 +121,13 @@ REGISTERS = RegisterMap(
             [Field("value", 31, 0, "the word")],
         ),
         Register(
+            "GUARDS",
+            0x028,
+            RO,
+            "Security groups and network ACLs. A build without the option has no such register: it reads 0.",
+            [Field("security_groups", 7, 0, "rules of both per ENI; 0: the card applies none", reset=None)],
+        ),
+        Register(
             "COPIES",
             0x02C,
             RO,

@@ -20,6 +20,7 @@ from halfsilver.hdl.layout.packed import Packed
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.register_map import WORD_BITS
 from halfsilver.hdl.layout.tables import (
+    ENI_GUARD,
     ENI_HIGH,
     ENI_LOW,
     ENI_RESOLVER,
@@ -96,10 +97,14 @@ def _general() -> list[str]:
         *_fields(f"Word {GENERAL_FLAGS_AT}: {GENERAL_FLAGS.name}", GENERAL_FLAGS),
         *_fields(f"Word {GENERAL_SOURCE_PORT_AT}: {SOURCE_PORT.name}", SOURCE_PORT),
         "",
-        f"ENI `e` has three words from {eni_words_at(0)} + {eni_words_at(1) - eni_words_at(0)}*`e`; all 0: no ENI.",
+        f"ENI `e` has three words from {eni_words_at(0)} + {eni_words_at(1) - eni_words_at(0)}*`e`, and a fourth in a "
+        "build with security_groups; all 0: no ENI.",
         *_fields("ENI word + 0", ENI_LOW),
         *_fields("ENI word + 1", ENI_HIGH),
         *_fields("ENI word + 2", ENI_RESOLVER),
+        *_fields("ENI word + 3", ENI_GUARD),
+        "",
+        ENI_GUARD.description,
     ]
 
 
@@ -138,7 +143,9 @@ def _lookup() -> list[str]:
         f"## Table {Table.LOOKUP.value}: rule lookup",
         "",
         "A context is one direction of one ENI; rule bit `session*rules + rule` of every word belongs to one of its "
-        "rules. The key of a frame is cut into chunks of `chunk_bits`; the value of each chunk addresses a word, "
+        "rules; above them, bit `sessions*rules + n` belongs to rule `n` of what guards the ENI, at ingress: first the "
+        "entries of its network ACL in ascending number, then the rules of its security groups, all of which accept. "
+        "The key of a frame is cut into chunks of `chunk_bits`; the value of each chunk addresses a word, "
         "which has the bits of the rules that accept this value there. A rule matches where all words have its bit; "
         "bits of rules that do not exist are 0 in every ternary word. A last word per context says which rules accept "
         "(the others reject).",
@@ -158,7 +165,7 @@ def _lookup() -> list[str]:
         "    bound_lanes   = ceil(digits / clocks)",
         f"    lanes         = ternary_lanes + {2 * len(BOUNDS)}*bound_lanes",
         "    action word   = (first_lane + lanes)*bank_words + context",
-        "    rule_slots    = sessions*rules",
+        "    rule_slots    = sessions*rules + security_groups",
         f"    parts         = ceil(rule_slots / {WORD_BITS}), rounded up to a power of two",
         "    index         = word*parts + part",
         "",

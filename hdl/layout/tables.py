@@ -10,6 +10,7 @@ from halfsilver.hdl.layout.frames import FLOOR_IPV4, FLOOR_IPV6
 from halfsilver.hdl.layout.packed import Member, Packed
 
 __all__ = [
+    "ENI_GUARD",
     "ENI_HIGH",
     "ENI_LOW",
     "ENI_RESOLVER",
@@ -117,8 +118,17 @@ ENI_RESOLVER = Packed(
     "The VPC resolver, for Amazon DNS.",
     [Member("address", 32, "IPv4 address, first byte on the wire lowest")],
 )
+ENI_GUARD = Packed(
+    "ENI word 3",
+    "What guards it, in a build with security_groups. All zero: nothing, and what is dropped goes on with its mark.",
+    [
+        Member("entries", 8, "how many of its guard's rules are entries of its network ACL: the first ones"),
+        Member("acl", 1, "a frame that its network ACL does not allow is dropped"),
+        Member("groups", 1, "a frame that none of the other rules matches, those of its security groups, is dropped"),
+    ],
+)
 
 
 def eni_words_at(eni: int) -> int:
-    """Index, in the general table, of an ENI's first word; the other two follow."""
+    """Index, in the general table, of an ENI's first word; the others follow."""
     return _ENI_BASE + _ENI_STRIDE * eni

@@ -21,6 +21,8 @@ from halfsilver.hdl.pipeline import delay
         ("enis", 17, "1 to 16"),
         ("sessions", 4, "1 to 3"),
         ("rules", 41, "1 to 40"),
+        ("security_groups", 129, "0 to 128"),
+        ("security_groups", -1, "0 to 128"),
         ("extension_headers", 16, "1 to 15"),
         ("copies", 4, "8 to 1024"),
         ("copies", 100, "power of two"),

@@ -36,6 +36,7 @@ TABLE = {
     "REFUSED_WRITES": (0x01C, "ro", {"count": (0, 16)}),
     "TABLE_ADDRESS": (0x020, "rw", {"index": (0, 24), "table": (28, 30)}),
     "TABLE_DATA": (0x024, "wo", {"value": (0, 32)}),
+    "GUARDS": (0x028, "ro", {"security_groups": (0, 8)}),
     "COPIES": (0x02C, "ro", {"cut": (0, 14), "own": (16, 17)}),
     "COUNTER_ADDRESS": (0x030, "rw", {"index": (0, 16), "group": (28, 30)}),
     "COUNTER_FRAMES_LOW": (0x034, "ro", {"value": (0, 32)}),
@@ -326,7 +327,7 @@ def test_every_register_reads_and_writes_at_its_address_only():
             assert not ctx.get(getattr(dut, f"w_{name.lower()}_strobe"))
             want = shadow[name] if TABLE[name][1] == "rw" else 0
             assert await read(ctx, dut, place) == (want, 2)
-        for address in (0x028, 0x07C, 0x400, 0x800, 0xFFC):
+        for address in (0x054, 0x07C, 0x400, 0x800, 0xFFC):
             assert await read(ctx, dut, address) == (0, 2)
 
     run(bench)

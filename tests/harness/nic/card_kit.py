@@ -56,6 +56,7 @@ class CardInMemory:
             ),
             "QUEUE": shape.queue_depth,
             "COPIES": REGISTERS.pack("COPIES", cut=shape.cut_copies),
+            "GUARDS": REGISTERS.pack("GUARDS", security_groups=shape.security_groups),
             **registers,
         }
 

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from halfsilver.harness.errors import (
 from halfsilver.harness.nic.driver import ATTEMPTS, Driver
 from halfsilver.harness.nic.image import policy_image
 from halfsilver.harness.nic.waiting import wait_while
+from halfsilver.harness.policy.policy import Guard
 from halfsilver.harness.records import DEFAULT_FLAGS, Flags, Port, Tally
 from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
 from halfsilver.hdl.layout.parameters import NicShape
@@ -392,6 +394,19 @@ def test_a_policy_that_does_not_fit(too_much, resource, says):
         Driver(card).load(too_much)
     assert caught.value.resource == resource
     assert card.written == []
+
+
+def test_a_guard_that_does_not_fit():
+    """Neither a card without the option nor one with too few rules takes it; one that has room does."""
+    rules = tuple(rule(number=number) for number in range(3))
+    guarded = policy(replace(interface(), guard=Guard(rules, rules[:2])))
+    for room, says in ((0, "does not apply"), (4, "5 rules of security groups and its network ACL on .*, .* has 4")):
+        card = CardInMemory(replace(SHAPE, security_groups=room))
+        with pytest.raises(CapacityExceeded, match=says) as caught:
+            Driver(card).load(guarded)
+        assert caught.value.resource == "guards" and card.written == []
+    driver = Driver(CardInMemory(replace(SHAPE, security_groups=5)))
+    assert (driver.card.shape.security_groups, driver.load(guarded)) == (5, 1)
 
 
 # Counters

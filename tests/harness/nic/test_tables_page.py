@@ -4,6 +4,7 @@
 """
 
 import random
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 from math import ceil
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from halfsilver.harness.nic.image import policy_image
+from halfsilver.harness.policy.policy import Guard
 from halfsilver.harness.records import Flags
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.table_formats import render_tables
@@ -29,6 +31,8 @@ SHAPES = [
     NicShape(enis=2, sessions=2, rules=20, lookup_clocks=2),
     NicShape(width=512, enis=1, sessions=2, rules=2),
     NicShape(width=512, enis=3, sessions=3, rules=12, lookup_clocks=2),
+    NicShape(enis=2, sessions=2, rules=3, security_groups=7),
+    NicShape(width=512, enis=2, sessions=3, rules=10, security_groups=40),
 ]
 
 
@@ -49,8 +53,9 @@ class Page:
         self.lanes = self.ternary_lanes + 8 * self.bound_lanes
         self.contexts = 2 * self.enis // shape.matchers
         self.bank_words = self.contexts * self.clocks * 2**self.bits
+        self.slots = shape.sessions * shape.rules + shape.security_groups
         self.parts = 1
-        while self.parts < ceil(shape.sessions * shape.rules / 32):
+        while self.parts < ceil(self.slots / 32):
             self.parts *= 2
 
     def word(self, lane, context, slot, value):
@@ -65,9 +70,12 @@ class Page:
         return sum(self.words[LOOKUP, word * self.parts + part] << 32 * part for part in range(self.parts))
 
     def rules_that_match(self, direction, eni, key, ports):
-        """{(session, rule): does it accept?}; ``key`` is the ternary key, ``ports`` source and destination."""
+        """{(session, rule): does it accept?}; ``key`` is the ternary key, ``ports`` source and destination.
+
+        The rules of a guard are those of a session more.
+        """
         first_lane, context = self.place(direction, eni)
-        hits = (1 << self.shape.sessions * self.rules) - 1
+        hits = (1 << self.slots) - 1
         for chunk in range(self.ternary_lanes * self.clocks):
             value = key >> chunk * self.bits & 2**self.bits - 1
             hits &= self.word(first_lane + chunk % self.ternary_lanes, context, chunk // self.ternary_lanes, value)
@@ -82,8 +90,10 @@ class Page:
                 tied &= self.word(lane + 1, context, slot, value)
             hits &= inside | tied
         accepts = self.all_parts((first_lane + self.lanes) * self.bank_words + context)
-        places = [(s, r) for s in range(self.shape.sessions) for r in range(self.rules)]
-        return {(s, r): bool(accepts >> s * self.rules + r & 1) for s, r in places if hits >> s * self.rules + r & 1}
+        bits = {(s, r): s * self.rules + r for s in range(self.shape.sessions) for r in range(self.rules)}
+        first = self.shape.sessions * self.rules
+        bits |= {(self.shape.sessions, n): first + n for n in range(self.shape.security_groups)}
+        return {place: bool(accepts >> bit & 1) for place, bit in bits.items() if hits >> bit & 1}
 
 
 def random_rule(source, number):
@@ -110,6 +120,12 @@ def random_rule(source, number):
         source_ports=ports(),
         destination_ports=ports(),
     )
+
+
+def random_guard(source, most):
+    entries = source.randint(0, most)
+    groups = [replace(random_rule(source, number), accept=True) for number in range(most - entries)]
+    return Guard(tuple(groups), tuple(random_rule(source, number) for number in range(entries)))
 
 
 def random_packet(source):
@@ -155,6 +171,8 @@ def test_the_lookup_by_the_page_alone(shape):
         interface(*[session(rules(), rules(), number=n + 1) for n in range(shape.sessions)], address=mac)
         for mac in macs
     ]
+    if shape.security_groups:
+        interfaces = [replace(each, guard=random_guard(source, shape.security_groups)) for each in interfaces]
     page = Page(policy_image(policy(*interfaces), Flags(), shape), shape)
     found = 0
     for _ in range(1000):
@@ -169,9 +187,25 @@ def test_the_lookup_by_the_page_alone(shape):
             for r, one in enumerate(each.egress if direction else each.ingress)
             if matches(one, addresses, protocol, ports)
         }
+        guard = interfaces[eni].guard if direction == 0 else None
+        for number, one in enumerate(() if guard is None else (*guard.acl, *guard.groups)):
+            if matches(one, addresses, protocol, ports):
+                want[shape.sessions, number] = one.accept
         assert page.rules_that_match(direction, eni, key, ports or (0, 0)) == want
         found += len(want)
     assert found > 20
+
+
+def test_a_guards_word_by_the_page_alone():
+    """Bits 0 to 7: how many entries; 8: there is a network ACL; 9: there are security groups."""
+    shape = NicShape(enis=4, security_groups=9)
+    rules = [rule(number=number) for number in range(5)]
+    guards = (None, Guard(tuple(rules), None), Guard(None, tuple(rules[:3])), Guard((), ()))
+    macs = [f"02:00:00:00:01:{number:02x}" for number in range(4)]
+    interfaces = [replace(interface(address=mac), guard=guard) for mac, guard in zip(macs, guards, strict=True)]
+    words = policy_image(policy(*interfaces), Flags(), shape)
+    assert [words[GENERAL, 16 + 4 * eni + 3] for eni in range(4)] == [0, 0x200, 0x103, 0x300]
+    assert (GENERAL, 19) not in policy_image(policy(interfaces[0]), Flags(), NicShape(enis=4))
 
 
 def test_the_other_tables_by_the_page_alone():
