@@ -72,6 +72,11 @@ class Port(enum.IntEnum):
             return None
         return Direction.INGRESS if self in (Port.NETWORK_IN, Port.HOST_OUT) else Direction.EGRESS
 
+    @property
+    def enters(self) -> bool:
+        """Frames come in here; by the others they leave."""
+        return self in (Port.NETWORK_IN, Port.HOST_IN)
+
 
 METRICS = (
     "NetworkMirrorIn",

@@ -42,6 +42,7 @@ SETTINGS = (
     "cut_copies",
     "copies",
     "lookup_clocks",
+    "security_groups",
     "verdict_ring",
 )
 """Build parameters that the command line takes."""

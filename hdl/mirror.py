@@ -45,6 +45,8 @@ class Mirror(wiring.Component):
     o_copies              the VXLAN copies
     o_verdict, o_octets   one VerdictRecord per frame, as it is judged, and the bytes that its counters count; for each
                           matcher. Of two, the first has ingress and comes first in a clock
+    o_stop                in a build with ``security_groups``: of each ingress frame, with its verdict, whether it goes
+                          no further
     write                 table words; ``enable`` in the clock after one in which ``shadow_busy`` was low, and
                           ``bank`` is the one that was not ``active`` then
     commit                swap the banks; ignored while ``shadow_busy``
@@ -77,6 +79,7 @@ class Mirror(wiring.Component):
                 "o_copies": Out(packets),
                 "o_verdict": Out(stream.Signature(VerdictRecord, always_ready=True)).array(parameters.matchers),
                 "o_octets": Out(16).array(parameters.matchers),
+                **({"o_stop": Out(stream.Signature(1, always_ready=True))} if parameters.security_groups else {}),
                 "write": In(TablePort()),
                 "commit": In(1),
                 "active": Out(1),
@@ -190,6 +193,12 @@ class Mirror(wiring.Component):
             self.o_verdict[number].payload.eq(record),
             self.o_octets[number].eq(octets),
         ]
+
+        if number == 0 and self._parameters.security_groups:
+            m.d.comb += [
+                self.o_stop.valid.eq(valid & (record.direction == DirectionCode.INGRESS)),
+                self.o_stop.payload.eq(registered(m, matcher.o_stop, "stop")),
+            ]
 
         decision = Signal(Decision)
         m.d.sync += [

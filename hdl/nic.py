@@ -1,6 +1,6 @@
 """The NIC, put together: a bump in the wire between a network port and a host port, with the mirror beside it.
 
-    i_net  --+------------------------> buffer --------> o_host
+    i_net  --+------------------------> buffer (gate) -> o_host
              |
              +--> mirror --> copies --> egress --------> o_net
              |      |                     ^
@@ -8,7 +8,8 @@
                     \\--> verdicts --> counters, verdict ring, o_verdict
 
 Every beat goes on as it comes and, in the same clock, to the mirror, which only looks. With the build option
-``copies_leave="own"`` copies have a stream of their own, and production goes through a buffer both ways.
+``copies_leave="own"`` copies have a stream of their own, and production goes through a buffer both ways. With
+``security_groups`` ingress waits at a gate for its verdict, and what the policy's lists do not let in goes no further.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -20,7 +21,10 @@ from halfsilver.hdl.bus.table_check import TableCheck
 from halfsilver.hdl.counting.counters import Counters
 from halfsilver.hdl.counting.verdict_ring import Selection, VerdictRing
 from halfsilver.hdl.egress import Egress
+from halfsilver.hdl.gate import Gate
 from halfsilver.hdl.layout.counters import PortCode
+from halfsilver.hdl.layout.frames import MAX_FRAME
+from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.mirror import Mirror
 from halfsilver.hdl.packet import beat_layout, packet_signature
 from halfsilver.hdl.records import VerdictRecord
@@ -47,10 +51,12 @@ class Nic(wiring.Component):
     o_verdict  one VerdictRecord per frame, as it is judged, for each matcher (`Mirror`)
     bus        the register map of `halfsilver.hdl.layout.registers`
 
-    Frames pass unchanged, with their marks, in order, whatever the verdict, and are never dropped.
+    Frames pass unchanged, with their marks, in order, whatever the verdict, and are never dropped but by a guard.
     Latency: TO_HOST_LATENCY clocks to the host and TO_NET_LATENCY to the network (OWN_LATENCY where copies do not leave
     there), always, while the outputs are taken; to the network longer by a copy that has started before, and what it
-    has held up until there are gaps (`Egress`).
+    has held up until there are gaps (`Egress`). With ``security_groups`` a frame's first beat comes to the host
+    Gate.LATENCY clocks after ``o_verdict`` has its verdict, at most HELD_CLOCKS behind its last beat in, or when those
+    before it have left.
     Throughput: one beat per clock both ways at once. An input is held where its output is not taken, and where the
     mirror could not judge every frame, as `Intake` says. An output that is not taken holds its own input only; copies
     wait with the network's, and are ``congested``.
@@ -60,6 +66,8 @@ class Nic(wiring.Component):
 
     TO_HOST_LATENCY = OWN_LATENCY = SkidBuffer.LATENCY
     TO_NET_LATENCY = Egress.LATENCY
+    HELD_CLOCKS = 128
+    """From a frame's last beat to its verdict: so many beats that follow have room at the gate."""
 
     def __init__(self, parameters):
         self.parameters = parameters
@@ -79,14 +87,15 @@ class Nic(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.registers = registers = RegisterFile()
+        present = [each for each in REGISTERS if self.parameters.security_groups or each.name != "GUARDS"]
+        m.submodules.registers = registers = RegisterFile(present)
         m.submodules.mirror = mirror = Mirror(self.parameters)
         m.submodules.counters = counters = Counters(self.parameters)
         m.submodules.ring = ring = VerdictRing(self.parameters.verdict_ring, self.parameters.matchers)
         m.submodules.check = check = TableCheck()
 
         # Production passes, and the mirror sees what passes.
-        to_host, to_net = self._production(m, mirror.o_copies)
+        to_host, to_net = self._production(m, mirror, counters)
         self._enter(m, self.i_net, to_host, mirror.i_net)
         self._enter(m, self.i_host, to_net, mirror.i_host)
 
@@ -115,10 +124,17 @@ class Nic(wiring.Component):
         m.d.comb += registers.hold.eq(counter | check.settling | committing)
         return m
 
-    def _production(self, m, copies):
+    def _production(self, m, mirror, counters):
         """The ways out, with what follows the copies; returns the streams to the host and to the network."""
-        beat = beat_layout(self.parameters.width)
-        m.submodules.to_host = to_host = SkidBuffer(beat)
+        beat, copies = beat_layout(self.parameters.width), mirror.o_copies
+        if self.parameters.security_groups:
+            m.submodules.gate = to_host = Gate(self.parameters.width, MAX_FRAME, self.HELD_CLOCKS)
+            wiring.connect(m, mirror.o_stop, to_host.i_stop)
+            # As late as the events of the frames that pass.
+            assert FrameMeter.LATENCY == 1, "a frame that is stopped seems to leave before the one ahead of it"
+            m.d.sync += counters.i_stopped.eq(to_host.o_stopped)
+        else:
+            m.submodules.to_host = to_host = SkidBuffer(beat)
         wiring.connect(m, to_host.o, wiring.flipped(self.o_host))
         if self._own:
             m.submodules.to_net = to_net = SkidBuffer(beat)
@@ -181,6 +197,8 @@ class Nic(wiring.Component):
             registers.r_status.active_bank.eq(mirror.active),
             registers.r_status.generation.eq(mirror.generation),
         ]
+        if parameters.security_groups:
+            m.d.comb += registers.r_guards.security_groups.eq(parameters.security_groups)
 
     def _write_tables(self, m, registers, check, mirror, counting):
         """Table words go to the shadow bank, or are refused and counted while that is still in use.

@@ -20,10 +20,13 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.pump import Pacing, Pump, PumpRun
 
-__all__ = ["BUILD_ENIS", "PAUSES", "VerilatorEngine"]
+__all__ = ["BUILD_ENIS", "BUILD_GUARDS", "PAUSES", "VerilatorEngine"]
 
 BUILD_ENIS = (1, 4, 16)
 """Interfaces of the builds to choose from when no parameters are given: the smallest that fits is taken."""
+
+BUILD_GUARDS = (0, 34, 98)
+"""Rules of guards, likewise; with the usual 30 rules of sessions they fill a word of the tables."""
 
 PAUSES = 1 / 16
 """Usual probability of a pause, in each clock cycle, at the inputs and at the output."""
@@ -32,7 +35,8 @@ PAUSES = 1 / 16
 class VerilatorEngine:
     """Judges frames in the simulated NIC.
 
-    parameters     NicParameters of the build; None: the smallest of ``BUILD_ENIS`` for the first policy
+    parameters     NicParameters of the build; None: the smallest of ``BUILD_ENIS`` and ``BUILD_GUARDS`` for the first
+                   policy
     width          data width in bits, where ``parameters`` is None
     seed           of the random stalls and of undefined bits
     full_rate      offer frames back to back on both inputs; copies may then find the queue full
@@ -87,7 +91,7 @@ class VerilatorEngine:
 
     def configure(self, policy: Policy, flags: Flags = DEFAULT_FLAGS) -> int:
         """Write a policy into the shadow tables and commit it; returns the new generation."""
-        generation = self._start(len(policy.interfaces)).load(policy, flags)
+        generation = self._start(policy).load(policy, flags)
         self._policy = policy
         return generation
 
@@ -101,7 +105,8 @@ class VerilatorEngine:
         if self._pump is None or self._driver is None or self._policy is None:
             raise UsageError("the engine has no policy yet: configure comes before process")
         total = len(frames)
-        run = self._pump.run(frames, self._pacing, None if progress is None else lambda done: progress(done, total))
+        report = None if progress is None else lambda done: progress(done, total)
+        run = self._pump.run(frames, self._pacing, report, stops=self._policy.guarded)
         verdicts = self._verdicts.match(frames, run.verdicts)
         in_order = not self._pacing.full_rate
         outputs = match_copies(frames, verdicts, run.copies, self._policy, in_input_order=in_order)
@@ -116,13 +121,18 @@ class VerilatorEngine:
             self._pump = None
             self._driver = None
 
-    def _start(self, interfaces: int) -> Driver:
+    def _start(self, policy: Policy) -> Driver:
         """The driver of the running NIC; builds that the first time."""
         if self._driver is None:
             parameters = self._parameters
             if parameters is None:
-                enis = next((enis for enis in BUILD_ENIS if enis >= interfaces), BUILD_ENIS[-1])
-                parameters = NicParameters(width=self._width, enis=enis)
+                # An empty list is a guard, too.
+                guards = [max(1, len(each.guard.rules)) for each in policy.interfaces if each.guard is not None]
+                parameters = NicParameters(
+                    width=self._width,
+                    enis=_smallest(BUILD_ENIS, len(policy.interfaces)),
+                    security_groups=_smallest(BUILD_GUARDS, max(guards, default=0)),
+                )
             library = self._library or build_nic(parameters, trace=self._waves is not None)
             self._pump = Pump(library, seed=self._seed, waves=self._waves)
             self._driver = Driver(self._pump)
@@ -130,6 +140,11 @@ class VerilatorEngine:
                 self._pacing, limit_bytes=parameters.queue_depth // 2, limit_frames=parameters.copies // 2
             )
         return self._driver
+
+
+def _smallest(sizes: Sequence[int], needed: int) -> int:
+    """The first size that is enough, or the last."""
+    return next((size for size in sizes if size >= needed), sizes[-1])
 
 
 def _production(frames: Sequence[Frame], run: PumpRun) -> dict[Direction, Tally]:

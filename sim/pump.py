@@ -184,11 +184,13 @@ class Pump:
         progress: Callable[[int], None] | None = None,
         schedule: Sequence[Event] = (),
         starts: Sequence[int] | None = None,
+        stops: bool = False,
     ) -> PumpRun:
         """Send a batch and wait until it is through and what was scheduled is done.
 
         ``schedule``: events in the order in which they happen; each waits for the one before it.
         ``starts``: for each frame the cycle of the batch before which it does not start.
+        ``stops``: ingress frames that are ``dropped`` must not come out; without it all frames must.
         ``progress`` is called now and then with the number of frames judged. Errors: PumpError; UsageError for
         a frame without any byte, which no packet port can carry.
         """
@@ -210,6 +212,7 @@ class Pump:
             pacing.timeout,
             pacing.full_rate,
             pacing.gap,
+            stops,
         )
         self._batches += 1
         raised: list[BaseException] = []

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit code 0; 1 if sums do not meet, engines disagree or the capture is damaged. NothingRan if it is empty."""
     refuse_full_rate(arguments)
     summary, damaged = judge_capture(arguments)
-    sums = balances(summary.counters, summary.offered)
+    sums = balances(summary.counters, summary.offered, guarded=summary.policy.guarded)
     if arguments.json:
         document = {
             "engine": summary.engine,

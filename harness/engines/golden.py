@@ -90,7 +90,7 @@ def _count(counters: Counters, trace: Trace) -> None:
     octets = record.copied if record.verdict is Verdict.MIRRORED else record.length
     counters.verdicts.setdefault((record.direction, record.verdict), Tally()).add(octets)
     ways = {Direction.INGRESS: (Port.NETWORK_IN, Port.HOST_OUT), Direction.EGRESS: (Port.HOST_IN, Port.NETWORK_OUT)}
-    for port in ways[record.direction]:
+    for port in ways[record.direction][: 1 if trace.stopped else 2]:
         counters.ports.setdefault((port, trace.frame.bad), Tally()).add(record.length)
     if trace.copy is not None:
         counters.ports.setdefault((Port.COPIES_OUT, False), Tally()).add(len(trace.copy))

@@ -47,6 +47,12 @@ class Trace:
     source_port: int | None = None
     copy: bytes | None = None
 
+    @property
+    def stopped(self) -> bool:
+        """The frame goes no further: it is dropped, and the policy has lists that say so (14.11)."""
+        guard = None if self.interface is None else self.interface.guard
+        return self.record.verdict is Verdict.DROPPED and guard is not None
+
 
 class Model:
     """What the NIC does with frames under one policy.

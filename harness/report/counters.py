@@ -34,20 +34,27 @@ class Balance:
         return " = ".join(sides) if self.holds else f"{' and '.join(sides)}: NOT THE SAME"
 
 
-def balances(counters: Counters, offered: Mapping[Direction, int]) -> list[Balance]:
-    """What must meet at the end of a run, when every copy has left; ``offered`` are frames, by direction."""
+def balances(counters: Counters, offered: Mapping[Direction, int], *, guarded: bool = False) -> list[Balance]:
+    """What must meet at the end of a run, when every copy has left; ``offered`` are frames, by direction.
+
+    ``guarded``: the policy has lists, so that ingress that is dropped goes no further.
+    """
     ports = {port: _sum(tally for (at, _), tally in counters.ports.items() if at is port) for port in Port}
     sent, copies = _sum(counters.sessions.values()), ports[Port.COPIES_OUT]
     verdicts = {
         verdict: _sum(tally for (_, of), tally in counters.verdicts.items() if of is verdict)
         for verdict in (Verdict.MIRRORED, Verdict.CONGESTED)
     }
+    to_host = "host out", ports[Port.HOST_OUT]
+    if guarded:
+        dropped = counters.verdicts.get((Direction.INGRESS, Verdict.DROPPED), Tally())
+        to_host = "host out + dropped", _sum([ports[Port.HOST_OUT], dropped])
     return [
         *(
             Balance((f"{way} offered", "sum over verdicts"), (count, _judged(counters, way).frames))
             for way, count in offered.items()
         ),
-        _meet("network in", ports[Port.NETWORK_IN], "host out", ports[Port.HOST_OUT]),
+        _meet("network in", ports[Port.NETWORK_IN], *to_host),
         _meet("host in", ports[Port.HOST_IN], "network out", ports[Port.NETWORK_OUT]),
         _meet("mirrored", verdicts[Verdict.MIRRORED], "sent, of all sessions", sent),
         _meet("congested", verdicts[Verdict.CONGESTED], "skipped, of all sessions", _sum(counters.skipped.values())),

@@ -10,7 +10,7 @@ from typing import Any
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import Counters, Port
+from halfsilver.harness.records import Counters, Port, Tally
 from halfsilver.harness.report.compare import Difference
 from halfsilver.harness.report.counters import counters_to_json
 from halfsilver.harness.report.tables import share, table
@@ -67,17 +67,27 @@ class RunSummary:
         self.differences += differences[: max(0, KEPT_DIFFERENCES - len(self.differences))]
 
     @property
+    def due(self) -> dict[Direction, int]:
+        """Frames that have to go on: all that were offered, but of ingress not what is dropped under guards (14.11)."""
+        if not self.policy.guarded:
+            return self.offered
+        dropped = self.counters.verdicts.get((Direction.INGRESS, Verdict.DROPPED), Tally())
+        return {**self.offered, Direction.INGRESS: self.offered[Direction.INGRESS] - dropped.frames}
+
+    @property
     def conserved(self) -> bool:
         """Every frame offered has exactly one verdict, in the records and in the engine's counters, and has passed,
-        in and out, at the ports that it counts."""
+        in and, if it was due, out, at the ports that it counts."""
         counted = dict.fromkeys(Direction, 0)
         for (direction, _), tally in self.counters.verdicts.items():
             counted[direction] += tally.frames
         judged = counted == self.offered and self.verdicts.total() == self.frames
         ports = all(
-            self.counters.passed(port) == self.offered[port.direction] for port in Port if port.direction is not None
+            self.counters.passed(port) == (self.offered if port.enters else self.due)[port.direction]
+            for port in Port
+            if port.direction is not None
         )
-        return judged and ports and self.passed in (None, self.offered)
+        return judged and ports and self.passed in (None, self.due)
 
     def to_json(self) -> dict[str, Any]:
         """The summary of ``--json``; counters that are zero are left out."""
@@ -178,8 +188,11 @@ def _agreement(summary: RunSummary) -> str:
 
 def _production(summary: RunSummary, passed: dict[Direction, int]) -> str:
     out = sum(passed.values())
-    same = "unchanged" if passed == summary.offered else "NOT ALL"
-    return f"production {summary.frames:,} frames in, {out:,} out, {same}"
+    same = "unchanged" if passed == summary.due else "NOT ALL"
+    stopped = summary.frames - sum(summary.due.values())
+    return f"production {summary.frames:,} frames in, {out:,} out, {same}" + (
+        f", {stopped:,} dropped" if stopped else ""
+    )
 
 
 def _conservation(summary: RunSummary) -> str:

@@ -62,6 +62,8 @@ class Counters(wiring.Component):
                     and nothing that names a session until ``o_ready``
     i_ports         FrameEvents by `PortCode`; a frame's comes before its verdict, and that of its entering before that
                     of its leaving
+    i_stopped       in a build with ``security_groups``: an ingress frame goes no further, in its place among the events
+                    of those that leave
     o_ready         the totals have been cleared after reset
     take            one clock: take a snapshot. Several, while the one before is not whole, are one
     busy            from the clock after ``take`` until the snapshot is whole
@@ -86,6 +88,7 @@ class Counters(wiring.Component):
 
     def __init__(self, parameters):
         self._rows, self._matchers = Rows(parameters), parameters.matchers
+        self._guarded = parameters.security_groups > 0
         self._lane_bits = {
             CounterGroupCode.VERDICT: VERDICT_BITS,
             CounterGroupCode.SESSION: self._rows.layout["session"].width + parameters.eni_bits + 1,
@@ -99,6 +102,7 @@ class Counters(wiring.Component):
             {
                 "i": In(records).array(parameters.matchers),
                 "i_ports": In(FrameEvent).array(len(PortCode)),
+                **({"i_stopped": In(1)} if self._guarded else {}),
                 "o_ready": Out(1),
                 "take": In(1),
                 "busy": Out(1),
@@ -162,7 +166,10 @@ class Counters(wiring.Component):
         for direction, (enters, leaves, *_) in PORTS.items():
             m.submodules[f"judged_{direction:d}"] = judged = Cut(_UNJUDGED.bit_length())
             m.submodules[f"left_{direction:d}"] = left = Cut(_LEAVING_BITS)
-            for cut, event in ((judged, self._judged(direction)), (left, self.i_ports[leaves].valid)):
+            gone = self.i_ports[leaves].valid
+            if self._guarded and direction == DirectionCode.INGRESS:
+                gone = gone | self.i_stopped
+            for cut, event in ((judged, self._judged(direction)), (left, gone)):
                 m.d.comb += [cut.entered.eq(self.i_ports[enters].valid), cut.left.eq(event), cut.arm.eq(walker.arm)]
             m.d.comb += [walker.cut[direction].eq(judged.cut), walker.waiting[direction].eq(judged.waiting)]
             cuts[leaves] = left.cut

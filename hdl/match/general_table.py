@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.layout.tables import GENERAL_FLAGS_AT, GENERAL_SOURCE_PORT_AT, eni_words_at
 from halfsilver.hdl.pipeline import registered
-from halfsilver.hdl.records import EniHigh, GeneralFlags, SourcePort, Table
+from halfsilver.hdl.records import EniHigh, GeneralFlags, GuardWord, SourcePort, Table
 from halfsilver.hdl.table_port import TablePort
 
 __all__ = ["EniEntry", "GeneralTable"]
@@ -25,19 +25,21 @@ class GeneralTable(wiring.Component):
     """Table 3 of the register map: flags, source port and the ENIs' addresses, two banks, in registers.
 
     Ports: ``write``, the table write port; ``flags``, ``source_port`` and ``enis`` are arrays of both banks
-    (``flags[bank]``), constant while the host leaves the bank alone.
+    (``flags[bank]``), constant while the host leaves the bank alone; so are ``guards``, in a build that has them.
     """
 
     WRITE_CLOCKS = 2
 
     def __init__(self, parameters):
         self._enis = parameters.enis
+        self._guarded = parameters.security_groups > 0
         super().__init__(
             {
                 "write": In(TablePort()),
                 "flags": Out(GeneralFlags).array(2),
                 "source_port": Out(SourcePort).array(2),
                 "enis": Out(EniEntry).array(2, parameters.enis),
+                **({"guards": Out(GuardWord).array(2, parameters.enis)} if self._guarded else {}),
             }
         )
 
@@ -71,4 +73,7 @@ class GeneralTable(wiring.Component):
                     ]
                 with m.If(written(base + 2)):
                     m.d.sync += entry.resolver.eq(word)
+                if self._guarded:
+                    with m.If(written(base + 3)):
+                        m.d.sync += self.guards[bank][number].eq(word)
         return m

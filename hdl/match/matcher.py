@@ -1,8 +1,8 @@
 """Match pipeline: FrameSummary -> Judgement, one frame per clock (or per ``lookup_clocks``), never stalling.
 
-    owner lookup --> classifier ----> session choice --> Judgement
-    eligibility  ----------------/
-    flow hash    ------------------------------------> source port
+    owner lookup --> classifier --+--> session choice --> Judgement
+    eligibility  ----------------/ \\-> guard --/
+    flow hash    -------------------------------------> source port
 
 Both directions share it, or each has its own (`NicShape.matchers`). Every frame is judged wholly by the table bank
 that was active when it entered.
@@ -18,12 +18,13 @@ from halfsilver.hdl.match.classifier import Classifier, Key
 from halfsilver.hdl.match.eligibility import Eligibility
 from halfsilver.hdl.match.flow_hash import FlowHash
 from halfsilver.hdl.match.general_table import GeneralTable
+from halfsilver.hdl.match.guard import Guard
 from halfsilver.hdl.match.owner import OwnerLookup
 from halfsilver.hdl.match.session import FrameFacts, Judgement, SessionChoice
 from halfsilver.hdl.match.session_table import SessionTable
 from halfsilver.hdl.parser.headers import Headers, Kind
 from halfsilver.hdl.pipeline import delay
-from halfsilver.hdl.records import DirectionCode
+from halfsilver.hdl.records import DirectionCode, GuardWord, ServiceCode, VerdictCode
 from halfsilver.hdl.structs import side_by_side
 from halfsilver.hdl.table_port import TablePort
 
@@ -56,11 +57,12 @@ class Matcher(wiring.Component):
     write            table write port, tables LOOKUP, SESSIONS and GENERAL
     o_valid, o       the Judgement, ``latency`` clocks later
     o_source_port    outer UDP source port of the frame's flow, with ``o``
+    o_stop           with ``o``, where the build has guards and the matcher judges ingress: the frame goes no further
 
     Latency: ``latency`` clocks, a property; it depends on ``lookup_clocks`` alone.
     Throughput: one frame every ``lookup_clocks`` clocks; it never stalls, and nothing tells a frame that comes sooner.
     Bad input: a frame flagged bad, shorter than MIN_FRAME or longer than MAX_FRAME is judged malformed.
-    Source: ``docs/mirroring.md`` sections 1, 2, 4, 5 and 7.
+    Source: ``docs/mirroring.md`` sections 1, 2, 4, 5, 7 and 14.
     """
 
     WRITE_CLOCKS = max(block.WRITE_CLOCKS for block in (Classifier, SessionTable, GeneralTable))
@@ -68,6 +70,9 @@ class Matcher(wiring.Component):
     def __init__(self, parameters, number=0):
         self._parameters = parameters
         self._classifier = Classifier(parameters, number)
+        self._guarded = parameters.security_groups > 0 and number == self._classifier.layout.matcher_of(
+            DirectionCode.INGRESS.value
+        )
         super().__init__(
             {
                 "i_valid": In(1),
@@ -77,6 +82,7 @@ class Matcher(wiring.Component):
                 "o_valid": Out(1),
                 "o": Out(Judgement),
                 "o_source_port": Out(16),
+                **({"o_stop": Out(1)} if self._guarded else {}),
             }
         )
 
@@ -98,7 +104,7 @@ class Matcher(wiring.Component):
         m.submodules.eligibility = eligibility = Eligibility(OwnerLookup.LATENCY)
         m.submodules.classifier = classifier = self._classifier
         m.submodules.sessions = sessions = SessionTable(parameters)
-        m.submodules.choice = choice = SessionChoice(parameters)
+        m.submodules.choice = choice = SessionChoice(parameters, guarded=self._guarded)
         wiring.connect(m, wiring.flipped(self.write), general.write, classifier.write, sessions.write)
 
         eni = self._find_owner(m, owner, general)
@@ -107,8 +113,11 @@ class Matcher(wiring.Component):
         self._look_up_rules(m, classifier, eni, bank)
         self._choose_session(m, choice, classifier, sessions, eni, bank)
         bank_late = delay(m, bank, self._hits_at - OwnerLookup.LATENCY, "bank_late")
+        facts = self._facts(m, owner, eligibility, bank, self._hits_at)
+        if self._guarded:
+            self._guard(m, owner, general, classifier, choice, facts, eni, bank)
         m.d.comb += [
-            choice.i_facts.eq(self._facts(m, owner, eligibility, bank, self._hits_at)),
+            choice.i_facts.eq(facts),
             choice.i_terminal_reject.eq(of_bank(bank_late, general.flags).terminal_reject),
             self.o.eq(choice.o),
             self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid_out")),
@@ -164,10 +173,33 @@ class Matcher(wiring.Component):
         m.d.comb += [
             sessions.i_eni.eq(delay(m, eni, wait, "eni_read")),
             sessions.i_bank.eq(delay(m, bank, wait, "bank_read")),
-            choice.i_hits.eq(classifier.o_hits),
+            choice.i_hits.eq(classifier.o_hits),  # those of the sessions, which are the lowest
             choice.i_accepts.eq(classifier.o_accepts),
             *(choice.i_sessions[number].eq(word) for number, word in enumerate(sessions.o)),
         ]
+
+    def _guard(self, m, owner, general, classifier, choice, facts, eni, bank):
+        """Does the ENI's guard let it in? And what is dropped where there is a guard goes no further."""
+        first, wait = classifier.layout.guard_bit(0), self._hits_at - OwnerLookup.LATENCY
+        m.submodules.guard = guard = Guard(self._parameters.security_groups)
+        words = [
+            of_bank(bank, [general.guards[b][number] for b in range(2)]) for number in range(self._parameters.enis)
+        ]
+        word = Signal(GuardWord)
+        m.d.comb += word.eq(Array(each.as_value() for each in words)[eni])
+        addressed = delay(m, owner.o_addressed, wait, "addressed")
+        assert Guard.LATENCY == SessionChoice.REFUSED_AT, "a guard's answer meets another frame"
+        m.d.comb += [
+            guard.i_hits.eq(classifier.o_hits[first:]),
+            guard.i_accepts.eq(classifier.o_accepts[first:]),
+            guard.i_word.eq(delay(m, word, wait, "guard_word")),
+            guard.i_binds.eq(
+                addressed & facts.ip & (facts.direction == DirectionCode.INGRESS) & (facts.service == ServiceCode.NONE)
+            ),
+            choice.i_refused.eq(guard.o_refused),
+        ]
+        has_guard = delay(m, guard.i_word.acl | guard.i_word.groups, SessionChoice.LATENCY, "has_guard")
+        m.d.comb += self.o_stop.eq(has_guard & (self.o.verdict == VerdictCode.DROPPED))
 
     def _choose_source_port(self, m, general, bank_late):
         """Where does its copy leave from?"""

@@ -26,13 +26,15 @@ class OwnerLookup(wiring.Component):
     """MAC -> ENI, one per clock.
 
     Ports: ``i_mac``, ``i_group`` (multicast ingress), ``i_bank``; ``enis`` and ``flags`` from the GeneralTable;
-    ``o_owned`` and ``o_eni`` LATENCY clocks later. The lowest-numbered of equal MACs wins (policy refuses them).
+    ``o_owned`` and ``o_eni`` LATENCY clocks later; with them, in a build with guards, ``o_addressed``: not by tap mode
+    alone. The lowest-numbered of equal MACs wins (policy refuses them).
     """
 
     LATENCY = 3
 
     def __init__(self, parameters):
         self._enis = parameters.enis
+        self._guarded = parameters.security_groups > 0
         super().__init__(
             {
                 "i_mac": In(48),
@@ -42,6 +44,7 @@ class OwnerLookup(wiring.Component):
                 "enis": In(EniEntry).array(2, parameters.enis),
                 "o_owned": Out(1),
                 "o_eni": Out(range(max(2, parameters.enis))),
+                **({"o_addressed": Out(1)} if self._guarded else {}),
             }
         )
 
@@ -76,4 +79,6 @@ class OwnerLookup(wiring.Component):
             self.o_owned.eq(Mux(group, 0, equal.any()) | delay(m, orphans, 1, "orphans_late")),
             self.o_eni.eq(Mux(group, 0, number)),
         ]
+        if self._guarded:
+            m.d.sync += self.o_addressed.eq(group | equal.any())
         return m

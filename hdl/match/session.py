@@ -104,7 +104,8 @@ class SessionChoice(wiring.Component):
     """Sessions, rules and what is known of the frame -> Judgement.
 
     Ports: ``i_hits``, ``i_accepts`` from the classifier, ``i_sessions`` (the ENI's session words), ``i_facts``
-    and ``i_terminal_reject``, all of the same frame; ``o`` the Judgement LATENCY clocks later.
+    and ``i_terminal_reject``, all of the same frame; ``o`` the Judgement LATENCY clocks later. With ``guarded``,
+    ``i_refused``, that the ENI's guard does not let the frame in, REFUSED_AT clocks behind the others.
 
     Latency: LATENCY clocks. Throughput: one frame per clock, without a stall.
     Bad input: a frame that is malformed, dropped or not IP is never claimed, whatever hits come with it.
@@ -112,8 +113,10 @@ class SessionChoice(wiring.Component):
     """
 
     LATENCY = sum((_RULE_CLOCKS, _SESSION_CLOCKS, _VERDICT_CLOCKS, _LENGTH_CLOCKS))
+    REFUSED_AT = _RULE_CLOCKS + _SESSION_CLOCKS
 
-    def __init__(self, parameters):
+    def __init__(self, parameters, *, guarded=False):
+        self._guarded = guarded
         self._sessions, self._rules = parameters.sessions, parameters.rules
         slots = parameters.rule_slots
         super().__init__(
@@ -123,6 +126,7 @@ class SessionChoice(wiring.Component):
                 "i_sessions": In(SessionWord).array(self._sessions),
                 "i_facts": In(FrameFacts),
                 "i_terminal_reject": In(1),
+                **({"i_refused": In(1)} if guarded else {}),
                 "o": Out(Judgement),
             }
         )
@@ -220,7 +224,7 @@ class SessionChoice(wiring.Component):
             m.d.sync += [verdict.eq(VerdictCode.MALFORMED), names_eni.eq(0)]
         with m.Elif(~facts.owned):
             m.d.sync += [verdict.eq(VerdictCode.NO_ENI), names_eni.eq(0)]
-        with m.Elif(facts.dropped):
+        with m.Elif(facts.dropped | self.i_refused if self._guarded else facts.dropped):
             m.d.sync += verdict.eq(VerdictCode.DROPPED)
         with m.Elif((facts.service != ServiceCode.NONE) & ~(is_dns & claim.claimed)):
             m.d.sync += [verdict.eq(VerdictCode.NOT_ELIGIBLE), names_service.eq(1)]

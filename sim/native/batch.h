@@ -76,9 +76,10 @@ private:
     uint64_t begin = 0;                      // cycle of the model in which the batch began
     uint64_t next = 0;                       // paced: next frame to start
     uint64_t seen = 0, copies_released = 0;  // verdicts looked at; copies that released their frame
+    uint64_t stopped = 0;                    // frames that go no further
 
     bool finished() const {
-        return seen == count && model.passed.size() == count && !model.in_copy() &&
+        return seen == count && model.passed.size() + stopped == count && !model.in_copy() &&
                model.copies.size() >= model.mirrored;
     }
 
@@ -138,6 +139,10 @@ private:
             if (direction >= PORTS || judged[direction] == started[direction])
                 fail("cycle %llu: a verdict record for a frame that was not offered (direction %u)", model.now(),
                      direction);
+            if (options.stops && direction == INGRESS && record[RECORD_VERDICT] == DROPPED) {
+                model.production[NET].stop(order[direction][judged[direction]], model.cycles);
+                stopped++;
+            }
             judged[direction]++;
             const bool is_mirrored = record[RECORD_VERDICT] == MIRRORED;
             model.mirrored += is_mirrored;

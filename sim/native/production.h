@@ -1,6 +1,7 @@
 // Production: what went in must come out, unchanged and in order. One per direction.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <vector>
@@ -17,6 +18,16 @@ public:
     // The first beat of a frame has been taken.
     void enter(const uint8_t* bytes, const Frame* frame, uint64_t number, uint64_t cycle) {
         entered.push_back({bytes + frame->offset, frame, number, cycle});
+    }
+
+    // A frame has been judged that must not come out.
+    void stop(uint64_t number, uint64_t cycle) {
+        const auto frame = std::find_if(entered.begin(), entered.end(),
+                                        [number](const Entered& each) { return each.number == number; });
+        if (frame == entered.end() || (frame == entered.begin() && offset))
+            fail("cycle %llu: production %s: frame %llu has come out before it is dropped",
+                 static_cast<unsigned long long>(cycle), name, static_cast<unsigned long long>(number));
+        entered.erase(frame);
     }
 
     // A beat has come out. Every byte is compared, and the marks at the end.

@@ -55,7 +55,8 @@ class Frame(ctypes.Structure):
 
 class Options(ctypes.Structure):
     """How a batch is offered, and how its outputs are taken. Limits are for paced runs; chances are of 65536;
-    ``gap`` are cycles that an output is not taken behind each frame."""
+    ``gap`` are cycles that an output is not taken behind each frame; ``stops``: ingress that is dropped does not come
+    out."""
 
     _fields_ = (
         ("seed", ctypes.c_uint64),
@@ -66,6 +67,7 @@ class Options(ctypes.Structure):
         ("timeout", ctypes.c_uint32),
         ("full_rate", ctypes.c_uint32),
         ("gap", ctypes.c_uint32),
+        ("stops", ctypes.c_uint32),
     )
 
 
@@ -137,6 +139,7 @@ _CONSTANTS = {
     "RECORD_DIRECTION": RECORD_BYTES["direction"],
     "RECORD_SIZE": RECORD_SIZE,
     "MIRRORED": int(VerdictCode.MIRRORED),
+    "DROPPED": int(VerdictCode.DROPPED),
     "INGRESS": int(DirectionCode.INGRESS),
     "EGRESS": int(DirectionCode.EGRESS),
     "READ": READ,

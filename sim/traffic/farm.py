@@ -50,11 +50,13 @@ BUILDS = {
     ),
     "64": NicParameters(),
     "64-key": NicParameters(enis=1, sessions=2, rules=3, hash_key=UNEVEN_KEY, copies=8, cut_copies=FLOOR_IPV6),
+    "64-guards": NicParameters(enis=3, sessions=2, rules=5, lookup_clocks=2, security_groups=128),
     "64-16-enis": NicParameters(enis=16, lookup_clocks=8),
     "64-40-rules": NicParameters(rules=40),
     "128": NicParameters(width=128, enis=1, copies=1024, queue_depth=32768, lookup_clocks=8, cut_copies=1500),
     "256": replace(_LEAST, width=256),
     "512": NicParameters(width=512, enis=2, sessions=2, rules=2),
+    "512-guards": NicParameters(width=512, enis=2, sessions=1, rules=2, security_groups=5),
     "1024": replace(_LEAST, width=1024),
 }
 """Every data width, every parameter at both ends of its range."""

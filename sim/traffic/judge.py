@@ -25,7 +25,8 @@ RuleSet = tuple[Policy, Flags]
 class Judge:
     """The golden models of the generations that may judge, and what they have said.
 
-    ``seen`` counts all verdicts, ``counted`` those by direction since the last reset.
+    ``seen`` counts all verdicts, ``counted`` those by direction since the last reset. ``stops``: ingress that is
+    dropped goes no further, as the rule sets since then have guards; all must have them, or none.
     """
 
     def __init__(self, parameters: NicParameters) -> None:
@@ -38,9 +39,11 @@ class Judge:
         self._sequences = dict.fromkeys(Direction, 0)
         self._models = {0: self._model(Policy(()), Flags(), 0)}
         self.counted: dict[tuple[Direction, Verdict], int] = {}
+        self.stops = False
 
     def expect(self, generation: int, rule_set: RuleSet) -> None:
         """From now on frames may be judged by this generation."""
+        self.stops |= rule_set[0].guarded
         self._models[generation % GENERATIONS] = self._model(*rule_set, generation % GENERATIONS)
 
     def _model(self, policy: Policy, flags: Flags, generation: int) -> Model:

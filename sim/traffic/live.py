@@ -282,7 +282,7 @@ class LiveNic:
         starts: Sequence[int] | None = None,
         least: int = 0,
     ) -> dict[Direction, int]:
-        run = self._pump.run(frames, pacing, schedule=schedule, starts=starts)
+        run = self._pump.run(frames, pacing, schedule=schedule, starts=starts, stops=self._judge.stops)
         records = [VerdictRecord.from_bytes(wire) for wire in run.verdicts]
         copies: dict[Direction, list[bytes]] = {}
         found = {}

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from halfsilver.harness.law import FLOOR_IPV4, FLOOR_IPV6
-from halfsilver.harness.policy.policy import Interface, Outer, Policy, Rule, Session
+from halfsilver.harness.policy.policy import Guard, Interface, Outer, Policy, Rule, Session
 from halfsilver.harness.policy.types import MAX_PACKET_LENGTH, MAX_VNI, NLB_PACKET_LENGTH, OUTER_IPV4, OUTER_IPV6
 from halfsilver.harness.records import Flags
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -99,7 +99,22 @@ def _interface(
         mac,
         resolver,
         tuple(_session(rng, parameters, places, mac, 1 + number, wide) for number in range(sessions)),
+        _guard(rng, parameters.security_groups, places, wide) if parameters.security_groups else None,
     )
+
+
+def _guard(rng: random.Random, room: int, places: Places, wide: bool) -> Guard:
+    """Security groups, a network ACL or both, of up to ``room`` rules; ``wide``: all comes in."""
+
+    def rules(most: int) -> tuple[Rule, ...]:
+        return tuple(
+            replace(rule, destination=_everything(1, rule.source.version).destination, source_ports=None)
+            for rule in _rules(rng, most, places, wide)
+        )
+
+    entries = rng.randint(1, max(1, room - 1)) if not wide else room // 2
+    acl, groups = rules(entries), tuple(replace(rule, accept=True) for rule in rules(room - entries))
+    return Guard(*rng.choice(((groups, acl), (groups, acl), (groups, None), (None, acl))))
 
 
 def _session(
