@@ -151,6 +151,23 @@ def _lengths(parts: Parts) -> Model:
     return model
 
 
+def _places(parts: Parts) -> Model:
+    """The FIFOs of frames and of bytes are free. A copy is committed only of a frame that was kept, once each."""
+    model = Model()
+    m = model.m
+    queue = _queue(parts)
+    blocks = _anything(model, queue)
+    frames = blocks.pending
+    kept = Signal(range(4 * COPIES))  # frames that wait for a verdict
+    comes = frames.i.valid & frames.i.p.kept
+    goes = queue.i_decided & frames.o.p.kept
+    m.d.sync += kept.eq(kept + comes - goes)
+    model.assume(~goes | (kept != 0))
+    model.assume(~queue.i_decided | ~queue.i_decision.mirror | frames.o.p.kept)
+    model.bad("no_place", blocks.committed.i.valid & ~blocks.committed.i.ready)
+    return model
+
+
 _QUEUE = f"8 bits, ring of 16 bytes, {COPIES} copies"
 
 SETUPS = (
@@ -198,6 +215,21 @@ SETUPS = (
             ),
         ),
         freed=("dut.committed", "dut.pending", "dut.payload_sum", "dut.read_ahead"),
+    ),
+    Setup(
+        "MirrorQueue, its places",
+        _QUEUE,
+        _places,
+        (
+            Claim(
+                "a copy that is committed finds a place",
+                ("no_place",),
+                Fault("mirror_queue", "_RESERVE_CLOCKS = 3", "_RESERVE_CLOCKS = 0"),
+                clocks=18,
+                induction=0,
+            ),
+        ),
+        freed=("dut.pending", "dut.payload_sum", "dut.read_ahead"),
     ),
     Setup(
         "MirrorQueue",
