@@ -96,6 +96,9 @@ TURNS, ALL_TURNS = 250, 65_400
 MANY_REFUSED = 100_000
 """Up to so many words are refused in a row: past 16 bits."""
 
+MANY_SNAPSHOTS = 60
+"""Of the counters, in the middle of traffic."""
+
 _UDP_CHECKSUM = slice(14 + 40 + 6, 14 + 40 + 8)
 """Of an outer packet over IPv6."""
 
@@ -303,6 +306,7 @@ LONG: Phases = {
     "all places": _on_a_card(sweeps.check_places, ALL_PLACES),
     "all leftovers": _on_a_card(sweeps.check_leftovers, ALL_LEFTOVERS),
     "all commits": _on_a_card(sweeps.check_commits, range(ALL_COMMITS), ALL_TURNS),
+    "all snapshots": _on_a_card(sweeps.check_counters, snapshots=MANY_SNAPSHOTS),
     "all refusals": _on_a_card(sweeps.check_tables, refused=MANY_REFUSED),
 }
 """For mutants that survive `PHASES`, with another seed."""

@@ -22,12 +22,12 @@ from halfsilver.sim.traffic.sweeps.octets import some_frames, transparent
 
 __all__ = ["check_counters"]
 
-SNAPSHOTS = 4
-TINY, WHOLE = 20, 30
-"""Frames of each direction around a snapshot."""
+SNAPSHOTS = 10
+CROWDS = ((20, 30), (60, 0), (90, 6), (0, 40), (3, 50))
+"""Tiny and whole frames of each direction around a snapshot, in turn."""
 
-STALLS = (0.0, 0.5)
-"""Of the outputs, in turn: copies find room, and do not."""
+STALLS = (0.0, 0.5, 0.0, 0.9)
+"""Of the outputs, in turn: copies find room, and do not; frames leave at once, and long after they have entered."""
 
 _TAKE = REGISTERS.address("SNAPSHOT"), REGISTERS.pack("SNAPSHOT", take=1)
 _STATUS, _BUSY = REGISTERS.address("SNAPSHOT_STATUS"), REGISTERS.pack("SNAPSHOT_STATUS", busy=1)
@@ -44,7 +44,9 @@ Counts = dict[Place, Tally]
 """Of some counters."""
 
 
-def check_counters(parameters: NicParameters, seed: int, library: Path | None = None) -> None:
+def check_counters(
+    parameters: NicParameters, seed: int, library: Path | None = None, snapshots: int = SNAPSHOTS
+) -> None:
     """HalfsilverError says which counter is not that of the frames that a snapshot is of."""
     rng = random.Random(f"counters {seed}")
     pump = Pump(library or build_nic(parameters), seed=seed)
@@ -52,8 +54,8 @@ def check_counters(parameters: NicParameters, seed: int, library: Path | None = 
         policy = transparent(rng, parameters)
         Driver(pump).load(policy)
         card = _Card(pump, parameters)
-        for number in range(SNAPSHOTS):
-            card.snapshot(rng, policy, STALLS[number % len(STALLS)])
+        for number in range(snapshots):
+            card.snapshot(rng, policy, CROWDS[number % len(CROWDS)], STALLS[number % len(STALLS)])
         card.compare_all(rng)
     finally:
         pump.close()
@@ -73,19 +75,23 @@ class _Card:
         self._taken = 0
         self._counts: Counts = {}
 
-    def snapshot(self, rng: random.Random, policy: Policy, stalls: float) -> None:
+    def snapshot(self, rng: random.Random, policy: Policy, crowd: tuple[int, int], stalls: float) -> None:
         """Anywhere in a batch, asked for once or twice: of the first so many frames of each direction, and whole."""
-        frames = some_frames(rng, policy, WHOLE, WHOLE)
-        frames += [Frame(rng.randbytes(rng.randint(1, 13)), way) for way in Direction for _ in range(TINY)]
+        tiny, whole = crowd
+        frames = some_frames(rng, policy, whole, whole)
+        frames += [Frame(rng.randbytes(rng.randint(1, 13)), way) for way in Direction for _ in range(tiny)]
         rng.shuffle(frames)
         frames = [Frame(each.data, each.direction, happens(rng, 8), happens(rng, 8)) for each in frames]
         cycle = rng.randrange(sum(len(each.data) for each in frames) // self._beat_bytes // 2)
-        schedule = [write_at(cycle, *_TAKE)] * rng.choice((1, 1, 2))
+        asked = rng.choice((1, 1, 2))
+        schedule = [write_at(cycle, *_TAKE)] * asked
         schedule.append(await_at(cycle, _STATUS, _BUSY, 0))
         run = self._pump.run(frames, Pacing(full_rate=True, output_stalls=stalls), schedule=schedule)
-        self._taken += 1
-        if self._pump.read([_STATUS]) != [REGISTERS.pack("SNAPSHOT_STATUS", taken=self._taken)]:
-            raise HalfsilverError(f"snapshot {self._taken} is not the last one that was taken")
+        status = REGISTERS.unpack("SNAPSHOT_STATUS", self._pump.read([_STATUS])[0])
+        # Asked for again behind the instant of the first, there is one more.
+        if status["busy"] or not 1 <= status["taken"] - self._taken <= asked:
+            raise HalfsilverError(f"{asked} snapshots after {self._taken} of them the status is {status}")
+        self._taken = status["taken"]
         least = self._note(frames, run, cycle)
         self._counts = {}
         for way, (enters, leaves) in WAYS.items():
