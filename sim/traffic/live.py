@@ -123,6 +123,10 @@ class LiveNic:
         """
         self.commit_at(sorted(rng.randrange(self._clocks(frames)) for _ in range(times)), frames, pacing)
 
+    def commit_every(self, clocks: int, frames: Sequence[Frame], pacing: Pacing) -> None:
+        """The same each so many clock cycles, for as long as the frames take to go in."""
+        self.commit_at(range(clocks, self._clocks(frames), clocks), frames, pacing)
+
     def commit_at(self, cycles: Sequence[int], frames: Sequence[Frame], pacing: Pacing) -> None:
         """The same at given clock cycles, in their order."""
         times = len(cycles)

@@ -1,6 +1,7 @@
 """Tables written, rule sets committed and resets in the middle of random traffic."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,27 @@ def test_generations_wrap_under_traffic(nic):
         nic.commit(random.Random(last), 6, frames(60), Pacing())
         assert nic.seen[Verdict.MIRRORED] > 60
     assert 1 <= nic.generation <= 4
+
+
+@pytest.mark.parametrize(("ways", "mirrored", "least"), [(1, 4, 100), (2, 8, 150), (1, 1, 5), (2, 1, 1)])
+def test_a_swap_each_100_cycles_under_full_load(nic, ways, mirrored, least):
+    """Two rule sets take turns while ``ways`` inputs are busy, and one in so many frames is mirrored; so many swaps at
+    least are made. The others are refused, as copies of the last but one rule set still leave."""
+    for seed in (1, 2):
+        nic.stage(random.Random(seed), rule_set(seed), frames(1), Pacing())
+        nic.commit(random.Random(seed), 1, frames(10), Pacing())
+    before = nic.generation
+    load = [
+        replace(frame, direction=way, data=frame.data if number % mirrored == 0 else NOBODYS + frame.data[12:])
+        for number, frame in enumerate(frames(240))
+        for way in tuple(Direction)[:ways]
+    ]
+    nic.commit_every(100, load, Pacing(full_rate=True))
+    assert nic.generation - before >= least
+
+
+NOBODYS = bytes.fromhex("0200000000aa 0200000000bb")
+"""Addresses of neither interface."""
 
 
 @pytest.fixture
