@@ -116,8 +116,8 @@ bench: $(ready) ## speed: cycles per second of the native pump beside hand-writt
 	@$(run) -m halfsilver.sim.speed
 	@$(run) -m halfsilver.harness.speed.measure
 
-mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, and long runs (long; make test has the 32 bits)
-	@$(run) -m pytest tests/hdl/mac --all-widths
+mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, long runs, all bad days of the card (long)
+	@$(run) -m pytest tests/hdl/mac tests/hdl/card --all-widths
 
 load: $(ready) ## production and copies on one link, and latency in clocks at 8, 32 and 64 bits, in build/load.json and latency.json
 	@$(run) -m halfsilver.sim.load $(seed)

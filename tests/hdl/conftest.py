@@ -4,7 +4,7 @@ import pytest
 
 
 def pytest_addoption(parser):
-    parser.addoption("--all-widths", action="store_true", help="the MAC at 8 and 64 bits too")
+    parser.addoption("--all-widths", action="store_true", help="the MAC at 8 and 64 bits, and all bad days of the card")
 
 
 @pytest.fixture

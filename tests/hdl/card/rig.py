@@ -147,16 +147,20 @@ class Rig:
         """Start or stop all clocks but the core's, which makes long talks on the serial line short to simulate."""
         for phy in self.phys.values():
             phy.run(on)
+        await self.transmit(on)
+        if on:
+            await Timer(5, "us")  # link and speed settle
+
+    async def transmit(self, on):
+        """Start or stop the ports' transmit clock: 125 MHz, and the same later, for its pins."""
         for clock in self._clocks:
             clock.stop()
         self._clocks = []
-        if on:
-            for signal in (self.dut.clk125, self.dut.clk125_late):
-                clock = Clock(signal, WIRE_PS, "ps")
-                clock.start(start_high=False)
-                self._clocks.append(clock)
-                await Timer(SHIFT_PS, "ps")
-            await Timer(5, "us")  # link and speed settle
+        for signal in (self.dut.clk125, self.dut.clk125_late) if on else ():
+            clock = Clock(signal, WIRE_PS, "ps")
+            clock.start(start_high=False)
+            self._clocks.append(clock)
+            await Timer(SHIFT_PS, "ps")
 
     async def call(self, function, *arguments):
         """A function that uses ``transport``."""

@@ -19,8 +19,10 @@ _CLOCK = 62_500_000
 RATE = SerialRate(_CLOCK, _CLOCK // CLOCKS_PER_BIT)
 
 
-def run_bench(bench: str, ports: int, folder: Path, *, seed: int, environment: dict[str, str]) -> None:
-    """A cocotb module on the small card; all its tests must pass."""
+def run_bench(
+    bench: str, ports: int, folder: Path, *, seed: int, environment: dict[str, str], test_filter: str | None = None
+) -> None:
+    """A cocotb module on the small card; all its tests must pass, or those that the filter names."""
     results, log = folder / "results.xml", folder / "simulation.log"
     top = CardTop(SMALL, RATE, ports=ports, longest=LONGEST, resync_seconds=0)
     code = simulate(
@@ -32,6 +34,7 @@ def run_bench(bench: str, ports: int, folder: Path, *, seed: int, environment: d
         log=log,
         timeout=600,
         environment={"COCOTB_TRUST_INERTIAL_WRITES": "0", "COCOTB_LOG_LEVEL": "WARNING", **environment},
+        test_filter=test_filter,
     )
     cases = list(ET.parse(results).iter("testcase")) if results.exists() else []
     failures = [problem.get("message") for each in cases for problem in each if problem.tag in ("failure", "error")]
