@@ -204,26 +204,27 @@ class _Search:
                 after[net] = self._graph.choose(damaged, after[net], later[net])
 
     def _check_assumed(self, after: Nets) -> None:
-        """What was needed of the first state must hold at power-up, and ``after`` a clock if it did before."""
+        """What was needed of the first state must hold at power-up, and ``after`` a clock if before; else _Again."""
         graph, later, nets, initial = self._graph, self._good.clock(1), self._apart.nets, self._good.at_power_up
         after = self._good.spread(1, after)
         checked: set[Pair] = set()
         wrong: set[Pair] = set()
-        while pairs := self.damage.assumed - checked:
-            checked |= pairs
-            together: dict[Pair, int] = {}
-            for pair in pairs:
-                places = [(nets[literal >> 1], literal & 1) for literal in pair]
-                if all(initial.get(net, value) == value for net, value in places):
-                    wrong.add(pair)
-                else:
-                    together[pair] = graph.both_of_all(after.get(net, later[net]) ^ 1 ^ value for net, value in places)
-            while (model := self._model([one for one in together.values() if one != FALSE])) is not None:
-                wrong |= {pair for pair, one in together.items() if model.holds(one)}
-                together = {pair: one for pair, one in together.items() if pair not in wrong}
+        while pairs := self.damage.assumed - wrong - checked:
+            places = {pair: [(nets[literal >> 1], literal & 1) for literal in pair] for pair in pairs}
+            together = {
+                pair: graph.both_of_all(after.get(net, later[net]) ^ 1 ^ value for net, value in there)
+                for pair, there in places.items()
+            }
+            broken = {
+                pair for pair, there in places.items() if all(initial.get(net, value) == value for net, value in there)
+            }
+            while (model := self._model([together[pair] for pair in pairs - broken])) is not None:
+                broken |= {pair for pair in pairs if model.holds(together[pair])}
+            wrong |= broken
+            self._used = {pair: literal for pair, literal in self._used.items() if pair not in broken}
+            checked = set() if broken else checked | pairs
         if wrong:
             self._wrong |= wrong
-            self._used = {pair: literal for pair, literal in self._used.items() if pair not in wrong}
             raise _Again
 
     def _different(self, clock: int, after: Nets) -> list[int]:
