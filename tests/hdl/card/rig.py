@@ -6,7 +6,7 @@ from cocotb.task import bridge, resume
 from cocotb.triggers import ClockCycles, Event, FallingEdge, Timer, with_timeout
 from cocotbext.eth.rgmii import RgmiiSink
 
-from halfsilver.harness.nic.uartbone import read_command, write_commands
+from halfsilver.harness.nic.transports.uartbone import read_command, write_commands
 
 CORE_PS, WIRE_PS, SHIFT_PS = 16_000, 8_000, 2_000
 CLOCKS_PER_BIT = 8
@@ -60,7 +60,7 @@ class SerialTransport:
         return [int.from_bytes(self._ask(read_command(address, 1), 4), "big") for address in addresses]
 
     def write(self, pairs):
-        self._send(write_commands(pairs))
+        self._send(b"".join(write_commands(pairs)))
 
 
 class Phy:
