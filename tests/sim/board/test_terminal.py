@@ -220,7 +220,7 @@ def test_a_board_that_stands_still():
             driver.counters()
         with pytest.raises(CardUnreachable, match="takes nothing more"):
             transport.write([(0x024, n) for n in range(5000)])
-        assert time.monotonic() - begin < 8
+        assert time.monotonic() - begin < 20
 
 
 def test_a_second_driver_is_refused_and_told_who_has_the_port(bench, plug):
