@@ -13,6 +13,8 @@ from halfsilver.boards import Board
 from halfsilver.boards.ecp5 import ClockTree, Output, clock_net
 from halfsilver.boards.flow import Design
 from halfsilver.boards.overlay import RGMII, RX_CLOCK_HZ
+from halfsilver.harness.errors import UsageError
+from halfsilver.hdl.bus.etherbone.port import EtherboneAddress
 from halfsilver.hdl.bus.uart import SerialRate
 from halfsilver.hdl.card import Card
 from halfsilver.hdl.layout.frames import MAX_FRAME
@@ -40,6 +42,10 @@ SMALLEST = {
 LONGEST_SMOKE = 1514
 """Of its frames: an MTU of 1,500."""
 
+ETHERBONE = EtherboneAddress(b"\x02HSM\x00\x01", "169.254.72.83")
+"""The same on every card, as only its own host sees it: a MAC address that is administered locally, and one of IPv4's
+link-local ones (RFC 3927), which are in no network that is routed."""
+
 
 @dataclass(frozen=True)
 class CardBuild:
@@ -56,6 +62,7 @@ class CardBuild:
     longest      longest frame, without FCS
     placer       nextpnr's
     in_luts      memories that spare block RAM (`Design`)
+    etherbone    where the host finds the registers, beside the serial line; None: nowhere
     """
 
     platform: type
@@ -69,29 +76,35 @@ class CardBuild:
     longest: int = MAX_FRAME
     placer: str = "heap"
     in_luts: tuple[str, ...] = ()
+    etherbone: EtherboneAddress | None = None
 
 
-def build_of(board: Board, smoke: bool = False) -> CardBuild:
-    """What a board's module says; ``smoke``: with the smallest NIC."""
+def build_of(board: Board, smoke: bool = False, etherbone: bool = False) -> CardBuild:
+    """What a board's module says; ``smoke``: with the smallest NIC; ``etherbone``: with it, UsageError if it cannot."""
+    if etherbone and board.ports < 2:
+        raise UsageError(f"{board.name} has no port to the host, where Etherbone is")
     build: CardBuild = importlib.import_module(f"halfsilver.boards.{board.module}").BUILD
     if smoke:
         build = replace(build, parameters=replace(build.parameters, **SMALLEST), longest=LONGEST_SMOKE)
-    return build
+    return replace(build, etherbone=ETHERBONE if etherbone else None)
 
 
-def design_of(board: Board, smoke: bool = False) -> Design:
-    """What `halfsilver.boards.flow` builds."""
-    build = build_of(board, smoke)
+def design_of(board: Board, smoke: bool = False, etherbone: bool = False) -> Design:
+    """What `halfsilver.boards.flow` builds; arguments as of `build_of`."""
+    build = build_of(board, smoke, etherbone)
+    variant = [word for word, wanted in (("smoke", smoke), ("etherbone", etherbone)) if wanted]
     ports = ("net", "host")[: board.ports]
     clocks = {"sync": build.core_hertz / 1e6, "gmii": GMII_HERTZ / 1e6}
     parameters = {name: value for name, value in asdict(build.parameters).items() if not isinstance(value, bytes)}
+    parameters |= {"longest": build.longest, "baud": build.baud}
+    parameters |= {"etherbone": build.etherbone.ip} if build.etherbone is not None else {}
     return Design(
-        name=f"{board.name}-smoke" if smoke else board.name,
+        name="-".join([board.name, *variant]),
         device=board.device,
         platform=build.platform(),
         top=Top(build, ports),
         clocks=clocks | {f"{port}_rx": RX_CLOCK_HZ / 1e6 for port in ports},
-        parameters=parameters | {"longest": build.longest, "baud": build.baud},
+        parameters=parameters,
         placer=build.placer,
         in_luts=build.in_luts,
     )
@@ -112,7 +125,8 @@ class Top(Elaboratable):
         cells = [Ecp5Cells(receive_delay_ps=receive, transmit_delay_ps=transmit) for _ in self._ports]
         rate = SerialRate(round(build.core_hertz), build.baud)
         host = cells[1] if len(cells) > 1 else None
-        card = Card(build.parameters, cells[0], host, rate, inband=build.inband, phys=build.phys, longest=build.longest)
+        options = {name: getattr(build, name) for name in ("inband", "phys", "longest", "etherbone")}
+        card = Card(build.parameters, cells[0], host, rate, **options)
         m.submodules.card = card
         for number, name in enumerate(self._ports):
             self._port(m, platform.request("rgmii", number, dir="-"), name, getattr(card, name))

@@ -1,7 +1,8 @@
 """Colorlight 5A-75B, revision 7.0: LFE5U-25F-6, two Broadcom B50612D that share reset and MDIO.
 
 The PHYs shift the transmit clock; the receive clock is shifted here, by the 2 ns of RGMII 2.0, as LiteX's target does.
-The UART is on the pads of LED and button, which is why there are no lights.
+The UART is on the pads of LED and button, which is why there are no lights. It takes soldering, so this is the board
+for Etherbone, which takes the last of its block RAMs.
 Whether the PHYs show their link between frames, and which addresses they have on MDIO, was found nowhere: the ports
 are 1 Gb/s until ``phys`` says the latter.
 """

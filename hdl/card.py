@@ -2,7 +2,7 @@
 
 network PHY --> net MAC --> i_net            o_host --> host MAC --> host PHY
             <-- net MAC <-- o_net    NIC     i_host <-- host MAC <--
-serial line <-> UART bridge <----> registers of the NIC, and of the card
+serial line <-> UART bridge <----> registers of the NIC, and of the card <----> Etherbone at the host MAC, if wanted
 """
 
 from itertools import permutations
@@ -11,7 +11,9 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from halfsilver.hdl.bus.etherbone.port import EtherbonePort
 from halfsilver.hdl.bus.register_file import RegisterFile
+from halfsilver.hdl.bus.share import BusShare
 from halfsilver.hdl.bus.split import BusSplit
 from halfsilver.hdl.bus.uartbone import RESYNC_SECONDS, UartBone
 from halfsilver.hdl.layout.card_registers import CARD_REGISTERS, LINE_FAULTS, counter_name
@@ -65,6 +67,7 @@ class Card(wiring.Component):
                  duplex, linked while there is a receive clock, or what ``phys`` say
     phys         addresses on MDIO of the network's PHY, and of the host's, which are asked instead (`LinkPoller`)
     longest      longest frame in octets, without FCS, that the ports pass; longer ones are giants (`Mac`)
+    etherbone    EtherboneAddress at which the host finds the registers as well; None: at the serial line alone
     resync_seconds  silence that ends a command on the serial line (`UartBone`)
 
     Ports
@@ -95,12 +98,16 @@ class Card(wiring.Component):
         inband=True,
         phys=(),
         longest=MAX_FRAME,
+        etherbone=None,
         resync_seconds=RESYNC_SECONDS,
     ):
+        if etherbone is not None and host_cells is None:
+            raise ValueError("Etherbone is at the port to the host, and there is none")
         self.parameters = parameters
         self._cells = {"net": net_cells} | ({"host": host_cells} if host_cells is not None else {})
         self._rate, self._inband, self._longest = rate, inband, longest
         self._resync_seconds, self._phys = resync_seconds, tuple(phys)
+        self._etherbone = etherbone
         if self._phys and (inband or len(self._phys) != len(self._cells)):
             raise ValueError(f"PHYs {self._phys} cannot be asked: wanted is one per port, none of them in-band")
         super().__init__(
@@ -119,7 +126,11 @@ class Card(wiring.Component):
         m.submodules.uart = uart = UartBone(self._rate, resync_seconds=self._resync_seconds)
         m.d.comb += [uart.rx.eq(self.uart_rx), self.uart_tx.eq(uart.tx)]
 
-        macs = {name: self._port(m, name, nic) for name in self._cells}
+        bus = uart.bus
+        ways = {name: (getattr(nic, f"i_{name}"), getattr(nic, f"o_{name}")) for name in self._cells}
+        if self._etherbone is not None:
+            bus, ways["host"] = self._registers_at_host(m, uart, nic)
+        macs = {name: self._port(m, name, *way) for name, way in ways.items()}
         self._links(m, macs.values())
         if len(macs) == 2:
             # A frame that would be overtaken by the faster port it goes out of is handed over when it is whole.
@@ -127,7 +138,7 @@ class Card(wiring.Component):
                 m.d.comb += mac.whole.eq(mac.status.speed.as_value() < other.status.speed.as_value())
         else:
             m.d.comb += nic.o_host.ready.eq(1)
-        self._registers(m, uart, nic, macs)
+        self._registers(m, bus, uart.faults, nic, macs)
         self._lights(m, nic, macs)
         return m
 
@@ -141,16 +152,26 @@ class Card(wiring.Component):
         for mac, status in zip(macs, statuses, strict=True):
             m.d.comb += [mac.manual.eq(not self._inband), mac.manual_status.eq(status)]
 
-    def _registers(self, m, uart, nic, macs):
-        """The serial line reaches those of the NIC, and the card's own (`CARD_REGISTERS`)."""
+    def _registers_at_host(self, m, uart, nic):
+        """Etherbone beside the serial line; returns the bus of both, and the way of the host's frames to and fro."""
+        m.submodules.etherbone = port = EtherbonePort(self.parameters.width, self._etherbone)
+        wiring.connect(m, port.o_production, nic.i_host)
+        wiring.connect(m, nic.o_host, port.i_production)
+        m.submodules.share = share = BusShare(2)
+        wiring.connect(m, uart.bus, share.i[0])
+        wiring.connect(m, port.bus, share.i[1])
+        return share.bus, (port.i_mac, port.o_mac)
+
+    def _registers(self, m, bus, line_faults, nic, macs):
+        """The bus reaches those of the NIC, and the card's own (`CARD_REGISTERS`)."""
         m.submodules.split = split = BusSplit()
         m.submodules.registers = own = RegisterFile(CARD_REGISTERS)
-        wiring.connect(m, uart.bus, split.i)
+        wiring.connect(m, bus, split.i)
         wiring.connect(m, split.low, nic.bus)
         wiring.connect(m, split.high, own.bus)
         m.d.comb += own.r_card_shape.ports.eq(len(macs))
         for fault in LINE_FAULTS:
-            m.d.comb += getattr(own, f"r_line_{fault}").count.eq(getattr(uart.faults, fault))
+            m.d.comb += getattr(own, f"r_line_{fault}").count.eq(getattr(line_faults, fault))
         for port, mac in macs.items():
             link, status = getattr(own, f"r_{port}_link"), mac.status
             m.d.comb += [
@@ -164,12 +185,12 @@ class Card(wiring.Component):
                     register = getattr(own, f"r_{counter_name(port, outcome)}")
                     m.d.comb += register.count.eq(counts[outcome.name.lower()])
 
-    def _port(self, m, name, nic):
-        """A MAC between the pins of this name and the NIC's streams of this name."""
+    def _port(self, m, name, received, to_send):
+        """A MAC between the pins of this name and two streams."""
         m.submodules[name] = mac = Mac(self.parameters.width, self._cells[name], longest=self._longest)
         wiring.connect(m, mac.rgmii, wiring.flipped(getattr(self, name)))
-        wiring.connect(m, mac.o, getattr(nic, f"i_{name}"))
-        wiring.connect(m, getattr(nic, f"o_{name}"), mac.i)
+        wiring.connect(m, mac.o, received)
+        wiring.connect(m, to_send, mac.i)
         return mac
 
     def _lights(self, m, nic, macs):

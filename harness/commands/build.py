@@ -35,6 +35,11 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--smoke", action="store_true", help="the smallest card of the board, as BOARD-smoke: a quick trial of the flow"
     )
+    parser.add_argument(
+        "--etherbone",
+        action="store_true",
+        help="the registers at the port to the host as well, as BOARD-etherbone: who is there can change the rules",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     parser.set_defaults(run=run)
 
@@ -51,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         from halfsilver.boards.flow import build
     except ModuleNotFoundError as error:
         raise missing_package("a bitstream", error, "synth") from None
-    design = design_of(BOARDS[arguments.board], smoke=arguments.smoke)
+    design = design_of(BOARDS[arguments.board], smoke=arguments.smoke, etherbone=arguments.etherbone)
     return conclude(build(design, seeds, Path(BUILDS, design.name), say), as_json=arguments.json)
 
 

@@ -25,6 +25,14 @@ def test_every_board_has_a_card(name):
     assert smoke.name == f"{name}-smoke" and smoke.parameters["rules"] == smoke.parameters["sessions"] == 1
 
 
+def test_etherbone_is_for_boards_with_a_port_to_the_host():
+    for name, board in BOARDS.items():
+        if board.ports == 2:
+            design = design_of(board, etherbone=True)
+            assert design.name == f"{name}-etherbone" and design.parameters["etherbone"] == "169.254.72.83"
+            assert "etherbone" not in design_of(board).parameters
+
+
 def test_memories_of_two_clocks_keep_their_collisions():
     text = """
 module \\top.one
@@ -71,6 +79,7 @@ def test_memories_made_of_luts():
         ((SMALLEST, "--seeds", ""), "wanted are numbers"),
         ((SMALLEST, "--seeds", "1,1"), "seeds are different numbers from 0, not 1, 1"),
         ((SMALLEST, "--seeds", "-1"), "seeds are different numbers from 0, not -1"),
+        (("ecpix5-85f", "--etherbone"), "ecpix5-85f has no port to the host, where Etherbone is"),
         (("colorlight",), "invalid choice: 'colorlight' (did you mean colorlight-5a-75b?)"),
         (("ulx3s",), "there are versa-ecp5-5g, colorlight-5a-75b, ecpix5-85f"),
     ],

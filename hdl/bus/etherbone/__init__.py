@@ -1,1 +1,1 @@
-"""Registers over Etherbone, LiteX's way through UDP: frames for the card itself, their buffer, and the server."""
+"""Registers over Etherbone, LiteX's way through UDP: frames for the card itself, their buffer, server and port."""

@@ -2,14 +2,11 @@
 
 from collections import deque
 
-from amaranth.hdl import Module
-from amaranth.lib import wiring
 from amaranth.sim import Simulator
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
-from halfsilver.hdl.bus.etherbone.divert import Divert
-from halfsilver.hdl.bus.etherbone.server import EtherboneServer
+from halfsilver.hdl.bus.etherbone.port import EtherboneAddress, EtherbonePort
 
 CARD_MAC, CARD_IP = "02:48:53:4d:00:01", "10.42.0.2"
 HOST_MAC, HOST_IP = "02:aa:bb:cc:dd:ee", "10.42.0.1"
@@ -47,7 +44,7 @@ class Collector:
 
 
 class EtherboneBench:
-    """The card's end: what the host sends goes through `Divert` to the server. ``exchange`` runs the simulation.
+    """The card's end, with no production to the host. ``exchange`` runs the simulation.
 
     ``passed`` are frames that went on to the network, ``answers`` those of the server; ``registers`` what was written.
     """
@@ -55,15 +52,11 @@ class EtherboneBench:
     def __init__(self, width, source, base=0, ready=1.0):
         mac = bytes.fromhex(CARD_MAC.replace(":", ""))
         self.width, self.source, self.ready = width, source, ready
-        self.divert = Divert(width, mac)
-        self.server = EtherboneServer(width, mac, CARD_IP, PORT, base)
-        top = Module()
-        top.submodules.divert, top.submodules.server = self.divert, self.server
-        wiring.connect(top, self.divert.o_own, self.server.i)
+        self.port = EtherbonePort(width, EtherboneAddress(mac, CARD_IP), base)
         self.waiting = deque()
         self.passed, self.answers = Collector(width), Collector(width)
         self.registers, self.writes = {}, []
-        self.simulator = Simulator(top)
+        self.simulator = Simulator(self.port)
         self.simulator.add_clock(1e-6)
         for process in (self.feed, self.take, self.bus):
             self.simulator.add_testbench(process, background=True)
@@ -94,7 +87,7 @@ class EtherboneBench:
         return self.answers.frames[before:]
 
     async def feed(self, ctx):
-        stream, offered = self.divert.i, False
+        stream, offered = self.port.i_mac, False
         async for _, _, ready in ctx.tick().sample(stream.ready):
             if offered and ready:
                 self.waiting.popleft()
@@ -107,7 +100,7 @@ class EtherboneBench:
             ctx.set(stream.valid, offered)
 
     async def take(self, ctx):
-        streams = [(self.divert.o, self.passed), (self.server.o, self.answers)]
+        streams = [(self.port.o_production, self.passed), (self.port.o_mac, self.answers)]
         signals = [
             signal
             for stream, _ in streams
@@ -122,7 +115,7 @@ class EtherboneBench:
                 ctx.set(stream.ready, self.source.random() < self.ready)
 
     async def bus(self, ctx):
-        bus, due = self.server.bus, None
+        bus, due = self.port.bus, None
         async for _, _, address, write, word, read in ctx.tick().sample(
             bus.address, bus.write, bus.write_data, bus.read
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 from halfsilver.hdl.bus.uart import SerialRate
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -20,13 +21,23 @@ RATE = SerialRate(_CLOCK, _CLOCK // CLOCKS_PER_BIT)
 
 
 def run_bench(
-    bench: str, ports: int, folder: Path, *, seed: int, environment: dict[str, str], test_filter: str | None = None
+    bench: str,
+    ports: int,
+    folder: Path,
+    *,
+    seed: int,
+    environment: dict[str, str],
+    test_filter: str | None = None,
+    **card: Any,
 ) -> None:
-    """A cocotb module on the small card; all its tests must pass, or those that the filter names."""
+    """A cocotb module on the small card; all its tests must pass, or those that the filter names.
+
+    ``card``: what else there is in it.
+    """
     results, log = folder / "results.xml", folder / "simulation.log"
-    top = CardTop(SMALL, RATE, ports=ports, longest=LONGEST, resync_seconds=0)
+    top = CardTop(SMALL, RATE, ports=ports, longest=LONGEST, resync_seconds=0, **card)
     code = simulate(
-        build_model(f"card, {ports} ports", to_verilog(top, TOP)),
+        build_model(", ".join(["card", f"{ports} ports", *card]), to_verilog(top, TOP)),
         bench,
         folder,
         seed=seed,

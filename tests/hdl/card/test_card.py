@@ -1,9 +1,10 @@
 """The card, small, under cocotbext-eth's PHYs and a serial line, in Verilator: what goes in at one port comes out at
-the other, and the copy that the golden model wants comes out to the network."""
+the other, the copy that the golden model wants comes out to the network, and Etherbone's answers to the host."""
 
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,18 @@ from halfsilver.harness.nic.image import policy_image, table_writes
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Frame
 from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.bus.etherbone.port import EtherboneAddress
 from halfsilver.hdl.card import LIGHTS, Light
+from halfsilver.hdl.layout.card_registers import CARD_BASE
 from halfsilver.hdl.layout.registers import REGISTERS
 from tests.harness.commands import cli_kit
+from tests.hdl.bus.etherbone_kit import CARD_IP, CARD_MAC, HOST_IP, HOST_MAC, PORT, datagram
 from tests.hdl.card.small_card import RATE, SMALL, run_bench
 from tests.hdl.card.top import CardTop
 
-CORE_ID = 0x48534D31
-"""``HSM1``, by the register map's page."""
+CORE_ID, CARD_ID = 0x48534D31, 0x48534331
+"""``HSM1`` and ``HSC1``, by the register maps' pages."""
+ETHERBONE = EtherboneAddress(bytes.fromhex(CARD_MAC.replace(":", "")), CARD_IP)
 DOCUMENTS = cli_kit.DOCUMENTS | {
     "TrafficMirrorFilters": [
         {
@@ -82,14 +87,24 @@ def writes_of(policy: Policy) -> list[tuple[int, list[int]]]:
     return runs
 
 
+def etherbone_exchange() -> tuple[bytes, bytes]:
+    """A read of the identities of NIC and card, by the protocol's table, and what the host must get."""
+    header, places, returned = bytes.fromhex("4e6f104400000000"), (0, CARD_BASE), 0x1234
+    asked = struct.pack(">BBBB3I", 0, 0x0F, 0, len(places), returned, *places)
+    answered = struct.pack(">BBBB3I", 0, 0x0F, len(places), 0, returned, CORE_ID, CARD_ID)
+    back = Ether(src=CARD_MAC, dst=HOST_MAC) / IP(src=CARD_IP, dst=HOST_IP, id=0, flags="DF", ttl=64)
+    return datagram(header + asked), bytes(back / UDP(sport=PORT, dport=40000, chksum=0) / (header + answered))
+
+
 def case_of(ports: int, folder: Path) -> dict[str, Any]:
     """What the bench does, and what must be seen."""
     policy, copies = copies_of(folder)
     assert [Ether(copy)[VXLAN].vni for copy in copies] == [42, 42]
     assert [len(copy) for copy in copies] == [150, 50 + len(FROM_NET[2])]
     status, refused = REGISTERS.address("STATUS"), REGISTERS.address("REFUSED_WRITES")
-    send = {"net": FROM_NET, "host": FROM_HOST} if ports == 2 else {"net": FROM_NET}
-    due = {"net": [*copies, *FROM_HOST], "host": FROM_NET} if ports == 2 else {"net": copies}
+    asked, answer = etherbone_exchange()
+    send = {"net": FROM_NET, "host": [*FROM_HOST, asked]} if ports == 2 else {"net": FROM_NET}
+    due = {"net": [*copies, *FROM_HOST], "host": [*FROM_NET, answer]} if ports == 2 else {"net": copies}
     in_order = {"net": copies, "host": FROM_NET} if ports == 2 else {"net": copies}
 
     def texts(frames: dict[str, list[bytes]]) -> dict[str, list[str]]:
@@ -107,10 +122,11 @@ def case_of(ports: int, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ports", SIMULATED)
-def test_production_and_copies_and_the_serial_line(tmp_path, ports):
+def test_production_and_copies_and_the_registers(tmp_path, ports):
     case = tmp_path / "case.json"
     case.write_text(json.dumps(case_of(ports, tmp_path)))
-    run_bench("tests.hdl.card.bench", ports, tmp_path, seed=1, environment={"CARD_CASE": str(case)})
+    extra = {"etherbone": ETHERBONE} if ports == 2 else {}
+    run_bench("tests.hdl.card.bench", ports, tmp_path, seed=1, environment={"CARD_CASE": str(case)}, **extra)
 
 
 def test_a_light_shows_an_event_for_its_time():
@@ -140,3 +156,8 @@ def test_a_light_of_no_time():
 def test_phys_that_cannot_be_asked(options):
     with pytest.raises(ValueError, match="cannot be asked: wanted is one per port, none of them in-band"):
         CardTop(SMALL, RATE, **options)
+
+
+def test_etherbone_is_at_the_port_to_the_host():
+    with pytest.raises(ValueError, match="Etherbone is at the port to the host, and there is none"):
+        CardTop(SMALL, RATE, ports=1, etherbone=ETHERBONE)
