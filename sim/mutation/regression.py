@@ -96,8 +96,14 @@ TURNS, ALL_TURNS = 250, 65_400
 MANY_REFUSED = 100_000
 """Up to so many words are refused in a row: past 16 bits."""
 
+FAR_APART = (17, 150, 1_500, 16_000, 33_000)
+"""One verdict in so many is kept in the ring; twice as many frames of each direction pass, past 16 bits of them."""
+
 MANY_SNAPSHOTS = 60
 """Of the counters, in the middle of traffic."""
+
+MANY_INSIDE = {Direction.INGRESS: 40, Direction.EGRESS: 2_200}
+"""Frames that have entered and cannot leave, at a snapshot each."""
 
 _UDP_CHECKSUM = slice(14 + 40 + 6, 14 + 40 + 8)
 """Of an outer packet over IPv6."""
@@ -295,6 +301,7 @@ PHASES: Phases = {
     "places": _on_a_card(sweeps.check_places, PLACES),
     "leftovers": _on_a_card(sweeps.check_leftovers, LEFTOVERS),
     "commits": _on_a_card(sweeps.check_commits, range(COMMITS), TURNS),
+    "turns": _on_a_card(sweeps.check_turns),
 }
 LONG: Phases = {
     "carries": _carries,
@@ -306,7 +313,8 @@ LONG: Phases = {
     "all places": _on_a_card(sweeps.check_places, ALL_PLACES),
     "all leftovers": _on_a_card(sweeps.check_leftovers, ALL_LEFTOVERS),
     "all commits": _on_a_card(sweeps.check_commits, range(ALL_COMMITS), ALL_TURNS),
-    "all snapshots": _on_a_card(sweeps.check_counters, snapshots=MANY_SNAPSHOTS),
+    "all snapshots": _on_a_card(sweeps.check_counters, snapshots=MANY_SNAPSHOTS, inside=MANY_INSIDE),
+    "all verdicts": _on_a_card(sweeps.check_ring, far=FAR_APART),
     "all refusals": _on_a_card(sweeps.check_tables, refused=MANY_REFUSED),
 }
 """For mutants that survive `PHASES`, with another seed."""

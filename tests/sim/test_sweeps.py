@@ -25,6 +25,7 @@ from halfsilver.sim.traffic.sweeps import (
     check_resets,
     check_ring,
     check_tables,
+    check_turns,
     crowd,
     held,
     least_held,
@@ -64,7 +65,9 @@ def test_a_difference_is_reported():
         pair.close()
 
 
-@pytest.mark.parametrize("check", [check_registers, check_bus, check_tables, check_ring, check_counters, check_pace])
+@pytest.mark.parametrize(
+    "check", [check_registers, check_bus, check_tables, check_ring, check_counters, check_pace, check_turns]
+)
 def test_the_host_reads_and_writes(check):
     check(LEAST, SEED)
 

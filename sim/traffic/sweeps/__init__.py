@@ -17,6 +17,7 @@ from halfsilver.sim.traffic.sweeps.ring import check_ring
 from halfsilver.sim.traffic.sweeps.room import NUMBERS, SIZES, Crowd, crowd, held, least_held
 from halfsilver.sim.traffic.sweeps.statements import quick, thorough
 from halfsilver.sim.traffic.sweeps.tables import check_tables
+from halfsilver.sim.traffic.sweeps.turns import check_turns
 
 __all__ = [
     "NUMBERS",
@@ -32,6 +33,7 @@ __all__ = [
     "check_resets",
     "check_ring",
     "check_tables",
+    "check_turns",
     "crowd",
     "held",
     "least_held",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
@@ -16,7 +16,7 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.register_map import WORD_BITS
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.sim.build import build_nic
-from halfsilver.sim.pump import Pacing, Pump, PumpRun, await_at, read, write, write_at
+from halfsilver.sim.pump import Pacing, Pump, PumpRun, await_at, hold_at, read, write, write_at
 from halfsilver.sim.traffic.chance import happens
 from halfsilver.sim.traffic.sweeps.octets import some_frames, transparent
 
@@ -28,6 +28,15 @@ CROWDS = ((20, 30), (60, 0), (90, 6), (0, 40), (3, 50))
 
 STALLS = (0.0, 0.5, 0.0, 0.9)
 """Of the outputs, in turn: copies find room, and do not; frames leave at once, and long after they have entered."""
+
+INSIDE = {Direction.INGRESS: 4, Direction.EGRESS: 300}
+"""Frames of one byte that come while the outputs take nothing; egress has room for as many as a copy has beats."""
+
+HELD = 600
+"""Clock cycles for which nothing is taken behind the snapshot: its instant is within them."""
+
+_CLOCKS_EACH = 16
+"""Of a frame's verdict, at most."""
 
 _TAKE = REGISTERS.address("SNAPSHOT"), REGISTERS.pack("SNAPSHOT", take=1)
 _STATUS, _BUSY = REGISTERS.address("SNAPSHOT_STATUS"), REGISTERS.pack("SNAPSHOT_STATUS", busy=1)
@@ -45,7 +54,11 @@ Counts = dict[Place, Tally]
 
 
 def check_counters(
-    parameters: NicParameters, seed: int, library: Path | None = None, snapshots: int = SNAPSHOTS
+    parameters: NicParameters,
+    seed: int,
+    library: Path | None = None,
+    snapshots: int = SNAPSHOTS,
+    inside: Mapping[Direction, int] = INSIDE,
 ) -> None:
     """HalfsilverError says which counter is not that of the frames that a snapshot is of."""
     rng = random.Random(f"counters {seed}")
@@ -56,6 +69,8 @@ def check_counters(
         card = _Card(pump, parameters)
         for number in range(snapshots):
             card.snapshot(rng, policy, CROWDS[number % len(CROWDS)], STALLS[number % len(STALLS)])
+        for way, count in inside.items():
+            card.snapshot_inside(rng, [Frame(rng.randbytes(1), way) for _ in range(count)])
         card.compare_all(rng)
     finally:
         pump.close()
@@ -86,7 +101,19 @@ class _Card:
         asked = rng.choice((1, 1, 2))
         schedule = [write_at(cycle, *_TAKE)] * asked
         schedule.append(await_at(cycle, _STATUS, _BUSY, 0))
-        run = self._pump.run(frames, Pacing(full_rate=True, output_stalls=stalls), schedule=schedule)
+        pacing = Pacing(full_rate=True, output_stalls=stalls)
+        self._judge(frames, self._pump.run(frames, pacing, schedule=schedule), cycle, asked)
+
+    def snapshot_inside(self, rng: random.Random, frames: Sequence[Frame]) -> None:
+        """When as many as find room have entered, and none has left."""
+        cycle = len(frames) * _CLOCKS_EACH + rng.randrange(HELD)
+        schedule = [hold_at(0, *Direction), write_at(cycle, *_TAKE), hold_at(cycle + HELD)]
+        schedule.append(await_at(cycle + HELD, _STATUS, _BUSY, 0))
+        run = self._pump.run(frames, Pacing(full_rate=True, timeout=2 * cycle + 20_000), schedule=schedule)
+        self._judge(frames, run, 0, 1)
+
+    def _judge(self, frames: Sequence[Frame], run: PumpRun, cycle: int, asked: int) -> None:
+        """All counters, as they were at the instant, which was behind the cycle."""
         status = REGISTERS.unpack("SNAPSHOT_STATUS", self._pump.read([_STATUS])[0])
         # Asked for again behind the instant of the first, there is one more.
         if status["busy"] or not 1 <= status["taken"] - self._taken <= asked:

@@ -54,6 +54,11 @@ def services(rng: random.Random, parameters: NicParameters, every: bool) -> Iter
     for resolver in resolvers:
         cases += _around(rng, policy, resolver.packed, (UDP, TCP), (53,))
     yield Situation(policy, Flags(), some(rng, cases, 600, every), calm(parameters))
+    # Without a resolver no address is one, in either bank.
+    for _ in range(2):
+        without = transparent(rng, parameters)
+        cases = [frame for _ in range(10) for frame in _around(rng, without, bytes(4), (UDP, TCP), (53,))[:2]]
+        yield Situation(without, Flags(), cases, calm(parameters))
 
 
 def _around(

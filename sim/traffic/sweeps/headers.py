@@ -38,6 +38,9 @@ __all__ = ["cuts", "ethertypes", "giants", "hash_bits", "owners", "protocols", "
 SATURATED = 0xFFFF
 """The longest length that a record or a counter of ports tells."""
 
+JUMBOS = {False: 6, True: 20}
+"""Frames of each direction of the longest kibibyte that is still mirrored: a few, or every case."""
+
 
 def runts(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:
     """3.2: frames of 1 to 13 bytes, and bad ones of any length, one by one in front of whole frames of every kind."""
@@ -82,6 +85,13 @@ def giants(rng: random.Random, parameters: NicParameters, every: bool) -> Iterat
             whole = whole_frame(rng, rng.choice(KINDS), rng.choice(policy.interfaces).mac, direction, 20)
             frames += [Frame(data[:length], direction, bad=happens(rng, 4)), Frame(whole, direction)]
     yield Situation(policy, ALL_OF_THE_HASH, frames, back_to_back())
+    jumbos = []  # these are mirrored
+    for direction in Direction:
+        for _ in range(JUMBOS[every]):
+            data = packet(any_flow(rng, IPV4, 47), bytes(MAX_FRAME))
+            data = of_interface(rng, policy, direction, data, IPV4)[: rng.randint(MAX_FRAME - 1024, MAX_FRAME)]
+            jumbos.append(Frame(data, direction))
+    yield Situation(policy, ALL_OF_THE_HASH, jumbos, calm(parameters))
 
 
 def ethertypes(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:

@@ -26,6 +26,9 @@ EVERY = (1, 2, 3, 4, 7, 16)
 FAR = (0x100, 0x101, 0x8000, 0xFFFF)
 """So many that only the first of each direction is kept."""
 
+FAR_APART = (17, 40)
+"""One in so many of which more than one is kept."""
+
 Selection = tuple[int, tuple[int, int] | None]
 """One in how many, and perhaps of which session: ENI and place."""
 
@@ -33,7 +36,9 @@ PLACES_LEFT = 5
 """Verdicts that the ring still has room for when it is filled up a second time."""
 
 
-def check_ring(parameters: NicParameters, seed: int, library: Path | None = None) -> None:
+def check_ring(
+    parameters: NicParameters, seed: int, library: Path | None = None, far: Sequence[int] = FAR_APART
+) -> None:
     """Each session, one in so many, and more than there is room for; HalfsilverError says what is wrong."""
     rng = random.Random(f"ring {seed}")
     pump = Pump(library or build_nic(parameters), seed=seed)
@@ -55,6 +60,8 @@ def check_ring(parameters: NicParameters, seed: int, library: Path | None = None
             kept += driver.read_verdicts()
             _compare(kept, _selected(seen, every, session), f"one in {every} of {session or 'all'}")
         _overfill(rng, pump, driver, parameters.verdict_ring)
+        for every in far:
+            _far_apart(rng, pump, driver, every)
     finally:
         pump.close()
 
@@ -101,6 +108,14 @@ def _overfill(rng: random.Random, pump: Pump, driver: Driver, depth: int) -> Non
         _compare(kept, due[:depth] + more[:PLACES_LEFT], "which was full")
         driver.select_verdicts(every)
         _expect(pump, 0, 0)
+
+
+def _far_apart(rng: random.Random, pump: Pump, driver: Driver, every: int) -> None:
+    """One in so many of two times as many frames of each direction, and some."""
+    driver.select_verdicts(every)
+    frames = [Frame(rng.randbytes(1 + number % 5), way) for number in range(2 * every + 5) for way in Direction]
+    seen = [VerdictRecord.from_bytes(wire) for wire in pump.run(frames, Pacing(full_rate=True)).verdicts]
+    _compare(driver.read_verdicts(), _selected(seen, every, None), f"one in {every}")
 
 
 def _tiny(rng: random.Random, pump: Pump, every: int, count: int) -> list[VerdictRecord]:

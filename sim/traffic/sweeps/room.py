@@ -39,7 +39,7 @@ class Crowd(NamedTuple):
 
 
 def crowd(rng: random.Random, parameters: NicParameters, size: int) -> Crowd:
-    """Frames of one length back to back on both inputs; the last that has room is as long as the room left.
+    """Frames of one length, a bad one before each, on both inputs; the last that has room is as long as the room left.
 
     No copy leaves before the last frame is in, for a build in which copies leave by the network port.
     """
@@ -58,16 +58,18 @@ def crowd(rng: random.Random, parameters: NicParameters, size: int) -> Crowd:
         mac = rng.choice(policy.interfaces).mac
         ends = mac + STRANGER if direction is Direction.INGRESS else STRANGER + mac
         data = ethernet(ends, packet(any_flow(rng, IPV4, 47), rng.randbytes(max(lengths))), ETHERTYPES[IPV4])
-        frames += [Frame(data[:length], direction) for length in lengths]
+        spoilt = Frame(data[: min(lengths) // 2], direction, bad=True)  # it takes no room from the next one
+        frames += [each for length in lengths for each in (spoilt, Frame(data[:length], direction))]
     least = len(lengths) - BEYOND - RESERVED_PLACES
     return Crowd(Situation(policy, Flags(), frames, Pacing(full_rate=True)), least)
 
 
 def held(records: Sequence[VerdictRecord]) -> dict[Direction, int]:
-    """By direction, how many frames were mirrored before the first that found no room."""
+    """By direction, how many frames, bad ones not counted, were mirrored before the first that found no room."""
     found = {}
     for direction in Direction:
-        verdicts = [record.verdict for record in records if record.direction is direction]
+        due = [record.verdict for record in records if record.direction is direction]
+        verdicts = [verdict for verdict in due if verdict is not Verdict.MALFORMED]
         full = verdicts.index(Verdict.CONGESTED) if Verdict.CONGESTED in verdicts else len(verdicts)
         found[direction] = full
     return found
