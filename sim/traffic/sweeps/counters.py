@@ -23,8 +23,12 @@ from halfsilver.sim.traffic.sweeps.octets import some_frames, transparent
 __all__ = ["check_counters"]
 
 SNAPSHOTS = 10
-CROWDS = ((20, 30), (60, 0), (90, 6), (0, 40), (3, 50))
-"""Tiny and whole frames of each direction around a snapshot, in turn."""
+CROWDS = ((20, 30), (60, 0), (3000, 6), (0, 40), (3, 50))
+"""Tiny and whole frames of each direction around a snapshot, in turn; once more than the sums of a pass hold."""
+
+SPARSE, LONGEST_GAP = 12, 300
+"""Whole frames of each direction that come now and then, and the most clocks between two of them: at a snapshot one
+direction is idle, and the other perhaps not."""
 
 STALLS = (0.0, 0.5, 0.0, 0.9)
 """Of the outputs, in turn: copies find room, and do not; frames leave at once, and long after they have entered."""
@@ -69,6 +73,7 @@ def check_counters(
         card = _Card(pump, parameters)
         for number in range(snapshots):
             card.snapshot(rng, policy, CROWDS[number % len(CROWDS)], STALLS[number % len(STALLS)])
+            card.snapshot(rng, policy, (0, SPARSE), 0.0, LONGEST_GAP)
         for way, count in inside.items():
             card.snapshot_inside(rng, [Frame(rng.randbytes(1), way) for _ in range(count)])
         card.compare_all(rng)
@@ -90,19 +95,22 @@ class _Card:
         self._taken = 0
         self._counts: Counts = {}
 
-    def snapshot(self, rng: random.Random, policy: Policy, crowd: tuple[int, int], stalls: float) -> None:
+    def snapshot(
+        self, rng: random.Random, policy: Policy, crowd: tuple[int, int], stalls: float, longest_gap: int = 0
+    ) -> None:
         """Anywhere in a batch, asked for once or twice: of the first so many frames of each direction, and whole."""
         tiny, whole = crowd
         frames = some_frames(rng, policy, whole, whole)
         frames += [Frame(rng.randbytes(rng.randint(1, 13)), way) for way in Direction for _ in range(tiny)]
         rng.shuffle(frames)
         frames = [Frame(each.data, each.direction, happens(rng, 8), happens(rng, 8)) for each in frames]
-        cycle = rng.randrange(sum(len(each.data) for each in frames) // self._beat_bytes // 2)
+        starts = _starts(rng, frames, longest_gap)
+        cycle = rng.randrange(max(sum(len(each.data) for each in frames) // self._beat_bytes // 2, max(starts)))
         asked = rng.choice((1, 1, 2))
         schedule = [write_at(cycle, *_TAKE)] * asked
         schedule.append(await_at(cycle, _STATUS, _BUSY, 0))
         pacing = Pacing(full_rate=True, output_stalls=stalls)
-        self._judge(frames, self._pump.run(frames, pacing, schedule=schedule), cycle, asked)
+        self._judge(frames, self._pump.run(frames, pacing, schedule=schedule, starts=starts), cycle, asked)
 
     def snapshot_inside(self, rng: random.Random, frames: Sequence[Frame]) -> None:
         """When as many as find room have entered, and none has left."""
@@ -206,3 +214,13 @@ class _Card:
 
 def _places(group: CounterGroupCode, bits: int) -> list[Place]:
     return [(group, index) for index in range(1 << bits)]
+
+
+def _starts(rng: random.Random, frames: Sequence[Frame], longest_gap: int) -> list[int]:
+    """Cycles before which the frames do not start, each so many behind the one before it in its direction."""
+    ends = dict.fromkeys(Direction, 0)
+    starts = []
+    for frame in frames:
+        starts.append(ends[frame.direction])
+        ends[frame.direction] += rng.randint(0, longest_gap)
+    return starts

@@ -82,6 +82,7 @@ def _around(
 def limits(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:
     """Section 6: packet lengths and MTU limits one by one around the floors, and frames around what they leave."""
     lengths = [1, *range(FLOOR_IPV4 - 1, FLOOR_IPV4 + (68 if every else 5)), *range(FLOOR_IPV6 - 2, FLOOR_IPV6 + 10)]
+    lengths += [rng.randrange(1 << bit, 2 << bit) for bit in range(7, 13) for _ in range(8 if every else 1)]
     mtus = list(range(536, 536 + (70 if every else 10)))
     limits: list[tuple[int | None, int | None]] = [(length, None) for length in lengths]
     limits += [(rng.choice((None, mtu + rng.randint(-2, 2))), mtu) for mtu in mtus]

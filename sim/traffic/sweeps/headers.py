@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.policy.types import Rule, Session
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.frames import MAX_FRAME, MIN_FRAME
@@ -33,7 +34,7 @@ from halfsilver.sim.traffic.sweeps.octets import (
     whole_frame,
 )
 
-__all__ = ["cuts", "ethertypes", "giants", "hash_bits", "owners", "protocols", "runts"]
+__all__ = ["chains", "cuts", "ethertypes", "giants", "hash_bits", "owners", "protocols", "runts"]
 
 SATURATED = 0xFFFF
 """The longest length that a record or a counter of ports tells."""
@@ -141,9 +142,36 @@ def protocols(rng: random.Random, parameters: NicParameters, every: bool) -> Ite
         flow = any_flow(rng, family)
         for protocol in range(256):
             data = packet(replace(flow, protocol=protocol), rng.randbytes(10), chain, 5, fragment)
-            direction = rng.choice(tuple(Direction))
-            cases.append(Frame(of_interface(rng, policy, direction, data, family), direction))
+            # Two in a row, as two parsers may take turns.
+            for direction in (*Direction, *Direction) if every else (rng.choice(tuple(Direction)),):
+                cases.append(Frame(of_interface(rng, policy, direction, data, family), direction))
     yield Situation(policy, ALL_OF_THE_HASH, some(rng, cases, 700, every), calm(parameters))
+
+
+def chains(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:
+    """3.9 to 3.16, 4: rules that name the number of an extension header, and frames that end within one or before."""
+    whole = transparent(rng, parameters)
+    for number in (0, 43, FRAGMENT, AUTHENTICATION, 60):
+        policy = _of_protocol(whole, number)
+        cases = []
+        for chain in ((number,), (60, number), (number, 60)):
+            data = packet(any_flow(rng, IPV6, TCP), rng.randbytes(4), chain)
+            for end in range(40, len(data) + 1) if every else (40, 47, rng.randint(41, len(data))):
+                for direction in (*Direction, *Direction):  # two in a row, as two parsers may take turns
+                    cases.append(Frame(of_interface(rng, whole, direction, data[:end], IPV6), direction))
+        yield Situation(policy, ALL_OF_THE_HASH, some(rng, cases, 0, True), calm(parameters))
+
+
+def _of_protocol(policy: Policy, number: int) -> Policy:
+    """The same, but all rules accept this protocol number alone."""
+
+    def only(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        return tuple(replace(rule, protocol=number) for rule in rules)
+
+    def narrowed(session: Session) -> Session:
+        return replace(session, ingress=only(session.ingress), egress=only(session.egress))
+
+    return Policy(tuple(replace(each, sessions=tuple(map(narrowed, each.sessions))) for each in policy.interfaces))
 
 
 def hash_bits(rng: random.Random, parameters: NicParameters, every: bool) -> Iterator[Situation]:

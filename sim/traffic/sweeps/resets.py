@@ -7,12 +7,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.layout.tables import Table
+from halfsilver.sim.traffic.chance import happens
+from halfsilver.sim.traffic.ethernet import TAG_TYPES
 from halfsilver.sim.traffic.live import LiveNic
-from halfsilver.sim.traffic.sweeps.octets import ALL_OF_THE_HASH, back_to_back, some_frames, transparent
+from halfsilver.sim.traffic.sweeps.octets import (
+    ALL_OF_THE_HASH,
+    STRANGER,
+    back_to_back,
+    ethernet,
+    some_frames,
+    transparent,
+)
 
 __all__ = ["check_resets"]
 
@@ -39,12 +50,23 @@ def check_resets(parameters: NicParameters, seed: int, cycles: Iterable[int], li
                 frames = some_frames(rng, rule_set[0], *counts)
                 writes = _writes(rng) if written else []
                 nic.reset_at(cycle, frames, back_to_back(rng.choice((0.0, 0.0, 0.5))), writes)
-                nic.revive(rule_set, some_frames(rng, rule_set[0], AFTER, AFTER), back_to_back())
+                nic.revive(rule_set, _first(rng, rule_set[0]), back_to_back())
             except HalfsilverError as error:
                 raise HalfsilverError(f"reset at cycle {cycle}, seed {seed}: {error}") from None
     finally:
         nic.close()
     return nic
+
+
+def _first(rng: random.Random, policy: Policy) -> list[Frame]:
+    """Frames in the first clocks; often the first of all ends in its tag, so that nothing says what is in it."""
+    tags = []
+    for direction in Direction:
+        if happens(rng, 2):
+            mac = rng.choice(policy.interfaces).mac
+            ends = mac + STRANGER if direction is Direction.INGRESS else STRANGER + mac
+            tags.append(Frame(ethernet(ends, b"", rng.choice(TAG_TYPES)), direction))
+    return tags + some_frames(rng, policy, AFTER, AFTER)
 
 
 def _writes(rng: random.Random) -> list[tuple[int, int]]:

@@ -29,6 +29,9 @@ FAR = (0x100, 0x101, 0x8000, 0xFFFF)
 FAR_APART = (17, 40)
 """One in so many of which more than one is kept."""
 
+BEYOND_POWERS = [(1 << bit) + 2 for bit in range(5, 16)]
+"""Likewise; what is left to pass over goes through each power of two."""
+
 Selection = tuple[int, tuple[int, int] | None]
 """One in how many, and perhaps of which session: ENI and place."""
 
@@ -47,7 +50,7 @@ def check_ring(
         policy = transparent(rng, parameters)
         driver.load(policy)
         places = [(eni, place) for eni in range(parameters.enis) for place in range(parameters.sessions)]
-        selections: list[Selection] = [(every, None) for every in (*EVERY, 0, rng.choice(FAR))]
+        selections: list[Selection] = [(every, None) for every in (*EVERY, 0, rng.choice(FAR), *BEYOND_POWERS)]
         selections += [(rng.choice((1, 1, 2, 3)), place) for place in places]
         rng.shuffle(selections)
         for every, session in selections:

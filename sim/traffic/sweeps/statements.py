@@ -9,7 +9,7 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.traffic.situations import Situation
 from halfsilver.sim.traffic.sweeps.decisions import limits, order, rules, services
 from halfsilver.sim.traffic.sweeps.fields import fields
-from halfsilver.sim.traffic.sweeps.headers import cuts, ethertypes, giants, hash_bits, owners, protocols, runts
+from halfsilver.sim.traffic.sweeps.headers import chains, cuts, ethertypes, giants, hash_bits, owners, protocols, runts
 
 __all__ = ["quick", "thorough"]
 
@@ -21,6 +21,7 @@ _SWEEPS: tuple[Callable[[random.Random, NicParameters, bool], Iterator[Situation
     cuts,
     fields,
     protocols,
+    chains,
     hash_bits,
     services,
     owners,
