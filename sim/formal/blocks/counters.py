@@ -20,7 +20,7 @@ from halfsilver.sim.formal.monitors import earlier
 
 __all__ = ["SETUPS"]
 
-_PARAMETERS = SimpleNamespace(rules=0, enis=1, eni_bits=0, rule_bits=1, matchers=1)
+_PARAMETERS = SimpleNamespace(rules=0, enis=1, eni_bits=0, rule_bits=1, matchers=1, security_groups=0)
 _VERDICT_BITS = 1
 _PLACE_BITS = 2
 _SESSION_OF_VERDICTS = C(3, 2)
