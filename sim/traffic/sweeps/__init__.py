@@ -6,9 +6,8 @@ NIC alone.
 """
 
 from halfsilver.sim.traffic.sweeps.bus import check_bus
-from halfsilver.sim.traffic.sweeps.commits import check_commits
+from halfsilver.sim.traffic.sweeps.commits import check_commits, check_leftovers
 from halfsilver.sim.traffic.sweeps.counters import check_counters
-from halfsilver.sim.traffic.sweeps.leftovers import check_leftovers
 from halfsilver.sim.traffic.sweeps.pace import check_pace
 from halfsilver.sim.traffic.sweeps.places import check_places
 from halfsilver.sim.traffic.sweeps.registers import check_registers

@@ -1,4 +1,5 @@
-"""Commits at every cycle of a few frames, to and fro between two rule sets that have nothing in common."""
+"""Commits at every cycle of a few frames, to and fro between two rule sets that have nothing in common; and into banks
+that held something else: all ones, all zeros, anything."""
 
 from __future__ import annotations
 
@@ -11,16 +12,24 @@ from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.register_map import WORD_BITS
 from halfsilver.sim.traffic.flow import IPV4, IPV6
 from halfsilver.sim.traffic.live import LiveNic
+from halfsilver.sim.traffic.sweeps.decisions import rules
 from halfsilver.sim.traffic.sweeps.octets import ALL_OF_THE_HASH, back_to_back, outer_of, some_frames, transparent
 
-__all__ = ["check_commits"]
+__all__ = ["check_commits", "check_leftovers"]
 
 FRAMES = 4
 """Of each direction, around a commit."""
 
 STALLS = (0.0, 0.0, 0.5)
+
+CASES = 60
+"""Frames of those of a rule set, before and after it is put in force."""
+
+RUBBISH = ((1 << WORD_BITS) - 1, None, 0)
+"""The words that are written to a bank before its rule set; None: any."""
 
 
 def check_commits(
@@ -46,6 +55,28 @@ def check_commits(
             except HalfsilverError as error:
                 raise HalfsilverError(f"commit at cycle {cycle}, seed {seed}: {error}") from None
         nic.check_counters()
+    finally:
+        nic.close()
+
+
+def check_leftovers(parameters: NicParameters, seed: int, rounds: int, library: Path | None = None) -> None:
+    """HalfsilverError if a word that was written over, or that is still to be put in force, decides anything."""
+    rng = random.Random(f"leftovers {seed}")
+    nic = LiveNic(parameters, seed=seed, library=library)
+    try:
+        everything = transparent(rng, parameters), ALL_OF_THE_HASH
+        nic.stage(rng, everything, [], back_to_back())
+        nic.commit(rng, 1, [], back_to_back())
+        frames = some_frames(rng, everything[0], CASES // 2, CASES // 2)
+        narrow = list(rules(rng, parameters, False))
+        for number in range(rounds):
+            policy, flags, cases, _ = narrow[number % len(narrow)]
+            chosen = rng.choices(cases, k=CASES)
+            nic.litter(rng, RUBBISH[number % len(RUBBISH)], everything, frames, back_to_back())
+            nic.stage(rng, (policy, flags), [], back_to_back())
+            nic.commit(rng, 1, chosen, back_to_back())
+            frames = rng.choices(cases, k=CASES)
+        nic.process(frames, back_to_back())
     finally:
         nic.close()
 
