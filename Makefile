@@ -112,9 +112,10 @@ bitstreams: $(ready) ## all boards' bitstreams and reports; what make docs says 
 	@for board in $$($(run) -m halfsilver.boards.publish --list); do .venv/bin/halfsilver build $$board || exit; done
 	@$(run) -m halfsilver.boards.publish
 
-bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; requests per second of the served API
+bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; requests per second of the served API; frames per second of a wire beside scapy
 	@$(run) -m halfsilver.sim.speed
 	@$(run) -m halfsilver.harness.speed.measure
+	@$(run) -m halfsilver.harness.speed.wires
 
 mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, long runs, all bad days of the card (long)
 	@$(run) -m pytest tests/hdl/mac tests/hdl/card --all-widths

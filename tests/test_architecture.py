@@ -37,13 +37,20 @@ ALLOWED = {
     "harness.environment": {"harness.errors", "harness.spelling"},
     "harness.golden": PLAIN | {"harness.policy"},
     "harness.nic": PLAIN | {"harness.policy", "hdl.layout"},
+    "harness.bench": {"harness.errors", "harness.spelling"},
     "harness.engine": PLAIN | {"harness.policy"},
     "harness.engines": PLAIN | {"harness.installation", "harness.policy", "harness.engine", "harness.golden"},
     "harness.capture": PLAIN,
     "harness.report": PLAIN | {"harness.policy", "harness.capture", "harness.engine", "harness.engines"},
     "harness.control": PLAIN
     | {"harness.policy", "harness.capture", "harness.engine", "harness.output", "harness.report"},
-    "harness.speed": {"harness.arguments", "harness.errors", "harness.control"},
+    "harness.speed": {
+        "harness.arguments",
+        "harness.errors",
+        "harness.installation",
+        "harness.bench",
+        "harness.control",
+    },
 }
 """Rooms that are bound. Those not here (commands, cli, api, sim ...) are at the top and may know whatever is below."""
 
