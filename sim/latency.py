@@ -8,7 +8,6 @@ is made.
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.benches.frames import frame_of_length
 from halfsilver.sim.benches.policies import everything
 from halfsilver.sim.build import build_nic
-from halfsilver.sim.places import BUILD, ROOT, shown
+from halfsilver.sim.places import write_results
 from halfsilver.sim.pump import Pacing, Pump, PumpRun
 
 __all__ = ["LENGTHS", "WIDTHS", "Latency", "check_alone", "clocks", "constant", "main", "measure"]
@@ -129,11 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HalfsilverError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    BUILD.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(rows, indent=1) + "\n"
-    for path in (BUILD / "latency.json", *([ROOT / "docs" / "latency.json"] if options.publish else [])):
-        path.write_text(text)
-        print(f"written: {shown(path)}")
+    write_results("latency.json", rows, publish=options.publish)
     return 0
 
 

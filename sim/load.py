@@ -9,7 +9,6 @@ Results go to ``build/load.json``; ``--publish`` also writes docs/load.json, fro
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 from collections import defaultdict
@@ -30,7 +29,7 @@ from halfsilver.hdl.layout.outer import PREFIX_IPV4
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.nic import Nic
 from halfsilver.sim.build import build_nic
-from halfsilver.sim.places import BUILD, ROOT, shown
+from halfsilver.sim.places import write_results
 from halfsilver.sim.pump import Pacing, Passed, Pump, PumpRun
 
 __all__ = ["LOADS", "SIZES", "Point", "check_counters", "main", "measure", "wrong"]
@@ -293,11 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     result = {"width": PARAMETERS.width, "host_rate": HOST_RATE, "points": [asdict(point) for point in points]}
-    text = json.dumps(result, indent=1) + "\n"
-    BUILD.mkdir(parents=True, exist_ok=True)
-    for path in (BUILD / "load.json", *([ROOT / "docs" / "load.json"] if options.publish else [])):
-        path.write_text(text)
-        print(f"written: {shown(path)}")
+    write_results("load.json", result, publish=options.publish)
     faults = [fault for fault in map(wrong, points) if fault]
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
-__all__ = ["BUILD", "CAPTURES", "ROOT", "captures_folder", "shown"]
+__all__ = ["BUILD", "CAPTURES", "ROOT", "captures_folder", "shown", "write_results"]
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder with the rooms ``hdl``, ``sim``, ...: a checkout, or the installed package. Only read."""
@@ -31,3 +32,12 @@ CAPTURES = captures_folder(ROOT)
 def shown(path: Path) -> str:
     """A path as the user would type it: relative if it is below the current directory."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def write_results(name: str, results: object, *, publish: bool) -> None:
+    """Measured results as JSON into BUILD and, to ``publish``, into docs/, from which the README is made."""
+    text = json.dumps(results, indent=1) + "\n"
+    for folder in (BUILD, *([ROOT / "docs"] if publish else [])):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+        print(f"written: {shown(folder / name)}")

@@ -4,6 +4,8 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 
+from halfsilver.harness.nic.driver import Driver
+from halfsilver.harness.policy.policy import Policy
 from halfsilver.hdl.layout.card_registers import CARD_REGISTERS
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
@@ -134,3 +136,12 @@ class CardInMemory:
         elif name == "COUNTER_ADDRESS":
             fields = REGISTERS.unpack(name, value)
             self._counter = (fields["group"], fields["index"])
+
+
+def loaded_words(shape: NicShape, *policies: Policy) -> dict[tuple[int, int], int]:
+    """What judges frames after these loads, by one driver and with nothing on the way."""
+    card = CardInMemory(shape)
+    driver = Driver(card)
+    for each in policies:
+        driver.load(each)
+    return card.active_words()

@@ -24,21 +24,12 @@ from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecor
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 from tests.harness.golden.golden_kit import ENI_0, ENI_1, interface, policy, rule, session
-from tests.harness.nic.card_kit import CardInMemory
+from tests.harness.nic.card_kit import CardInMemory, loaded_words
 
 SHAPE = NicShape(width=32, enis=2, sessions=2, rules=3, lookup_clocks=4)
 ONE = policy(interface(session([rule(protocol=6)])))
 OTHER = policy(interface(session([rule(protocol=6)], vni=77)))
 TWO = policy(interface(session([rule(protocol=17)], number=3), session(number=9)), interface(address=ENI_1))
-
-
-def loaded_words(*policies):
-    """What judges frames after these loads, by one driver."""
-    card = CardInMemory(SHAPE)
-    driver = Driver(card)
-    for each in policies:
-        driver.load(each)
-    return card.active_words()
 
 
 # Which card
@@ -117,9 +108,9 @@ def test_only_what_differs_is_written():
 def test_by_whatever_way_the_same_tables(way):
     """Nothing of an earlier policy is left that could judge a frame: but for outer headers no session points to."""
     outer = 2
-    fresh = {place: word for place, word in loaded_words(way[-1]).items() if place[0] != outer}
-    assert {place: word for place, word in loaded_words(*way).items() if place[0] != outer} == fresh
-    assert loaded_words(*way).items() >= loaded_words(way[-1]).items()
+    fresh = {place: word for place, word in loaded_words(SHAPE, way[-1]).items() if place[0] != outer}
+    assert {place: word for place, word in loaded_words(SHAPE, *way).items() if place[0] != outer} == fresh
+    assert loaded_words(SHAPE, *way).items() >= loaded_words(SHAPE, way[-1]).items()
 
 
 def test_flags_reach_the_general_table():
@@ -171,7 +162,7 @@ def test_refused_writes_are_not_committed_and_written_again():
     assert (card.generation, card.active_words()) == (1, before)
     card.refuse_after = None
     assert driver.load(TWO) == 2
-    assert card.active_words() == loaded_words(TWO)
+    assert card.active_words() == loaded_words(SHAPE, TWO)
 
 
 def test_the_count_of_refusals_wraps():
@@ -191,7 +182,7 @@ def test_a_commit_that_does_not_happen():
         driver.load(TWO)
     card.deaf = False
     assert driver.load(TWO) == 2
-    assert card.active_words() == loaded_words(TWO)
+    assert card.active_words() == loaded_words(SHAPE, TWO)
 
 
 # A line that damages what is sent
@@ -371,7 +362,7 @@ def test_after_a_strangers_commit_everything_is_written():
     card.banks = [{}, {}]
     card.generation += 2
     driver.load(ONE)
-    assert card.active_words() == loaded_words(ONE)
+    assert card.active_words() == loaded_words(SHAPE, ONE)
 
 
 def test_generations_wrap():

@@ -19,7 +19,7 @@ from halfsilver.harness.records import DEFAULT_FLAGS
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 from tests.harness.golden.golden_kit import interface, policy, rule, session
-from tests.harness.nic.card_kit import CardInMemory
+from tests.harness.nic.card_kit import CardInMemory, loaded_words
 from tests.harness.nic.transports.etherbone_card_kit import EtherboneCard, Lossy, Network, on_udp
 
 SHAPE = NicShape(width=8, enis=1, sessions=1, rules=1, lookup_clocks=8)
@@ -33,22 +33,13 @@ def opened(port, patience=0.05):
     return contextlib.closing(EtherboneTransport("127.0.0.1", port, patience=patience))
 
 
-def expected_words(*policies):
-    """What judges frames after these loads without any network."""
-    card = CardInMemory(SHAPE)
-    driver = Driver(card)
-    for each in policies:
-        driver.load(each)
-    return card.active_words()
-
-
 def test_a_card_that_answers():
     card = EtherboneCard(CardInMemory(SHAPE))
     with on_udp(card) as port, contextlib.closing(open_transport(f"udp://127.0.0.1:{port}")) as transport:
         driver = Driver(transport)
         assert driver.card.shape == SHAPE
         assert driver.load(ONE) == 1
-    assert card.card.active_words() == expected_words(ONE)
+    assert card.card.active_words() == loaded_words(SHAPE, ONE)
     words = len(table_writes(policy_image(ONE, DEFAULT_FLAGS, SHAPE), {}))
     assert len(card.datagrams) < words / 100
 
@@ -61,7 +52,7 @@ def test_one_datagram_in_ten_is_lost_each_way():
         for generation, each in enumerate((ONE, OTHER, ONE, OTHER), 1):
             assert driver.load(each) == generation
     assert network.lost > 10
-    assert card.card.active_words() == expected_words(ONE, OTHER, ONE, OTHER)
+    assert card.card.active_words() == loaded_words(SHAPE, ONE, OTHER, ONE, OTHER)
     assert card.card.refused == 0
 
 
@@ -105,7 +96,7 @@ def test_a_datagram_that_comes_twice_costs_a_load_and_no_more():
     card = EtherboneCard(CardInMemory(SHAPE))
     with on_udp(card, Doubling()) as port, opened(port) as transport:
         assert Driver(transport).load(ONE) == 1
-    assert doubled and card.card.active_words() == expected_words(ONE)
+    assert doubled and card.card.active_words() == loaded_words(SHAPE, ONE)
 
 
 def test_some_of_the_words_of_a_datagram():
