@@ -32,6 +32,7 @@ from halfsilver.sim.traffic.sweeps import (
     check_resets,
     check_ring,
     check_tables,
+    check_turns,
     quick,
 )
 from halfsilver.sim.traffic.upheavals import run_upheavals
@@ -124,7 +125,7 @@ def _run_build(parameters: NicParameters, seed: int, count: int, verdicts: Count
     finally:
         pair.close()
     run_upheavals(parameters, seed, -(-count // UPHEAVALS_SHARE))
-    for check in (check_registers, check_bus, check_tables, check_ring, check_counters, check_pace):
+    for check in (check_registers, check_bus, check_tables, check_ring, check_counters, check_pace, check_turns):
         check(parameters, seed)
     check_places(parameters, seed, PLACES)
     check_leftovers(parameters, seed, LEFTOVERS)

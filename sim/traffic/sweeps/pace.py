@@ -27,6 +27,9 @@ TO_HOST = 1
 TO_NET = {"net": 3, "own": 1}
 """Clocks from the first beat in to the first beat out, as the README says, by where copies leave."""
 
+AT_THE_GATE = 128
+"""Clocks, at most, from the last beat in to the first beat out towards the host, in builds with ``security_groups``."""
+
 SHORTEST, LONGEST = 60, 400
 FRAMES = 40
 """Of each direction."""
@@ -91,7 +94,7 @@ class _Clocks:
             for one, other in pairwise(passed):
                 if other.entered - one.entered != self._beats(frames[one.frame].data):
                     raise HalfsilverError(f"{direction} frame {other.frame} had to wait at the input")
-            self._compare(direction, passed, 0)
+            self._compare(frames, direction, passed, 0)
 
     def with_gaps(self) -> None:
         """Copies take the gaps; a frame to the network waits for one of them at most."""
@@ -105,7 +108,7 @@ class _Clocks:
         run = self._pump.run(frames, _FULL, starts=starts)
         longest = max(self._beats(copy) for copy in run.copies)
         for direction, passed in self._by_direction(frames, run).items():
-            self._compare(direction, passed, longest if direction is Direction.EGRESS else 0)
+            self._compare(frames, direction, passed, longest if direction is Direction.EGRESS else 0)
 
     def copies_in_a_row(self) -> None:
         """Copies that wait for their output follow one another as soon as it takes them again."""
@@ -155,9 +158,15 @@ class _Clocks:
     def _by_direction(self, frames: Sequence[Frame], run: PumpRun) -> dict[Direction, list[Passed]]:
         return {way: sorted(each for each in run.passed if frames[each.frame].direction is way) for way in Direction}
 
-    def _compare(self, direction: Direction, passed: Sequence[Passed], late: int) -> None:
-        """Each frame leaves as many clocks after it entered as it always does, or later by no more than ``late``."""
+    def _compare(self, frames: Sequence[Frame], direction: Direction, passed: Sequence[Passed], late: int) -> None:
+        """Each frame leaves as many clocks after it entered as it always does, or later by no more than ``late``.
+
+        What waits for its verdict leaves when it has wholly come, and no later than AT_THE_GATE.
+        """
         due = self._to_net if direction is Direction.EGRESS else TO_HOST
+        waits = direction is Direction.INGRESS and self._parameters.security_groups
         for each in passed:
-            if not due <= each.begun - each.entered <= due + late:
-                raise HalfsilverError(f"{direction} frame {each.frame} took {each.begun - each.entered} clocks")
+            taken = each.begun - each.entered
+            whole = self._beats(frames[each.frame].data) if waits else 0
+            if not due + whole <= taken <= due + whole + (AT_THE_GATE if waits else late):
+                raise HalfsilverError(f"{direction} frame {each.frame} took {taken} clocks")

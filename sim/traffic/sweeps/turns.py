@@ -8,6 +8,7 @@ from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.nic.driver import Driver
+from halfsilver.harness.policy.policy import Interface, Policy
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, VerdictRecord
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -15,7 +16,16 @@ from halfsilver.sim.build import build_nic
 from halfsilver.sim.pump import Pacing, Pump, hold_at
 from halfsilver.sim.traffic.ethernet import ETHERTYPES
 from halfsilver.sim.traffic.flow import IPV4
-from halfsilver.sim.traffic.sweeps.octets import STRANGER, any_flow, ethernet, packet, transparent
+from halfsilver.sim.traffic.sweeps.octets import (
+    STRANGER,
+    accept_all,
+    any_flow,
+    ethernet,
+    interfaces_of,
+    outer_of,
+    packet,
+    session_of,
+)
 from halfsilver.sim.traffic.sweeps.room import RESERVED_PLACES
 
 __all__ = ["check_turns"]
@@ -47,14 +57,14 @@ def check_turns(parameters: NicParameters, seed: int, library: Path | None = Non
     rng = random.Random(f"turns {seed}")
     pump = Pump(library or build_nic(parameters), seed=seed)
     try:
-        policy = transparent(rng, parameters)
-        Driver(pump).load(policy)
+        mac, rules = interfaces_of(rng, parameters)[0], accept_all(1)
+        session = session_of(rng, 0, rules, rules, outer_of(rng, mac, IPV4))
+        Driver(pump).load(Policy((Interface("eni-0", mac, None, (session,)),)))
         tiny = [Frame(rng.randbytes(1), way) for _ in range(FRAMES) for way in Direction]
         records = [VerdictRecord.from_bytes(wire) for wire in pump.run(tiny, Pacing(full_rate=True)).verdicts]
         _compare([record.direction for record in records], AHEAD, "verdicts")
         number = min(COPIES, parameters.copies - RESERVED_PLACES)
         for _ in range(2):
-            mac = policy.interfaces[0].mac
             frames = []
             for way, length in LENGTHS.items():
                 ends = mac + STRANGER if way is Direction.INGRESS else STRANGER + mac
