@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test check cocotb mac lint verilog regs synth bitstream bitstreams bench load formal coverage mutants docs clean
+.PHONY: help sim sim-all test judges check cocotb mac lint verilog regs synth bitstream bitstreams bench load formal coverage mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -75,6 +75,9 @@ sim-all: $(ready) ## every development capture against many random policies (lon
 # A make that a test starts is not a part of this one, and takes nothing from it.
 test: $(ready) ## all tests, the cocotb regression among them
 	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 $(if $(TEST),-k $(call quote,$(TEST)))
+
+judges: $(ready) ## other software judges copies and filters, with 100,000 random frames for nftables (needs root)
+	@$(run) -m pytest tests/judges --judged 100000
 
 check: lint ## what to run before each commit: lint, types and the quick tests, in under a minute
 	@$(run) -m pytest -n 2 -q -m "not (simulation or slow or tools or root)" --no-header -r fE

@@ -50,10 +50,18 @@ MODULES = {
     "test_packets": ("simulation",),
     "test_tshark": ("simulation", "tools"),
     "test_linux_receiver": ("simulation", "root"),
+    "test_nftables": ("simulation", "root"),
 }
 """Modules whose tests belong to other tiers than their room's, or to one where the room has none."""
 
-REQUIREMENTS = {"tshark": "tshark", "postgresql": "PostgreSQL", "iverilog": "iverilog", "captures": "no capture"}
+REQUIREMENTS = {
+    "tshark": "tshark",
+    "postgresql": "PostgreSQL",
+    "iverilog": "iverilog",
+    "captures": "no capture",
+    "iproute2": "iproute2",
+    "nftables": "nftables",
+}
 """What can be required, and the word by which the reason of a skip names it."""
 
 
@@ -129,7 +137,17 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What did not run, by reason, in words that cannot be overlooked."""
+    """What other software has judged; what did not run, by reason, in words that cannot be overlooked."""
+    judged = [
+        text
+        for report in terminalreporter.stats.get("passed", [])
+        for name, text in report.user_properties
+        if name == "judged"
+    ]
+    if judged:
+        terminalreporter.section("JUDGED BY OTHERS")
+        for text in judged:
+            terminalreporter.write_line(f"  {text}")
     skipped = Counter(reason_of(report) for report in terminalreporter.stats.get("skipped", []))
     if skipped:
         terminalreporter.section(f"NOT RUN here: {skipped.total()}", sep="=", yellow=True)

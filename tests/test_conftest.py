@@ -82,7 +82,20 @@ def test_a_module_that_skips_itself_fails_as_well(project):
 def test_a_requirement_that_nobody_knows_is_refused(project):
     done = run(project, require="wireshark")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "HALFSILVER_REQUIRE: 'wireshark' is not one of tshark, postgresql, iverilog, captures" in done.stderr
+    assert "HALFSILVER_REQUIRE: 'wireshark' is not one of tshark, postgresql, iverilog, captures," in done.stderr
+
+
+JUDGING = """
+def test_judges(record_property):
+    record_property("judged", "somebody: 7 frames")
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_what_others_judged_is_shown(project, workers):
+    (project / "tests" / "test_judging.py").write_text(JUDGING)
+    shown = run(project, *workers).stdout
+    assert re.search(r"=+ JUDGED BY OTHERS =+\n+  somebody: 7 frames\n", shown)
 
 
 def test_a_room_has_its_tier(project):

@@ -20,7 +20,7 @@ from halfsilver.sim.traffic.policies import PROTOCOLS, Places
 from halfsilver.sim.traffic.services import service_flow
 from halfsilver.sim.traffic.wire import Wire
 
-__all__ = ["Scene", "draw_frame"]
+__all__ = ["Scene", "draw_flow", "draw_frame"]
 
 _USUAL_LENGTHS = (60, 64, 128, 256, 1514)
 _ARP_BYTES = 28
@@ -49,7 +49,7 @@ def draw_frame(rng: random.Random, scene: Scene) -> Frame:
         wire.add(ARP if happens(rng, 2) else any_ethertype(rng))
         wire.add(filler(rng, _ARP_BYTES))
     else:
-        flow = _flow(rng, scene, direction, session)
+        flow = draw_flow(rng, scene, direction, session)
         wire.add(ETHERTYPES[flow.family] if not happens(rng, 30) else any_ethertype(rng))
         add_packet(rng, wire, flow, scene.parameters.extension_headers, scene.longest - len(wire.data) - 200)
     wire.add(filler(rng, _payload(rng, scene, session, len(wire.data))))
@@ -75,7 +75,8 @@ def _payload(rng: random.Random, scene: Scene, session: Session | None, headers:
     return max(0, min(length, scene.longest) - headers)
 
 
-def _flow(rng: random.Random, scene: Scene, direction: Direction, session: Session | None) -> Flow:
+def draw_flow(rng: random.Random, scene: Scene, direction: Direction, session: Session | None) -> Flow:
+    """To a service, at the edge of one of the session's rules, or anywhere."""
     if rng.randrange(16) < scene.services:
         resolvers = {each.resolver.packed for each in scene.policy.interfaces if each.resolver is not None}
         return service_flow(rng, sorted(resolvers))

@@ -13,7 +13,7 @@ import pytest
 from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.sim.lots import CAPTURES, captures, prepare
-from tests.sim.mirrored_kit import ENDS, JUMBO, POLICY, inner_frames, mirror
+from tests.judges.mirrored_kit import ENDS, JUMBO, POLICY, inner_frames, mirror
 
 TSHARK = shutil.which("tshark")
 needs_tshark = pytest.mark.skipif(TSHARK is None, reason="tshark is missing (apt install tshark)")

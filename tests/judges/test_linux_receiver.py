@@ -5,23 +5,13 @@ It lives in a network namespace that the test makes and removes; frames go in ov
 
 from __future__ import annotations
 
-import ctypes
-import os
-import shutil
-import socket
-import struct
-import subprocess
-import threading
-
 import pytest
 
-from tests.sim.mirrored_kit import ENDS, POLICY, TARGET, inner_frames, mirror
+from tests.judges.mirrored_kit import ENDS, POLICY, TARGET, inner_frames, mirror
+from tests.judges.namespace_kit import namespace, needs_root, with_vlan
 
-CLONE_NEWNET = 0x40000000
-ETH_P_ALL = 3
-SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
-VLAN_VALID, VLAN_TPID_VALID = 1 << 4, 1 << 6
-"""Linux: sched.h, if_ether.h, if_packet.h."""
+PACKET_OUTGOING = 4
+"""Linux: if_packet.h."""
 
 PATIENCE = 2.0
 """Seconds in which a frame must come out; a frame that must not come out gets a fifth of them."""
@@ -31,38 +21,7 @@ FAMILY = {
     session.vni: session.outer.destination.version for interface in POLICY.interfaces for session in interface.sessions
 }
 
-pytestmark = [
-    pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root for a network namespace"),
-    pytest.mark.skipif(shutil.which("ip") is None, reason="ip is missing (apt install iproute2)"),
-]
-
-
-def command(*words):
-    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
-
-
-def enter(namespace, make):
-    """What ``make()`` returns in a network namespace; only the thread that runs it is moved there."""
-    made = []
-
-    def work():
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open(f"/run/netns/{namespace}") as place:
-            if libc.setns(place.fileno(), CLONE_NEWNET):
-                return
-        made.append(make())
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join(30)
-    return made[0] if made else None
-
-
-def open_device(name):
-    device = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-    device.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
-    device.bind((name, ETH_P_ALL))
-    return device
+pytestmark = needs_root
 
 
 class Receiver:
@@ -85,47 +44,28 @@ class Receiver:
             return None
 
 
-def with_vlan(data, control):
-    """Linux takes the outermost VLAN tag out of a frame and hands it over beside it."""
-    for _, kind, value in control:
-        if kind == PACKET_AUXDATA:
-            status, _, _, _, _, tci, tpid = struct.unpack_from("=IIIHHHH", value)
-            if status & VLAN_VALID:
-                return data[:12] + struct.pack("!HH", tpid if status & VLAN_TPID_VALID else 0x8100, tci) + data[12:]
-    return data
-
-
 @pytest.fixture(scope="module")
 def receiver():
-    namespace = f"halfsilver-{os.getpid()}"
     near, far = "near0", "far0"
-    if command("ip", "netns", "add", namespace).returncode:
-        pytest.skip("this machine does not allow network namespaces")
-    try:
-        steps = [
+    with namespace() as inside:
+        inside.links(
             f"link add {near} type veth peer name {far} address {TARGET.hex(':')}",
             f"link set {near} mtu 9300 up",
             f"link set {far} mtu 9300 up",
             f"addr add {ENDS[4][1]}/24 dev {far}",
             f"addr add {ENDS[6][1]}/64 dev {far} nodad",
-        ]
+        )
         for vni in VNIS:  # no udp6zerocsumrx: a zero checksum over IPv6 is dropped
-            steps.append(f"link add vx{vni} type vxlan id {vni} dstport 4789 local {ENDS[FAMILY[vni]][1]} nolearning")
-            steps.append(f"link set vx{vni} addrgenmode none mtu 9200 up")
-        for step in steps:
-            done = command("ip", "-n", namespace, *step.split())
-            if done.returncode:
-                pytest.skip(f"this kernel refuses `ip {step}`: {done.stderr.strip()}")
+            inside.links(
+                f"link add vx{vni} type vxlan id {vni} dstport 4789 local {ENDS[FAMILY[vni]][1]} nolearning",
+                f"link set vx{vni} addrgenmode none mtu 9200 up",
+            )
         for name in ("all", "default", far):
-            command("ip", "netns", "exec", namespace, "sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{name}/rp_filter")
-        opened = enter(namespace, lambda: [open_device(name) for name in (near, *(f"vx{vni}" for vni in VNIS))])
-        if opened is None:
-            pytest.skip("this machine does not let a thread into a network namespace")
+            inside.run("sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{name}/rp_filter")
+        opened = inside.open_devices(near, *(f"vx{vni}" for vni in VNIS))
         yield Receiver(opened[0], dict(zip(VNIS, opened[1:], strict=True)))
         for each in opened:
             each.close()
-    finally:
-        command("ip", "netns", "delete", namespace)
 
 
 @pytest.fixture(scope="module")
