@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from halfsilver.harness.verdict import Direction, Verdict
+from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
 __all__ = ["DEFAULT_FLAGS", "METRICS", "Counters", "Flags", "Frame", "Output", "Port", "Tally"]
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,9 @@ class Tally:
     frames: int = 0
     octets: int = 0
 
-    def add(self, octets: int) -> None:
-        self.frames += 1
-        self.octets += octets
+    def add(self, octets: int, times: int = 1) -> None:
+        self.frames += times
+        self.octets += octets * times
 
 
 class Port(enum.IntEnum):
@@ -78,6 +82,8 @@ class Port(enum.IntEnum):
         return self in (Port.NETWORK_IN, Port.HOST_IN)
 
 
+_WAYS = {Direction.INGRESS: (Port.NETWORK_IN, Port.HOST_OUT), Direction.EGRESS: (Port.HOST_IN, Port.NETWORK_OUT)}
+
 METRICS = (
     "NetworkMirrorIn",
     "NetworkMirrorOut",
@@ -104,6 +110,36 @@ class Counters:
     skipped: dict[tuple[Direction, int, int], Tally] = field(default_factory=dict)
     rules: dict[tuple[Direction, int, int, int], Tally] = field(default_factory=dict)
     ports: dict[tuple[Port, bool], Tally] = field(default_factory=dict)
+
+    def count(
+        self, record: VerdictRecord, copy: int = 0, *, bad: bool = False, stopped: bool = False, times: int = 1
+    ) -> None:
+        """One frame more, or with ``times`` -1 one less (``docs/mirroring.md`` section 9).
+
+        ``copy`` are bytes of its copy with outer headers; ``bad``: marked by the MAC; ``stopped``: went no further.
+        """
+        way = record.direction
+        octets = record.copied if record.verdict is Verdict.MIRRORED else record.length
+
+        def add(table: dict[_Key, Tally], key: _Key, octets: int = octets) -> None:
+            tally = table.setdefault(key, Tally())
+            tally.add(octets, times)
+            if not tally.frames:
+                del table[key]
+
+        add(self.verdicts, (way, record.verdict))
+        for port in _WAYS[way][: 1 if stopped else 2]:
+            add(self.ports, (port, bad), record.length)
+        if record.verdict is Verdict.MIRRORED:
+            add(self.ports, (Port.COPIES_OUT, False), copy)
+        if record.eni is None or record.session is None:
+            return
+        if record.verdict is Verdict.MIRRORED:
+            add(self.sessions, (way, record.eni, record.session))
+        if record.verdict is Verdict.CONGESTED:
+            add(self.skipped, (way, record.eni, record.session))
+        if record.rule is not None:
+            add(self.rules, (way, record.eni, record.session, record.rule))
 
     def metrics(self, eni: int) -> dict[str, int]:
         """AWS's eight sums for one interface, by name (``docs/mirroring.md`` section 9)."""

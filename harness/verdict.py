@@ -10,7 +10,7 @@ import enum
 import struct
 from dataclasses import dataclass
 
-__all__ = ["Direction", "Service", "Verdict", "VerdictRecord"]
+__all__ = ["Direction", "Service", "Verdict", "VerdictRecord", "is_stopped"]
 
 _WIRE = struct.Struct("<IHHBBBBBBH")
 _NONE = 0xFF
@@ -122,3 +122,8 @@ class VerdictRecord:
             copied=copied,
             generation=generation,
         )
+
+
+def is_stopped(record: VerdictRecord, guarded: bool) -> bool:
+    """Whether the frame goes no further; ``guarded``: the policy has lists that say so (section 14.11)."""
+    return guarded and record.direction is Direction.INGRESS and record.verdict is Verdict.DROPPED

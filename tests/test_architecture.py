@@ -37,10 +37,18 @@ ALLOWED = {
     "harness.environment": {"harness.errors", "harness.spelling"},
     "harness.golden": PLAIN | {"harness.policy"},
     "harness.nic": PLAIN | {"harness.policy", "hdl.layout"},
-    "harness.bench": {"harness.errors", "harness.spelling"},
+    "harness.bench": PLAIN | {"harness.spelling", "harness.policy", "harness.nic"},
     "harness.engine": PLAIN | {"harness.policy"},
     "harness.engines": PLAIN
-    | {"harness.installation", "harness.spelling", "harness.policy", "harness.engine", "harness.golden"},
+    | {
+        "harness.installation",
+        "harness.spelling",
+        "harness.policy",
+        "harness.engine",
+        "harness.golden",
+        "harness.nic",
+        "harness.bench",
+    },
     "harness.capture": PLAIN,
     "harness.report": PLAIN | {"harness.policy", "harness.capture", "harness.engine", "harness.engines"},
     "harness.control": PLAIN

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from halfsilver.harness.bench.wire import PATIENCE, FramesLost, Received
 from halfsilver.harness.errors import CardUnreachable, HalfsilverError, UsageError
-from halfsilver.harness.spelling import nearest
+from halfsilver.harness.spelling import rather
 
 __all__ = ["BUFFER_BYTES", "PacketWire", "interfaces"]
 
@@ -99,9 +99,9 @@ class PacketWire:
     def _open(self) -> socket.socket:
         names = [name for _, name in socket.if_nameindex()]
         if self._interface not in names:
-            meant = nearest(self._interface, names)
-            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(names)}"
-            raise CardUnreachable(f"{self.name}: there is no network interface {self._interface}; {hint}")
+            raise CardUnreachable(
+                f"{self.name}: there is no network interface {self._interface}; {rather(self._interface, names)}"
+            )
         try:
             return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # hears nothing until it is bound
         except PermissionError:

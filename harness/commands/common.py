@@ -123,7 +123,9 @@ def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> G
 
     build = like.parameters if like else {}
     headers = build.get("extension_headers", EXTENSION_HEADERS)
-    engine = GoldenEngine(extension_headers=headers, longest_copy=build.get("cut_copies"))
+    engine = GoldenEngine(
+        extension_headers=headers, longest_copy=build.get("cut_copies"), shortest_frame=build.get("shortest_frame", 0)
+    )
     engine.configure(policy, flags)
     return engine
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 from halfsilver.harness.engine import Identity, Progress, Result
 from halfsilver.harness.engines.registry import GOLDEN
@@ -12,8 +13,8 @@ from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY
 from halfsilver.harness.golden.model import Model, Trace
 from halfsilver.harness.golden.parse import EXTENSION_HEADERS
 from halfsilver.harness.policy.policy import Interface, Policy
-from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output, Port, Tally
-from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
+from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output
+from halfsilver.harness.verdict import Direction, VerdictRecord
 
 __all__ = ["GoldenEngine"]
 
@@ -24,7 +25,8 @@ class GoldenEngine:
     """Judges frames in plain Python. Never ``congested``; copies leave in the order of their frames.
 
     ``extension_headers`` (IPv6 extension headers read), ``toeplitz_key`` (at least 40 bytes, ValueError if shorter)
-    and ``longest_copy`` (bytes of a frame in its copy, at most) are those of the gateware build it stands for.
+    and ``longest_copy`` (bytes of a frame in its copy, at most) are those of the gateware build it stands for, and
+    ``shortest_frame`` the bytes to which frames are padded with zeros on their way to it.
     Sequence numbers and counters are totals since the engine was made; ``configure`` changes neither. Before the first
     ``configure`` there is no interface and the generation is 0. ``close`` has nothing to release.
     """
@@ -35,7 +37,9 @@ class GoldenEngine:
         extension_headers: int = EXTENSION_HEADERS,
         toeplitz_key: bytes = SYMMETRIC_KEY,
         longest_copy: int | None = None,
+        shortest_frame: int = 0,
     ) -> None:
+        self._shortest_frame = shortest_frame
         self._longest_copy = longest_copy
         self._extension_headers = extension_headers
         self._toeplitz_key = toeplitz_key
@@ -62,7 +66,8 @@ class GoldenEngine:
         for index, frame in enumerate(frames):
             trace = self.explain(frame)
             self._next_sequence[frame.direction] = (trace.record.sequence + 1) & 0xFFFFFFFF
-            _count(self._counters, trace)
+            copy_octets = 0 if trace.copy is None else len(trace.copy)
+            self._counters.count(trace.record, copy_octets, bad=trace.frame.bad, stopped=trace.stopped)
             verdicts.append(trace.record)
             if trace.copy is not None:
                 outputs.append(Output(index, trace.copy))
@@ -74,6 +79,8 @@ class GoldenEngine:
 
     def explain(self, frame: Frame) -> Trace:
         """Judge a frame as the next of its direction, with the reasons, without counting it."""
+        if len(frame.data) < self._shortest_frame:
+            frame = replace(frame, data=frame.data.ljust(self._shortest_frame, b"\0"))
         return self._model.judge(frame, self._next_sequence[frame.direction])
 
     def close(self) -> None:
@@ -82,22 +89,3 @@ class GoldenEngine:
     def _build_model(self, interfaces: Sequence[Interface], flags: Flags) -> Model:
         build = self._extension_headers, self._toeplitz_key, self._longest_copy
         return Model(interfaces, flags, self._generation, *build)
-
-
-def _count(counters: Counters, trace: Trace) -> None:
-    """``docs/mirroring.md`` section 9."""
-    record = trace.record
-    octets = record.copied if record.verdict is Verdict.MIRRORED else record.length
-    counters.verdicts.setdefault((record.direction, record.verdict), Tally()).add(octets)
-    ways = {Direction.INGRESS: (Port.NETWORK_IN, Port.HOST_OUT), Direction.EGRESS: (Port.HOST_IN, Port.NETWORK_OUT)}
-    for port in ways[record.direction][: 1 if trace.stopped else 2]:
-        counters.ports.setdefault((port, trace.frame.bad), Tally()).add(record.length)
-    if trace.copy is not None:
-        counters.ports.setdefault((Port.COPIES_OUT, False), Tally()).add(len(trace.copy))
-    if record.eni is None or record.session is None:
-        return
-    if record.verdict is Verdict.MIRRORED:
-        counters.sessions.setdefault((record.direction, record.eni, record.session), Tally()).add(octets)
-    if record.rule is not None:
-        key = (record.direction, record.eni, record.session, record.rule)
-        counters.rules.setdefault(key, Tally()).add(octets)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from halfsilver.harness.nic.transport import Transport
 from halfsilver.harness.nic.waiting import wait_while
 from halfsilver.harness.records import Counters, Port, Tally
@@ -10,7 +12,7 @@ from halfsilver.hdl.layout.counters import CounterGroupCode, counter_index
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 
-__all__ = ["read_counters"]
+__all__ = ["difference", "read_counters"]
 
 _SNAPSHOT = REGISTERS.address("SNAPSHOT")
 _ADDRESS = REGISTERS.address("COUNTER_ADDRESS")
@@ -64,3 +66,19 @@ def _take_snapshot(transport: Transport) -> None:
         "the NIC's snapshot of its counters does not become whole: frames that were in it do not leave by their port"
     )
     wait_while(transport, "SNAPSHOT_STATUS", "busy", problem)
+
+
+def difference(now: Counters, before: Counters, *, all_good: bool = False) -> Counters:
+    """What was counted in between. ``all_good``: at the ports, frames that were marked bad count like the others."""
+    found = Counters()
+    for field in fields(Counters):
+        table = getattr(found, field.name)
+        for counters, sign in ((now, 1), (before, -1)):
+            for key, tally in getattr(counters, field.name).items():
+                place = (key[0], False) if all_good and field.name == "ports" else key
+                sum_of = table.setdefault(place, Tally())
+                sum_of.frames += sign * tally.frames
+                sum_of.octets += sign * tally.octets
+        for key in [key for key, tally in table.items() if not tally.frames and not tally.octets]:
+            del table[key]
+    return found

@@ -12,7 +12,7 @@ from halfsilver.harness.nic.identity import Card, identify
 from halfsilver.harness.nic.image import Image, policy_image, table_writes
 from halfsilver.harness.nic.table_sum import sum_writes
 from halfsilver.harness.nic.transport import Transport
-from halfsilver.harness.nic.verdict_ring import lost_verdicts, read_verdicts, select_verdicts
+from halfsilver.harness.nic.verdict_ring import lost_verdicts, read_verdicts, ring_depth, select_verdicts
 from halfsilver.harness.nic.waiting import wait_while
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags
@@ -123,6 +123,10 @@ class Driver:
     def read_verdicts(self, most: int | None = None) -> list[VerdictRecord]:
         """Take the verdicts, ``most`` at most, that the ring has; oldest first."""
         return read_verdicts(self._transport, most)
+
+    def ring_depth(self) -> int:
+        """How many verdicts the ring holds."""
+        return ring_depth(self._transport)
 
     def lost_verdicts(self) -> int:
         """Verdicts since the selection that the ring could not hold."""

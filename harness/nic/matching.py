@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.policy.types import Session
 from halfsilver.harness.records import Frame, Output
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from halfsilver.hdl.layout.assigned_numbers import ETHERTYPE_IPV4
 from halfsilver.hdl.layout.outer import PREFIX_IPV4, PREFIX_IPV6
 
-__all__ = ["VerdictMatcher", "match_copies"]
+__all__ = ["VerdictMatcher", "copied_bytes", "is_addressed_to", "match_copies", "names_a_session", "outer_octets"]
 
 _SEQUENCE_MASK = 0xFFFFFFFF
 
@@ -86,17 +87,44 @@ def match_copies(
 
 def _likeness(copy: bytes, frame: Frame, record: VerdictRecord, policy: Policy) -> tuple[bool, bool]:
     """Whether a copy has the bytes of the frame, and the destination and VNI of its session."""
-    prefix = PREFIX_IPV4 if int.from_bytes(copy[12:14], "big") == ETHERTYPE_IPV4 else PREFIX_IPV6
-    same_bytes = copy[prefix:] == frame.data[: record.copied]
-    return same_bytes, same_bytes and _is_addressed_to(copy, prefix, record, policy)
+    same_bytes = copied_bytes(copy) == frame.data[: record.copied]
+    return same_bytes, same_bytes and is_addressed_to(copy, record, policy)
 
 
-def _is_addressed_to(copy: bytes, prefix: int, record: VerdictRecord, policy: Policy) -> bool:
+def copied_bytes(copy: bytes) -> bytes:
+    """What a copy has of its frame, behind the outer headers."""
+    return copy[_prefix(copy) :]
+
+
+def is_addressed_to(copy: bytes, record: VerdictRecord, policy: Policy) -> bool:
+    """Whether a copy has the MAC addresses and the VNI of the session that its record names."""
     if record.eni is None or record.session is None or record.eni >= len(policy.interfaces):
         return False
     sessions = policy.interfaces[record.eni].sessions
-    session = sessions[record.session] if record.session < len(sessions) else None
-    if session is None or session.outer is None:
+    return record.session < len(sessions) and _is_of(copy, sessions[record.session])
+
+
+def outer_octets(record: VerdictRecord, policy: Policy) -> int:
+    """Bytes of the frame's copy with its outer headers; 0 if it has none."""
+    if record.verdict is not Verdict.MIRRORED or record.eni is None or record.session is None:
+        return 0
+    outer = policy.interfaces[record.eni].sessions[record.session].outer
+    return record.copied + (PREFIX_IPV4 if outer is None or outer.source.version == 4 else PREFIX_IPV6)
+
+
+def names_a_session(frame: bytes, policy: Policy) -> bool:
+    """Whether a frame has the MAC addresses and the VNI of some session, as copies have."""
+    return any(_is_of(frame, session) for interface in policy.interfaces for session in interface.sessions)
+
+
+def _is_of(copy: bytes, session: Session) -> bool:
+    if session.outer is None:
         return False
+    prefix = _prefix(copy)
     macs = session.outer.destination_mac + session.outer.source_mac
     return copy[:12] == macs and int.from_bytes(copy[prefix - 4 : prefix - 1], "big") == session.vni
+
+
+def _prefix(copy: bytes) -> int:
+    """Bytes of its outer headers."""
+    return PREFIX_IPV4 if int.from_bytes(copy[12:14], "big") == ETHERTYPE_IPV4 else PREFIX_IPV6

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from halfsilver.harness.errors import UsageError
+from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.nic.transport import Transport
 from halfsilver.harness.verdict import VerdictRecord
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.register_map import WORD_BYTES
 from halfsilver.hdl.layout.registers import REGISTERS
 
-__all__ = ["lost_verdicts", "read_verdicts", "select_verdicts"]
+__all__ = ["lost_verdicts", "ring_depth", "read_verdicts", "select_verdicts"]
 
 _SELECT, _STATUS, _LOST = (REGISTERS.address(f"RING_{name}") for name in ("SELECT", "STATUS", "LOST"))
 _DATA = [REGISTERS.address(f"RING_DATA_{word}") for word in range(4)]
@@ -38,6 +38,7 @@ def read_verdicts(transport: Transport, most: int | None = None) -> list[Verdict
     """Take the verdicts that the ring has, oldest first; at most so many.
 
     Those that come while it is read are taken as well, so without ``most`` a card under traffic may keep the host busy.
+    HalfsilverError for one that is none.
     """
     verdicts: list[VerdictRecord] = []
     while True:
@@ -48,7 +49,19 @@ def read_verdicts(transport: Transport, most: int | None = None) -> list[Verdict
             return verdicts
         for _ in range(level):
             words = transport.read(_DATA)
-            verdicts.append(VerdictRecord.from_bytes(b"".join(word.to_bytes(WORD_BYTES, "little") for word in words)))
+            verdicts.append(_record(b"".join(word.to_bytes(WORD_BYTES, "little") for word in words)))
+
+
+def ring_depth(transport: Transport) -> int:
+    """How many verdicts the ring holds."""
+    return REGISTERS.unpack("RING_STATUS", transport.read([_STATUS])[0])["depth"]
+
+
+def _record(wire: bytes) -> VerdictRecord:
+    try:
+        return VerdictRecord.from_bytes(wire)
+    except ValueError as error:
+        raise HalfsilverError(f"verdict record {wire.hex()} of the ring makes no sense: {error}") from None
 
 
 def lost_verdicts(transport: Transport) -> int:

@@ -20,7 +20,8 @@ class CardInMemory:
     ``busy_polls`` reads of STATUS show a busy shadow; ``refuse_after`` writes, the tables are closed; ``deaf`` to
     commits; ``registers`` overrides what a register reads; those of a board's card are 0 without. ``written`` is every
     write, ``counters`` by group and index. They are seen as they were when the last snapshot was taken, which takes
-    ``snapshot_polls`` reads of its status. ``verdicts`` are the records in the ring, of 16 bytes, oldest first.
+    ``snapshot_polls`` reads of its status. ``verdicts`` are the records in the ring, of 16 bytes, oldest first; what
+    `keep` is given beyond ``ring`` of them is ``lost``.
     ``line`` is what becomes of the writes on their way.
     """
 
@@ -36,6 +37,7 @@ class CardInMemory:
         self.counters: dict[tuple[int, int], tuple[int, int]] = {}
         self.snapshot_polls = 0
         self.verdicts: list[bytes] = []
+        self.ring, self.lost = 512, 0
         self.written: list[tuple[str, int]] = []
         self.line: Callable[[list[tuple[int, int]]], list[tuple[int, int]]] = list
         self._arrived: list[tuple[int, int, int, int]] = []
@@ -75,6 +77,13 @@ class CardInMemory:
         ]
         return zlib.crc32(b"".join(packed))
 
+    def keep(self, record: bytes) -> None:
+        """A verdict, into the ring."""
+        if len(self.verdicts) < self.ring:
+            self.verdicts.append(record)
+        else:
+            self.lost += 1
+
     def active_words(self) -> dict[tuple[int, int], int]:
         """The tables that judge frames, without words that are 0."""
         return {place: word for place, word in self.banks[self.active].items() if word}
@@ -95,7 +104,9 @@ class CardInMemory:
             busy, self._polls = self._polls > 0, max(0, self._polls - 1)
             return REGISTERS.pack(name, busy=busy)
         if name == "RING_STATUS":
-            return REGISTERS.pack(name, held=len(self.verdicts), depth=512)
+            return REGISTERS.pack(name, held=len(self.verdicts), depth=self.ring)
+        if name == "RING_LOST":
+            return self._registers.get(name, self.lost)
         if name.startswith("RING_DATA_"):
             word = int(name[-1])
             record = self.verdicts.pop(0) if word == 3 and self.verdicts else (self.verdicts or [bytes(16)])[0]
@@ -131,6 +142,9 @@ class CardInMemory:
             self._arrived.clear()
             self.active = 1 - self.active
             self.generation = self.generation + 1 & 0xFFFF
+        elif name == "RING_SELECT":
+            self.verdicts.clear()
+            self.lost = 0
         elif name == "SNAPSHOT":
             self._snapshot, self._polls = dict(self.counters), self.snapshot_polls
         elif name == "COUNTER_ADDRESS":
