@@ -51,6 +51,8 @@ MODULES = {
     "test_tshark": ("simulation", "tools"),
     "test_linux_receiver": ("simulation", "root"),
     "test_nftables": ("simulation", "root"),
+    "test_tcpdump": ("simulation", "tools"),
+    "test_suricata": ("simulation", "tools"),
 }
 """Modules whose tests belong to other tiers than their room's, or to one where the room has none."""
 
@@ -61,6 +63,8 @@ REQUIREMENTS = {
     "captures": "no capture",
     "iproute2": "iproute2",
     "nftables": "nftables",
+    "tcpdump": "tcpdump",
+    "suricata": "suricata",
 }
 """What can be required, and the word by which the reason of a skip names it."""
 

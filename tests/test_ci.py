@@ -52,7 +52,7 @@ def test_workflow_runs_the_script_and_pins_what_it_uses():
 def test_somebody_without_root_is_told_what_will_be_skipped(machine):
     done = run(machine)
     assert done.returncode == 0, done.stderr
-    for tool in ("tshark", "iverilog", "captures", "terraform"):
+    for tool in ("tshark", "iverilog", "suricata", "captures", "terraform"):
         assert f"ci: NOTE: no {tool} here: what needs it is skipped" in done.stdout
     assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("make")] == ["lint", "test"]
 
@@ -70,6 +70,13 @@ def test_root_that_cannot_install_fails(machine):
     done = run(machine)
     assert done.returncode == 1 and "make" not in done.stdout
     assert "no such package" in done.stdout and "ci: FAILED: apt could not install tshark" in done.stdout
+
+
+def test_what_only_some_distributions_have_may_be_missing(machine):
+    program(machine, "id", ROOT_USER)
+    program(machine, "apt-get", "#!/bin/sh\nexit 100\n")
+    shown = run(machine).stdout
+    assert "ci: NOTE: apt could not install suricata" in shown and "FAILED: apt could not install suricata" not in shown
 
 
 def test_root_whose_install_brings_nothing_fails(machine):

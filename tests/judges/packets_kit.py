@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from halfsilver.harness.policy.policy import Interface, Policy
+from halfsilver.harness.policy.policy import Interface, Policy, Rule
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
 from halfsilver.hdl.layout.parameters import NicParameters
@@ -18,7 +18,7 @@ from halfsilver.sim.traffic.chance import happens, often
 from halfsilver.sim.traffic.ethernet import ARP, ETHERTYPES, TAG_TYPES
 from halfsilver.sim.traffic.flow import ICMPV6, IPV4, TCP, UDP, Flow
 from halfsilver.sim.traffic.frames import Scene, draw_flow
-from halfsilver.sim.traffic.policies import Places
+from halfsilver.sim.traffic.policies import Places, draw_policy
 
 PARAMETERS = NicParameters(enis=4)
 OWN, PEER = bytes.fromhex("0200000000a1"), bytes.fromhex("0200000000b0")
@@ -43,6 +43,7 @@ class Kinds:
     extensions  IPv6 extension headers
     fragments   of both families; those of IPv6 only together with ``extensions``
     cut         packets that end within their first port
+    services    traffic that no rule sees
     """
 
     tagged: bool = True
@@ -50,16 +51,27 @@ class Kinds:
     extensions: bool = True
     fragments: bool = True
     cut: bool = True
+    services: bool = True
 
 
-PLAIN = Kinds(*[False] * 5)
+PLAIN = Kinds(*[False] * 6)
+
+
+def draw_interface(rng: random.Random, places: Places, direction: Direction) -> tuple[Interface, tuple[Rule, ...]]:
+    """An interface with one session, and that session's rules for a direction, of which there are some."""
+    while True:
+        (interface,) = draw_policy(rng, PARAMETERS, places, macs=[OWN]).interfaces
+        session = replace(interface.sessions[0], amazon_dns=False) if interface.sessions else None
+        rules = () if session is None else session.ingress if direction is Direction.INGRESS else session.egress
+        if session is not None and rules:
+            return replace(interface, sessions=(session,)), rules
 
 
 def draw_frames(
     rng: random.Random, interface: Interface, places: Places, direction: Direction, count: int, kinds: Kinds
 ) -> list[Frame]:
     """Frames of one direction, all of the interface."""
-    scene = Scene(Policy((interface,)), PARAMETERS, places, services=2)
+    scene = Scene(Policy((interface,)), PARAMETERS, places, services=2 * kinds.services)
     ends = (interface.mac, PEER) if direction is Direction.INGRESS else (PEER, interface.mac)
     return [Frame(b"".join(ends) + _rest(rng, scene, direction, kinds), direction) for _ in range(count)]
 
