@@ -331,3 +331,13 @@ def case(name: str, rules: str, shows: str, source: str, given: Any, lines: list
     ALL_CASES.append(
         Described(name, rules, shows, source, given if isinstance(given, list) else [given], lines, **more)
     )
+
+
+def issue(where: str, kind: str = "issues") -> str:
+    """The address of an issue or a pull request, written as OWNER/NAME#NUMBER."""
+    name, number = where.split("#")
+    return f"https://github.com/{name}/{kind}/{number}"
+
+
+def pull(where: str) -> str:
+    return issue(where, "pull")
