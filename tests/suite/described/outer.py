@@ -256,7 +256,7 @@ case(
     EVERYTHING,
     [
         ingress(into(ICMP(type=3, code=3) / Raw(DATA)), "unreachable").mirrored(flow=Flow(PEER4, WEB4, 0, 0, 1)),
-        ingress(into(ICMP(type=13, id=7) / Raw(DATA)), "timestamp, which has one").mirrored(
+        ingress(into(ICMP(type=13, id=7, ts_ori=1, ts_rx=2, ts_tx=3) / Raw(DATA)), "timestamp, which has one").mirrored(
             flow=Flow(PEER4, WEB4, 0, 0, 1)
         ),
         ingress(into(echo(7), flags="MF"), "first fragment of an echo").mirrored(flow=Flow(PEER4, WEB4, 0, 0, 1)),

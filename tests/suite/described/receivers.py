@@ -275,7 +275,7 @@ case(
     issue("bisdn/basebox#407"),
     EVERYTHING,
     [
-        ingress(link_in(vlan=(Dot1Q(vlan=4094, id=1),)) / into(tcp()).payload, "one").mirrored(),
+        ingress(link_in(vlan=(Dot1Q(vlan=4094, dei=1),)) / into(tcp()).payload, "one").mirrored(),
         egress(
             bytes(out(tcp()))[:12] + bytes.fromhex("88a8 e064 8100 0005 0800") + bytes(out(tcp()))[14:], "two"
         ).mirrored(flow=Flow(WEB4, PEER4, 40000, 443, 6)),
