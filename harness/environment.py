@@ -13,6 +13,7 @@ PREFIX = "HALFSILVER_"
 VARIABLES = {
     "HALFSILVER_CAPTURES": "folder of captures for tests, `make sim-all` and `halfsilver list`",
     "HALFSILVER_ENGINE": "engine of the pytest plugin's fixtures, where --hil-engine names none",
+    "HALFSILVER_RIG": "bench file of `--engine board:NAME`, instead of bench.toml in the current directory",
     "HALFSILVER_REQUIRE": "tools whose absence fails a test instead of skipping it (continuous integration)",
     "HALFSILVER_WAVES": "wave file of a simulation; set by `make cocotb WAVES=1`",
     "HALFSILVER_BUILD": "the build that a cocotb bench runs on; set by its runner",

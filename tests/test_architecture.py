@@ -37,7 +37,7 @@ ALLOWED = {
     "harness.environment": {"harness.errors", "harness.spelling"},
     "harness.golden": PLAIN | {"harness.policy"},
     "harness.nic": PLAIN | {"harness.policy", "hdl.layout"},
-    "harness.bench": PLAIN | {"harness.spelling", "harness.policy", "harness.nic"},
+    "harness.bench": PLAIN | {"harness.spelling", "harness.policy", "harness.nic", "hdl.layout"},
     "harness.engine": PLAIN | {"harness.policy"},
     "harness.engines": PLAIN
     | {

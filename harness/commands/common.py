@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.engine import Engine, Identity
-from halfsilver.harness.engines.registry import ENGINES, REFERENCE, make_engine
-from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError
+from halfsilver.harness.engines.registry import ENGINE_NAMES, ENGINES, REFERENCE, entry_of, make_engine
+from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError, UsageError
+from halfsilver.harness.output import refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.types import Limits
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
 
 if TYPE_CHECKING:
+    from halfsilver.harness.bench.recording import Recorder
     from halfsilver.harness.engines.golden import GoldenEngine
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "NothingRan",
     "Subparsers",
     "add_policy_arguments",
+    "add_rig_argument",
     "add_run_arguments",
     "batches",
     "flags_of",
@@ -32,6 +36,7 @@ __all__ = [
     "open_engine",
     "open_golden",
     "plural",
+    "recording",
     "report_damage",
     "say",
 ]
@@ -73,10 +78,17 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add_policy_arguments(parser)
     parser.add_argument(
         "--engine",
-        choices=ENGINES,
+        choices=ENGINE_NAMES,
         default=REFERENCE,
-        help="who judges: the model in Python, or the gateware under Verilator "
-        "(then compared with the model) (default: %(default)s)",
+        help="who judges: the model in Python, the gateware under Verilator, a board, or a board's recorded run; all "
+        "but the model are compared with that (default: %(default)s)",
+    )
+    add_rig_argument(parser)
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write down all that goes to and from a board, as JSON lines: --engine replay:FILE runs the same again "
+        "without it",
     )
     parser.add_argument(
         "--direction",
@@ -88,6 +100,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the simulation (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+
+
+def add_rig_argument(parser: argparse.ArgumentParser) -> None:
+    """For every subcommand that takes ``--engine``."""
+    parser.add_argument(
+        "--rig",
+        metavar="BENCH.TOML",
+        help="bench file that names the boards of --engine board:NAME (default: $HALFSILVER_RIG, else bench.toml)",
+    )
 
 
 def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,9 +151,44 @@ def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> G
     return engine
 
 
-def open_engine(name: str, policy: Policy, flags: Flags, seed: int, full_rate: bool = False) -> Engine:
+@contextmanager
+def recording(arguments: argparse.Namespace) -> Iterator[Recorder | None]:
+    """What ``--record`` asks for, in which the whole of a run and its output take place.
+
+    RecordingIncomplete, behind them, if the file took not all of it. UsageError if it is one that is read.
+    """
+    if arguments.record is None:
+        yield None
+        return
+    if not entry_of(arguments.engine).wired:
+        wired = ", ".join(entry.shown for entry in ENGINES.values() if entry.wired)
+        raise UsageError(f"--record is for engines behind wires, {wired}; {arguments.engine} has none")
+    inputs = {"-r": arguments.read, "-c": arguments.config, "--engine": arguments.engine.partition(":")[2]}
+    refuse_overwriting_input("--record", arguments.record, inputs)
+    from halfsilver.harness.bench.recording import Recorder
+
+    recorder = Recorder(arguments.record)
+    try:
+        yield recorder
+    except BaseException:
+        with suppress(HalfsilverError):  # what went wrong first is what is said
+            recorder.close()
+        raise
+    recorder.close()
+
+
+def open_engine(
+    name: str,
+    policy: Policy,
+    flags: Flags,
+    seed: int,
+    full_rate: bool = False,
+    *,
+    rig: str | None = None,
+    recorder: Recorder | None = None,
+) -> Engine:
     """The engine of ``--engine``, configured. Errors as those of ``make_engine``, and of configuring."""
-    engine = make_engine(name, seed=seed, full_rate=full_rate)
+    engine = make_engine(name, seed=seed, full_rate=full_rate, rig=rig, recorder=recorder)
     try:
         engine.configure(policy, flags)
     except BaseException:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 
-from halfsilver.harness.commands.common import Subparsers, say
+from halfsilver.harness.commands.common import Subparsers, recording, say
 from halfsilver.harness.commands.judging import add_judging_arguments, exit_code, judge_capture, refuse_full_rate
 from halfsilver.harness.errors import EXIT_MISMATCH
 from halfsilver.harness.report.counters import balances, counters_to_json, render_counters
+from halfsilver.harness.report.summary import RunSummary
 
 __all__ = ["add", "run"]
 
@@ -28,7 +29,12 @@ def add(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 0; 1 if sums do not meet, engines disagree or the capture is damaged. NothingRan if it is empty."""
     refuse_full_rate(arguments)
-    summary, damaged = judge_capture(arguments)
+    with recording(arguments) as recorder:
+        summary, damaged = judge_capture(arguments, recorder)
+        return _print(arguments, summary, damaged)
+
+
+def _print(arguments: argparse.Namespace, summary: RunSummary, damaged: bool) -> int:
     sums = balances(summary.counters, summary.offered, guarded=summary.policy.guarded)
     if arguments.json:
         document = {

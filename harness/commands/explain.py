@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import open_capture
@@ -17,6 +17,7 @@ from halfsilver.harness.commands.common import (
     load_policy,
     open_engine,
     open_golden,
+    recording,
     say,
 )
 from halfsilver.harness.engine import Result
@@ -26,6 +27,9 @@ from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.report.compare import Difference, compare
 from halfsilver.harness.report.tables import table
 from halfsilver.harness.report.verdict_lines import VerdictLine, verdict_line
+
+if TYPE_CHECKING:
+    from halfsilver.harness.bench.recording import Recorder
 
 __all__ = ["add", "run"]
 
@@ -52,6 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit code 0; 1 if model and gateware disagree; 5 (NothingRan) if the capture has no frame."""
     if arguments.number < 1:
         raise UsageError(f"-n {arguments.number}: frames are numbered from 1")
+    with recording(arguments) as recorder:
+        return _explain(arguments, recorder)
+
+
+def _explain(arguments: argparse.Namespace, recorder: Recorder | None) -> int:
     captured = _find(arguments.read, arguments.number)
     policy = load_policy(arguments)
     frame = DirectionChooser(arguments.direction, policy).frame(captured)
@@ -60,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     gateware: Result | None = None
     identity = None
     if arguments.engine != REFERENCE:
-        engine = open_engine(arguments.engine, policy, flags, arguments.seed)
+        engine = open_engine(arguments.engine, policy, flags, arguments.seed, rig=arguments.rig, recorder=recorder)
         try:
             identity = engine.identify()
             gateware = engine.process([frame])

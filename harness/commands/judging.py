@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import CaptureReader, open_capture
@@ -21,12 +22,15 @@ from halfsilver.harness.commands.common import (
     say,
 )
 from halfsilver.harness.engine import Result
-from halfsilver.harness.engines.registry import ENGINES, REFERENCE
+from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.report.progress import capture_progress
 from halfsilver.harness.report.summary import RunSummary
+
+if TYPE_CHECKING:
+    from halfsilver.harness.bench.recording import Recorder
 
 __all__ = ["Take", "add_judging_arguments", "exit_code", "judge_capture", "refuse_full_rate"]
 
@@ -46,18 +50,20 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
 
 def refuse_full_rate(arguments: argparse.Namespace) -> None:
     """UsageError if ``--full-rate`` is asked of an engine without a clock."""
-    if arguments.full_rate and not ENGINES[arguments.engine].simulated:
+    if arguments.full_rate and not entry_of(arguments.engine).simulated:
         simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
-        raise UsageError(f"--full-rate needs --engine {simulated}: the {arguments.engine} model has no clock")
+        raise UsageError(f"--full-rate needs --engine {simulated}: {arguments.engine} has no clock")
 
 
 def judge_capture(
-    arguments: argparse.Namespace, open_outputs: Callable[[ExitStack, Policy], Take] | None = None
+    arguments: argparse.Namespace,
+    recorder: Recorder | None,
+    open_outputs: Callable[[ExitStack, Policy], Take] | None = None,
 ) -> tuple[RunSummary, bool]:
     """Offer every frame of ``-r`` to the engine; returns the sums, and whether the capture is damaged.
 
     Any engine but the golden model is compared with that. ``open_outputs`` opens, on a stack that ends with the run,
-    what takes the results. NothingRan if the capture is empty.
+    what takes the results; ``recorder`` writes down what goes to and from a card. NothingRan if the capture is empty.
     """
     with open_capture(arguments.read) as reader:  # before the policy, whose warnings are of no use without it
         policy = load_policy(arguments)
@@ -65,16 +71,24 @@ def judge_capture(
             say(f"warning: {arguments.config}: the policy gives the NIC no interface")
         summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
         with ExitStack() as stack:
-            _judge_all(arguments, reader, summary, None if open_outputs is None else open_outputs(stack, policy))
+            take = None if open_outputs is None else open_outputs(stack, policy)
+            _judge_all(arguments, reader, summary, take, recorder)
             if not summary.frames and not reader.damage:
                 raise NothingRan(f"{reader.name}: holds no frame, nothing was mirrored")
         return summary, report_damage(reader)
 
 
-def _judge_all(arguments: argparse.Namespace, reader: CaptureReader, summary: RunSummary, take: Take | None) -> None:
+def _judge_all(
+    arguments: argparse.Namespace,
+    reader: CaptureReader,
+    summary: RunSummary,
+    take: Take | None,
+    recorder: Recorder | None,
+) -> None:
     flags, policy = flags_of(arguments), summary.policy
     choose = DirectionChooser(arguments.direction, policy)
-    engine = open_engine(arguments.engine, policy, flags, arguments.seed, arguments.full_rate)
+    seed, full_rate, rig = arguments.seed, arguments.full_rate, arguments.rig
+    engine = open_engine(arguments.engine, policy, flags, seed, full_rate, rig=rig, recorder=recorder)
     try:
         golden = open_golden(policy, flags, engine.identify()) if summary.compared else None
         with capture_progress(reader, "mirroring") as progress:

@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
             json.dumps(
                 {
                     "engines": [
-                        {"name": entry.name, "what": entry.what, "missing": entry.missing} for entry in ENGINES.values()
+                        {"name": entry.shown, "what": entry.what, "missing": entry.missing}
+                        for entry in ENGINES.values()
                     ],
                     "captures": [str(path) for path in captures],
                     "boards": [_board(board, ports[board.name]) for board in BOARDS.values()],
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         table(
             ("engine", "what", "ready"),
             [
-                (entry.name, entry.what, f"no: {', '.join(entry.missing)} missing" if entry.missing else "yes")
+                (entry.shown, entry.what, f"no: {', '.join(entry.missing)} missing" if entry.missing else "yes")
                 for entry in ENGINES.values()
             ],
         )

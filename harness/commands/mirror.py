@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.writer import CaptureWriter, PcapWriter, writer_class
-from halfsilver.harness.commands.common import Subparsers, say
+from halfsilver.harness.commands.common import Subparsers, recording, say
 from halfsilver.harness.commands.judging import Take, add_judging_arguments, exit_code, judge_capture, refuse_full_rate
 from halfsilver.harness.engine import Result
 from halfsilver.harness.errors import UsageError
@@ -48,8 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     def outputs(stack: ExitStack, policy: Policy) -> Take:
         return _Outputs(stack, arguments, policy).write
 
-    summary, damaged = judge_capture(arguments, outputs)
-    _print(arguments, summary)
+    with recording(arguments) as recorder:
+        summary, damaged = judge_capture(arguments, recorder, outputs)
+        _print(arguments, summary)
     return exit_code(summary, damaged)
 
 

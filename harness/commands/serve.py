@@ -11,10 +11,10 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halfsilver.harness.commands.common import DEFAULT_SEED, Subparsers, say
+from halfsilver.harness.commands.common import DEFAULT_SEED, Subparsers, add_rig_argument, say
 from halfsilver.harness.control.operations.call import DEFAULT_REGION
 from halfsilver.harness.control.operations.quotas import Quotas
-from halfsilver.harness.engines.registry import ENGINES, REFERENCE, make_engine
+from halfsilver.harness.engines.registry import ENGINE_NAMES, REFERENCE, make_engine
 from halfsilver.harness.errors import EXIT_OK, UsageError
 from halfsilver.harness.installation import missing_package
 from halfsilver.harness.spelling import nearest
@@ -67,10 +67,11 @@ def add(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=ENGINES,
+        choices=ENGINE_NAMES,
         default=REFERENCE,
-        help="what mirrors: the model in Python, or the gateware under Verilator (default: %(default)s)",
+        help="what mirrors: the model in Python, the gateware under Verilator, or a board (default: %(default)s)",
     )
+    add_rig_argument(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 is any free one (default: %(default)s)")
     parser.add_argument(
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise missing_package("serve", error, "serve") from None
     logging.basicConfig(format="halfsilver: %(message)s", level=logging.WARNING)
     options = serving.Options(
-        open_engine=lambda: make_engine(arguments.engine, seed=DEFAULT_SEED),
+        open_engine=lambda: make_engine(arguments.engine, seed=DEFAULT_SEED, rig=arguments.rig),
         listen=Listen(
             arguments.host,
             arguments.port,

@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 
 from halfsilver.harness.bench.exchange import Exchange
+from halfsilver.harness.bench.recording import SIDES, Recorder
 from halfsilver.harness.bench.wire import Wire
 from halfsilver.harness.engine import Identity, Progress, Result
-from halfsilver.harness.errors import HalfsilverError, UsageError
+from halfsilver.harness.errors import CardUnreachable, HalfsilverError, UsageError
 from halfsilver.harness.nic.counters import difference
 from halfsilver.harness.nic.driver import Driver
+from halfsilver.harness.nic.identity import Card
 from halfsilver.harness.nic.matching import outer_octets
 from halfsilver.harness.nic.transport import Transport
 from halfsilver.harness.policy.policy import Policy
@@ -42,6 +44,7 @@ class CardEngine:
     name      as on the command line; ``detail`` is for people
     patience  see PATIENCE; a simulation needs more
     release   called by ``close`` at last: gives back what the transport rests on
+    recorder  writes down all that goes over transport and wires
 
     Sequence numbers, generation and counters begin with the engine, whatever the card has done before; frames of others
     that pass the card are in none of them. ``noise`` counts the frames of others that came on the wires.
@@ -61,8 +64,14 @@ class CardEngine:
         detail: str = "",
         patience: float = PATIENCE,
         release: Callable[[], None] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
+        if recorder is not None:
+            recorder.begin(name, patience, net, host)
+            transport = recorder.transport(transport)
+            net, host = (recorder.wire(side, wire) for side, wire in zip(SIDES, (net, host), strict=True))
         self._driver = Driver(transport)
+        self._check_links()
         self._wires = {Direction.INGRESS: net, Direction.EGRESS: host}
         self._name, self._detail, self._patience, self._release = name, detail, patience, release
         self._shortest = max(net.shortest, host.shortest)
@@ -76,8 +85,13 @@ class CardEngine:
         self._offered = dict.fromkeys(Direction, 0)
         self.noise = 0
 
+    @property
+    def card(self) -> Card:
+        """What the card says of itself."""
+        return self._driver.card
+
     def identify(self) -> Identity:
-        """What the registers of the card say."""
+        """The card, and to how many bytes frames are padded on the way to it (``shortest_frame``)."""
         card = self._driver.card
         detail = f"{card.detail}, {self._detail}" if self._detail else card.detail
         return Identity(self._name, detail, {**asdict(card.shape), "shortest_frame": self._shortest})
@@ -121,6 +135,16 @@ class CardEngine:
             wire.close()
         if self._release is not None:
             self._release()
+
+    def _check_links(self) -> None:
+        """CardUnreachable if a port of the card has no link; one that has no ports of its own is not asked."""
+        board = self._driver.board()
+        for port, state in (board.ports if board is not None else {}).items():
+            if not state.up:
+                why = "" if state.clock else ", and its PHY gives no clock"
+                raise CardUnreachable(
+                    f"the card's {port} port has no link{why}: see that its cable is in, and that the other end is up"
+                )
 
     def _as_sent(self, number: int, frame: Frame) -> Frame:
         """As it is on its wire; UsageError for what no host's port can send."""

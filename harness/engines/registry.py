@@ -5,17 +5,36 @@ from __future__ import annotations
 import enum
 import importlib
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from halfsilver.harness.engine import Engine
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.installation import missing_package
 from halfsilver.harness.spelling import rather
 
-__all__ = ["ENGINES", "GOLDEN", "REFERENCE", "VERILATOR", "Ability", "EngineEntry", "entry_of", "make_engine"]
+if TYPE_CHECKING:
+    from halfsilver.harness.bench.recording import Recorder
+
+__all__ = [
+    "ENGINES",
+    "ENGINE_NAMES",
+    "GOLDEN",
+    "REFERENCE",
+    "VERILATOR",
+    "Ability",
+    "EngineEntry",
+    "Request",
+    "entry_of",
+    "make_engine",
+]
 
 GOLDEN = "golden"
 VERILATOR = "verilator"
+BOARD = "board:"
+REPLAY = "replay:"
+"""What stands before a colon is followed by a name: of a board in the bench file, of a recording."""
 
 REFERENCE = GOLDEN
 """The engine that the others are compared with, and that judges unless another is asked for."""
@@ -50,12 +69,26 @@ _ABILITIES = {
 
 
 @dataclass(frozen=True)
+class Request:
+    """What is asked of an engine with wires: its whole ``name``, the part behind the colon, the simulation's seed, the
+    bench file if one is named, and who writes down what it does."""
+
+    name: str
+    argument: str
+    seed: int
+    rig: str | None = None
+    recorder: Recorder | None = None
+
+
+@dataclass(frozen=True)
 class EngineEntry:
     """An engine by its name on the command line.
 
     module, factory  where it is; imported only when it is asked for
     needs, extra     packages it needs beside the core, and the extra of the distribution that brings them
     simulated        it has a clock: its factory takes ``seed`` and ``full_rate``
+    wired            it is a card behind registers and wires: its factory takes a `Request`
+    argument         what follows its name, for people
     abilities        what tests may ask of it
     """
 
@@ -66,7 +99,14 @@ class EngineEntry:
     needs: tuple[str, ...] = ()
     extra: str = ""
     simulated: bool = False
+    wired: bool = False
+    argument: str = ""
     abilities: frozenset[Ability] = frozenset()
+
+    @property
+    def shown(self) -> str:
+        """As a user writes it."""
+        return self.name + self.argument
 
     @property
     def missing(self) -> list[str]:
@@ -92,24 +132,68 @@ _ENTRIES = (
         simulated=True,
         abilities=frozenset(Ability),
     ),
+    EngineEntry(
+        BOARD,
+        "a board of the bench file (`halfsilver bench init` writes one)",
+        "halfsilver.harness.engines.board",
+        "open_board",
+        wired=True,
+        argument="NAME",
+        abilities=frozenset({Ability.PRODUCTION}),
+    ),
+    EngineEntry(
+        REPLAY,
+        "a run on a board, as it was recorded",
+        "halfsilver.harness.engines.board",
+        "open_recording",
+        wired=True,
+        argument="FILE",
+        abilities=frozenset({Ability.PRODUCTION}),
+    ),
 )
 
 ENGINES = {entry.name: entry for entry in _ENTRIES}
 
 
+class _Names:
+    """Names of engines, as argparse wants its choices: what there is, and whether a name is one."""
+
+    def __contains__(self, name: object) -> bool:
+        kind, colon, argument = str(name).partition(":")
+        entry = ENGINES.get(kind + colon)
+        return entry is not None and bool(entry.argument) == bool(argument)
+
+    def __iter__(self) -> Iterator[str]:
+        return (entry.shown for entry in ENGINES.values())
+
+
+ENGINE_NAMES = _Names()
+
+
 def entry_of(name: str) -> EngineEntry:
     """The engine of this name; UsageError, with the name that was probably meant, if there is none."""
-    if name not in ENGINES:
-        raise UsageError(f"there is no engine {name!r}; {rather(name, ENGINES)}")
-    return ENGINES[name]
+    if name not in ENGINE_NAMES:
+        raise UsageError(f"there is no engine {name!r}; {rather(name, ENGINE_NAMES)}")
+    kind, colon, _ = name.partition(":")
+    return ENGINES[kind + colon]
 
 
-def make_engine(name: str, *, seed: int, full_rate: bool = False) -> Engine:
-    """An engine, not configured yet. EnvironmentMissing, with the extra that brings it, if a package is missing."""
+def make_engine(
+    name: str, *, seed: int, full_rate: bool = False, rig: str | None = None, recorder: Recorder | None = None
+) -> Engine:
+    """An engine, not configured yet.
+
+    ``rig`` is the bench file, and ``recorder`` writes down what is done; both are for engines with wires.
+    EnvironmentMissing, with the extra that brings it, if a package is missing.
+    """
     entry = entry_of(name)
     try:
         factory = getattr(importlib.import_module(entry.module), entry.factory)
     except ModuleNotFoundError as error:
         raise missing_package(f"--engine {name}", error, entry.extra) from None
-    engine: Engine = factory(seed=seed, full_rate=full_rate) if entry.simulated else factory()
+    engine: Engine
+    if entry.wired:
+        engine = factory(Request(name, name.removeprefix(entry.name), seed, rig, recorder))
+    else:
+        engine = factory(seed=seed, full_rate=full_rate) if entry.simulated else factory()
     return engine

@@ -168,7 +168,7 @@ class Faulty(GoldenEngine):
 def use_faulty(monkeypatch, fault):
     """From now on any engine that is asked for has this fault."""
 
-    def open_it(name, policy, flags, seed, full_rate=False):
+    def open_it(name, policy, flags, *_, **__):
         engine = Faulty()
         engine.fault = fault
         engine.configure(policy, flags)

@@ -1,0 +1,65 @@
+"""A board of the bench file as an engine, and a recorded run of one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+from halfsilver.harness.bench.bench_file import DEFAULT, check_build, port_of, read_bench
+from halfsilver.harness.bench.playback import Playback
+from halfsilver.harness.bench.wires import open_wire
+from halfsilver.harness.engines.card import CardEngine
+from halfsilver.harness.engines.registry import Request
+from halfsilver.harness.errors import UsageError
+from halfsilver.harness.nic.transports.opening import open_transport
+from halfsilver.harness.spelling import rather
+
+__all__ = ["RIG_VARIABLE", "open_board", "open_recording"]
+
+RIG_VARIABLE = "HALFSILVER_RIG"
+
+
+def open_board(request: Request) -> CardEngine:
+    """``board:NAME``: of the bench file that the request or the environment names, else of bench.toml here.
+
+    RigError (exit code 4), before anything is written to it, if the board is not there, does not answer, is another
+    card than the file expects, or lacks a link.
+    """
+    file = request.rig or os.environ.get(RIG_VARIABLE) or DEFAULT
+    boards = read_bench(file)
+    if request.argument not in boards:
+        raise UsageError(f"{file}: there is no board {request.argument!r}; {rather(request.argument, boards)}")
+    board = boards[request.argument]
+    device = port_of(board)
+    with ExitStack() as stack:
+        transport = open_transport(device, board.baud)
+        stack.callback(transport.close)
+        wires = []
+        for address in (board.net, board.host):
+            wires.append(open_wire(address))
+            stack.callback(wires[-1].close)
+        engine = CardEngine(
+            transport,
+            *wires,
+            name=request.name,
+            detail=f"at {device}",
+            release=transport.close,
+            recorder=request.recorder,
+        )
+        check_build(board, engine.card)
+        stack.pop_all()
+    return engine
+
+
+def open_recording(request: Request) -> CardEngine:
+    """``replay:FILE``: what `halfsilver.harness.bench.recording` has written, without a board."""
+    playback = Playback(request.argument)
+    return CardEngine(
+        playback.transport(),
+        playback.wire("net"),
+        playback.wire("host"),
+        name=request.name,
+        detail=f"as {playback.engine} was recorded",
+        patience=playback.patience,
+        recorder=request.recorder,
+    )
