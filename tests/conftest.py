@@ -31,7 +31,9 @@ ROOMS = {"sim": "simulation", "hdl": "simulation", "control/clients": "slow", "c
 """Rooms whose tests belong to one tier, but for the modules below. A single test elsewhere says so itself."""
 
 MODULES = {
-    **dict.fromkeys(("test_packed", "test_parameters", "test_registers", "test_cache", "test_compilation"), ()),
+    **dict.fromkeys(
+        ("test_packed", "test_parameters", "test_registers", "test_cache", "test_compilation", "test_links"), ()
+    ),
     **dict.fromkeys(("test_postgresql", "test_terraform"), ("tools",)),
     **dict.fromkeys(
         (

@@ -55,7 +55,7 @@ class SerialLine:
 
     def __init__(self, pump: Pump, clock: int, baud: int, silence: float) -> None:
         self._pump, self._bit = pump, clock / baud
-        self._silence = silence
+        self.silence = silence
         self.name = f"the simulated line at {baud:,} baud"
         self.clock, self.baud, self.cycles = clock, baud, 0
         self.noise: Callable[[Toggles], Toggles] | None = None
@@ -117,7 +117,7 @@ class SerialLine:
 
     def settle(self) -> None:
         """Be silent until the card begins a command anew, and forget what came."""
-        self.wait(self._silence)
+        self.wait(self.silence)
         self.received()
 
     def close(self) -> None:

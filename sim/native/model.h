@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "Vmodel.h"
+#include "leaving.h"
 #include "ports.h"
 #include "production.h"
 #include "sink.h"
@@ -120,6 +121,7 @@ struct Model {
 
     // What is on its way through, by the direction it came in, and where it comes out.
     Production production[PORTS] = {Production(PORT_NAMES[NET]), Production(PORT_NAMES[HOST])};
+    Leaving* leaving = nullptr;  // takes all that comes out, where nothing is compared
     std::unique_ptr<Output> to_host, to_net, to_mirror;  // the last only where copies have a stream of their own
 
     Model(int argc, const char** argv) {
@@ -184,11 +186,17 @@ struct Model {
     }
 
     void pass(Port from, const Beat& beat) {
-        production[from].leave(beat, cycles, passed);
+        if (leaving) leaving->take(from == NET ? HOST : NET, beat, false, cycles);
+        else production[from].leave(beat, cycles, passed);
         moved = true;
     }
 
     void accept_copy(const Output& output, const Beat& beat) {
+        if (leaving) {
+            leaving->take(NET, beat, true, cycles);
+            moved = true;
+            return;
+        }
         if (beat.first) copy_start = bytes.size();
         bytes.insert(bytes.end(), beat.data, beat.data + beat.count);
         if (beat.bad) fail("cycle %llu: a copy on %s is marked bad", now(), output.name);

@@ -6,36 +6,11 @@
 #define EXPORT __attribute__((visibility("default")))
 
 #include "batch.h"
+#include "line.h"
 #include "model.h"
 #include "pyverilator.h"
 #include "registers.h"
-
-// A serial line beside the AXI ports, where the top has one: `toggles` are the cycles, from now on and in order, in which
-// rx changes, `answer` those in which tx did. Returns how many those are.
-template <class Top>
-uint64_t run_line(Model& model, Top& top, const uint64_t* toggles, uint64_t count, uint64_t cycles, uint64_t* answer,
-                  uint64_t room) {
-    uint64_t found = 0;
-    if constexpr (requires { top.rx; top.tx; }) {
-        for (uint64_t cycle = 0; cycle < cycles; cycle++) {
-            while (count && *toggles <= cycle) {
-                top.rx = !top.rx;
-                toggles++;
-                count--;
-            }
-            const bool before = top.tx;
-            model.settle();
-            model.edge();
-            if (top.tx != before) {
-                if (found == room) throw Error{"more came over the serial line than there is room for"};
-                answer[found++] = cycle;
-            }
-        }
-    } else {
-        throw Error{"this model has no serial line"};
-    }
-    return found;
-}
+#include "stream.h"
 
 extern "C" {
 
@@ -76,7 +51,36 @@ EXPORT int pump_run(Model* model, const uint8_t* bytes, const Frame* frames, uin
 
 EXPORT int pump_serial(Model* model, const uint64_t* toggles, uint64_t count, uint64_t cycles, uint64_t* answer,
                        uint64_t room, uint64_t* found) try {
-    *found = run_line(*model, *model->top, toggles, count, cycles, answer, room);
+    Line line(toggles, count, answer, room);
+    for (uint64_t cycle = 0; cycle < cycles; cycle++) {
+        line.drive(*model->top, cycle);
+        model->settle();
+        model->edge();
+        line.sample(*model->top, cycle);
+    }
+    *found = line.found;
+    return 0;
+} catch (const Error& error) {
+    model->error = error.text;
+    return 1;
+}
+
+EXPORT Stream* pump_stream_open(Model* model, uint32_t gap) { return new Stream(*model, gap); }
+EXPORT void pump_stream_close(Stream* stream) { delete stream; }
+EXPORT void pump_stream_give(Stream* stream, const uint8_t* bytes, const Frame* frames, uint64_t count) {
+    stream->give(bytes, frames, count);
+}
+
+EXPORT int pump_stream_run(Model* model, Stream* stream, const uint64_t* toggles, uint64_t count, uint64_t cycles,
+                           uint64_t* answer, uint64_t room, Streamed* result) try {
+    Line line(toggles, count, answer, room);
+    stream->run(line, cycles);
+    result->bytes = stream->leaving.bytes.data();
+    result->frames = stream->leaving.frames.data();
+    result->count = stream->leaving.frames.size();
+    result->found = line.found;
+    result->queued = stream->queued();
+    result->busy = stream->busy();
     return 0;
 } catch (const Error& error) {
     model->error = error.text;

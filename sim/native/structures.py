@@ -23,9 +23,11 @@ __all__ = [
     "Copy",
     "Event",
     "Frame",
+    "Left",
     "Options",
     "Progress",
     "Result",
+    "Streamed",
     "VerdictAt",
     "header",
 ]
@@ -109,6 +111,34 @@ class Result(ctypes.Structure):
     )
 
 
+class Left(ctypes.Structure):
+    """A frame that came out of a port (0: the network's, 1: the host's) of a stream, its bytes in the result's buffer,
+    the cycle of its last beat, and its marks."""
+
+    _fields_ = (
+        ("offset", ctypes.c_uint64),
+        ("cycle", ctypes.c_uint64),
+        ("length", ctypes.c_uint32),
+        ("port", ctypes.c_uint8),
+        ("copy", ctypes.c_uint8),
+        ("bad", ctypes.c_uint8),
+    )
+
+
+class Streamed(ctypes.Structure):
+    """What came out of a stream in some cycles; the memory is the stream's until it runs again. ``found``: changes of
+    the serial line; ``queued``: frames that have yet to go in; ``busy``: something waits, or has yet to come out."""
+
+    _fields_ = (
+        ("bytes", ctypes.POINTER(ctypes.c_uint8)),
+        ("frames", ctypes.POINTER(Left)),
+        ("count", ctypes.c_uint64),
+        ("found", ctypes.c_uint64),
+        ("queued", ctypes.c_uint64),
+        ("busy", ctypes.c_uint32),
+    )
+
+
 class Access(ctypes.Structure):
     """A register access; a read leaves its answer in ``value``."""
 
@@ -131,7 +161,18 @@ class Event(ctypes.Structure):
 Progress = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint64)
 """Called now and then with the number of frames judged; not 0: stop."""
 
-_STRUCTURES: tuple[type[ctypes.Structure], ...] = (Frame, Options, Copy, VerdictAt, Passed, Result, Access, Event)
+_STRUCTURES: tuple[type[ctypes.Structure], ...] = (
+    Frame,
+    Options,
+    Copy,
+    VerdictAt,
+    Passed,
+    Result,
+    Left,
+    Streamed,
+    Access,
+    Event,
+)
 _NAMES: dict[Any, str] = {ctypes.c_uint8: "uint8_t", ctypes.c_uint32: "uint32_t", ctypes.c_uint64: "uint64_t"}
 
 _CONSTANTS = {

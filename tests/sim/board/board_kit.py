@@ -10,7 +10,7 @@ from halfsilver.harness.nic.transports.uartbone import UartboneTransport
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.sim.board.serial_line import build_serial_nic
-from halfsilver.sim.board.terminal import CARDS, CLOCK, PtyBoard, make_line
+from halfsilver.sim.board.terminal import CARDS, CLOCK, RESYNC_SECONDS, PtyBoard, make_line
 from halfsilver.sim.pump import Pacing, Pump
 from tests.harness.golden.golden_kit import ENI_0, interface, policy, rule, session
 
@@ -49,7 +49,7 @@ class Bench:
     """A NIC with a line; ``judge`` says by which policy frames are mirrored, as the VNI of a copy."""
 
     def __init__(self, parameters=PARAMETERS):
-        self.pump = SharedPump(build_serial_nic(parameters, CLOCK, BAUD, 0.0), seed=1)
+        self.pump = SharedPump(build_serial_nic(parameters, CLOCK, BAUD, RESYNC_SECONDS), seed=1)
         self.line = make_line(self.pump, BAUD)
         self.transport = UartboneTransport(self.line)
 

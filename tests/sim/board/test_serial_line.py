@@ -17,7 +17,6 @@ from halfsilver.harness.nic.transports.runs import MAX_WORDS
 from halfsilver.harness.nic.transports.uartbone import read_command, write_commands
 from halfsilver.harness.records import DEFAULT_FLAGS
 from halfsilver.hdl.layout.registers import REGISTERS
-from halfsilver.sim.board.terminal import SILENCE
 from tests.sim.board.board_kit import BAUD, PARAMETERS, Bench, Plugged, with_vni
 
 TABLE_ADDRESS, TABLE_DATA = 0x020, 0x024
@@ -79,7 +78,7 @@ def test_noise_without_an_end_leaves_the_old_rule_set_and_ends_with_one_line(ben
     assert caught.value.exit_code == EXIT_BOARD == 4
     assert "\n" not in str(caught.value)
     bench.line.noise = None
-    bench.line.wait(SILENCE)
+    bench.line.wait(bench.line.silence)
     assert bench.judge() == 5
     assert bench.line.ask(read_command(0, 1), 4) == b"HSM1"
     assert Driver(bench.pump).load(with_vni(6)) == 2
@@ -94,7 +93,7 @@ def test_a_load_that_stops_half_way_is_forgotten(bench, share):
     commands = b"".join(write_commands(writes))
     bench.line.send(commands[: int(share * len(commands)) // 4 * 4 + 1])
     assert bench.judge() == 5
-    bench.line.wait(SILENCE)
+    bench.line.wait(bench.line.silence)
     bench.transport.write([(REGISTERS.address("COMMIT"), 1)])
     assert bench.judge() == 5  # whoever loads with a check has made it needed
     assert Driver(bench.transport).load(with_vni(7)) == 2
@@ -109,7 +108,7 @@ def test_a_whole_load_at_the_wrong_rate_changes_nothing(bench, rate):
     octets = b"".join(write_commands([*writes[: 60 if rate > 2 else 1500], (REGISTERS.address("COMMIT"), 1)]))
     bench.line.send(octets, rate)
     assert bench.judge() == 5
-    bench.line.wait(SILENCE)
+    bench.line.wait(bench.line.silence)
     assert bench.line.ask(read_command(0, 1), 4) == b"HSM1"
     assert Driver(bench.pump).load(with_vni(7)) == 2
     assert bench.judge() == 7
@@ -121,11 +120,11 @@ def test_garbage_changes_nothing(bench, seed):
     Driver(bench.pump).load(with_vni(5))
     for _ in range(20):
         bench.line.send(source.choice([source.randbytes(200), bytes(source.choices(range(6), k=200)), b"AT+GMI\r\n"]))
-        bench.line.wait(source.choice([5, SILENCE]))
+        bench.line.wait(source.choice([5, bench.line.silence]))
         bench.line.drive(sorted(source.uniform(0, 300) for _ in range(60)), 300)
-        bench.line.wait(source.choice([5, SILENCE]))
+        bench.line.wait(source.choice([5, bench.line.silence]))
     assert bench.judge() == 5
-    bench.line.wait(SILENCE)
+    bench.line.wait(bench.line.silence)
     assert bench.line.ask(read_command(0, 1), 4) == b"HSM1"
     assert Driver(bench.pump).load(with_vni(7)) == 2
     assert bench.judge() == 7

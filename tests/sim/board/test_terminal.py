@@ -27,7 +27,7 @@ from halfsilver.sim.pump import Pacing
 from tests.harness.golden.golden_kit import ENI_1, interface, policy, rule, session
 from tests.sim.board.board_kit import BAUD, Bench, Plugged, with_vni
 
-PATIENCE = 10
+PATIENCE = 40
 """Seconds: the simulation is slower than the line, and the machine may be busy."""
 
 
