@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from halfsilver.harness.arguments import Parser
 from halfsilver.harness.commands import (
+    bench,
     build,
     check,
     counters,
@@ -36,7 +37,7 @@ __all__ = ["main"]
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE, what a shell shows for a program ended by it."""
 
-COMMANDS = (mirror, explain, counters, diff, check, serve, regs, image, build, program, doctor, listing)
+COMMANDS = (mirror, explain, counters, diff, check, serve, regs, image, build, program, bench, doctor, listing)
 
 
 def build_parser() -> Parser:

@@ -26,7 +26,7 @@ class Result:
 
     ``cycles`` is the number of clock cycles the batch took, None where the engine has no clock. ``production`` are the
     frames of the batch that came out on the other side as they went in and in order, by the direction they came in;
-    None where the engine carries none.
+    None where the engine carries none. ``noise``: frames of others that came on its wires, and are in nothing else.
     """
 
     outputs: list[Output]
@@ -34,6 +34,7 @@ class Result:
     counters: Counters
     cycles: int | None = None
     production: dict[Direction, Tally] | None = None
+    noise: int = 0
 
 
 @dataclass(frozen=True, slots=True)

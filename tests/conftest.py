@@ -50,6 +50,7 @@ MODULES = {
         ("slow",),
     ),
     "test_packets": ("simulation",),
+    **dict.fromkeys(("test_card_engine", "test_board_engine", "test_recording"), ("slow",)),
     "test_tshark": ("simulation", "tools"),
     "test_linux_receiver": ("simulation", "root"),
     "test_nftables": ("simulation", "root"),

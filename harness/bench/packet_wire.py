@@ -23,7 +23,7 @@ from halfsilver.harness.bench.wire import PATIENCE, FramesLost, Received
 from halfsilver.harness.errors import CardUnreachable, HalfsilverError, UsageError
 from halfsilver.harness.spelling import rather
 
-__all__ = ["BUFFER_BYTES", "PacketWire", "interfaces"]
+__all__ = ["BUFFER_BYTES", "PacketWire", "free_interfaces"]
 
 BUFFER_BYTES = 32 << 20
 
@@ -47,9 +47,11 @@ _FAULTS = ("rx_missed_errors", "rx_fifo_errors", "rx_crc_errors")
 """What an interface counts of frames that it had to leave out, each once (sysfs-class-net-statistics)."""
 
 
-def interfaces() -> list[str]:
-    """Network interfaces of this host that carry Ethernet, by name."""
-    return sorted(name for _, name in socket.if_nameindex() if _read(_NET / name / "type") == _ARPHRD_ETHER)
+def free_interfaces(net: Path = _NET, routes: Path = Path("/proc/net/route")) -> list[str]:
+    """Ethernet interfaces of this host that are hardware and have no route, by name: nothing else seems to use them."""
+    used = {line.split()[0] for line in _read(routes).splitlines()[1:]}
+    names = sorted(place.name for place in net.iterdir() if _read(place / "type") == _ARPHRD_ETHER)
+    return [name for name in names if name not in used and (net / name / "device").exists()]
 
 
 class PacketWire:

@@ -47,7 +47,7 @@ class CardEngine:
     recorder  writes down all that goes over transport and wires
 
     Sequence numbers, generation and counters begin with the engine, whatever the card has done before; frames of others
-    that pass the card are in none of them. ``noise`` counts the frames of others that came on the wires.
+    that pass the card are in none of them.
 
     RigError (exit code 4) if the card does not answer, a wire is gone, frames did not reach the card, or this host or
     the verdict ring has lost some; HalfsilverError for a frame or copy that came out changed, twice, out of order or
@@ -83,7 +83,6 @@ class CardEngine:
         self._reported = Counters()
         self._sequence: dict[Direction, int] = {}
         self._offered = dict.fromkeys(Direction, 0)
-        self.noise = 0
 
     @property
     def card(self) -> Card:
@@ -110,7 +109,7 @@ class CardEngine:
         if self._policy is None:
             raise UsageError("the engine has no policy yet: configure comes before process")
         ours = [self._as_sent(number, frame) for number, frame in enumerate(frames, 1)]
-        self._forget_others()
+        stale = self._forget_others()
         exchange = Exchange(self._driver, self._wires, self._policy, self._depth, self._patience)
         done = 0
         for portion in self._portions(ours):
@@ -124,10 +123,10 @@ class CardEngine:
             self._others.count(
                 record, outer_octets(record, self._policy), stopped=is_stopped(record, self._policy.guarded)
             )
-        self.noise += found.noise
         self._reported = self._counters()
         verdicts = [self._renumbered(record) for record in records]
-        return Result(found.outputs, verdicts, self._reported, production=self._production(ours, records))
+        production = self._production(ours, records)
+        return Result(found.outputs, verdicts, self._reported, production=production, noise=found.noise + stale)
 
     def close(self) -> None:
         """Give back wires and transport; the card goes on with its rule set."""
@@ -169,12 +168,12 @@ class CardEngine:
         if portion:
             yield portion
 
-    def _forget_others(self) -> None:
-        """What others have sent through the card since the last batch is not part of this one."""
-        for wire in self._wires.values():
-            self.noise += len(wire.receive(0))
+    def _forget_others(self) -> int:
+        """What others have sent since the last batch is not part of this one; returns how much of it has come."""
+        stale = sum(len(wire.receive(0)) for wire in self._wires.values())
         if self._driver.read_verdicts(1) or self._driver.lost_verdicts():
             self._begin_anew()
+        return stale
 
     def _begin_anew(self) -> None:
         """From here on the card's counters, sequence numbers and ring are looked at."""

@@ -27,6 +27,7 @@ class RunSummary:
     """The sums of a run, batch by batch.
 
     ``passed``: production frames that came out as they went in; None where the engine carries none.
+    ``noise``: frames of others on the engine's wires.
     ``compared`` says that the golden model judged the same frames; ``differences`` are the first few.
     """
 
@@ -41,6 +42,7 @@ class RunSummary:
     copies: int = 0
     counters: Counters = field(default_factory=Counters)
     cycles: int | None = None
+    noise: int = 0
     difference_count: int = 0
     differences: list[Difference] = field(default_factory=list)
 
@@ -57,6 +59,7 @@ class RunSummary:
             self.verdicts[record.verdict] += 1
             self.mirrored_bytes += record.copied
         self.copies += len(result.outputs)
+        self.noise += result.noise
         self.counters = result.counters  # totals since the engine was configured
         if result.cycles is not None:
             self.cycles = (self.cycles or 0) + result.cycles
@@ -102,6 +105,7 @@ class RunSummary:
             "counters": counters_to_json(self.counters, self.policy),
             "conserved": self.conserved,
             "cycles": self.cycles,
+            "noise": self.noise,
             "agreement": None if not self.compared else not self.difference_count,
             "differences": self.difference_count,
             "first_differences": [difference.describe() for difference in self.differences],
@@ -123,6 +127,8 @@ def render_run(summary: RunSummary, files: Sequence[str] = ()) -> str:
         last.append(_agreement(summary))
     if summary.passed is not None:
         last.append(_production(summary, summary.passed))
+    if summary.noise:
+        last.append(f"noise: {summary.noise:,} frames of others on the wires, told apart and left out")
     last.append(_conservation(summary))
     return "\n\n".join([*parts, "\n".join(last)])
 

@@ -18,6 +18,10 @@ SIDES = {NET: Direction.INGRESS, HOST: Direction.EGRESS}
 """The direction of the frames that come in there."""
 
 
+SMALL = NicShape(enis=1, sessions=1, rules=3)
+"""Its counters are soon read."""
+
+
 class Board:
     """A card, and what it does with frames.
 
@@ -27,7 +31,7 @@ class Board:
     """
 
     def __init__(self, policy, flags=DEFAULT_FLAGS, shape=None, **registers):
-        self.card = CardInMemory(shape or NicShape(), **registers)
+        self.card = CardInMemory(shape or SMALL, **registers)
         self.policy, self.flags = policy, flags
         self.golden = GoldenEngine()
         self._generation = 0

@@ -11,7 +11,15 @@ import pytest
 from halfsilver.harness.bench.bench_file import check_build, port_of, read_bench
 from halfsilver.harness.cli import main
 from halfsilver.harness.engines.registry import ENGINES, Ability, entry_of, make_engine
-from halfsilver.harness.errors import EXIT_BOARD, EXIT_OK, EXIT_USAGE, CardUnreachable, UsageError, WrongCard
+from halfsilver.harness.errors import (
+    EXIT_BOARD,
+    EXIT_ENVIRONMENT,
+    EXIT_OK,
+    EXIT_USAGE,
+    CardUnreachable,
+    UsageError,
+    WrongCard,
+)
 from halfsilver.harness.nic.identity import Card
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.hdl.layout.card_registers import CARD_ID, CARD_REGISTERS
@@ -21,7 +29,6 @@ from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES, write_capture, wri
 from tests.harness.nic.transports.boards_kit import Silent, Uartbone, on_terminal
 
 POLICY = Policy.from_documents(DOCUMENTS)
-SHAPE = NicShape(enis=1, sessions=1, rules=3)
 UP = {
     "CARD_ID": CARD_ID,
     "CARD_SHAPE": CARD_REGISTERS.pack("CARD_SHAPE", ports=2),
@@ -46,7 +53,7 @@ def words(folder, engine, *more):
 @pytest.mark.slow
 def test_a_board_judges_like_the_model(tmp_path, capsys):
     """Over a serial line and sockets, compared with the golden model; then from the recording, without the board."""
-    board = Board(POLICY, shape=SHAPE, **UP)
+    board = Board(POLICY, **UP)
     record = tmp_path / "run.jsonl"
     with bench(tmp_path, board, extra='[board.desk.build]\nenis = 1\nversion = "0.1.0"\n') as file:
         found = words(tmp_path, "board:desk", "--rig", file, "--json", "--record", record)
@@ -58,6 +65,12 @@ def test_a_board_judges_like_the_model(tmp_path, capsys):
     assert main(played) == EXIT_OK
     assert json.loads(capsys.readouterr().out) == summary | {"engine": f"replay:{record}"}
     assert (tmp_path / "out.pcapng").stat().st_size
+
+    full = [*played, "--record", "/dev/full", "--verdicts", str(tmp_path / "v.jsonl")]
+    assert main(full) == EXIT_ENVIRONMENT
+    said = capsys.readouterr()
+    assert json.loads(said.out)["conserved"] and len((tmp_path / "v.jsonl").read_text().splitlines()) == len(FRAMES)
+    assert said.err.splitlines()[-1].startswith("error: /dev/full: No space left on device: the recording ends after 0")
 
     other = write_capture(tmp_path, FRAMES[::-1], "other.pcap")
     assert main([*played[:2], other, *played[3:]]) == EXIT_USAGE
@@ -83,7 +96,7 @@ def test_what_is_wrong_with_a_rig_is_one_line(tmp_path, capsys):
         assert len(said) == 1 and re.search(line, said[0]), said
         assert board.card.written == []
 
-    fine = Board(POLICY, shape=SHAPE, **UP)
+    fine = Board(POLICY, **UP)
     says("its card is another build, rules 3 instead of 10$", fine, extra="[board.desk.build]\nrules = 10\n")
     says(
         "rules 3 instead of 10: `halfsilver program x` loads another",
@@ -92,12 +105,12 @@ def test_what_is_wrong_with_a_rig_is_one_line(tmp_path, capsys):
     )
     says("nothing answers", fine, Silent())
     down = dict(UP, HOST_LINK=CARD_REGISTERS.pack("HOST_LINK", up=0, clock=0))
-    says("the card's host port has no link, and its PHY gives no clock", Board(POLICY, shape=SHAPE, **down))
-    says("no Halfsilver core", Board(POLICY, shape=SHAPE, ID=0x12345678))
+    says("the card's host port has no link, and its PHY gives no clock", Board(POLICY, **down))
+    says("no Halfsilver core", Board(POLICY, ID=0x12345678))
 
 
 def test_a_wire_that_is_not_there_is_one_line(tmp_path, capsys):
-    board = Board(POLICY, shape=SHAPE)
+    board = Board(POLICY)
     with on_terminal(Uartbone(board.card)) as device:
         file = tmp_path / "bench.toml"
         file.write_text(f'[board.a]\nserial="{device}"\nnet="unix:{tmp_path}/no"\nhost="unix:{tmp_path}/no"\n')

@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 
@@ -16,8 +17,16 @@ import pytest
 
 from halfsilver.harness.bench.packet_wire import PacketWire
 from halfsilver.harness.bench.wires import FramesLost, open_wire
+from halfsilver.harness.engines.card import CardEngine
+from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import EXIT_BOARD, CardUnreachable, UsageError
-from tests.harness.bench.network_kit import cable, ip, own_network
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import Frame
+from halfsilver.harness.report.compare import compare
+from tests.harness.bench.board_kit import SIDES, Board
+from tests.harness.bench.network_kit import cable, enter_network, ip, own_network, this_network
+from tests.harness.bench.test_card_engine import batch
+from tests.harness.commands.cli_kit import DOCUMENTS
 
 pytestmark = pytest.mark.root
 HEAD = bytes.fromhex("020000000001 020000000002")
@@ -175,3 +184,41 @@ def test_random_frames_survive():
     with closing(open_wire(f"packet:{near}")) as one, closing(open_wire(f"packet:{far}")) as other:
         one.send(frames)
         assert [each.data for each in receive_all(other, len(frames))] == frames
+
+
+@own_network
+def test_a_card_on_two_interfaces():
+    """All of the way: engine, raw sockets, cables, a board at their far ends, and hosts that speak by themselves."""
+    policy = Policy.from_documents(DOCUMENTS)
+    board = Board(policy)
+    ports = {side: open_wire(f"packet:{cable(f'{side}0', f'{side}1')[1]}") for side in SIDES}
+    over = threading.Event()
+    speech = b"\xff" * 6 + frame(77, 90)[6:]
+
+    def serve():
+        enter_network(home)
+        while not over.is_set():
+            for side, port in ports.items():
+                for number, came in enumerate(port.receive(0.001)):
+                    for out, data in board.take(side, came.data):
+                        ports[out].send([data])
+                    if number == 3:
+                        ports[side].send([speech])
+
+    home = this_network()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        engine = CardEngine(board.card, *(open_wire(f"packet:{side}0") for side in SIDES), name="board:test")
+        engine.configure(policy)
+        frames = [Frame(each.data.ljust(60, b"\0"), each.direction) for each in batch(300)]
+        result = engine.process(frames)
+        engine.close()
+    finally:
+        over.set()
+        thread.join()
+        for port in ports.values():
+            port.close()
+    golden = GoldenEngine(shortest_frame=60)
+    golden.configure(policy)
+    assert not compare(golden.process(frames), result) and result.noise
