@@ -29,6 +29,7 @@ class EngineUnderTest:
     """
 
     def __init__(self, name: str, seed: int, make: MakeEngine = _make) -> None:
+        self.name = name
         self.entry: EngineEntry = entry_of(name)
         self.seed = seed
         self._make = make
@@ -44,7 +45,7 @@ class EngineUnderTest:
                 return
             except CapacityExceeded:
                 self.close()
-        self._engine = self._make(self.entry.name, self.seed)
+        self._engine = self._make(self.name, self.seed)
         self.generation = self._engine.configure(policy, flags)
 
     def process(self, frames: Sequence[Frame]) -> Result:

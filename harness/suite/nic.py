@@ -17,7 +17,7 @@ from halfsilver.harness.records import Counters, Flags, Frame, Tally
 from halfsilver.harness.report.verdict_lines import Names, names_of
 from halfsilver.harness.suite.engines import EngineUnderTest
 from halfsilver.harness.suite.mask import FrameBytes, Mask, differences
-from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
+from halfsilver.harness.verdict import Direction, Service, VerdictRecord, is_stopped
 
 __all__ = ["Check", "Mismatch", "Nic", "Sent"]
 
@@ -149,10 +149,10 @@ class Nic:
         """All frames sent so far came out on the other side as they went in, but for those that the policy's own lists
         stop. UsageError where the engine cannot tell: mark the test ``needs("production")``."""
         if self._production is None:
-            raise UsageError(f"engine {self.engine.entry.name} does not say which production frames came out")
+            raise UsageError(f"engine {self.engine.name} does not say which production frames came out")
         for direction in Direction:
             ways = [one for one in self.sent if one.frame.direction is direction]
-            due = [one.frame.data for one in ways if not (one.record.verdict is Verdict.DROPPED and one.policy.guarded)]
+            due = [one.frame.data for one in ways if not is_stopped(one.record, one.policy.guarded)]
             came = self._production[direction]
             if (came.frames, came.octets) != (len(due), sum(map(len, due))):
                 message = f"{direction} production: {came.frames} frames of {came.octets} bytes came out"

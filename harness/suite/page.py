@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import groupby
@@ -23,7 +24,8 @@ from halfsilver.harness.suite.provenance import provenance
 
 __all__ = ["page", "repeat_line", "write_page"]
 
-WAVES = "HALFSILVER_WAVES"
+ENGINE, SEED, WAVES = "--hil-engine", "--hil-seed", "HALFSILVER_WAVES"
+USUAL_IMPORTS = "prepend"
 _STYLE = """
 body { font: 15px/1.4 sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em; color: #222; background: #fff }
 table { border-collapse: collapse } td, th { padding: .15em .7em; text-align: left; vertical-align: top }
@@ -41,21 +43,22 @@ def write_page(item: pytest.Item, nic: Nic, trace: str) -> Path:
     """Write the page of a failed test into the folder of ``--hil-report``; where it is."""
     folder = Path(item.config.getoption("halfsilver_report"))
     folder.mkdir(parents=True, exist_ok=True)
-    name = re.sub(r"[^\w.-]+", "-", f"{item.nodeid.rpartition('/')[2]}-{nic.engine.entry.name}").strip("-")
+    name = re.sub(r"[^\w.-]+", "-", f"{item.nodeid.rpartition('/')[2]}-{nic.engine.name}").strip("-")
     path = folder / f"{name}.html"
-    path.write_text(page(item.nodeid, nic, trace), encoding="utf-8")
+    repeat = repeat_line(item.nodeid, nic.engine, item.config.rootpath, str(item.config.getoption("importmode")))
+    path.write_text(page(item.nodeid, nic, trace, repeat), encoding="utf-8")
     return path
 
 
-def page(test: str, nic: Nic, trace: str) -> str:
-    """The page's text. ``trace``: what pytest says of the failure."""
+def page(test: str, nic: Nic, trace: str, repeat: str) -> str:
+    """The page's text. ``trace``: what pytest says of the failure; ``repeat``: what ``repeat_line`` says."""
     failed = nic.failed
     sent = failed.sent if failed is not None and failed.sent is not None else (nic.sent[-1] if nic.sent else None)
     message = failed.message if failed is not None else trace.strip().splitlines()[-1]
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(test)}</title><style>{_STYLE}</style>",
         f"<h1>{escape(test)}</h1><pre class=differs>{escape(message)}</pre>",
-        f"<h2>Again</h2><pre>{escape(repeat_line(test, nic.engine))}</pre>{_waves(test, nic.engine)}",
+        f"<h2>Again</h2><pre>{escape(repeat)}</pre>{_waves(nic.engine, repeat)}",
     ]
     if sent is not None:
         parts.append(f"<h2>Frame {sent.number}, why</h2><pre>{escape(_walk(nic, sent))}</pre>")
@@ -70,14 +73,14 @@ def page(test: str, nic: Nic, trace: str) -> str:
     return "\n".join(parts) + "\n"
 
 
-def repeat_line(test: str, engine: EngineUnderTest, *variables: str) -> str:
+def repeat_line(test: str, engine: EngineUnderTest, folder: Path, import_mode: str) -> str:
     """What to type to run this test again, on the same engine with the same seed."""
-    name, seed = engine.entry.name, str(engine.seed)
-    command = ["python", "-m", "pytest", "-p", "no:xdist", test, "--hil-engine", name, "--hil-seed", seed]
-    return shlex.join([*variables, *command])
+    command = [sys.executable, "-m", "pytest", test, ENGINE, engine.name, SEED, str(engine.seed)]
+    command += [] if import_mode == USUAL_IMPORTS else [f"--import-mode={import_mode}"]
+    return f"cd {shlex.quote(str(folder))} && {shlex.join(command)}"
 
 
-def _waves(test: str, engine: EngineUnderTest) -> str:
+def _waves(engine: EngineUnderTest, repeat: str) -> str:
     if not engine.entry.simulated:
         return ""
     variable = os.environ.get(WAVES)
@@ -85,7 +88,7 @@ def _waves(test: str, engine: EngineUnderTest) -> str:
         path = Path(variable).resolve()
         link = f'<a href="{escape(path.as_uri())}">{escape(str(path))}</a>'
         return f"<p>Waves of the whole run, complete when it has ended: {link}</p>"
-    line = repeat_line(test, engine, "env", f"{WAVES}=wave.vcd")
+    line = repeat.replace(" && ", f" && {WAVES}=wave.vcd ", 1)
     return f"<p>With a wave file of this test alone:</p><pre>{escape(line)}</pre>"
 
 
@@ -141,4 +144,4 @@ def _capture(sent: list[Sent]) -> str:
 
 def _facts(nic: Nic) -> dict[str, str]:
     identity = nic.engine.identify()
-    return provenance(nic.engine.seed, {} if identity is None else {nic.engine.entry.name: identity})
+    return provenance(nic.engine.seed, {} if identity is None else {nic.engine.name: identity})

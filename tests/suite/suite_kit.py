@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from halfsilver.harness.engine import Identity, Result
 from halfsilver.harness.engines.golden import GoldenEngine
-from halfsilver.harness.errors import CapacityExceeded
+from halfsilver.harness.errors import CapacityExceeded, CardUnreachable
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Output, Tally
 from halfsilver.harness.suite.engines import Engines, EngineUnderTest
@@ -52,6 +52,13 @@ class Small(GoldenEngine):
 
     def close(self) -> None:
         self.closed = True
+
+
+class Tiny(Small):
+    """One that has room for nothing."""
+
+    def configure(self, policy: Policy, flags=None) -> int:
+        raise CapacityExceeded(f"the policy needs {len(policy.interfaces)} interfaces", "interfaces")
 
 
 def no_fault(result: Result) -> None:
@@ -101,6 +108,11 @@ def lose_production(result: Result) -> None:
 
 def forget_to_count(result: Result) -> None:
     result.counters.verdicts.clear()
+
+
+def unreachable(name: str, seed: int):
+    """In place of an engine: a board that does not answer."""
+    raise CardUnreachable(f"{name}: no answer within 1 s")
 
 
 def engines_with(fault: Fault) -> Engines:

@@ -28,6 +28,7 @@ from tests.suite.case_kit import (
 )
 from tests.suite.suite_kit import (
     Small,
+    Tiny,
     change_a_record,
     double_a_copy,
     drop_a_copy,
@@ -223,10 +224,6 @@ def test_an_engine_without_room_is_opened_anew():
 
 
 def test_an_engine_that_never_has_room():
-    class Tiny(Small):
-        def configure(self, policy, flags=None):
-            raise CapacityExceeded("the policy needs 2 interfaces", "interfaces")
-
     engine = EngineUnderTest("golden", 1, lambda name, seed: Tiny())
     with pytest.raises(CapacityExceeded):
         Nic(engine, POLICY, Flags())
