@@ -22,7 +22,7 @@ takes-sim-with-TEST := TEST WIDTH SEED WAVES
 takes-cocotb := TEST WIDTH SEED WAVES
 takes-coverage := TEST WIDTH SEED
 takes-test := TEST
-takes-sim-all := SEED
+takes-sim-all := SEED SCHEDULER
 takes-mutants := LIST SAMPLE SEED
 takes-load := SEED
 takes-bitstream := BOARD
@@ -52,6 +52,7 @@ help: ## this list
 #: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
 #:                                for coverage: likewise, without waves; for test: pytest -k name
 #: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load: repeat a run
+#: SCHEDULER=tcp://host:8786     for sim-all: a Dask scheduler, or "local" for one of this machine's own (docs/farm.md)
 #: SAMPLE=n                       for mutants: only the first n of the list
 #: LIST=hand                      for mutants: the faults planted by hand
 #: BOARD=versa-ecp5-5g            for bitstream: one of those that `halfsilver list` shows
@@ -69,8 +70,12 @@ else
 endif
 
 sim-all: $(ready) ## every development capture against many random policies (long)
+ifdef SCHEDULER
+	@$(run) -m halfsilver.sim.jobs --scheduler $(call quote,$(SCHEDULER)) $(seed)
+else
 	@$(run) -m halfsilver.sim.farm --all $(seed)
 	@$(run) -m halfsilver.sim.traffic.farm $(seed)
+endif
 
 # A make that a test starts is not a part of this one, and takes nothing from it.
 test: $(ready) ## all tests, the cocotb regression among them

@@ -28,7 +28,7 @@ from halfsilver.sim.build import build_nic
 from halfsilver.sim.lots import CAPTURES, Lot, Outcome, captures, run_lot
 from halfsilver.sim.places import BUILD, shown
 
-__all__ = ["main"]
+__all__ = ["EXPECTED", "SEEDS", "all_lots", "main"]
 
 REPORT = BUILD / "farm.json"
 
@@ -79,19 +79,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _lots(options: argparse.Namespace) -> list[Lot]:
-    """The largest first, so that the processes end together."""
-    paths = [path for path in captures() if options.capture in (None, path.name)]
-    if not paths:
-        raise UsageError(f"no capture {options.capture} in {CAPTURES}")
     builds = BUILDS if options.enis is None else (options.enis,)
-    lots = [
-        Lot(path.name, enis, options.policies, options.full_rate)
-        for path in sorted(paths, key=lambda path: -path.stat().st_size)
-        for enis in builds
-    ]
     if options.all and not options.full_rate:
-        lots += [replace(lot, full_rate=True, policies=-(-lot.policies // FULL_RATE_SHARE)) for lot in lots]
-    return lots
+        return all_lots(options.policies, builds)
+    lots = _at_usual_rate(options.policies, builds, options.capture)
+    return [replace(lot, full_rate=options.full_rate) for lot in lots]
+
+
+def all_lots(policies: int, builds: Sequence[int] = BUILDS) -> list[Lot]:
+    """Every capture on these builds, and fewer policies at full rate."""
+    lots = _at_usual_rate(policies, builds)
+    return lots + [replace(lot, full_rate=True, policies=-(-lot.policies // FULL_RATE_SHARE)) for lot in lots]
+
+
+def _at_usual_rate(policies: int, builds: Sequence[int], capture: str | None = None) -> list[Lot]:
+    """One capture, or all, the largest first, so that the processes end together."""
+    paths = [path for path in captures() if capture in (None, path.name)]
+    if not paths:
+        raise UsageError(f"no capture {capture} in {CAPTURES}")
+    paths.sort(key=lambda path: -path.stat().st_size)
+    return [Lot(path.name, enis, policies) for path in paths for enis in builds]
 
 
 def _run_all(lots: Sequence[Lot], seed: int, jobs: int) -> list[Outcome]:

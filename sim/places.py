@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["BUILD", "CAPTURES", "ROOT", "captures_folder", "shown", "write_results"]
+__all__ = ["BUILD", "CAPTURES", "ROOT", "captures_folder", "shown", "version_of", "write_results"]
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder with the rooms ``hdl``, ``sim``, ...: a checkout, or the installed package. Only read."""
@@ -32,6 +34,12 @@ CAPTURES = captures_folder(ROOT)
 def shown(path: Path) -> str:
     """A path as the user would type it: relative if it is below the current directory."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def version_of(patterns: Sequence[str]) -> str:
+    """Names the version of the files that match below ROOT: what was found with others of them no longer counts."""
+    files = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return hashlib.sha256(repr([(path.name, path.read_bytes()) for path in files]).encode()).hexdigest()[:12]
 
 
 def write_results(name: str, results: object, *, publish: bool) -> None:

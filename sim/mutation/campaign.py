@@ -6,7 +6,6 @@ if it fails, nothing is learned and the run is refused. So is a run whose proofs
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
@@ -28,9 +27,9 @@ from halfsilver.sim.mutation.regression import LONG, PHASES, Phases, Setting, fi
 from halfsilver.sim.mutation.washout.circuit import flat_circuit
 from halfsilver.sim.mutation.washout.unrolled import Unrolled
 from halfsilver.sim.mutation.washout.washout import damage
-from halfsilver.sim.places import ROOT
+from halfsilver.sim.places import version_of
 
-__all__ = ["MODEL_SIZE", "Campaign", "judge_version"]
+__all__ = ["MODEL_SIZE", "Campaign"]
 
 MODEL_SIZE = 200
 """Mutants in one compiled model: more slow it down, and the runs already take most of the time."""
@@ -64,12 +63,6 @@ _WASHOUT = ("sim/mutation/washout/*.py", "sim/mutation/invariants/*.py")
 _BENCHES = ("sim/benches/*.py", "sim/benches/drivers/*.py", "harness/golden/*.py", "sim/mutation/core_benches.py")
 
 
-def judge_version(patterns: Sequence[str]) -> str:
-    """Names the version of files that judge mutants: a survivor is tried again when it changes."""
-    files = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
-    return hashlib.sha256(repr([(path.name, path.read_bytes()) for path in files]).encode()).hexdigest()[:12]
-
-
 @dataclass(slots=True)
 class Campaign:
     """One build's netlist and mutants; ``records`` are those of the whole list."""
@@ -90,7 +83,7 @@ class Campaign:
         self._judge(LONG_PUMP, LONG)
 
     def _judge(self, stage: str, phases: Phases) -> None:
-        judge = f"{judge_version(_JUDGES)} {self.seed}"
+        judge = f"{version_of(_JUDGES)} {self.seed}"
         waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, stage, judge)]
         for start in range(0, len(waiting), MODEL_SIZE):
             mutants = waiting[start : start + MODEL_SIZE]
@@ -124,7 +117,7 @@ class Campaign:
 
     def prove(self) -> None:
         """A proof for every open mutant; first on caught ones, where none may succeed."""
-        judge = judge_version(_PROOFS)
+        judge = version_of(_PROOFS)
         waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, PROOF, judge)]
         if not waiting:
             return
@@ -137,7 +130,7 @@ class Campaign:
 
     def bench(self) -> None:
         """The cocotb benches of the whole core on every open mutant."""
-        judge = f"{judge_version(_BENCHES)} {self.seed}"
+        judge = f"{version_of(_BENCHES)} {self.seed}"
         waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, BENCH, judge)]
         for start in range(0, len(waiting), MODEL_SIZE):
             self._bench(waiting[start : start + MODEL_SIZE], judge)
@@ -159,7 +152,7 @@ class Campaign:
 
     def wash_out(self) -> None:
         """A proof over the whole circuit for every open mutant; first on caught ones, rather of the same modules."""
-        judge = judge_version(_WASHOUT)
+        judge = version_of(_WASHOUT)
         waiting = [mutant for mutant in self.mutants if self.records.is_open(mutant.key, WASHOUT, judge)]
         if not waiting:
             return

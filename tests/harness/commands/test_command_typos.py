@@ -106,6 +106,7 @@ def test_a_variable_that_the_target_of_make_would_ignore(command: str, variable:
         ("coverage TEST=parser WIDTH=8 SEED=7", "--test 'parser' --width '8' --seed '7'"),
         ("mutants LIST=hand SAMPLE=3 SEED=7", "--list 'hand' --sample '3' --seed '7'"),
         ("sim-all SEED=7", "--seed '7'"),
+        ("sim-all SCHEDULER=tcp://head:8786 SEED=7", "sim.jobs --scheduler 'tcp://head:8786' --seed '7'"),
         ("test TEST=parser PYTHON=python3", "-k 'parser'"),
     ],
 )
