@@ -54,6 +54,7 @@ MODULES = {
     "test_tshark": ("simulation", "tools"),
     "test_linux_receiver": ("simulation", "root"),
     "test_nftables": ("simulation", "root"),
+    "test_tc": ("root",),
     "test_tcpdump": ("simulation", "tools"),
     "test_suricata": ("simulation", "tools"),
 }
