@@ -72,7 +72,7 @@ class PacketWire:
         self._merges = False
         try:
             self._set_up()
-            self._check_link()
+            self._await_link()
         except BaseException:
             self._socket.close()
             raise
@@ -138,7 +138,19 @@ class PacketWire:
         fcntl.ioctl(self._socket, _SIOCETHTOOL, _REQUEST.pack(self._interface.encode(), ctypes.addressof(word)))
         return word[1]
 
+    def _await_link(self) -> None:
+        """Linux says up to a second later that an interface which has been brought up has a link (linkwatch)."""
+        until = time.monotonic() + PATIENCE
+        while not self._has_link() and time.monotonic() < until:
+            time.sleep(0.02)
+        self._check_link()
+
     def _check_link(self) -> None:
+        if not self._has_link():
+            raise CardUnreachable(f"{self.name} has no link: see that the cable is in and that the board has power")
+
+    def _has_link(self) -> bool:
+        """CardUnreachable if the interface is down, or is not there any more."""
         try:
             answer = fcntl.ioctl(self._socket, _SIOCGIFFLAGS, _REQUEST.pack(self._interface.encode(), 0))
         except OSError:
@@ -146,8 +158,7 @@ class PacketWire:
         (flags,) = struct.unpack_from("H", answer, 16)
         if not flags & _IFF_UP:
             raise CardUnreachable(f"{self.name} is down: `ip link set {self._interface} up` brings it up")
-        if not flags & _IFF_RUNNING:
-            raise CardUnreachable(f"{self.name} has no link: see that the cable is in and that the board has power")
+        return bool(flags & _IFF_RUNNING)
 
     def _send(self, frame: bytes) -> None:
         until = time.monotonic() + PATIENCE

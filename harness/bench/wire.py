@@ -16,7 +16,8 @@ PATIENCE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A frame that came: without FCS, with its VLAN tags; ``time_ns`` since the epoch, the kernel's where it says."""
+    """A frame that came: without FCS, with its VLAN tags. ``time_ns`` since the epoch is the kernel's where it has one,
+    else when it was read: of the first frames on an interface too, as Linux takes a moment to begin with stamps."""
 
     time_ns: int
     data: bytes

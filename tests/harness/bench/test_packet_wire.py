@@ -59,7 +59,7 @@ def test_frames_come_out_as_they_went_in():
             came = receive_all(receiver, len(frames))
             assert [each.data for each in came] == frames
             times = [each.time_ns for each in came]
-            assert times == sorted(times) and before <= times[0] <= times[-1] <= time.time_ns()
+            assert before <= min(times) <= max(times) <= time.time_ns()
         assert one.receive(0.05) == other.receive(0.05) == []  # nobody hears what it has sent itself
 
 
