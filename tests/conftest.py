@@ -55,6 +55,7 @@ MODULES = {
     "test_linux_receiver": ("simulation", "root"),
     "test_nftables": ("simulation", "root"),
     "test_tc": ("root",),
+    "test_openvswitch": ("root",),
     "test_tcpdump": ("simulation", "tools"),
     "test_suricata": ("simulation", "tools"),
 }
@@ -68,6 +69,7 @@ REQUIREMENTS = {
     "iproute2": "iproute2",
     "nftables": "nftables",
     "tcpdump": "tcpdump",
+    "openvswitch-switch": "openvswitch",
     "suricata": "suricata",
 }
 """What can be required, and the word by which the reason of a skip names it."""

@@ -67,6 +67,12 @@ def draw_interface(rng: random.Random, places: Places, direction: Direction) -> 
             return replace(interface, sessions=(session,)), rules
 
 
+def one_port(rule: Rule) -> Rule:
+    """The first ports of its ranges alone, for a judge that has no ranges."""
+    source, destination = (ports and (ports[0], ports[0]) for ports in (rule.source_ports, rule.destination_ports))
+    return replace(rule, source_ports=source, destination_ports=destination)
+
+
 def draw_frames(
     rng: random.Random, interface: Interface, places: Places, direction: Direction, count: int, kinds: Kinds
 ) -> list[Frame]:

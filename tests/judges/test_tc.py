@@ -20,7 +20,7 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.verdict import Direction
 from halfsilver.sim.traffic.policies import draw_places
 from tests.judges.namespace_kit import namespace, needs_root
-from tests.judges.packets_kit import PLAIN, draw_frames, draw_interface
+from tests.judges.packets_kit import PLAIN, draw_frames, draw_interface, one_port
 
 FRAMES = 500
 """Frames of each list of rules."""
@@ -105,11 +105,6 @@ def arrived(device):
 def mirror():
     with namespace() as inside:
         yield Mirror(inside)
-
-
-def one_port(rule):
-    ports = {name: getattr(rule, name) for name in ("source_ports", "destination_ports")}
-    return replace(rule, **{name: each and (each[0], each[0]) for name, each in ports.items()})
 
 
 def situation(number):
