@@ -23,6 +23,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("boards", "harness", "hdl", "sim")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+TEST_REQUIREMENTS = PROJECT["project"]["optional-dependencies"]["test"]
 NOBODY = 65534
 """User and group `nobody`, to whom an environment of root's is read-only."""
 PIP_SECONDS, RUN_SECONDS = 900, 120
@@ -69,7 +71,7 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def backend(place: Path) -> str:
     """The pinned build backend, if there is a package index."""
-    (pinned,) = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    (pinned,) = PROJECT["build-system"]["requires"]
     done = pip("download", "-q", "--no-deps", "--dest", place / "backend", pinned)
     if done.returncode:
         pytest.skip(f"no package index to build and install from: {done.stderr.strip().splitlines()[-1]}")
@@ -200,6 +202,26 @@ def test_the_core_is_pure_python(wheel: Path, core: Environment) -> None:
     """So it installs on every machine: no wheel that it brings is for one."""
     tags = [re.findall(r"^Tag: .*$", path.read_text(), re.MULTILINE) for path in core.site.glob("*.dist-info/WHEEL")]
     assert len(tags) > 1 and all(tag.endswith("-none-any") for found in tags for tag in found)
+
+
+def test_a_user_runs_the_packet_suite(place: Path, wheel: Path, foreign: Path) -> None:
+    """With the wheel and pytest alone, from a folder of their own."""
+    tester = Environment(place / "tester")
+    tester.install(wheel, *[each for each in TEST_REQUIREMENTS if each.startswith("pytest==")])
+    command = [tester.python, "-m", "pytest", "--pyargs", "halfsilver.harness.suite.conformance"]
+    command += ["--import-mode=importlib", "-p", "no:cacheprovider", "-q", "--hil-engine", "golden"]
+    before = tester.files()
+    done = subprocess.run(
+        command,
+        cwd=foreign,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(foreign), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+    )
+    cases = len(list((ROOT / "tests" / "cases").glob("*/expect.json")))
+    assert (done.returncode, f"{cases} passed, 1 skipped" in done.stdout) == (0, True), done.stdout[-2000:] + done.stderr
+    assert tester.files() == before
 
 
 def test_a_users_type_checker_knows_the_interface(core: Environment, foreign: Path) -> None:
