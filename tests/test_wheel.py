@@ -220,7 +220,9 @@ def test_a_user_runs_the_packet_suite(place: Path, wheel: Path, foreign: Path) -
         timeout=RUN_SECONDS,
     )
     cases = len(list((ROOT / "tests" / "cases").glob("*/expect.json")))
-    assert (done.returncode, f"{cases} passed, 1 skipped" in done.stdout) == (0, True), done.stdout[-2000:] + done.stderr
+    assert (done.returncode, f"{cases} passed, 1 skipped" in done.stdout) == (0, True), (
+        done.stdout[-2000:] + done.stderr
+    )
     assert tester.files() == before
 
 

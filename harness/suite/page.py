@@ -45,7 +45,7 @@ def write_page(item: pytest.Item, nic: Nic, trace: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"[^\w.-]+", "-", f"{item.nodeid.rpartition('/')[2]}-{nic.engine.name}").strip("-")
     path = folder / f"{name}.html"
-    repeat = repeat_line(item.nodeid, nic.engine, item.config.rootpath, str(item.config.getoption("importmode")))
+    repeat = repeat_line(item, nic.engine)
     path.write_text(page(item.nodeid, nic, trace, repeat), encoding="utf-8")
     return path
 
@@ -73,10 +73,21 @@ def page(test: str, nic: Nic, trace: str, repeat: str) -> str:
     return "\n".join(parts) + "\n"
 
 
-def repeat_line(test: str, engine: EngineUnderTest, folder: Path, import_mode: str) -> str:
-    """What to type to run this test again, on the same engine with the same seed."""
-    command = [sys.executable, "-m", "pytest", test, ENGINE, engine.name, SEED, str(engine.seed)]
-    command += [] if import_mode == USUAL_IMPORTS else [f"--import-mode={import_mode}"]
+def repeat_line(item: pytest.Item, engine: EngineUnderTest) -> str:
+    """What to type to run this test again, on the same engine with the same seed.
+
+    An installed test, outside of pytest's root folder, is named as in the run that failed: else what that folder's
+    conftest.py does would be missing.
+    """
+    config = item.config
+    if item.path.is_relative_to(config.rootpath):
+        folder, what = config.rootpath, [item.nodeid]
+        mode = str(config.getoption("importmode"))
+        what += [] if mode == USUAL_IMPORTS else [f"--import-mode={mode}"]
+    else:
+        folder = config.invocation_params.dir
+        what = [*config.invocation_params.args, "-k", " and ".join(re.findall(r"[^\[\]]+", item.name))]
+    command = [sys.executable, "-m", "pytest", *what, ENGINE, engine.name, SEED, str(engine.seed)]
     return f"cd {shlex.quote(str(folder))} && {shlex.join(command)}"
 
 

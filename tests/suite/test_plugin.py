@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -23,6 +24,7 @@ from tests.suite.suite_kit import Faulty, no_fault
 
 pytest_plugins = ["pytester"]
 
+ROOT = Path(__file__).resolve().parents[2]
 POLICY = policy(rules(ALL, ALL))
 FRAME = bytes(into(tcp()))
 COPY = bytes.fromhex("".join(outer_headers(WAY, flow_of(into(tcp())), FRAME))) + FRAME
@@ -184,6 +186,18 @@ def test_the_line_of_the_page_repeats_the_failure(failed):
     done = subprocess.run(unescape(line), shell=True, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and "expected 40, got ff" in done.stdout
     assert "--hil-seed 5" in line
+
+
+def test_the_line_of_an_installed_case_repeats_it(pytester):
+    """Such a test is not below pytest's root folder."""
+    pytester.makeconftest(CONFTEST.format(engines="suite_kit.engines_with(suite_kit.flip_a_byte(22))"))
+    installed = ("--pyargs", "halfsilver.harness.suite.conformance", "--import-mode=importlib")
+    run(pytester, *installed, "-k", "test_case and tcpdump-434", "--hil-report", "pages").assert_outcomes(failed=1)
+    (path,) = (pytester.path / "pages").iterdir()
+    (line,) = re.findall(r"<h2>Again</h2><pre>(.*?)</pre>", path.read_text(encoding="utf-8"))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(unescape(line), shell=True, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 1 and "expected ff, got fe" in done.stdout and "1 failed" in done.stdout
 
 
 def test_a_copy_that_did_not_come(pytester):
