@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test judges check cocotb mac lint verilog regs synth bitstream bitstreams bench load formal coverage mutants docs clean
+.PHONY: help sim sim-all test judges check cocotb mac lint verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,8 +25,9 @@ takes-test := TEST
 takes-sim-all := SEED SCHEDULER
 takes-mutants := LIST SAMPLE SEED
 takes-load := SEED
+takes-virtual := SEED
 takes-bitstream := BOARD
-takers := sim sim-with-TEST cocotb coverage test sim-all mutants load bitstream
+takers := sim sim-with-TEST cocotb coverage test sim-all mutants load virtual bitstream
 goals := $(patsubst sim,sim$(if $(TEST),-with-TEST),$(or $(MAKECMDGOALS),help))
 idle := $(firstword $(filter-out PYTHON $(foreach goal,$(goals),$(takes-$(goal))),$(given)))
 $(if $(idle),$(error $(idle) is not for $(goals); \
@@ -51,7 +52,7 @@ help: ## this list
 #: FULL_RATE=1                    for sim: frames back to back on both ports, congestion allowed
 #: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
 #:                                for coverage: likewise, without waves; for test: pytest -k name
-#: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load: repeat a run
+#: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load, virtual: repeat a run
 #: SCHEDULER=tcp://host:8786     for sim-all: a Dask scheduler, or "local" for one of this machine's own (docs/farm.md)
 #: SAMPLE=n                       for mutants: only the first n of the list
 #: LIST=hand                      for mutants: the faults planted by hand
@@ -131,6 +132,9 @@ mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, long r
 load: $(ready) ## production and copies on one link, and latency in clocks at 8, 32 and 64 bits, in build/load.json and latency.json
 	@$(run) -m halfsilver.sim.load $(seed)
 	@$(run) -m halfsilver.sim.latency $(seed)
+
+virtual: $(ready) ## programs talk through the simulated NIC, Linux takes its copies apart: namespaces with root, else sockets
+	@$(run) -m halfsilver.sim.board.demo $(seed)
 
 formal: $(ready) ## proofs about single blocks, each claim refuted once by a planted fault (minutes; the table of docs/formal.md)
 	@$(run) -m halfsilver.sim.formal

