@@ -62,7 +62,7 @@ def enter_network(network):
 
 
 def ip(*words):
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=30)
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=30).stdout
 
 
 def cable(near="near0", far="far0", mtu=9500):
@@ -70,7 +70,7 @@ def cable(near="near0", far="far0", mtu=9500):
     try:
         ip("link", "add", near, "mtu", str(mtu), "type", "veth", "peer", "name", far, "mtu", str(mtu))
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"this kernel has no veth: {error.stderr.decode().strip()}")
+        pytest.skip(f"this kernel has no veth: {error.stderr.strip()}")
     for name in (near, far):
         ip("link", "set", name, "up")
     return near, far

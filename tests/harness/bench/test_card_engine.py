@@ -177,6 +177,18 @@ def test_frames_of_others_that_pass_are_noise(side):
 
 
 @pytest.mark.parametrize("side", [NET, HOST])
+def test_frames_of_others_that_are_as_long_are_noise(side):
+    """Their records are told from ours by the places of the frames that passed."""
+    board = Board(POLICY)
+    noisy(board, side)
+    start = (FRAMES[0] if side == NET else FRAMES[1])[:54]
+    way = Direction.INGRESS if side == NET else Direction.EGRESS
+    frames = [Frame((start + bytes([number])).ljust(len(SPEECH), b"\0"), way) for number in range(64)]
+    result = engine_on(board).process(frames)
+    assert not compare(golden_of(frames), result) and result.noise == len(frames) // 5
+
+
+@pytest.mark.parametrize("side", [NET, HOST])
 def test_copies_of_frames_of_others_are_noise(side):
     """A frame that is mirrored, and that nobody here has sent."""
     foreign = (FRAMES[0] if side == NET else FRAMES[1]) + b"somebody else's"

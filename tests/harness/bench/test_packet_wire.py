@@ -31,7 +31,7 @@ from tests.harness.commands.cli_kit import DOCUMENTS
 pytestmark = pytest.mark.root
 HEAD = bytes.fromhex("020000000001 020000000002")
 WAIT = 2.0
-SIOCETHTOOL, ETHTOOL_GGRO = 0x8946, 0x2B
+SIOCETHTOOL, ETHTOOL_GGRO, ETHTOOL_SGRO = 0x8946, 0x2B, 0x2C
 
 
 def frame(number, length=60, tags=b""):
@@ -70,6 +70,7 @@ def test_frames_for_others_are_heard():
     with closing(open_wire(f"packet:{near}")) as one, closing(open_wire(f"packet:{far}")) as other:
         one.send([stranger])
         assert [each.data for each in receive_all(other, 1)] == [stranger]
+        assert "promiscuity 1" in ip("-d", "link", "show", far)  # veth has no filter that would keep it away
 
 
 @own_network
@@ -149,16 +150,29 @@ def test_merging_is_off_while_a_wire_is_open():
     """Generic receive offload would make one frame of several."""
     near, far = cable()
 
-    def merges():
-        word = (ctypes.c_uint32 * 2)(ETHTOOL_GGRO, 0)
+    def ethtool(command, value=0):
+        word = (ctypes.c_uint32 * 2)(command, value)
         with closing(socket.socket()) as any_socket:
             fcntl.ioctl(any_socket, SIOCETHTOOL, struct.pack("16sP16x", near.encode(), ctypes.addressof(word)))
-        return bool(word[1])
+        return word[1]
 
-    before = merges()
+    ethtool(ETHTOOL_SGRO, 1)
+    assert ethtool(ETHTOOL_GGRO) == 1
     with closing(open_wire(f"packet:{near}")):
-        assert not merges()
-    assert merges() is before
+        assert ethtool(ETHTOOL_GGRO) == 0
+    assert ethtool(ETHTOOL_GGRO) == 1
+
+
+@own_network
+def test_what_this_host_sends_itself_is_not_heard():
+    """Another program's frames, on the same interface."""
+    near, far = cable()
+    with closing(open_wire(f"packet:{near}")) as one, closing(open_wire(f"packet:{far}")) as other:
+        with closing(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)) as program:
+            program.bind((near, 0))
+            program.send(frame(1))
+        assert [each.data for each in receive_all(other, 1)] == [frame(1)]
+        assert one.receive(0.05) == []
 
 
 NOBODY = """
