@@ -23,6 +23,7 @@ __all__ = ["ENGINE", "ENGINE_VARIABLE", "REPORTS", "SEED"]
 
 ENGINE, ALIAS, ENGINE_VARIABLE = "--hil-engine", "--halfsilver-engine", "HALFSILVER_ENGINE"
 SEED, REPORTS = "--hil-seed", "--hil-report"
+RIG = "halfsilver.rig"
 NICS = pytest.StashKey[list["Nic"]]()
 """What a test has opened, for the page of its failure."""
 
@@ -51,6 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """A name that is none ends the run, before a test has run with another engine than was meant."""
+    if not hasattr(config, "workerinput"):  # of pytest-xdist
+        config.pluginmanager.register(_Stop())
     config.addinivalue_line("markers", "needs(ability): skipped on an engine that does not have this ability")
     given = config.getoption("halfsilver_engine")
     name = given if given is not None else os.environ.get(ENGINE_VARIABLE)
@@ -141,7 +144,7 @@ def pytest_runtest_makereport(
     """What is wrong with rig or installation stops the run, once; a NIC that failed gets its page."""
     report = yield
     if call.excinfo is not None and "halfsilver_engine_name" in getattr(item, "fixturenames", ()):
-        _stop_for_rig(call.excinfo.value)
+        _note_rig(report, call.excinfo.value)
         if report.failed and item.stash.get(NICS, []):
             from halfsilver.harness.suite.page import write_page
 
@@ -160,9 +163,21 @@ def _skip_for_want(item: pytest.Item, name: str) -> None:
             pytest.skip(reason)
 
 
-def _stop_for_rig(error: BaseException) -> None:
-    """One line and the exit code of the command line, not a failure for each test that comes after."""
+def _note_rig(report: pytest.TestReport, error: BaseException) -> None:
+    """Say in the report, which may be a worker's, that not the test failed."""
     errors = sys.modules.get("halfsilver.harness.errors")
     if errors is not None and isinstance(error, errors.RigError | errors.EnvironmentMissing):
         kind = "rig" if isinstance(error, errors.RigError) else "installation"
-        pytest.exit(f"{kind}, not a test: {error}", returncode=error.exit_code)
+        report.longrepr = f"{kind}, not a test: {error}"
+        report.user_properties.append((RIG, error.exit_code))
+
+
+class _Stop:
+    """Where reports come together: the first one that is about the rig ends the run."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One line and the exit code of the command line, not a failure for each test that comes after."""
+        for name, value in report.user_properties:
+            if name == RIG and isinstance(value, int):
+                pytest.exit(str(report.longrepr), returncode=value)
