@@ -73,13 +73,16 @@ def copies():
     return mirror(inner_frames())
 
 
-def test_every_copy_comes_out_whole_at_its_vni(receiver, copies):
+def test_every_copy_comes_out_whole_at_its_vni(receiver, copies, judged):
     """Byte for byte what went into the NIC, as far as it was copied: IPv4 and IPv6 outer, cut, tagged, jumbo."""
     seen = set()
     for frame, session, record, copy in copies:
         assert receiver.deliver(copy, session.vni) == frame.data[: record.copied], (session.vni, len(copy))
         seen.add((session.outer.destination.version, record.copied < len(frame.data), len(copy) > 9000))
     assert {(4, True, False), (4, False, True), (6, True, False), (6, False, True)} <= seen
+    judged(
+        "Linux vxlan", f"{len(copies)} copies in {len(VNIS)} networks over IPv4 and IPv6, inner frames byte for byte"
+    )
 
 
 @pytest.mark.parametrize(
