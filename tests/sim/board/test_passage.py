@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import time
 from dataclasses import replace
 
 import pytest
@@ -15,7 +17,10 @@ from halfsilver.harness.records import DEFAULT_FLAGS, Frame
 from halfsilver.harness.verdict import Direction, Verdict
 from halfsilver.hdl.layout.outer import PREFIX_IPV4
 from halfsilver.sim.board import demo
+from halfsilver.sim.board.links import enter_namespace
+from halfsilver.sim.board.namespaces import Observer, ip, namespaces
 from halfsilver.sim.board.passage import Passage, is_copy
+from tests.sim.board.virtual_kit import SECONDS, Running
 
 HOST, PEER = "02:00:00:77:00:10", "02:00:00:77:00:01"
 IDENTITY = Identity("virtual", "")
@@ -95,3 +100,35 @@ def test_programs_talk_through_the_board_and_linux_takes_its_copies_apart(tmp_pa
     assert not problems
     assert "mirrored" in text and all((tmp_path / f"{name}.pcapng").stat().st_size for name in ("host", "net", "vxlan"))
     assert all(f"{name} " in capsys.readouterr().out for name in talks[:1])
+
+
+def devices(namespace):
+    with enter_namespace(namespace):
+        return [name for _, name in socket.if_nameindex()]
+
+
+@pytest.mark.simulation
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("ip") is None, reason="needs root and iproute2 for namespaces")
+def test_a_tap_that_goes_and_comes_back():
+    """With its namespace's device deleted, frames for it are lost; the board makes it again, and frames pass."""
+    with namespaces("tap") as (namespace,):
+        board = Running(net=f"tap:wire0@{namespace}")
+        try:
+            for _ in range(2):
+                ip(namespace, "link set wire0 up")
+                seen = Observer(namespace, "wire0")
+                board.host.send(bytes(40))
+                until = time.monotonic() + SECONDS
+                while not seen.take() and time.monotonic() < until:
+                    time.sleep(0.01)
+                assert [each.data for each in seen.seen] == [bytes(60)]  # padded, as by a MAC
+                seen.close()
+                ip(namespace, "link delete wire0")
+                board.host.send(bytes(40))
+                while "wire0" not in devices(namespace) and time.monotonic() < until:
+                    time.sleep(0.05)
+            counts = board.stop()
+            assert counts["net"]["sent"] == 2 and counts["net"]["lost"] == 2
+        finally:
+            board.clear()
