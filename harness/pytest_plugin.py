@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from halfsilver.harness.suite.engines import Engines
     from halfsilver.harness.suite.nic import Nic
 
-__all__ = ["ENGINE", "ENGINE_VARIABLE", "REPORTS", "SEED"]
+__all__ = ["ENGINE", "ENGINE_VARIABLE", "RECORD", "REPORTS", "SEED"]
 
 ENGINE, ALIAS, ENGINE_VARIABLE = "--hil-engine", "--halfsilver-engine", "HALFSILVER_ENGINE"
-SEED, REPORTS = "--hil-seed", "--hil-report"
+SEED, RECORD, REPORTS = "--hil-seed", "--hil-record", "--hil-report"
 RIG = "halfsilver.rig"
 NICS = pytest.StashKey[list["Nic"]]()
 """What a test has opened, for the page of its failure."""
@@ -42,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         SEED, dest="halfsilver_seed", type=int, metavar="N", help="seed of the engine, where it has one (default: 1)"
     )
     group.addoption(
+        RECORD,
+        dest="halfsilver_record",
+        metavar="FILE",
+        help="write down all that goes to and from a board, as JSON lines; "
+        f"{ENGINE} replay:FILE runs the same tests again without it",
+    )
+    group.addoption(
         REPORTS,
         dest="halfsilver_report",
         metavar="FOLDER",
@@ -58,12 +65,15 @@ def pytest_configure(config: pytest.Config) -> None:
     given = config.getoption("halfsilver_engine")
     name = given if given is not None else os.environ.get(ENGINE_VARIABLE)
     if name is not None:
-        from halfsilver.harness.api import HalfsilverError, check_engine
+        from halfsilver.harness.engines.registry import entry_of
+        from halfsilver.harness.errors import HalfsilverError
 
         try:
-            check_engine(name)
+            wired = entry_of(name).wired
         except HalfsilverError as error:
             raise pytest.UsageError(f"{ENGINE_VARIABLE if given is None else ENGINE}: {error}") from None
+    if config.getoption("halfsilver_record") is not None and (name is None or not wired):
+        raise pytest.UsageError(f"{RECORD} is for engines behind wires, such as a board: name one with {ENGINE}")
 
 
 @pytest.fixture
@@ -96,13 +106,14 @@ def halfsilver_engines(
 ) -> Iterator[Engines]:
     """The engines of ``halfsilver_nic``: opened once for all tests."""
     from halfsilver.harness.commands.common import DEFAULT_SEED
-    from halfsilver.harness.suite.engines import Engines
+    from halfsilver.harness.suite.engines import Engines, recorded
     from halfsilver.harness.suite.provenance import provenance
 
     given = request.config.getoption("halfsilver_seed")
-    engines = Engines(DEFAULT_SEED if given is None else given)
-    yield engines
-    engines.close()
+    with recorded(request.config.getoption("halfsilver_record")) as make:
+        engines = Engines(DEFAULT_SEED if given is None else given, make)
+        yield engines
+        engines.close()
     for name, value in provenance(engines.seed, engines.met).items():
         record_testsuite_property(f"halfsilver.{name}", value)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from halfsilver.harness.bench.recording import Recorder
 from halfsilver.harness.engine import Engine, Identity, Result
 from halfsilver.harness.engines.registry import EngineEntry, entry_of, make_engine
 from halfsilver.harness.errors import CapacityExceeded
@@ -12,13 +14,27 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Counters, Flags, Frame
 from halfsilver.harness.verdict import Direction
 
-__all__ = ["EngineUnderTest", "Engines", "MakeEngine"]
+__all__ = ["EngineUnderTest", "Engines", "MakeEngine", "recorded"]
 
 MakeEngine = Callable[[str, int], Engine]
 
 
 def _make(name: str, seed: int) -> Engine:
     return make_engine(name, seed=seed)
+
+
+@contextmanager
+def recorded(path: str | None) -> Iterator[MakeEngine]:
+    """What makes engines; all that goes to and from a card is written to ``path``, where that is given.
+
+    RecordingIncomplete, behind the run, if the file took not all of it.
+    """
+    if path is None:
+        yield _make
+        return
+    recorder = Recorder(path)
+    yield lambda name, seed: make_engine(name, seed=seed, recorder=recorder)
+    recorder.close()
 
 
 class EngineUnderTest:
@@ -38,12 +54,14 @@ class EngineUnderTest:
 
     def configure(self, policy: Policy, flags: Flags) -> None:
         """Put a policy in force. An engine that has no room for it is opened anew, as one whose build follows from its
-        first policy then has; CapacityExceeded if that has none either."""
+        first policy then has; CapacityExceeded if that has none either, and of a card, which stays what it is."""
         if self._engine is not None:
             try:
                 self.generation = self._engine.configure(policy, flags)
                 return
             except CapacityExceeded:
+                if self.entry.wired:
+                    raise
                 self.close()
         self._engine = self._make(self.name, self.seed)
         self.generation = self._engine.configure(policy, flags)

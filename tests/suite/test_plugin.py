@@ -82,6 +82,24 @@ def test_the_variable_names_the_engine_and_the_option_wins(pytester, monkeypatch
     result.stderr.fnmatch_lines(["*HALFSILVER_ENGINE: there is no engine 'goldne'; did you mean golden?*"])
 
 
+def test_only_what_is_behind_wires_is_recorded(pytester):
+    pytester.makepyfile(ONE_TEST)
+    for engine in ([], ["--hil-engine", "golden"]):
+        result = run(pytester, "--hil-record", "run.jsonl", *engine)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*--hil-record is for engines behind wires*"])
+    assert not (pytester.path / "run.jsonl").exists()
+
+
+def test_a_run_is_recorded(pytester):
+    """Also one that ends because there is no such board."""
+    pytester.makepyfile(ONE_TEST)
+    (pytester.path / "bench.toml").write_text("")
+    result = run(pytester, "--hil-record", "run.jsonl", "--hil-engine", "board:desk")
+    result.assert_outcomes(failed=1)
+    assert '"op":"end","lines":1' in (pytester.path / "run.jsonl").read_text()
+
+
 def test_a_test_that_needs_what_the_engine_has_not_is_skipped_with_the_reason(pytester):
     pytester.makepyfile(
         """
