@@ -75,6 +75,12 @@ def test_each_verdict_and_each_service_has_a_case():
     assert services == {str(service) for service in set(Service) - {Service.NONE}}
 
 
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+def test_pages_say_how_many_there_are(page):
+    counts = re.findall(r"(\d+) cases[ ,]", (ROOT / page).read_text(encoding="utf-8"))
+    assert counts and set(counts) == {str(len(CASES))}
+
+
 def test_a_note_says_where_it_comes_from():
     for case in CASES:
         note = (case.folder / "note.md").read_text(encoding="utf-8")
