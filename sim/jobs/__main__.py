@@ -14,7 +14,7 @@ from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, HalfsilverError
 from halfsilver.harness.installation import refuse_without
 from halfsilver.sim.farm import EXPECTED, SEEDS
-from halfsilver.sim.jobs.job import DONE, Job
+from halfsilver.sim.jobs.job import DONE, SOURCES, Job
 from halfsilver.sim.jobs.lists import read_jobs, sim_all
 from halfsilver.sim.jobs.records import Answers
 from halfsilver.sim.places import BUILD, version_of
@@ -24,9 +24,6 @@ refuse_without("farm", "dask", "distributed")
 from halfsilver.sim.jobs.cluster import LOCAL, answers, connect  # noqa: E402
 
 __all__ = ["main"]
-
-SOURCES = ("hdl/**/*.py", "harness/**/*.py", "sim/**/*.py", "sim/**/*.cpp", "sim/**/*.h")
-"""What an answer depends on, besides its command: after a change of these it no longer counts."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
     say(f"{len(jobs)} jobs, {len(jobs) - len(waiting)} of them done before")
     if waiting:
         with connect(options.scheduler, options.workers) as client:
-            for number, answer in enumerate(answers(client, waiting, str(BUILD / "jobs")), 1):
+            for number, answer in enumerate(answers(client, waiting, version, str(BUILD / "jobs")), 1):
                 records.add(answer)
                 say(f"{number}/{len(waiting)} {answer.name}: {answer.result}, {answer.seconds} s")
     return _report(jobs, records, all_verdicts=options.list is None)

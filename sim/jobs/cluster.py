@@ -48,13 +48,13 @@ def connect(scheduler: str, workers: int) -> Iterator[Client]:
             yield client
 
 
-def answers(client: Client, jobs: Mapping[str, Job], folder: str) -> Iterator[Answer]:
+def answers(client: Client, jobs: Mapping[str, Job], version: str, folder: str) -> Iterator[Answer]:
     """Of all jobs, by key, as they come."""
 
     def submit(key: str) -> Future[Answer]:
         job = jobs[key]
         named = f"{job.name}-{key}-{lost[key]}"
-        return client.submit(run_job, job, key, folder, key=named, pure=False, resources=dict(job.resources))
+        return client.submit(run_job, job, version, folder, key=named, pure=False, resources=dict(job.resources))
 
     lost = Counter[str]()
     keys = {submit(key): key for key in jobs}

@@ -19,11 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from halfsilver.harness.errors import UsageError
+from halfsilver.sim.places import version_of
 
-__all__ = ["DONE", "FAILED", "LATE", "LOST", "Answer", "Job", "run_job"]
+__all__ = ["DONE", "FAILED", "LATE", "LOST", "SOURCES", "Answer", "Job", "run_job"]
 
 DONE, FAILED, LATE, LOST = "done", "failed", "late", "lost"
 """What became of a job: exit status 0, another one, out of time, or its worker went again and again."""
+
+SOURCES = ("hdl/**/*.py", "harness/**/*.py", "sim/**/*.py", "sim/**/*.cpp", "sim/**/*.h")
+"""What an answer depends on, besides its command: after a change of these it no longer counts."""
 
 PYTHON = "python"
 """As the first word of a command: the interpreter that the worker itself runs on."""
@@ -82,11 +86,15 @@ class Answer:
         return json.dumps(asdict(self))
 
 
-def run_job(job: Job, key: str, folder: str) -> Answer:
+def run_job(job: Job, version: str, folder: str) -> Answer:
     """Run a job in a new folder below ``folder``. At its limit it ends, with all that it started.
 
-    On Linux its first process ends with this one, too.
+    On Linux its first process ends with this one, too. Where the sources are not of this ``version``, it fails at once.
     """
+    key, here = job.key(version), socket.gethostname()
+    mine = version_of(SOURCES)
+    if mine != version:
+        return Answer(key, job.name, FAILED, None, 0.0, here, f"this worker has other sources: {mine}, not {version}")
     Path(folder).mkdir(parents=True, exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix=f"{key}-", dir=folder))
     words = [sys.executable if word == PYTHON and at == 0 else word for at, word in enumerate(job.words)]
@@ -103,7 +111,7 @@ def run_job(job: Job, key: str, folder: str) -> Answer:
         text = output.read()[-TAIL:]
     result = LATE if status is None else FAILED if status else DONE
     taken = round(time.monotonic() - start, 1)
-    return Answer(key, job.name, result, status, taken, f"{socket.gethostname()}:{place}", text, _report(place))
+    return Answer(key, job.name, result, status, taken, f"{here}:{place}", text, _report(place))
 
 
 def _start(words: list[str], place: Path, output: int) -> subprocess.Popen[bytes]:

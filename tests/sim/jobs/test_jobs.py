@@ -13,12 +13,14 @@ from dataclasses import replace
 import pytest
 
 from halfsilver.harness.errors import UsageError
-from halfsilver.sim.jobs.job import DONE, FAILED, LATE, Job, run_job
+from halfsilver.sim.jobs.job import DONE, FAILED, LATE, SOURCES, Job, run_job
 from halfsilver.sim.jobs.lists import sim_all
 from halfsilver.sim.jobs.records import Answers
 from halfsilver.sim.lots import CAPTURES, captures
+from halfsilver.sim.places import version_of
 from halfsilver.sim.traffic.farm import BUILDS
 
+VERSION = version_of(SOURCES)
 TIMEOUT = 120
 WAIT = 60
 """Seconds for a process to come up, or for a job to begin."""
@@ -30,13 +32,19 @@ def python(text, name="it", seconds=30.0, **resources):
 
 def test_a_job_runs_in_a_folder_of_its_own(tmp_path):
     job = python("import os; os.mkdir('build'); open('build/farm.json', 'w').write('{\"a\": 1}'); print(os.getcwd())")
-    first, second = (run_job(job, "k", str(tmp_path)) for _ in range(2))
+    first, second = (run_job(job, VERSION, str(tmp_path)) for _ in range(2))
     assert (first.result, first.status, first.report) == (DONE, 0, {"a": 1})
     assert first.output != second.output and str(tmp_path) in first.output
 
 
+def test_a_worker_with_other_sources_runs_nothing(tmp_path):
+    ran = tmp_path / "ran"
+    answer = run_job(noting(ran, "it"), "another", str(tmp_path))
+    assert answer.result == FAILED and "other sources" in answer.output and not ran.exists()
+
+
 def test_a_job_that_fails(tmp_path):
-    answer = run_job(python("print('why'); raise SystemExit(3)"), "k", str(tmp_path))
+    answer = run_job(python("print('why'); raise SystemExit(3)"), VERSION, str(tmp_path))
     assert (answer.result, answer.status, answer.output, answer.report) == (FAILED, 3, "why\n", None)
 
 
@@ -45,7 +53,7 @@ def test_a_job_out_of_time_ends_with_all_it_started(tmp_path):
     words = (
         f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid, flush=True); {child}"
     )
-    answer = run_job(python(words, seconds=1.0), "k", str(tmp_path))
+    answer = run_job(python(words, seconds=1.0), VERSION, str(tmp_path))
     assert (answer.result, answer.status) == (LATE, None) and answer.seconds < 20
     end = time.monotonic() + 10
     while os.path.exists(f"/proc/{int(answer.output)}") and time.monotonic() < end:
@@ -55,7 +63,8 @@ def test_a_job_out_of_time_ends_with_all_it_started(tmp_path):
 
 def test_answers_go_on_and_merge(tmp_path):
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
-    done = run_job(python("pass"), "a", str(tmp_path / "jobs"))
+    done = run_job(python("pass"), VERSION, str(tmp_path / "jobs"))
+    done = replace(done, key="a")
     failed = replace(done, key="b", result=FAILED)
     first, second = Answers(one), Answers(other)
     first.add(done)
