@@ -44,6 +44,7 @@ class BenchBoard:
     baud          bits per second of the serial line
     net, host     wires to its network port and its host port (`open_wire`)
     loader        its name for ``halfsilver program``
+    patience      seconds that an answer, or a frame, may take; without it what suits hardware, a simulation needs more
     build         version and build parameters that its card must have
     """
 
@@ -56,6 +57,7 @@ class BenchBoard:
     net: str = ""
     host: str = ""
     loader: str = ""
+    patience: int = 0
     build: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
@@ -91,7 +93,12 @@ def _board(path: str, name: str, table: Any) -> BenchBoard:
     _refuse_unknown(place, table, _KEYS)
     for key, value in table.items():
         kind = {"int": int, "str": str}.get(str(_KEYS[key]), dict)
-        if not isinstance(value, kind) or isinstance(value, bool) or value in ("", 0):
+        if (
+            not isinstance(value, kind)
+            or isinstance(value, bool)
+            or value == ""
+            or (isinstance(value, int) and value < 1)
+        ):
             raise UsageError(f"{place}: {key} = {value!r}: must be {_WORDS[kind]}")
     board = BenchBoard(name, path, **table)
     if bool(board.serial) == bool(board.usb_serial):

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from halfsilver.harness.bench.bench_file import DEFAULT, check_build, port_of, read_bench
 from halfsilver.harness.bench.playback import Playback
 from halfsilver.harness.bench.wires import open_wire
-from halfsilver.harness.engines.card import CardEngine
+from halfsilver.harness.engines.card import PATIENCE, CardEngine
 from halfsilver.harness.engines.registry import Request
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.nic.transports.opening import open_transport
@@ -32,7 +32,7 @@ def open_board(request: Request) -> CardEngine:
     board = boards[request.argument]
     device = port_of(board)
     with ExitStack() as stack:
-        transport = open_transport(device, board.baud)
+        transport = open_transport(device, board.baud, patience=board.patience or None)
         stack.callback(transport.close)
         wires = []
         for address in (board.net, board.host):
@@ -43,6 +43,7 @@ def open_board(request: Request) -> CardEngine:
             *wires,
             name=request.name,
             detail=f"at {device}",
+            patience=board.patience or PATIENCE,
             release=transport.close,
             recorder=request.recorder,
         )

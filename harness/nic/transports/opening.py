@@ -22,10 +22,15 @@ _WELCOME = CORE_ID.to_bytes(4, "big")
 _PROBE_PATIENCE = 0.2
 
 
-def open_transport(address: str, baud: int = RATES[-1]) -> UartboneTransport | EtherboneTransport:
-    """``udp://HOST[:PORT]`` is Etherbone; everything else a serial port. Who it is, the driver asks (`identify`)."""
+def open_transport(
+    address: str, baud: int = RATES[-1], *, patience: float | None = None
+) -> UartboneTransport | EtherboneTransport:
+    """``udp://HOST[:PORT]`` is Etherbone; everything else a serial port. Who it is, the driver asks (`identify`).
+
+    ``patience``: seconds that an answer may take, where it is not the usual.
+    """
     if not address.startswith("udp://"):
-        return open_serial(address, baud)
+        return open_serial(address, baud, patience=PATIENCE if patience is None else patience)
     parts = urlsplit(address)
     try:
         host, port = parts.hostname, parts.port
@@ -33,7 +38,8 @@ def open_transport(address: str, baud: int = RATES[-1]) -> UartboneTransport | E
         raise UsageError(f"{address}: {error}") from None
     if not host or parts.path.strip("/") or parts.query:
         raise UsageError(f"{address}: must be udp://HOST or udp://HOST:PORT")
-    return EtherboneTransport(host, port or ETHERBONE_PORT)
+    limits = {} if patience is None else {"patience": patience}
+    return EtherboneTransport(host, port or ETHERBONE_PORT, **limits)
 
 
 def open_serial(url: str, baud: int = RATES[-1], *, patience: float = PATIENCE) -> UartboneTransport:
