@@ -19,10 +19,12 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 
+from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import Frame
+from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction
+from halfsilver.sim.lots import CAPTURES
 from tests.judges.mirrored_kit import POLICY, SOURCES, mirror, session
 
 SURICATA = shutil.which("suricata")
@@ -40,6 +42,7 @@ alert udp any any -> any 7000 (msg:"datagram"; content:"|de ad be ef|"; sid:4;)
 alert tcp any any -> any any (msg:"answer"; flow:established,to_client; content:"sterling"; sid:5;)
 """
 EVENTS = {"alert", "http", "dns"}
+CAPTURED = ("tcpreplay__test__test.pcap", "dnscap__vlan11.pcap", "ndpi__dns_fragmented.pcap")
 PEER = "02:00:00:00:00:b0"
 SECOND = 10**9
 
@@ -144,6 +147,22 @@ def test_the_same_alerts(inspect, judged, policy):
         "Suricata",
         f"{alerts} alerts and {plain.total() - alerts} transactions in {len(copies)} copies, as in the traffic",
     )
+
+
+@pytest.mark.skipif(CAPTURES is None or not CAPTURES.is_dir(), reason=f"no captures in {CAPTURES}")
+def test_the_same_transactions_of_captured_traffic(inspect, judged):
+    """Of the frames that are mirrored; what no rule sees, and what is not IP, is in neither."""
+    transactions = count = 0
+    for name in CAPTURED:
+        with open_capture(CAPTURES / name) as reader:
+            frames = [Frame(captured.data, Direction.INGRESS) for captured in reader]
+        copies = mirror(frames, WHOLE, Flags(tap=True))
+        plain, _ = inspect([frame.data for frame, *_ in copies])
+        assert inspect([copy for *_, copy in copies])[0] == plain, name
+        transactions += plain.total()
+        count += len(copies)
+    assert transactions > 100
+    judged("Suricata", f"{transactions} transactions in {count:,} copies of captured frames, as in the frames")
 
 
 def test_what_truncation_hides(inspect, judged):
