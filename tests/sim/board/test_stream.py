@@ -93,10 +93,12 @@ def test_bad_marks_are_told(card):
 
 
 def test_frames_keep_the_distance_of_the_wire(card):
-    """On a card of a byte per clock, 24 clocks for preamble, FCS and gap."""
+    """On a card of a byte per clock, 24 clocks for preamble, FCS and gap, where they go in and where they leave."""
     count, length = 40, 60
     card.pump.give([Frame(bytes(length), Direction.EGRESS)] * count)
     before = card.line.cycles
+    card.run(bits=105)
+    assert abs(count - card.pump.queued - (card.line.cycles - before) / (length + 24)) <= 1
     while len(card.left) < count:
         card.run(bits=1)
     cycles = card.line.cycles - before
@@ -107,6 +109,7 @@ def test_a_card_at_rest_wants_no_clock(card):
     assert not card.pump.busy
     card.pump.give([])
     assert not card.pump.busy
-    card.pump.give([Frame(FRAME, Direction.INGRESS)])
+    before = card.line.cycles
+    card.pump.give([Frame(FRAME, Direction.INGRESS), Frame(FRAME, Direction.EGRESS)])
     card.drain()
-    assert len(card.left) == 1
+    assert len(card.left) == 2 and card.line.cycles - before < 2000

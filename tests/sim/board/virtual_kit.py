@@ -66,8 +66,9 @@ class Running:
 
     def rest(self):
         """Wait until the board has nothing to do: until then bytes of before may still be on the line."""
-        busy = None
+        busy, until = None, time.monotonic() + SECONDS
         while busy != self.cpu_seconds():
+            assert time.monotonic() < until, "the board is never at rest"
             busy = self.cpu_seconds()
             time.sleep(0.5)
 
