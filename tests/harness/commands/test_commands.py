@@ -185,7 +185,8 @@ def test_doctor_says_pass_or_missing(capsys, monkeypatch):
 def test_list(paths, capsys, monkeypatch):
     monkeypatch.setenv("HALFSILVER_CAPTURES", str(paths[2]))
     document = json.loads(output_of(capsys, "list", "--json"))
-    assert [engine["name"] for engine in document["engines"]] == ["golden", "verilator", "board:NAME", "replay:FILE"]
+    engines = [engine["name"] for engine in document["engines"]]
+    assert engines == ["golden", "verilator", "virtual", "board:NAME", "replay:FILE"]
     assert any(capture.endswith("in.pcap") for capture in document["captures"])
     assert "golden" in output_of(capsys, "list")
 
