@@ -365,7 +365,7 @@ def test_over_sockets(tmp_path):
     board = Board(POLICY)
     frames = batch(300)
     with on_sockets(board, tmp_path) as (net, host):
-        engine = CardEngine(board.card, open_wire(net), open_wire(host), name="board:test", patience=1.0)
+        engine = CardEngine(board.card, open_wire(net), open_wire(host), name="board:test", patience=2.0)
         with closing(engine):
             engine.configure(POLICY)
             assert not compare(golden_of(frames), engine.process(frames))
