@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 
 import cocotb_tools.config
@@ -29,7 +30,7 @@ from halfsilver.sim.model.tools import (
     verilator_root,
 )
 
-__all__ = ["TOP", "build_model", "exclusive", "simulate"]
+__all__ = ["TOP", "Flavour", "build_model", "exclusive", "simulate"]
 
 HOST = Path(__file__).with_name("cocotb_host.cpp")
 
@@ -40,11 +41,19 @@ _PYTHON = os.path.realpath(sys.executable)
 _LIBRARIES = Path(cocotb_tools.config.libs_dir)
 _MAIN = Path(cocotb_tools.config.share_dir) / "lib" / "verilator" / "verilator.cpp"
 
-_LEAN = ("--public-depth", "1", "-O3")
-_LEAN_OPTIMISE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
-"""Ours: only the ports are visible, and the compiler optimises."""
-_STOCK = ("--public-flat-rw",)
-"""What cocotb's own runner asks for: every signal can be read and written, the compiler's defaults."""
+
+class Flavour(Enum):
+    """How a model is compiled: words for people, flags of Verilator, and the compiler's optimisation.
+
+    BENCH  only the ports are visible; compiled soon, as a bench spends its time in Python
+    FAST   the same, and the compiler takes its time: what speed is measured with
+    STOCK  what cocotb's own runner asks for: every signal can be read and written, the compiler's defaults
+    """
+
+    BENCH = "", ("--public-depth", "1", "-O3"), ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+    FAST = ", optimised", ("--public-depth", "1", "-O3"), ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+    STOCK = ", as its own runner builds it", ("--public-flat-rw",), ()
+
 
 _VERILATOR_FLAGS = (
     "--cc",
@@ -66,20 +75,20 @@ _VERILATOR_FLAGS = (
 )
 
 
-def build_model(what: str, verilog: str, *, waves: bool = False, stock: bool = False, coverage: bool = False) -> Path:
+def build_model(
+    what: str, verilog: str, *, waves: bool = False, flavour: Flavour = Flavour.BENCH, coverage: bool = False
+) -> Path:
     """The model of a Verilog text whose top is `TOP`.
 
-    ``what`` says to people which model this is. ``waves``: can write a VCD file. ``stock``: with the flags of cocotb's
-    own runner instead of ours. ``coverage``: counts what is exercised. Errors: EnvironmentMissing, HalfsilverError
-    with the path of the log.
+    ``what`` says to people which model this is. ``waves``: can write a VCD file. ``coverage``: counts what is
+    exercised. Errors: EnvironmentMissing, HalfsilverError with the path of the log.
     """
-    chosen, optimise = (_STOCK, ()) if stock else (_LEAN, _LEAN_OPTIMISE)
+    words, chosen, optimise = flavour.value
     if coverage:
         chosen, optimise = (*chosen, *COVERAGE_FLAGS), COVERAGE_MAKE_FLAGS
     recipe = [_VERILATOR_FLAGS, chosen, optimise, HOST.read_text(), importlib.metadata.version("cocotb")]
     key = digest(verilog, recipe, waves, tool_versions())
-    built = ", as its own runner builds it" * stock + ", with waves" * waves + ", with coverage" * coverage
-    details = f"{what}, for cocotb{built}"
+    details = f"{what}, for cocotb{words}" + ", with waves" * waves + ", with coverage" * coverage
     return entry(f"cocotb-{key}", lambda place: _build(place, details, verilog, waves, chosen, optimise)) / "model.so"
 
 

@@ -25,7 +25,7 @@ from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.records import Frame
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.build import build_nic
-from halfsilver.sim.cocotb_model import TOP, build_model, simulate
+from halfsilver.sim.cocotb_model import TOP, Flavour, build_model, simulate
 from halfsilver.sim.example import example_batch
 from halfsilver.sim.model.verilog import block_verilog
 from halfsilver.sim.places import BUILD, shown
@@ -70,7 +70,8 @@ def _measure(count: int, width: int, stock: bool) -> dict[str, Any]:
     run, speed = _run_pump(parameters, writes, frames)
     result = {"width": width, "frames": len(frames), "bytes": sum(len(frame.data) for frame in frames), "pump": speed}
     for name in ("cocotb", "cocotb_stock") if stock else ("cocotb",):
-        runs = [_run_cocotb(parameters, writes, frames, name == "cocotb_stock") for _ in range(RUNS)]
+        flavour = Flavour.STOCK if name == "cocotb_stock" else Flavour.FAST
+        runs = [_run_cocotb(parameters, writes, frames, flavour) for _ in range(RUNS)]
         slow = min(runs, key=lambda each: float(each["seconds"]))
         for what, mine in (("copies", run.copies), ("verdicts", run.verdicts)):
             if sorted(mine) != sorted(slow[what]):
@@ -113,7 +114,7 @@ def _run_pump(
 
 
 def _run_cocotb(
-    parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame], stock: bool
+    parameters: NicParameters, writes: list[tuple[int, int]], frames: list[Frame], flavour: Flavour
 ) -> dict[str, Any]:
     place = BUILD / "speed"
     place.mkdir(parents=True, exist_ok=True)
@@ -135,7 +136,7 @@ def _run_cocotb(
     result.unlink(missing_ok=True)
     verilog, _ = block_verilog("export.AxiNic", asdict(parameters), {}, TOP)
     code = simulate(
-        build_model(f"{parameters.width} bit", verilog, stock=stock),
+        build_model(f"{parameters.width} bit", verilog, flavour=flavour),
         "halfsilver.sim.speed_cocotb",
         place,
         seed=1,
