@@ -76,6 +76,7 @@ REQUIREMENTS = {
     "iverilog": "iverilog",
     "captures": "no capture",
     "iproute2": "iproute2",
+    "iputils-ping": "iputils-ping",
     "nftables": "nftables",
     "tcpdump": "tcpdump",
     "openvswitch-switch": "openvswitch",

@@ -57,10 +57,10 @@ def process_of(engine):
 def test_a_slice_of_the_example_is_judged_and_copied_as_by_the_golden_model(engine):
     one = Policy(policy(interface(session([rule(protocol=6)], vni=77), address=SERVER)).interfaces)
     _, frames = example_batch(NicParameters(enis=4), 400)
-    frames = random.Random(1).sample(frames, 120)
+    frames = random.Random(1).sample(frames, 80)
     assert engine.configure(one) == 1
     golden = open_golden(one, DEFAULT_FLAGS, engine.identify())
-    for batch in (frames[:100], frames[100:]):
+    for batch in (frames[:60], frames[60:]):
         result = engine.process(batch)
         assert not compare(golden.process(batch), result, first_frame=1)
     assert len(result.outputs) > 2 and len({record.verdict for record in result.verdicts}) > 2
