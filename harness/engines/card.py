@@ -83,6 +83,7 @@ class CardEngine:
         self._reported = Counters()
         self._sequence: dict[Direction, int] = {}
         self._offered = dict.fromkeys(Direction, 0)
+        self._whole = True  # nothing is left of a batch that failed
 
     @property
     def card(self) -> Card:
@@ -105,11 +106,12 @@ class CardEngine:
         return self._of_ours(loaded)
 
     def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> Result:
-        """Judge a batch."""
+        """Judge a batch. One that fails is not counted, and the next one begins anew."""
         if self._policy is None:
             raise UsageError("the engine has no policy yet: configure comes before process")
         ours = [self._as_sent(number, frame) for number, frame in enumerate(frames, 1)]
         stale = self._forget_others()
+        self._whole = False
         exchange = Exchange(self._driver, self._wires, self._policy, self._depth, self._patience)
         done = 0
         for portion in self._portions(ours):
@@ -126,6 +128,7 @@ class CardEngine:
         self._reported = self._counters()
         verdicts = [self._renumbered(record) for record in records]
         production = self._production(ours, records)
+        self._whole = True
         return Result(found.outputs, verdicts, self._reported, production=production, noise=found.noise + stale)
 
     def close(self) -> None:
@@ -169,9 +172,12 @@ class CardEngine:
             yield portion
 
     def _forget_others(self) -> int:
-        """What others have sent since the last batch is not part of this one; returns how much of it has come."""
+        """What others have sent since the last batch, and what is left of one that failed, is not part of this one.
+
+        Returns how much of it has come.
+        """
         stale = sum(len(wire.receive(0)) for wire in self._wires.values())
-        if self._driver.read_verdicts(1) or self._driver.lost_verdicts():
+        if self._driver.read_verdicts(1) or self._driver.lost_verdicts() or not self._whole:
             self._begin_anew()
         return stale
 

@@ -245,6 +245,18 @@ def test_a_wire_with_a_fault_is_noticed(fault, side, at):
     assert raised.value.exit_code == EXIT_MISMATCH and "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_batch_that_failed_leaves_nothing_behind(fault):
+    change, says = FAULTS[fault]
+    board = Board(POLICY)
+    board.on_leave = once(HOST, change)
+    engine = engine_on(board)
+    with pytest.raises(HalfsilverError, match=says):
+        engine.process(batch())
+    frames = batch(seed=2)
+    assert compare(golden_of(frames), engine.process(frames)) == []
+
+
 @pytest.mark.parametrize("side", [NET, HOST])
 def test_a_wire_that_changes_the_order_is_noticed(side):
     board = Board(POLICY)
