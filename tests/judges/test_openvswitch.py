@@ -80,8 +80,8 @@ class Switch:
         self._tool(f"ovs-vswitchd {database} --pidfile --detach --log-file --no-chdir")
         self._tool(f"ovs-vsctl --timeout=20 --db={database} {SWITCH}")
         inside.links(f"addr add {ENDS[0]}/24 dev outside", "link set outside mtu 9300 up")
-        control = f"{folder}/ovs-vswitchd.{(folder / 'ovs-vswitchd.pid').read_text().strip()}.ctl"
-        self._tool(f"ovs-appctl -t {control} tnl/arp/set outside {ENDS[1]} {TARGET.hex(':')}")
+        self._control = f"{folder}/ovs-vswitchd.{(folder / 'ovs-vswitchd.pid').read_text().strip()}.ctl"
+        self._ask(f"tnl/arp/set outside {ENDS[1]} {TARGET.hex(':')}")
         self.wire, self.end = inside.open_devices("wire", "end")
         self.end.settimeout(QUIET)
 
@@ -90,10 +90,14 @@ class Switch:
         done = self._inside.run("env", *places, *words.split(), text=text)
         assert done.returncode == 0, done.stderr
 
+    def _ask(self, words):
+        self._tool(f"ovs-appctl -t {self._control} {words}")
+
     def mirror(self, rules, length, frames):
         """The copies that leave."""
         flows = [f"priority={1000 - place} {flow(rule, length)}" for place, rule in enumerate(rules)]
         self._tool("ovs-ofctl replace-flows inside -", "\n".join([*flows, "priority=0 actions=drop"]) + "\n")
+        self._ask("revalidator/purge")  # the datapath would still cut some frames as the rules before these say
         for frame in frames:
             self.wire.send(frame.data)
             time.sleep(PACE)
