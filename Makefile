@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test judges check cocotb mac lint verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs clean
+.PHONY: help sim sim-all test test-long judges check cocotb mac lint verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -79,8 +79,11 @@ else
 endif
 
 # A make that a test starts is not a part of this one, and takes nothing from it.
-test: $(ready) ## all tests, the cocotb regression among them
+test: $(ready) ## all tests but those of test-long, the cocotb regression among them
 	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 $(if $(TEST),-k $(call quote,$(TEST)))
+
+test-long: $(ready) ## the tests that `make test` leaves out, as they take long: wider and narrower builds of what it has
+	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 --long -m long
 
 judges: $(ready) ## other software judges copies and filters, with 100,000 random frames for nftables (needs root)
 	@$(run) -m pytest tests/judges --judged 100000
@@ -127,7 +130,7 @@ bench: $(ready) ## speed: cycles per second of the native pump beside hand-writt
 	@$(run) -m halfsilver.harness.speed.wires
 
 mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, long runs, all bad days of the card (long)
-	@$(run) -m pytest tests/hdl/mac tests/hdl/card --all-widths
+	@$(run) -m pytest tests/hdl/mac tests/hdl/card --long
 
 load: $(ready) ## production and copies on one link, and latency in clocks at 8, 32 and 64 bits, in build/load.json and latency.json
 	@$(run) -m halfsilver.sim.load $(seed)

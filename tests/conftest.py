@@ -1,6 +1,7 @@
 """Tiers of the tests, and what becomes of a test that cannot run here.
 
-Tiers are markers (declared in pyproject.toml). `make check` runs what has none of them; `make test` runs all.
+Tiers are markers (declared in pyproject.toml). `make check` runs what has none of them; `make test` runs
+all but `long`.
 
 HALFSILVER_REQUIRE=tshark,postgresql: tests that are skipped because one of these is missing fail instead. Continuous
 integration sets it to what it has installed, so that a tool that is there but not found cannot go unnoticed.
@@ -94,6 +95,12 @@ def required() -> list[str]:
     return names
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long", action="store_true", help="also what takes too long for each run of continuous integration"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     try:
         refuse_unknown_variables()
@@ -110,10 +117,12 @@ def tiers_of(path: Path) -> tuple[str, ...]:
     return MODULES.get(path.stem, tuple(rooms))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for tier in tiers_of(item.path):
             item.add_marker(tier)
+        if item.get_closest_marker("long") is not None and not config.getoption("--long"):
+            item.add_marker(pytest.mark.skip(reason="long: make test-long runs it"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,7 +15,7 @@ OWN_TIMING = {"COCOTB_TRUST_INERTIAL_WRITES": "0"}
 """What cocotb does unless our own benches ask for something else."""
 
 
-@pytest.mark.parametrize(("width", "lookup_clocks"), [(32, 8), (64, 1)])
+@pytest.mark.parametrize(("width", "lookup_clocks"), [(32, 8), pytest.param(64, 1, marks=pytest.mark.long)])
 def test_the_exported_core_obeys_a_driver_written_from_its_pages(width, lookup_clocks, tmp_path):
     parameters = NicParameters(width=width, enis=1, sessions=1, rules=2, lookup_clocks=lookup_clocks)
     verilog = export(parameters, tmp_path).read_text()

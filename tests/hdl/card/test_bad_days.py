@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from tests.hdl.card.small_card import run_bench
 
 BENCH = "tests.hdl.card.bad_days"
@@ -18,5 +20,6 @@ def test_bad_frames_and_a_reset(tmp_path):
     bad_days(tmp_path, 1, OFTEN)
 
 
-def test_all_bad_days(tmp_path, everything):
+@pytest.mark.long
+def test_all_bad_days(tmp_path):
     bad_days(tmp_path, 20)

@@ -52,6 +52,7 @@ def test_the_phy_and_the_core_agree(tmp_path):
     run(32, tmp_path, seed=random.randrange(1 << 31))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [8, 64])
-def test_other_widths(width, tmp_path, everything):
+def test_other_widths(width, tmp_path):
     run(width, tmp_path, seed=random.randrange(1 << 31))
