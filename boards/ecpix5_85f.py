@@ -3,7 +3,7 @@
 With one port the card is a tap: it judges what it is sent. The PHY shifts the receive clock; the transmit clock is
 shifted here, by the 2 ns of RGMII 2.0, as LiteX's target does. The PHY shows link and speed between frames (its data
 sheet, DS00002117, 3.9.4).
-Placed by nextpnr's ``static``: after ``heap`` the router was not done in 40 minutes, and now it takes six.
+Placed by nextpnr's ``static``: behind ``heap`` the router came to no end in several times as long.
 """
 
 from amaranth_boards.ecpix5 import ECPIX585Platform
