@@ -323,6 +323,12 @@ class Described:
         return [name for name, needed in wanted.items() if needed]
 
 
+FILTER = rules(ALL, ALL)
+EVERYTHING = policy(FILTER)
+BY_PORT = policy(rules([accept(10, protocol=6, dport=443), accept(20, "::/0", protocol=6, dport=443)], ALL))
+PLAIN6 = Flow(PEER6, WEB6, 40000, 443, 6)
+"""What most cases have: all IP is mirrored, or of what comes in TCP to port 443; and a connection that both take."""
+
 ALL_CASES: list[Described] = []
 
 

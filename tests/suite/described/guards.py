@@ -7,6 +7,7 @@ from scapy.packet import Raw
 
 from tests.suite.case_kit import (
     ALL,
+    FILTER,
     PEER4,
     STRANGER,
     WEB4,
@@ -28,7 +29,6 @@ from tests.suite.case_kit import (
 )
 
 GROUPS, ACLS = 'VPC user guide "Security group rules"', 'VPC user guide "Network ACL rules"'
-FILTER = rules(ALL, ALL)
 
 
 def permission(protocol: str, *networks: str, ports: tuple[int, int] | None = None, **more: Any) -> dict[str, Any]:

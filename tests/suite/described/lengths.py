@@ -4,7 +4,7 @@ from scapy.layers.l2 import Dot1Q
 from scapy.packet import Raw
 
 from tests.suite.case_kit import (
-    ALL,
+    FILTER,
     PEER4,
     WAY6,
     WEB4,
@@ -19,14 +19,12 @@ from tests.suite.case_kit import (
     link_in,
     out,
     policy,
-    rules,
     session,
     target,
     tcp,
     udp,
 )
 
-FILTER = rules(ALL, ALL)
 MTU = 'guide "MTU and packet length limitations"'
 NLB = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/nlb/0a1b2c3d"
 BALANCER = {

@@ -7,6 +7,8 @@ from scapy.packet import Raw
 from tests.suite.case_kit import (
     ALL,
     DATA,
+    EVERYTHING,
+    FILTER,
     PEER4,
     PEER6,
     SECOND,
@@ -35,8 +37,6 @@ from tests.suite.case_kit import (
     udp,
 )
 
-FILTER = rules(ALL, ALL)
-EVERYTHING = policy(FILTER)
 V6_ONLY = policy(FILTER, interfaces=[interface(10, v4=False), interface(40, v4=False)])
 FORMAT = 'guide "Understanding traffic mirror packet format"'
 

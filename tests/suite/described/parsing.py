@@ -8,8 +8,10 @@ from scapy.packet import Raw
 from tests.suite.case_kit import (
     ALL,
     DATA,
+    EVERYTHING,
     PEER4,
     PEER6,
+    PLAIN6,
     WEB4,
     WEB6,
     Flow,
@@ -28,7 +30,6 @@ from tests.suite.case_kit import (
     udp,
 )
 
-EVERYTHING = policy(rules(ALL, ALL))
 BY_PORT = policy(
     rules(
         (accept(10, protocol=6, dport=443), accept(20, "::/0", protocol=6, dport=443), accept(30), accept(40, "::/0")),
@@ -257,7 +258,6 @@ ROUTE = IPv6ExtHdrRouting(addresses=[PEER6])
 AUTHENTICATION = Raw(bytes([6, 4, 0, 0]) + bytes(20))
 FOUR = IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / IPv6ExtHdrRouting(addresses=[PEER6], nh=51) / AUTHENTICATION
 MOBILITY = Raw(bytes([6, 0, 0, 0, 0, 0, 0, 0]))
-PLAIN6 = Flow(PEER6, WEB6, 40000, 443, 6)
 case(
     "ipv6-extension-headers",
     "3.9 3.10 3.11",

@@ -9,12 +9,12 @@ from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
 
 from tests.suite.case_kit import (
-    ALL,
+    BY_PORT,
+    EVERYTHING,
+    FILTER,
     PEER4,
-    PEER6,
     STRANGER,
     WEB4,
-    WEB6,
     Flow,
     Way,
     accept,
@@ -36,11 +36,6 @@ from tests.suite.case_kit import (
     tcp,
     udp,
 )
-
-FILTER = rules(ALL, ALL)
-EVERYTHING = policy(FILTER)
-BY_PORT = policy(rules([accept(10, protocol=6, dport=443), accept(20, "::/0", protocol=6, dport=443)], ALL))
-PLAIN6 = Flow(PEER6, WEB6, 40000, 443, 6)
 
 # Length: jumbo frames, cut copies, padding.
 

@@ -5,6 +5,7 @@ from scapy.packet import Raw
 
 from tests.suite.case_kit import (
     ALL,
+    EVERYTHING,
     PEER4,
     PEER6,
     ROUTER,
@@ -33,7 +34,6 @@ from tests.suite.case_kit import (
     udp,
 )
 
-EVERYTHING = policy(rules(ALL, ALL))
 WITH_DNS = policy(rules((reject(5, protocol=17, dport=53), *ALL), ALL, ["amazon-dns"]))
 METADATA, METADATA6 = "169.254.169.254", "fd00:ec2::254"
 TIME, TIME6 = "169.254.169.123", "fd00:ec2::123"

@@ -8,10 +8,13 @@ from scapy.layers.l2 import Dot1Q
 from scapy.packet import Raw
 
 from tests.suite.case_kit import (
-    ALL,
+    BY_PORT,
     DATA,
+    EVERYTHING,
+    FILTER,
     PEER4,
     PEER6,
+    PLAIN6,
     STRANGER,
     WAY6,
     WEB4,
@@ -38,11 +41,6 @@ from tests.suite.case_kit import (
     tcp,
     udp,
 )
-
-FILTER = rules(ALL, ALL)
-EVERYTHING = policy(FILTER)
-BY_PORT = policy(rules([accept(10, protocol=6, dport=443), accept(20, "::/0", protocol=6, dport=443)], ALL))
-PLAIN6 = Flow(PEER6, WEB6, 40000, 443, 6)
 
 # The outer packet.
 

@@ -6,6 +6,7 @@ from scapy.packet import Raw
 from tests.suite.case_kit import (
     ALL,
     COLLECTOR,
+    FILTER,
     OTHER,
     ROUTER,
     STRANGER,
@@ -28,7 +29,6 @@ from tests.suite.case_kit import (
     udp,
 )
 
-FILTER = rules(ALL, ALL)
 OTHERS = Way(source="10.0.0.20", source_mac=OTHER, vni=43)
 TWO = policy(
     FILTER,
