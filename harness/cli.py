@@ -13,21 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from halfsilver.harness.arguments import Parser
-from halfsilver.harness.commands import (
-    bench,
-    build,
-    check,
-    counters,
-    diff,
-    doctor,
-    explain,
-    image,
-    listing,
-    mirror,
-    program,
-    regs,
-    serve,
-)
+from halfsilver.harness.commands import check, counters, diff, explain, mirror, serve
+from halfsilver.harness.commands.card import bench, build, doctor, image, listing, program, regs
 from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
 from halfsilver.hdl.layout.version import VERSION

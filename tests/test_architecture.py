@@ -202,7 +202,7 @@ def test_a_folder_says_who_lives_there(folder):
 
 
 NAMED_BY = {"harness/engines/registry.py"}
-TOOL = {"harness/commands/doctor.py", "harness/versions.py"}
+TOOL = {"harness/commands/card/doctor.py", "harness/versions.py"}
 """These say ``verilator`` and mean the tool."""
 
 

@@ -1,4 +1,4 @@
-"""The subcommands of ``halfsilver``, one module each.
+"""The subcommands of ``halfsilver``, one module each; those about cards and boards in ``card``.
 
 A module has ``add(subparsers)``, which declares its arguments, and ``run(arguments)``, which returns the exit
 code. Errors are raised (``halfsilver.harness.errors``) and printed in one place, ``halfsilver.harness.cli``.

@@ -13,7 +13,7 @@ from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
 from halfsilver.boards.ecp5 import ClockTree, Output, clock_net
 from halfsilver.boards.flow import Design, build
 from halfsilver.boards.overlay import with_ports
-from halfsilver.harness.commands.build import conclude
+from halfsilver.harness.commands.card.build import conclude
 from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import HalfsilverError
 

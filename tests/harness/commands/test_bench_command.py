@@ -9,7 +9,7 @@ from serial.tools import list_ports
 from halfsilver.harness.bench.bench_file import read_bench
 from halfsilver.harness.bench.packet_wire import free_interfaces
 from halfsilver.harness.cli import main
-from halfsilver.harness.commands.bench import bench_file, write_bench
+from halfsilver.harness.commands.card.bench import bench_file, write_bench
 from halfsilver.harness.errors import EXIT_NOTHING, EXIT_USAGE, UsageError
 from halfsilver.hdl.layout.version import VERSION
 

@@ -10,7 +10,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import RawPcapReader
 
 from halfsilver.boards import BOARDS
-from halfsilver.harness.commands import doctor
+from halfsilver.harness.commands.card import doctor
 from halfsilver.harness.verdict import Verdict
 from tests.harness.commands.cli_kit import ANSWERS, DOCUMENTS, FRAMES, ROOT, output_of, run, write_capture, write_policy
 

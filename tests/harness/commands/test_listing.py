@@ -5,7 +5,7 @@ import json
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from halfsilver.harness.commands.listing import describe_port, port_table
+from halfsilver.harness.commands.card.listing import describe_port, port_table
 from tests.harness.commands.cli_kit import output_of
 
 

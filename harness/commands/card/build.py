@@ -7,8 +7,8 @@ from pathlib import Path
 
 from halfsilver.boards import BOARDS
 from halfsilver.boards.report import Report
+from halfsilver.harness.commands.card.program import BUILDS
 from halfsilver.harness.commands.common import Subparsers, say
-from halfsilver.harness.commands.program import BUILDS
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.installation import missing_package
 

@@ -1,0 +1,1 @@
+"""The subcommands about cards and boards: their bitstreams, registers, ports and bench files."""
