@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,12 @@ from halfsilver.harness.report.summary import RunSummary
 if TYPE_CHECKING:
     from halfsilver.harness.bench.recording import Recorder
 
-__all__ = ["Take", "add_judging_arguments", "exit_code", "judge_capture", "refuse_full_rate"]
+__all__ = ["OpenObservers", "Take", "add_judging_arguments", "exit_code", "judge_capture", "refuse_full_rate"]
 
 Take = Callable[[Sequence[CapturedFrame], Result], None]
-"""Gets each batch of frames, and what the engine made of it."""
+"""Gets each batch of frames with their times, in order, and what the engine made of it: records and copies."""
+OpenObservers = Callable[[ExitStack, Policy], Iterable[Take]]
+"""Opens all that wants to see the batches of a run, on a stack that ends with it."""
 
 
 def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,14 +58,12 @@ def refuse_full_rate(arguments: argparse.Namespace) -> None:
 
 
 def judge_capture(
-    arguments: argparse.Namespace,
-    recorder: Recorder | None,
-    open_outputs: Callable[[ExitStack, Policy], Take] | None = None,
+    arguments: argparse.Namespace, recorder: Recorder | None, open_observers: OpenObservers = lambda stack, policy: ()
 ) -> tuple[RunSummary, bool]:
     """Offer every frame of ``-r`` to the engine; returns the sums, and whether the capture is damaged.
 
-    Any engine but the golden model is compared with that. ``open_outputs`` opens, on a stack that ends with the run,
-    what takes the results; ``recorder`` writes down what goes to and from a card. NothingRan if the capture is empty.
+    Any engine but the golden model is compared with that. ``open_observers`` opens what takes the results, beside the
+    sums that are returned; ``recorder`` writes down what goes to and from a card. NothingRan if the capture is empty.
     """
     with open_capture(arguments.read) as reader:  # before the policy, whose warnings are of no use without it
         policy = load_policy(arguments)
@@ -71,8 +71,7 @@ def judge_capture(
             say(f"warning: {arguments.config}: the policy gives the NIC no interface")
         summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
         with ExitStack() as stack:
-            take = None if open_outputs is None else open_outputs(stack, policy)
-            _judge_all(arguments, reader, summary, take, recorder)
+            _judge_all(arguments, reader, summary, list(open_observers(stack, policy)), recorder)
             if not summary.frames and not reader.damage:
                 raise NothingRan(f"{reader.name}: holds no frame, nothing was mirrored")
         return summary, report_damage(reader)
@@ -82,7 +81,7 @@ def _judge_all(
     arguments: argparse.Namespace,
     reader: CaptureReader,
     summary: RunSummary,
-    take: Take | None,
+    observers: Sequence[Take],
     recorder: Recorder | None,
 ) -> None:
     flags, policy = flags_of(arguments), summary.policy
@@ -103,7 +102,7 @@ def _judge_all(
                     )
                 )
                 summary.add([frame.direction for frame in frames], result, differences)
-                if take is not None:
+                for take in observers:
                     take(batch, result)
                 progress.end_batch(len(frames))
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -45,11 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     """
     _check(arguments)
 
-    def outputs(stack: ExitStack, policy: Policy) -> Take:
-        return _Outputs(stack, arguments, policy).write
+    def observers(stack: ExitStack, policy: Policy) -> Iterator[Take]:
+        yield _Outputs(stack, arguments, policy).write
 
     with recording(arguments) as recorder:
-        summary, damaged = judge_capture(arguments, recorder, outputs)
+        summary, damaged = judge_capture(arguments, recorder, observers)
         _print(arguments, summary)
     return exit_code(summary, damaged)
 

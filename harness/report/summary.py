@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Counters, Port, Tally
 from halfsilver.harness.report.compare import Difference
 from halfsilver.harness.report.counters import counters_to_json
+from halfsilver.harness.report.run_sums import FateSum, RunSums
 from halfsilver.harness.report.tables import share, table
 from halfsilver.harness.verdict import Direction, Verdict
 
@@ -26,6 +26,7 @@ KEPT_DIFFERENCES = 20
 class RunSummary:
     """The sums of a run, batch by batch.
 
+    ``sums``: what the records say, frame by frame; ``counters``: what the engine counted itself.
     ``passed``: production frames that came out as they went in; None where the engine carries none.
     ``noise``: frames of others on the engine's wires.
     ``compared`` says that the golden model judged the same frames; ``differences`` are the first few.
@@ -37,8 +38,7 @@ class RunSummary:
     compared: bool = False
     offered: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
     passed: dict[Direction, int] | None = None
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    mirrored_bytes: int = 0
+    sums: RunSums = field(default_factory=RunSums)
     copies: int = 0
     counters: Counters = field(default_factory=Counters)
     cycles: int | None = None
@@ -55,9 +55,7 @@ class RunSummary:
         """Take in one batch: the directions of its frames, what the engine said, where the model differs."""
         for direction in directions:
             self.offered[direction] += 1
-        for record in result.verdicts:
-            self.verdicts[record.verdict] += 1
-            self.mirrored_bytes += record.copied
+        self.sums.add(result.verdicts)
         self.copies += len(result.outputs)
         self.noise += result.noise
         self.counters = result.counters  # totals since the engine was configured
@@ -68,6 +66,11 @@ class RunSummary:
             self.passed = {way: before[way] + tally.frames for way, tally in result.production.items()}
         self.difference_count += len(differences)
         self.differences += differences[: max(0, KEPT_DIFFERENCES - len(self.differences))]
+
+    @property
+    def verdicts(self) -> dict[Verdict, FateSum]:
+        """What the records sum up to by verdict, those there are, in the order of their codes."""
+        return dict(sorted(self.sums.by(lambda fate: fate.verdict).items()))
 
     @property
     def due(self) -> dict[Direction, int]:
@@ -84,7 +87,7 @@ class RunSummary:
         counted = dict.fromkeys(Direction, 0)
         for (direction, _), tally in self.counters.verdicts.items():
             counted[direction] += tally.frames
-        judged = counted == self.offered and self.verdicts.total() == self.frames
+        judged = counted == self.offered and self.sums.frames == self.frames
         ports = all(
             self.counters.passed(port) == (self.offered if port.enters else self.due)[port.direction]
             for port in Port
@@ -99,8 +102,8 @@ class RunSummary:
             "seed": self.seed,
             "offered": self.frames,
             "passed": None if self.passed is None else sum(self.passed.values()),
-            "verdicts": {str(verdict): self.verdicts[verdict] for verdict in Verdict if self.verdicts[verdict]},
-            "mirrored_bytes": self.mirrored_bytes,
+            "verdicts": {str(verdict): part.frames for verdict, part in self.verdicts.items()},
+            "mirrored_bytes": self.sums.total.copied,
             "copies": self.copies,
             "counters": counters_to_json(self.counters, self.policy),
             "conserved": self.conserved,
@@ -136,14 +139,11 @@ def render_run(summary: RunSummary, files: Sequence[str] = ()) -> str:
 def _verdict_table(summary: RunSummary) -> str:
     rows: list[tuple[object, ...]] = []
     total = 0
-    for verdict in Verdict:
-        if not summary.verdicts[verdict]:
-            continue
+    for verdict, part in summary.verdicts.items():
         octets = sum(tally.octets for (_, of), tally in summary.counters.verdicts.items() if of is verdict)
         total += octets
-        frames = summary.verdicts[verdict]
-        rows.append((str(verdict), frames, octets, share(frames, summary.frames)))
-    rows.append(("all", summary.verdicts.total(), total, share(summary.verdicts.total(), summary.frames)))
+        rows.append((str(verdict), part.frames, octets, share(part.frames, summary.frames)))
+    rows.append(("all", summary.sums.frames, total, share(summary.sums.frames, summary.frames)))
     return table(("verdict", "frames", "bytes", "share"), rows, right="123")
 
 
@@ -183,8 +183,8 @@ def _agreement(summary: RunSummary) -> str:
             f"agreement: NO, {summary.difference_count:,} differences between {REFERENCE} and {summary.engine}; "
             f"first: {first}"
         )
-    lost = summary.verdicts[Verdict.CONGESTED]
-    same = summary.verdicts.total() - lost
+    lost = summary.verdicts.get(Verdict.CONGESTED, FateSum()).frames
+    same = summary.sums.frames - lost
     text = (
         f"agreement: golden and {summary.engine} give the same {same:,} verdicts, {summary.copies:,} copies "
         "and counters"
@@ -204,4 +204,4 @@ def _production(summary: RunSummary, passed: dict[Direction, int]) -> str:
 def _conservation(summary: RunSummary) -> str:
     ways = " + ".join(f"{summary.offered[direction]:,} {direction}" for direction in Direction)
     holds = "conserved" if summary.conserved else "NOT CONSERVED"
-    return f"offered {summary.frames:,} ({ways}) = sum over verdicts {summary.verdicts.total():,}: {holds}"
+    return f"offered {summary.frames:,} ({ways}) = sum over verdicts {summary.sums.frames:,}: {holds}"
