@@ -18,7 +18,7 @@ from tests.harness.commands.cli_kit import DOCUMENTS, output_of, run, write_poli
     ("line", "says"),
     [
         ("miror -r x", "'miror' (did you mean mirror?)"),
-        ("fly", "invalid choice: 'fly'; there are mirror, "),
+        ("fly", "invalid choice: 'fly'; there are init, mirror, "),
         ("", "the following arguments are required: COMMAND; halfsilver --help"),
         ("--frobnicate check x", "there is no option --frobnicate; halfsilver --help lists the commands"),
         (
