@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test test-long judges check cocotb mac lint verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs clean
+.PHONY: help sim sim-all test test-long judges check cocotb mac lint verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs site clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -151,6 +151,10 @@ mutants: $(ready) ## plant faults in the gateware, drawn by machine, and count t
 
 docs: $(ready) ## diagrams, docs/tables.md, aws_members.json, and the generated parts of README.md and docs/api.md
 	@$(run) docs/build_docs.py
+
+site: $(ready) ## README and docs/ as a site, in build/site: searchable, complete, opened as a file or served
+	@NO_MKDOCS_2_WARNING=1 $(run) -m mkdocs build --quiet --strict
+	@echo "build/site/index.html: open it in a browser" >&2
 
 clean: ## remove what was built; .venv and the user's cache of compiled models stay
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

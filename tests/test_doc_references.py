@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAW = ROOT / "docs" / "mirroring.md"
 TEXT = {".py", ".md", ".cpp", ".sh", ".toml", ".yml", ".yaml", ""}
 
-CITATION = re.compile(r"(docs/[a-z_]+\.md)`*[\s#]+sections?\s+((?:\d+(?:\.\d+)*(?:,\s*|\s+and\s+|\s+to\s+)?)+)")
+CITATION = re.compile(r"(docs/[a-z_/]+\.md)`*[\s#]+sections?\s+((?:\d+(?:\.\d+)*(?:,\s*|\s+and\s+|\s+to\s+)?)+)")
 CODE = re.compile(r"```.*?```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 QUOTED = re.compile(r"`([^`\n]+)`")
@@ -75,7 +75,7 @@ def test_every_page_that_is_named_exists():
     named = {
         (path.relative_to(ROOT), name)
         for path in FILES
-        for name in re.findall(r"\bdocs/[a-z_]+\.md", path.read_text(encoding="utf-8"))
+        for name in re.findall(r"\bdocs/[a-z_/]+\.md", path.read_text(encoding="utf-8"))
     }
     assert not [f"{path}: {name}" for path, name in sorted(named) if not (ROOT / name).exists()]
 

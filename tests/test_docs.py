@@ -32,6 +32,7 @@ FIXED_TARGETS = {
     "bench",
     "regs",
     "docs",
+    "site",
     "clean",
     "help",
     "sim-all",
