@@ -50,7 +50,7 @@ ALLOWED = {
         "harness.nic",
         "harness.bench",
     },
-    "harness.capture": PLAIN,
+    "harness.capture": PLAIN | {"harness.installation"},
     "harness.report": PLAIN | {"harness.policy", "harness.capture", "harness.engine", "harness.engines"},
     "harness.control": PLAIN
     | {"harness.policy", "harness.capture", "harness.engine", "harness.output", "harness.report"},

@@ -1,4 +1,4 @@
-"""Captures read frame by frame: pcap and pcapng.
+"""Captures read frame by frame: pcap and pcapng, as they are or compressed.
 
 Stands between files and engines; knows nothing of mirroring. Sources: draft-ietf-opsawg-pcap (pcap) and
 draft-ietf-opsawg-pcapng (pcapng).
@@ -14,12 +14,13 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TypeAlias
 
+from halfsilver.harness.capture.byte_source import ByteSource, ByteStream
 from halfsilver.harness.capture.formats import (
     BYTE_ORDER_MAGIC,
     INTERFACE,
@@ -65,6 +66,10 @@ MAX_BLOCK = 16 * 1024 * 1024
 """Longest pcapng block believed in, in bytes."""
 
 
+_Frames: TypeAlias = Generator["CapturedFrame | None", None, None]
+"""Frames in order; None: nothing more has come just now, and asking for the next one waits."""
+
+
 class _Broken(Exception):
     """The record or block being read is damaged (message says how)."""
 
@@ -83,30 +88,41 @@ class _Interface:
 class CaptureReader:
     """Frames of a pcap or pcapng stream, in order, one at a time.
 
-    ``stream`` is binary and need not seek; ``size`` is its length in bytes where known. Iterate once.
+    ``stream`` is binary and need not seek; what is compressed with gzip or Zstandard is unpacked. ``size`` is its
+    length in bytes where known, ``consumed`` how many of them have been read. Iterate once.
     Everything readable is yielded; where the file is damaged an entry is added to ``damage`` and reading goes
-    on behind the block (pcapng, if its two lengths agree) or ends. ``offset`` is the number of bytes read so
-    far, ``short`` counts frames captured with fewer bytes than they had on the wire.
+    on behind the block (pcapng, if its two lengths agree) or ends. ``offset`` is the number of bytes taken so
+    far, unpacked; ``short`` counts frames captured with fewer bytes than they had on the wire.
 
-    UsageError: not a capture file, or a frame of another link type than Ethernet.
+    UsageError: not a capture file, or a frame of another link type than Ethernet. EnvironmentMissing: compressed in a
+    way that this Python cannot unpack.
     """
 
-    def __init__(self, stream: BinaryIO, name: str, size: int | None = None) -> None:
+    def __init__(self, stream: ByteStream, name: str, size: int | None = None) -> None:
         self.name = name
         self.size = size
         self.damage: list[Damage] = []
         self.offset = 0
         self.short = 0
         self._start = 0
-        self._stream = stream
+        self._source = ByteSource(stream)
         self._order = "<"
         self._interfaces: list[_Interface] = []
 
     def __iter__(self) -> Iterator[CapturedFrame]:
-        magic = self._read(4)
-        if not magic:
-            return
+        return (frame for frame in self.flow() if frame is not None)
+
+    @property
+    def consumed(self) -> int:
+        return self._source.consumed
+
+    def flow(self) -> Iterator[CapturedFrame | None]:
+        """The frames as they come: None says that the next one has not come yet, and asking for it waits."""
+        magic = yield from self._read(4)
         little, big = int.from_bytes(magic, "little"), int.from_bytes(magic, "big")
+        if len(magic) < 4 and (self._source.fault or not magic):
+            self._end()
+            return
         if len(magic) == 4 and little == SECTION:
             frames = self._pcapng(magic)
         elif len(magic) == 4 and little in PCAP_MAGIC:
@@ -114,30 +130,46 @@ class CaptureReader:
         elif len(magic) == 4 and big in PCAP_MAGIC:
             frames = self._pcap(">", PCAP_MAGIC[big])
         else:
-            hint = " (it is gzip-compressed: decompress it first)" if magic[:2] == b"\x1f\x8b" else ""
-            raise UsageError(f"{self.name}: not a pcap or pcapng file, it starts with {magic.hex(' ')}{hint}")
+            raise UsageError(f"{self.name}: not a pcap or pcapng file, it starts with {magic.hex(' ')}")
         for frame in frames:
-            if not frame.data:
+            if frame is None:
+                yield None
+            elif frame.data:
+                self.short += len(frame.data) < frame.original_length
+                yield frame
+            else:
                 self._note("a frame without bytes, which no wire carries")
-                continue
-            self.short += len(frame.data) < frame.original_length
-            yield frame
+
+    def _end(self) -> None:
+        """Between two records or blocks nothing is missing, unless what is behind could not be unpacked."""
+        if self._source.fault is not None:
+            self._note(self._source.fault)
 
     def _note(self, message: str) -> None:
         """Damage in the record or block being read."""
         self.damage.append(Damage(self._start, message))
 
-    def _read(self, count: int) -> bytes:
-        """Up to ``count`` bytes; fewer only at the end of the stream."""
-        data = self._stream.read(count)
+    def _read(self, count: int) -> Generator[None, None, bytes]:
+        """Up to ``count`` bytes; fewer only at the end of the stream. Yields where it has to wait for them."""
+        source = self._source
+        while not source.has(count):
+            if source.would_wait():
+                yield
+            source.fill()
+        data = source.take(count)
         self.offset += len(data)
         return data
 
-    def _read_exactly(self, count: int, what: str) -> bytes:
-        data = self._read(count)
+    def _read_exactly(self, count: int, what: str) -> Generator[None, None, bytes]:
+        data = yield from self._read(count)
         if len(data) < count:
-            raise _Broken(f"the file ends inside {what}: {count} bytes needed, {len(data)} present")
+            raise self._cut_off(what, count, len(data))
         return data
+
+    def _cut_off(self, what: str, needed: int, present: int) -> _Broken:
+        if self._source.fault is not None:
+            return _Broken(self._source.fault)
+        return _Broken(f"the file ends inside {what}: {needed} bytes needed, {present} present")
 
     def _check_link(self, link: int, where: str) -> None:
         if link != LINK_ETHERNET:
@@ -146,40 +178,37 @@ class CaptureReader:
 
     # pcap ------------------------------------------------------------------------------------------------
 
-    def _pcap(self, order: str, ticks: int) -> Iterator[CapturedFrame]:
+    def _pcap(self, order: str, ticks: int) -> _Frames:
         record = struct.Struct(order + "IIII")
         number = 0
         try:
-            header = self._read_exactly(20, "the file header")
+            header = yield from self._read_exactly(20, "the file header")
             snaplen, link = struct.unpack(order + "12xII", header)
             # Link type in the low 16 bits; bit 26: FCS present, as many 16-bit words as the top 4 bits say.
             fcs = (link >> 28) * 2 if link & (1 << 26) else 0
             self._check_link(link & 0xFFFF, "")
             while True:
                 self._start, number = self.offset, number + 1
-                raw = self._read(record.size)
+                raw = yield from self._read(record.size)
                 if not raw:
-                    return
+                    return self._end()
                 if len(raw) < record.size:
-                    raise _Broken(
-                        f"the file ends inside the header of frame {number}: {record.size} bytes "
-                        f"needed, {len(raw)} present"
-                    )
+                    raise self._cut_off(f"the header of frame {number}", record.size, len(raw))
                 seconds, fraction, captured, original = record.unpack(raw)
                 if captured > max(MAX_RECORD, snaplen if snaplen < MAX_BLOCK else 0):
                     raise _Broken(f"frame {number} claims {captured} captured bytes")
-                data = self._read_exactly(captured, f"frame {number}")
+                data = yield from self._read_exactly(captured, f"frame {number}")
                 yield _frame(data, seconds * NANOSECONDS + fraction * (NANOSECONDS // ticks), original, fcs)
         except _Broken as broken:
             self._note(str(broken))
 
     # pcapng ----------------------------------------------------------------------------------------------
 
-    def _pcapng(self, magic: bytes) -> Iterator[CapturedFrame]:
+    def _pcapng(self, magic: bytes) -> _Frames:
         kind_bytes = magic
         while kind_bytes:
             try:
-                kind, body = self._block(kind_bytes)
+                kind, body = yield from self._block(kind_bytes)
             except _Broken as broken:
                 self._note(str(broken))
                 return
@@ -191,16 +220,17 @@ class CaptureReader:
             if frame is not None:
                 yield frame
             self._start = self.offset
-            kind_bytes = self._read(4)
+            kind_bytes = yield from self._read(4)
+        self._end()
 
-    def _block(self, kind_bytes: bytes) -> tuple[int, bytes]:
+    def _block(self, kind_bytes: bytes) -> Generator[None, None, tuple[int, bytes]]:
         """One block behind its first four bytes: its type and body (without both total lengths)."""
         if len(kind_bytes) < 4:
-            raise _Broken(f"the file ends inside a block: 4 bytes needed, {len(kind_bytes)} present")
-        length_bytes = self._read_exactly(4, "a block")
+            raise self._cut_off("a block", 4, len(kind_bytes))
+        length_bytes = yield from self._read_exactly(4, "a block")
         head = b""
         if int.from_bytes(kind_bytes, "little") == SECTION:  # the same in both byte orders
-            head = self._read_exactly(4, "a section header")
+            head = yield from self._read_exactly(4, "a section header")
             orders = {BYTE_ORDER_MAGIC.to_bytes(4, "little"): "<", BYTE_ORDER_MAGIC.to_bytes(4, "big"): ">"}
             if head not in orders:
                 raise _Broken(f"byte-order magic is {head.hex(' ')}, not 1a 2b 3c 4d in either order")
@@ -208,7 +238,7 @@ class CaptureReader:
         (kind,), (length,) = (struct.unpack(self._order + "I", part) for part in (kind_bytes, length_bytes))
         if length % 4 or not 12 + len(head) <= length <= MAX_BLOCK:
             raise _Broken(f"block total length is {length}")
-        rest = self._read_exactly(length - 8 - len(head), f"a block of {length} bytes")
+        rest = yield from self._read_exactly(length - 8 - len(head), f"a block of {length} bytes")
         if rest[-4:] != length_bytes:
             raise _Broken(
                 f"block total length is {length} in front of the block, "
@@ -282,7 +312,8 @@ def _frame(data: bytes, timestamp: int, original: int, fcs: int) -> CapturedFram
 def open_capture(path: str | Path) -> Iterator[CaptureReader]:
     """A reader of a file, or of standard input if ``path`` is ``-``; closes the file behind it."""
     if str(path) == "-":
-        yield CaptureReader(sys.stdin.buffer, "standard input")
+        with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stream:
+            yield CaptureReader(stream, "standard input")
         return
-    with open(path, "rb") as stream:
+    with open(path, "rb", buffering=0) as stream:
         yield CaptureReader(stream, str(path), os.fstat(stream.fileno()).st_size or None)

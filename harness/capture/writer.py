@@ -9,6 +9,7 @@ import struct
 from pathlib import PurePath
 from typing import BinaryIO, Protocol
 
+from halfsilver.harness.capture.compression import compression_of_name
 from halfsilver.harness.capture.formats import (
     BYTE_ORDER_MAGIC,
     INTERFACE,
@@ -74,14 +75,18 @@ class PcapWriter:
 def writer_class(path: str) -> type[PcapWriter] | type[PcapngWriter]:
     """The writer of what a file's name says. UsageError for the name of another format.
 
-    A name without an ending (``-``, a device, a pipe) is pcapng.
+    A name without an ending (``-``, a device, a pipe) is pcapng; that of a compressed file stands behind the format's.
     """
-    ending = PurePath(path).suffix
+    kind = compression_of_name(path)
+    ending = PurePath(path[: -len(kind.ending)] if kind else path).suffix
     if ending.lower() == ".pcap":
         return PcapWriter
-    if ending.lower() in ("", ".pcapng"):
+    if ending.lower() == ".pcapng" or (ending == "" and kind is None):
         return PcapngWriter
-    raise UsageError(f"{path}: captures are written as .pcapng or .pcap, not as {ending}; give one of these names")
+    raise UsageError(
+        f"{path}: captures are written as .pcapng or .pcap, which .gz or .zst may follow, not as "
+        f"{PurePath(path).suffix}; give one of these names"
+    )
 
 
 def _padded(data: bytes) -> bytes:

@@ -73,7 +73,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         dest="read",
         metavar="FILE",
         required=True,
-        help="capture to read, pcap or pcapng, Ethernet; - is standard input",
+        help="capture to read, pcap or pcapng, Ethernet, also compressed with gzip or Zstandard; - is standard input",
     )
     add_policy_arguments(parser)
     parser.add_argument(
@@ -214,13 +214,14 @@ class DirectionChooser:
 
 
 def batches(reader: CaptureReader) -> Iterator[list[CapturedFrame]]:
-    """The frames of a capture in portions small enough to hold."""
+    """The frames of a capture in portions small enough to hold; of a stream, what has come before it is waited for."""
     batch: list[CapturedFrame] = []
     octets = 0
-    for frame in reader:
-        batch.append(frame)
-        octets += len(frame.data)
-        if len(batch) >= BATCH_FRAMES or octets >= BATCH_BYTES:
+    for frame in reader.flow():
+        if frame is not None:
+            batch.append(frame)
+            octets += len(frame.data)
+        if batch and (frame is None or len(batch) >= BATCH_FRAMES or octets >= BATCH_BYTES):
             yield batch
             batch, octets = [], 0
     if batch:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
 
+from halfsilver.harness.capture.compression import packed
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.writer import CaptureWriter, PcapWriter, writer_class
 from halfsilver.harness.commands.common import Subparsers, recording, say
@@ -32,7 +33,7 @@ def add(subparsers: Subparsers) -> None:
         dest="write",
         metavar="FILE",
         help="write the copies to this .pcapng, each with its verdict as comment, or .pcap, which has no comments; "
-        "- is standard output, as pcapng",
+        ".gz or .zst behind it compresses; - is standard output, as pcapng",
     )
     parser.add_argument("--verdicts", metavar="FILE", help="write one JSON object per frame; - is standard output")
     parser.set_defaults(run=run)
@@ -77,21 +78,35 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 class _Outputs:
-    """The copies and the verdict lines, each if asked for; files appear when ``stack`` ends without error."""
+    """The copies and the verdict lines, each if asked for; files appear when ``stack`` ends without error.
+
+    What is read from a stream comes out of one as soon as it is judged.
+    """
 
     def __init__(self, stack: ExitStack, arguments: argparse.Namespace, policy: Policy) -> None:
         self._policy = policy
         self._next_frame = 1
         self._writer: CaptureWriter | None = None
         self._verdicts: BinaryIO | None = None
+        self._streams: list[BinaryIO] = []
         if arguments.write is not None:
-            self._writer = writer_class(arguments.write)(stack.enter_context(atomic_output(arguments.write)))
+            output = self._open(stack, arguments.write)
+            self._writer = writer_class(arguments.write)(stack.enter_context(packed(output, arguments.write)))
         if arguments.verdicts is not None:
-            self._verdicts = stack.enter_context(atomic_output(arguments.verdicts))
+            self._verdicts = self._open(stack, arguments.verdicts)
+        self._flush()
+
+    def _open(self, stack: ExitStack, path: str) -> BinaryIO:
+        self._streams.append(stack.enter_context(atomic_output(path)))
+        return self._streams[-1]
+
+    def _flush(self) -> None:
+        for stream in self._streams:
+            stream.flush()
 
     def write(self, batch: Sequence[CapturedFrame], result: Result) -> None:
         """Verdict lines and copies of one batch, both in the order of the input."""
-        if self._writer is None and self._verdicts is None:
+        if not self._streams:
             return
         lines = [
             json.dumps(verdict_line(record, frame, self._policy))
@@ -102,6 +117,7 @@ class _Outputs:
         if self._writer is not None:
             for output in sorted(result.outputs, key=lambda output: output.frame):
                 self._writer.write(output.data, batch[output.frame].timestamp, lines[output.frame])
+        self._flush()
         self._next_frame += len(batch)
 
 

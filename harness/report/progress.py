@@ -34,13 +34,13 @@ class CaptureProgress:
     def end_batch(self, frames: int) -> None:
         """The batch is judged: everything read so far is done."""
         self._frames += frames
-        self._octets = self._reader.offset
+        self._octets = self._reader.consumed
         self._show(0, frames)
 
     def _show(self, done: int, batch: int) -> None:
         if self._bar is None or self._task is None:
             return
-        octets = self._octets + (self._reader.offset - self._octets) * done / max(1, batch)
+        octets = self._octets + (self._reader.consumed - self._octets) * done / max(1, batch)
         self._bar.update(self._task, completed=octets, frames=self._frames + done)
 
 

@@ -1,13 +1,19 @@
 """``halfsilver mirror`` and files: what it reads, in which format it writes, files that appear whole or not at all."""
 
+import io
+import itertools
 import json
+import os
+import select
 import signal
 import time
+import zlib
 from pathlib import Path
 
 import pytest
 from scapy.utils import RawPcapReader
 
+from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.capture.writer import PcapngWriter
 from tests.harness.commands.cli_kit import (
     FRAMES,
@@ -36,7 +42,7 @@ def test_a_pcap_is_written_where_the_name_says_so(paths, capsys, name):
     assert run("diff", str(paths[2] / name), str(paths[2] / "out.pcapng")) == 0
 
 
-@pytest.mark.parametrize("name", ["out.cap", "out.pcapgn", "out.pcap.gz", "out.json"])
+@pytest.mark.parametrize("name", ["out.cap", "out.pcapgn", "out.pcap.bz2", "out.gz", "out.cap.zst", "out.json"])
 def test_a_capture_of_another_name_is_refused(paths, capsys, name):
     assert mirror_it(paths, "-w", str(paths[2] / name)) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -62,6 +68,40 @@ def test_standard_input_and_output(paths):
     assert process.returncode == 0
     assert len(read_copies(out)) == 2
     assert b"conserved" in errors
+
+
+def await_copies(process, came: bytearray, count: int) -> None:
+    """Reads on until ``came`` has so many whole copies; the limit is for a process that never writes them."""
+    while sum(1 for _ in CaptureReader(io.BytesIO(came), "so far")) < count:
+        assert select.select([process.stdout], [], [], 60)[0], "no copy came"
+        more = os.read(process.stdout.fileno(), 1 << 16)
+        assert more, "the output has ended"
+        came += more
+
+
+@pytest.mark.parametrize("kind", ["pcap", "gz"])
+def test_copies_come_out_while_frames_still_come_in(paths, kind):
+    """What is written next depends on the copies of what was written before: nothing may be held back.
+
+    The pieces end within a frame, so that what came whole before it must not wait for its rest.
+    """
+    capture = Path(paths[0]).read_bytes()
+    head, second, third = 24 + 16 + 254, 16 + 54, 16 + 42
+    cuts = (0, head + 5, head + second + 20, len(capture))
+    assert cuts[2] < head + second + third
+    zipper = zlib.compressobj(wbits=31)
+    process = start("mirror", "-r", "-", "-c", paths[1], "-w", "-", bufsize=0)
+    came = bytearray()
+    for copies, (begin, end) in zip((1, 2, 2), itertools.pairwise(cuts), strict=True):
+        piece = capture[begin:end]
+        if kind == "gz":
+            piece = zipper.compress(piece) + zipper.flush(zlib.Z_SYNC_FLUSH)
+        process.stdin.write(piece)
+        await_copies(process, came, copies)
+        assert process.poll() is None
+    rest, errors = process.communicate(zipper.flush() if kind == "gz" else b"", timeout=60)
+    assert process.returncode == 0 and b"offered 7" in errors
+    assert len(read_copies(bytes(came) + rest)) == 2
 
 
 def test_damaged_capture_is_used_up_to_the_damage(paths, capsys):

@@ -1,0 +1,104 @@
+"""Bytes of a capture as they come, from a file, a pipe or memory; unpacked if they are compressed."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import stat
+from typing import Protocol
+
+from halfsilver.harness.capture.compression import LONGEST_MAGIC, Broken, Unpacker, compression_of
+
+__all__ = ["ByteSource", "ByteStream"]
+
+CHUNK = 1 << 16
+"""Bytes asked for at a time; a pipe gives those that it has."""
+
+
+class ByteStream(Protocol):
+    """A binary stream. Where it has a file descriptor it must not hold back what it has read (``buffering=0``)."""
+
+    def read(self, size: int, /) -> bytes | None: ...
+
+
+class ByteSource:
+    """What has come and was not taken yet, and a way to more of it.
+
+    ``ended``: nothing more comes. ``fault``: it has ended because what is compressed is damaged, and how.
+    ``consumed`` are bytes of the stream read so far, before they are unpacked.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        self.ended = False
+        self.fault: str | None = None
+        self.consumed = 0
+        self._stream = stream
+        self._slow = _may_be_slow(stream)
+        self._held = bytearray()
+        self._begun = False
+        self._unpacker: Unpacker | None = None
+
+    def has(self, count: int) -> bool:
+        """Whether ``count`` bytes, or all there are to the end, can be taken at once."""
+        return len(self._held) >= count or self.ended
+
+    def take(self, count: int) -> bytes:
+        """The next ``count`` bytes, fewer if there are not so many."""
+        taken = bytes(memoryview(self._held)[:count])
+        del self._held[:count]
+        return taken
+
+    def would_wait(self) -> bool:
+        """Whether ``fill`` would have to wait for whoever writes into the other end."""
+        if self._slow is None or (self._unpacker is not None and not self._unpacker.hungry):
+            return False
+        return not select.select([self._slow], [], [], 0)[0]
+
+    def fill(self) -> None:
+        """Take in a portion more, or notice the end."""
+        try:
+            if self._unpacker is not None and not self._unpacker.hungry:
+                self._held += self._unpacker.unpack(b"")
+                return
+            data = self._read()
+            if not self._begun:
+                self._begin(data)
+            elif self._unpacker is not None and data:
+                self._held += self._unpacker.unpack(data)
+            else:
+                self._held += data
+            self.ended = not data
+            if self.ended and self._unpacker is not None:
+                self._unpacker.finish()
+        except Broken as broken:
+            self.ended, self.fault = True, str(broken)
+
+    def _begin(self, data: bytes) -> None:
+        """Whether it is compressed shows in the first bytes; until there are enough they are held as they are."""
+        self._held += data
+        if data and len(self._held) < LONGEST_MAGIC:
+            return
+        self._begun = True
+        kind = compression_of(self._held)
+        if kind is not None:
+            self._unpacker = Unpacker(kind)
+            packed = self.take(len(self._held))
+            self._held += self._unpacker.unpack(packed)
+
+    def _read(self) -> bytes:
+        data = self._stream.read(CHUNK)
+        while data is None:  # a descriptor that does not block, and has nothing yet
+            select.select([] if self._slow is None else [self._slow], [], [])
+            data = self._stream.read(CHUNK)
+        self.consumed += len(data)
+        return data
+
+
+def _may_be_slow(stream: ByteStream) -> int | None:
+    """The file descriptor, if it is not that of a regular file, whose bytes are all there."""
+    try:
+        descriptor: int = stream.fileno()  # type: ignore[attr-defined]
+    except (AttributeError, io.UnsupportedOperation):
+        return None
+    return None if stat.S_ISREG(os.fstat(descriptor).st_mode) else descriptor
