@@ -13,11 +13,11 @@ variables := $(shell sed -n 's/^#: //p' $(firstword $(MAKEFILE_LIST)) | grep -o 
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 unknown := $(filter-out $(variables),$(given))
 $(if $(unknown),$(error no variable is called $(unknown); there are $(sort $(variables))))
-switches := FULL_RATE WAVES
+switches := FULL_RATE TAP WAVES
 $(foreach name,$(switches),$(if $(filter-out 1,$($(name))),$(error $(name)=$($(name)) is neither on nor off: write $(name)=1, or leave it out)))
 
 # What each target takes; one that is not here takes none, and PYTHON is for all. What no goal takes would be ignored.
-takes-sim := PCAP CONFIG SEED FULL_RATE
+takes-sim := PCAP CONFIG SEED FULL_RATE TAP ENI DIRECTION
 takes-sim-with-TEST := TEST WIDTH SEED WAVES
 takes-cocotb := TEST WIDTH SEED WAVES
 takes-coverage := TEST WIDTH SEED
@@ -39,6 +39,7 @@ quote = '$(subst ','\'',$(1))'
 ready := .venv/.stamp
 run := .venv/bin/python
 seed := $(if $(SEED),--seed $(call quote,$(SEED)))
+whose := $(if $(TAP),--tap) $(if $(ENI),--eni $(call quote,$(ENI))) $(if $(DIRECTION),--direction $(call quote,$(DIRECTION)))
 cocotb = $(run) -m halfsilver.sim.cocotb_runner $(if $(TEST),--test $(call quote,$(TEST)),--all) \
     $(if $(WIDTH),--width $(call quote,$(WIDTH))) $(seed) $(if $(WAVES),--waves)
 
@@ -49,6 +50,8 @@ help: ## this list
 #:
 #: Variables
 #: PCAP=file CONFIG=mirror.json   for sim: your own capture and policy
+#: TAP=1 ENI=eni-... DIRECTION=ingress   for sim: as the options of halfsilver mirror; a capture of other hosts' frames
+#:                                needs TAP=1
 #: FULL_RATE=1                    for sim: frames back to back on both ports, congestion allowed
 #: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
 #:                                for coverage: likewise, without waves; for test: pytest -k name
@@ -67,7 +70,7 @@ sim: $(ready) ## a capture through the gateware under Verilator, compared with t
 ifdef TEST
 	@$(cocotb)
 else
-	@$(run) -m halfsilver.sim.run $(if $(PCAP),--pcap $(call quote,$(PCAP))) $(if $(CONFIG),--config $(call quote,$(CONFIG))) $(seed) $(if $(FULL_RATE),--full-rate)
+	@$(run) -m halfsilver.sim.run $(if $(PCAP),--pcap $(call quote,$(PCAP))) $(if $(CONFIG),--config $(call quote,$(CONFIG))) $(seed) $(if $(FULL_RATE),--full-rate) $(whose)
 endif
 
 sim-all: $(ready) ## every development capture against many random policies (long)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from halfsilver.harness.arguments import Parser
 from halfsilver.harness.cli import main as halfsilver
+from halfsilver.harness.commands.common import AUTO, DIRECTIONS
 from halfsilver.harness.engines.registry import VERILATOR
 from halfsilver.harness.errors import EXIT_USAGE, HalfsilverError
 from halfsilver.sim.example import EXAMPLE, make_example
@@ -29,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", help="policy, as `aws ec2 describe-*` prints it; default: the example's")
     parser.add_argument("--seed", type=int, default=1, help="of the random pauses (default: %(default)s)")
     parser.add_argument("--full-rate", action="store_true", help="frames back to back on both ports")
+    parser.add_argument("--tap", action="store_true", help="give frames of no interface to the first interface")
+    parser.add_argument(
+        "--eni", help="the interface that is first: it gets multicast and, with --tap, what is no one's"
+    )
+    parser.add_argument("--direction", choices=DIRECTIONS, default=AUTO, help="of the frames (default: %(default)s)")
     parser.add_argument("--waves", action="store_true", help="write build/sim/waves.vcd (slow, large)")
     options = parser.parse_args(arguments)
     if options.pcap and not options.config:
@@ -61,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shown(OUTPUT / "verdicts.jsonl"),
             "--seed",
             str(options.seed),
+            "--direction",
+            options.direction,
+            *(["--eni", options.eni] if options.eni else []),
+            *(["--tap"] if options.tap else []),
             *(["--full-rate"] if options.full_rate else []),
         ]
     )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from halfsilver.harness.engines.golden import GoldenEngine
 
 __all__ = [
+    "AUTO",
+    "DIRECTIONS",
     "DirectionChooser",
     "NothingRan",
     "Subparsers",
@@ -44,6 +46,9 @@ __all__ = [
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What ``add`` takes; argparse gives the type no public name."""
 
+AUTO = "auto"
+DIRECTIONS = (*map(str, Direction), AUTO)
+"""What ``--direction`` takes."""
 DEFAULT_SEED = 1
 BATCH_FRAMES = 4096
 BATCH_BYTES = 8_000_000
@@ -92,8 +97,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--direction",
-        choices=("ingress", "egress", "auto"),
-        default="auto",
+        choices=DIRECTIONS,
+        default=AUTO,
         help="direction of the frames; auto: egress if an interface sent it, else ingress (default: %(default)s)",
     )
     parser.add_argument(
@@ -201,7 +206,7 @@ class DirectionChooser:
     """Direction of a captured frame, fixed or from its source address (``docs/mirroring.md`` section 2)."""
 
     def __init__(self, option: str, policy: Policy) -> None:
-        self._fixed = None if option == "auto" else Direction[option.upper()]
+        self._fixed = None if option == AUTO else Direction[option.upper()]
         self._macs = {interface.mac for interface in policy.interfaces}
 
     def __call__(self, data: bytes) -> Direction:

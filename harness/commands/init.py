@@ -12,6 +12,7 @@ from typing import Any
 
 from halfsilver.harness.capture.reader import open_capture
 from halfsilver.harness.commands.common import (
+    AUTO,
     DirectionChooser,
     NothingRan,
     Subparsers,
@@ -170,7 +171,7 @@ class _Trial:
 def _try(documents: dict[str, Any], frames: Sequence[bytes], tap: bool) -> _Trial:
     policy = Policy.from_documents(documents, where="the policy proposed")
     engine = open_golden(policy, Flags(tap=tap))
-    choose = DirectionChooser("auto", policy)
+    choose = DirectionChooser(AUTO, policy)
     result = engine.process([Frame(data, choose(data)) for data in frames])
     found = [record.verdict for record in result.verdicts]
     return _Trial(len(frames), {str(verdict): found.count(verdict) for verdict in Verdict if verdict in found})

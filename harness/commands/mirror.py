@@ -17,6 +17,7 @@ from halfsilver.harness.engine import Result
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.hints import Hints
 from halfsilver.harness.report.summary import RunSummary, render_run
 from halfsilver.harness.report.verdict_lines import verdict_line
 
@@ -46,12 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
     """
     _check(arguments)
 
+    hints: list[Hints] = []
+
     def observers(stack: ExitStack, policy: Policy) -> Iterator[Take]:
         yield _Outputs(stack, arguments, policy).write
+        hints.append(Hints(policy))
+        yield hints[0].take
 
     with recording(arguments) as recorder:
         summary, damaged = judge_capture(arguments, recorder, observers)
         _print(arguments, summary)
+        for line in hints[0].lines(summary.sums):
+            say(line)
     return exit_code(summary, damaged)
 
 

@@ -73,7 +73,7 @@ def test_a_misspelt_variable_of_make(variable: str) -> None:
     assert done.returncode == 2 and variable.partition("=")[0] in done.stderr and "PCAP" in done.stderr
 
 
-@pytest.mark.parametrize(("variable", "target"), [("FULL_RATE=0", "sim"), ("WAVES=no", "cocotb")])
+@pytest.mark.parametrize(("variable", "target"), [("FULL_RATE=0", "sim"), ("TAP=yes", "sim"), ("WAVES=no", "cocotb")])
 def test_a_switch_of_make_is_on_or_left_out(variable: str, target: str) -> None:
     done = subprocess.run(["make", "-n", variable, target], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and f"{variable} is neither on nor off" in done.stderr
@@ -88,6 +88,7 @@ def test_a_switch_of_make_is_on_or_left_out(variable: str, target: str) -> None:
         ("sim TEST=parser PCAP=my.pcap", "PCAP", "sim"),
         ("test SEED=3", "SEED", "sim sim-with-TEST cocotb coverage sim-all mutants load virtual"),
         ("bench PCAP=my.pcap", "PCAP", "sim"),
+        ("sim TEST=parser TAP=1", "TAP", "sim"),
         ("LIST=hand", "LIST", "mutants"),
     ],
 )
@@ -102,6 +103,7 @@ def test_a_variable_that_the_target_of_make_would_ignore(command: str, variable:
     ("command", "reached"),
     [
         ("sim FULL_RATE=1 SEED=7", "--seed '7' --full-rate"),
+        ("sim TAP=1 ENI=eni-1 DIRECTION=egress", "--tap --eni 'eni-1' --direction 'egress'"),
         ("sim TEST=parser WIDTH=8 SEED=7 WAVES=1", "--test 'parser' --width '8' --seed '7' --waves"),
         ("coverage TEST=parser WIDTH=8 SEED=7", "--test 'parser' --width '8' --seed '7'"),
         ("mutants LIST=hand SAMPLE=3 SEED=7", "--list 'hand' --sample '3' --seed '7'"),
