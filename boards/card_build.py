@@ -10,15 +10,17 @@ from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import io
 
 from halfsilver.boards import Board
-from halfsilver.boards.ecp5 import ClockTree, Output, clock_net
+from halfsilver.boards.ecp5 import ClockTree, FixedWord, Output, clock_net
 from halfsilver.boards.flow import Design
 from halfsilver.boards.overlay import RGMII, RX_CLOCK_HZ
 from halfsilver.harness.errors import UsageError
 from halfsilver.hdl.bus.etherbone.port import EtherboneAddress
 from halfsilver.hdl.bus.uart import SerialRate
 from halfsilver.hdl.card import Card
+from halfsilver.hdl.layout.card_registers import Origin
 from halfsilver.hdl.layout.frames import MAX_FRAME
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.hdl.layout.register_map import WORD_BITS
 from halfsilver.hdl.mac.ecp5 import Ecp5Cells
 
 __all__ = ["CardBuild", "build_of", "design_of"]
@@ -101,8 +103,8 @@ def design_of(board: Board, smoke: bool = False, etherbone: bool = False) -> Des
     return Design(
         name="-".join([board.name, *variant]),
         device=board.device,
-        platform=build.platform(),
-        top=Top(build, ports),
+        platform=build.platform,
+        top=lambda origin: Top(build, ports, origin),
         clocks=clocks | {f"{port}_rx": RX_CLOCK_HZ / 1e6 for port in ports},
         parameters=parameters,
         placer=build.placer,
@@ -113,8 +115,8 @@ def design_of(board: Board, smoke: bool = False, etherbone: bool = False) -> Des
 class Top(Elaboratable):
     """Card, PLL, reset of the PHYs, and pins. Every pin has a plain buffer; the card's I/O cells are next to it."""
 
-    def __init__(self, build: CardBuild, ports: tuple[str, ...]) -> None:
-        self._build, self._ports = build, ports
+    def __init__(self, build: CardBuild, ports: tuple[str, ...], origin: Origin) -> None:
+        self._build, self._ports, self._origin = build, ports, origin
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -128,6 +130,9 @@ class Top(Elaboratable):
         options = {name: getattr(build, name) for name in ("inband", "phys", "longest", "etherbone")}
         card = Card(build.parameters, cells[0], host, rate, **options)
         m.submodules.card = card
+        for name, value in (("git_hash", self._origin.git), ("build_hash", self._origin.build)):
+            m.submodules[name] = word = FixedWord(value, WORD_BITS)
+            m.d.comb += getattr(card, name).eq(word.o)
         for number, name in enumerate(self._ports):
             self._port(m, platform.request("rgmii", number, dir="-"), name, getattr(card, name))
         self._phy_reset(m, platform)

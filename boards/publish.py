@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from halfsilver.boards import BOARDS
 from halfsilver.boards.report import Report
+from halfsilver.harness.installation import ROOT, revision
 
 __all__ = ["SIMULATED", "board_table", "main"]
 
-ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "docs" / "boards.json"
 BUILDS = Path("build", "boards")
 
@@ -84,9 +83,9 @@ def board_table(known: dict[str, Any]) -> str:
 
 
 def _commit() -> str:
-    """Of the checkout, as git names it; ``+`` where files differ from it."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    """Of the checkout, in twelve digits; ``+`` where files differ from it."""
+    commit, dirty, _ = revision().partition("-")
+    return commit[:12] + ("+" if dirty else "")
 
 
 def main(arguments: list[str]) -> int:

@@ -161,6 +161,7 @@ class Report:
         lines.append(f"  use: {use}")
         lines.append(f"  bitstream: seed {self.taken}, sha256 {self.hashes['bitstream']}")
         lines.append(f"  gateware: sha256 {self.hashes['gateware']}")
+        lines.append(f"  its registers say: git {self.hashes['git']}, build {self.hashes['build']}")
         lines.append("  tools: " + ", ".join(f"{name} {version}" for name, version in self.tools.items()))
         lines += [f"  NOT GOOD: {problem}" for problem in self.problems]
         return "\n".join(lines) + "\n"

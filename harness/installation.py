@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing
 
-__all__ = ["ROOT", "checkout", "how_to_get", "missing_package", "refuse_without"]
+__all__ = ["ROOT", "checkout", "how_to_get", "missing_package", "refuse_without", "revision"]
+
+_GIT_SECONDS = 20
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder with the rooms: of a checkout, or the installed package."""
@@ -17,6 +20,18 @@ ROOT = Path(__file__).resolve().parent.parent
 def checkout() -> Path | None:
     """The folder of the checkout that this runs from; None where it is installed."""
     return ROOT if (ROOT / "pyproject.toml").is_file() else None
+
+
+def revision() -> str:
+    """The commit of the checkout that this runs from, with ``-dirty`` if it was changed; nothing without one."""
+    if not (ROOT / ".git").exists():
+        return ""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--match", ""]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
 def how_to_get(*extras: str) -> str:

@@ -19,6 +19,7 @@ from halfsilver.hdl.bus.uartbone import RESYNC_SECONDS, UartBone
 from halfsilver.hdl.layout.card_registers import CARD_REGISTERS, LINE_FAULTS, counter_name
 from halfsilver.hdl.layout.frames import MAX_FRAME
 from halfsilver.hdl.layout.ports import ReceivedCode, SentCode
+from halfsilver.hdl.layout.register_map import WORD_BITS
 from halfsilver.hdl.mac.mac import Mac
 from halfsilver.hdl.mac.mdio import GIGABIT, LinkPoller, MdioSignature
 from halfsilver.hdl.mac.words import RgmiiSignature
@@ -78,6 +79,7 @@ class Card(wiring.Component):
     uart_tx   its answers
     lights    LIGHTS
     mdio      to the PHYs (`MdioSignature`); only with ``phys``
+    git_hash, build_hash  what the card was made from (`Origin`); constants, which its registers say
 
     Domains: ``sync``, the core's clock; ``gmii``, 125 MHz, for what the ports send. Each port's receive clock is its
     PHY's. Frames, in order and bytes unchanged, go from either port to the other, copies to the network (`Nic`).
@@ -116,6 +118,8 @@ class Card(wiring.Component):
                 "uart_rx": In(1, init=1),
                 "uart_tx": Out(1, init=1),
                 "lights": Out(LIGHTS),
+                "git_hash": In(WORD_BITS),
+                "build_hash": In(WORD_BITS),
                 **({"mdio": Out(MdioSignature())} if self._phys else {}),
             }
         )
@@ -170,6 +174,7 @@ class Card(wiring.Component):
         wiring.connect(m, split.low, nic.bus)
         wiring.connect(m, split.high, own.bus)
         m.d.comb += own.r_card_shape.ports.eq(len(macs))
+        m.d.comb += [own.r_git_hash.value.eq(self.git_hash), own.r_build_hash.value.eq(self.build_hash)]
         for fault in LINE_FAULTS:
             m.d.comb += getattr(own, f"r_line_{fault}").count.eq(getattr(line_faults, fault))
         for port, mac in macs.items():

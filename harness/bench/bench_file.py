@@ -8,11 +8,14 @@ host = "packet:eth2"
 loader = "versa-ecp5-5g"     # as `halfsilver program` takes it
 [board.versa.build]          # what its card has to be
 version = "0.1.0"
+git = "1691682d"             # as the report of `halfsilver build` has them: of the commit,
+hash = "8c043fdc"            # and of all else that determines the bitstream
 enis = 4
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -27,11 +30,13 @@ from halfsilver.harness.nic.identity import Card
 from halfsilver.harness.nic.transports.opening import RATES
 from halfsilver.harness.spelling import rather
 
-__all__ = ["DEFAULT", "BenchBoard", "check_build", "port_of", "read_bench"]
+__all__ = ["DEFAULT", "HASHES", "BenchBoard", "check_build", "port_of", "read_bench"]
 
 DEFAULT = "bench.toml"
 
 _TOP, _VERSION = "board", "version"
+HASHES = ("git", "hash")
+"""As a bench file has them: of the commit, and of all else that determines the bitstream."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class BenchBoard:
     net, host     wires to its network port and its host port (`open_wire`)
     loader        its name for ``halfsilver program``
     patience      seconds that an answer, or a frame, may take; without it what suits hardware, a simulation needs more
-    build         version and build parameters that its card must have
+    build         version, hashes and build parameters that its card must have
     """
 
     name: str
@@ -143,8 +148,16 @@ def port_of(board: BenchBoard, ports: Callable[[], Iterable[Any]] = list_ports.c
 def check_build(board: BenchBoard, card: Card) -> None:
     """WrongCard if it is another build than the bench file expects; UsageError for an expectation that nobody knows."""
     parameters = {each.name: getattr(card.shape, each.name) for each in fields(card.shape)}
-    found: dict[str, str | int] = {_VERSION: card.version, **parameters}
+    hashes = dict(zip(HASHES, (card.git, card.build), strict=True))
+    found: dict[str, str | int] = {_VERSION: card.version, **hashes, **parameters}
     _refuse_unknown(f"{board.place}, build", board.build, found)
+    for name in HASHES:
+        value = board.build.get(name, hashes[name])
+        if not (isinstance(value, str) and re.fullmatch("[0-9a-f]{8}", value)):
+            raise UsageError(
+                f"{board.place}, build: {name} = {value!r}: must be eight hexadecimal digits, in quotes, as the report "
+                "of `halfsilver build` has them"
+            )
     wrong = [
         f"{name} {found[name]!r} instead of {value!r}" for name, value in board.build.items() if found[name] != value
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from halfsilver.harness.errors import TransferDamaged, WrongCard
 from halfsilver.harness.nic.transport import Transport
+from halfsilver.hdl.layout.card_registers import CARD_ID, CARD_REGISTERS, Origin
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import CORE_ID, REGISTERS
 from halfsilver.hdl.layout.version import VERSION, VERSION_PARTS
@@ -16,22 +17,38 @@ READINGS = 4
 """How often the identity is read at most."""
 
 _NAMES = ("ID", "VERSION", "SHAPE", "RULES", "QUEUE", "COPIES", "GUARDS")
+_CARD_NAMES = ("CARD_ID", "GIT_HASH", "BUILD_HASH")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card that this driver can drive: version of its gateware, and its shape."""
+    """A card that this driver can drive: version of its gateware, its shape, and what it was made from.
+
+    An exported core, which has no card's registers, is of no origin.
+    """
 
     version: str
     shape: NicShape
+    origin: Origin = Origin()
+
+    @property
+    def git(self) -> str:
+        """The first eight digits of the commit; all 0 where there is none to name."""
+        return f"{self.origin.git:08x}"
+
+    @property
+    def build(self) -> str:
+        """Eight digits of what else determines its bitstream; all 0 for a simulation."""
+        return f"{self.origin.build:08x}"
 
     @property
     def detail(self) -> str:
         """For people, in a line."""
         shape = self.shape
+        origin = f", git {self.git}, build {self.build}" if self.origin != Origin() else ""
         return (
-            f"gateware {self.version}, {shape.width} bit, {shape.enis} interfaces x {shape.sessions} sessions x "
-            f"{shape.rules} rules"
+            f"gateware {self.version}{origin}, {shape.width} bit, "
+            f"{shape.enis} interfaces x {shape.sessions} sessions x {shape.rules} rules"
         )
 
 
@@ -43,7 +60,7 @@ def identify(transport: Transport) -> Card:
     """
     words = _stable(transport)
     core, version, shape, rules, queue, copies, guards = (
-        REGISTERS.unpack(name, word) for name, word in zip(_NAMES, words, strict=True)
+        REGISTERS.unpack(name, word) for name, word in zip(_NAMES, words, strict=False)
     )
     if core["value"] != CORE_ID:
         raise WrongCard(f"the ID register reads {core['value']:#010x}, not {CORE_ID:#010x}: no Halfsilver core")
@@ -76,12 +93,13 @@ def identify(transport: Transport) -> Card:
             f"the card has {rules['matchers']} match pipelines, where a core of its shape has {found.matchers}: "
             "its tables cannot be filled"
         )
-    return Card(text, found)
+    card_id, git, build = words[len(_NAMES) :]
+    return Card(text, found, Origin(git, build) if card_id == CARD_ID else Origin())
 
 
 def _stable(transport: Transport) -> list[int]:
     """The identity registers, once they are read twice as the same."""
-    addresses = [REGISTERS.address(name) for name in _NAMES]
+    addresses = [REGISTERS.address(name) for name in _NAMES] + [CARD_REGISTERS.address(name) for name in _CARD_NAMES]
     before = transport.read(addresses)
     for _ in range(READINGS - 1):
         words = transport.read(addresses)

@@ -1,14 +1,16 @@
-"""The registers of a board's card beside those of its NIC: links, frames on the wire, faults of the serial line.
+"""The registers of a board's card beside those of its NIC: its origin, links, frames on the wire, faults of the serial
+line.
 
 They are the upper half of the register bus. In an exported core, which has no ports of its own, they read as 0.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 from halfsilver.hdl.layout.ports import COUNT_BITS, ReceivedCode, SentCode, SpeedCode
-from halfsilver.hdl.layout.register_map import ADDRESS_BITS, WORD_BYTES, Access, Field, Register, RegisterMap
+from halfsilver.hdl.layout.register_map import ADDRESS_BITS, WORD_BITS, WORD_BYTES, Access, Field, Register, RegisterMap
 
-__all__ = ["CARD_BASE", "CARD_ID", "CARD_REGISTERS", "LINE_FAULTS", "PORTS", "counter_name"]
+__all__ = ["CARD_BASE", "CARD_ID", "CARD_REGISTERS", "LINE_FAULTS", "PORTS", "Origin", "counter_name"]
 
 CARD_BASE = 1 << (ADDRESS_BITS - 1)
 """Where they begin: the highest address bit says whose a register is."""
@@ -25,6 +27,24 @@ LINE_FAULTS = {
     "abandoned": "commands that were begun and not finished, and bytes that came during an answer",
 }
 """What goes wrong on the serial line to the registers (`halfsilver.hdl.bus.uartbone`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a card was made from: the first 32 bits of two hashes.
+
+    git    of the commit; 0: of no commit, or of one whose files were changed
+    build  of all that goes into the bitstream beside the commit (`halfsilver.boards.flow`); 0: a simulation
+    """
+
+    git: int = 0
+    build: int = 0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if not 0 <= getattr(self, each.name) < 1 << WORD_BITS:
+                raise ValueError(f"{each.name} must be a word of {WORD_BITS} bits, not {getattr(self, each.name)!r}")
+
 
 _PORT_STRIDE = 0x40
 _FIRST_PORT = CARD_BASE + 0x40
@@ -77,6 +97,11 @@ def _link(port: str, address: int) -> Register:
     )
 
 
+def _origin(name: str, offset: int, text: str) -> Register:
+    field = Field("value", WORD_BITS - 1, 0, f"first 32 bits of the hash {text}", reset=None)
+    return Register(name, CARD_BASE + offset, Access.RO, "What the card was made from.", [field])
+
+
 def _counters(number: int, port: str) -> Iterator[Register]:
     base = _FIRST_PORT + _PORT_STRIDE * number
     for start, texts in ((base, _RECEIVED), (base + WORD_BYTES * len(ReceivedCode), _SENT)):
@@ -119,6 +144,8 @@ CARD_REGISTERS = RegisterMap(
             )
             for number, (fault, text) in enumerate(LINE_FAULTS.items())
         ),
+        _origin("GIT_HASH", 0x20, "of the commit; 0: none, or its files were changed"),
+        _origin("BUILD_HASH", 0x24, "of all that went into the bitstream beside the commit; 0: a simulation"),
         *(register for number, port in enumerate(PORTS) for register in _counters(number, port)),
     ],
 )

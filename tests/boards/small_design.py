@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, Signal
 from amaranth.lib import io
 from amaranth_boards.colorlight_5a75b_r7_0 import Colorlight_5A75B_R70Platform
 
-from halfsilver.boards.ecp5 import ClockTree, Output, clock_net
+from halfsilver.boards.ecp5 import ClockTree, FixedWord, Output, clock_net
 from halfsilver.boards.flow import Design, build
 from halfsilver.boards.overlay import with_ports
 from halfsilver.harness.commands.card.build import conclude
 from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.installation import revision
+from halfsilver.hdl.layout.card_registers import Origin
 
 
 class Platform(Colorlight_5A75B_R70Platform):
@@ -25,8 +28,8 @@ class Platform(Colorlight_5A75B_R70Platform):
 class Counters(Elaboratable):
     """One counter per domain, each fed by the last; ``long`` has a sum too wide for a fast clock."""
 
-    def __init__(self, sync_hertz: float, long: bool) -> None:
-        self._sync_hertz, self._long = sync_hertz, long
+    def __init__(self, sync_hertz: float, long: bool, origin: Origin) -> None:
+        self._sync_hertz, self._long, self._origin = sync_hertz, long, origin
 
     def elaborate(self, platform):
         m = Module()
@@ -42,9 +45,17 @@ class Counters(Elaboratable):
         m.d.sync += first.eq(first + (first << 1) + 1)
         m.d.mac += second.eq(second + first[-1])
         m.d.net_rx += third.eq(third + second[-1])
+        m.submodules.git = git = FixedWord(self._origin.git, 32)
+        m.submodules.build = made = FixedWord(self._origin.build, 32)
         m.submodules.led = led = io.Buffer("o", platform.request("led", 0, dir="-"))
-        m.d.comb += led.o.eq(third[-1])
+        m.d.comb += led.o.eq(third[-1] ^ (git.o ^ made.o).any())
         return m
+
+
+def design_of(sync: float, long: bool = False) -> Design:
+    """``sync``: MHz of its first domain."""
+    clocks = {"sync": sync, "mac": 125.0, "net_rx": 125.0}
+    return Design("small", "LFE5U-25F-6", Platform, partial(Counters, sync * 1e6, long), clocks, {})
 
 
 def main(arguments: list[str]) -> int:
@@ -56,13 +67,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--forget", default="")
     options = parser.parse_args(arguments)
-    clocks = {"sync": options.sync, "mac": 125.0, "net_rx": 125.0}
-    clocks.pop(options.forget, None)
-    top = Counters(options.sync * 1e6, options.long)
-    design = Design("small", "LFE5U-25F-6", Platform(), top, clocks, {})
+    design = design_of(options.sync, options.long)
+    design.clocks.pop(options.forget, None)
     seeds = [int(seed) for seed in options.seeds.split(",")]
     try:
-        return conclude(build(design, seeds, options.folder, say), as_json=False)
+        return conclude(build(design, seeds, options.folder, say, revision=revision()), as_json=False)
     except HalfsilverError as error:
         print(error, file=sys.stderr)
         return error.exit_code

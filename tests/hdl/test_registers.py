@@ -68,6 +68,8 @@ CARD_TABLE = {
     "LINE_FRAMING": (0x810, "ro", {"count": (0, 16)}),
     "LINE_REFUSED": (0x814, "ro", {"count": (0, 16)}),
     "LINE_ABANDONED": (0x818, "ro", {"count": (0, 16)}),
+    "GIT_HASH": (0x820, "ro", {"value": (0, 32)}),
+    "BUILD_HASH": (0x824, "ro", {"value": (0, 32)}),
     **{
         f"{port}_{way}_{name}": (start + 4 * number, "ro", {"count": (0, 32)})
         for port, way, names, start in (

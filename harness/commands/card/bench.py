@@ -9,9 +9,11 @@ from typing import Any
 
 from serial.tools import list_ports
 
+from halfsilver.boards.report import Report
 from halfsilver.boards.usb import boards_of
-from halfsilver.harness.bench.bench_file import DEFAULT, read_bench
+from halfsilver.harness.bench.bench_file import DEFAULT, HASHES, read_bench
 from halfsilver.harness.bench.packet_wire import free_interfaces
+from halfsilver.harness.commands.card.program import BUILDS
 from halfsilver.harness.commands.common import NothingRan, Subparsers, plural, say
 from halfsilver.harness.errors import EXIT_OK, UsageError
 from halfsilver.hdl.layout.version import VERSION
@@ -33,7 +35,8 @@ def add(subparsers: Subparsers) -> None:
         "init",
         help="from what is plugged in",
         description="Write a bench file from the USB serial ports that are plugged in and the network interfaces that "
-        "nothing else seems to use. What it cannot know it leaves as a comment. Exit code 5 if no port is plugged in.",
+        "nothing else seems to use. A board has to have the bitstream that `halfsilver build` has left below the "
+        "current directory. What cannot be known stays a comment. Exit code 5 if no port is plugged in.",
     )
     init.add_argument("-o", dest="output", metavar="FILE", default=DEFAULT, help="default: %(default)s; - is stdout")
     init.set_defaults(run=run)
@@ -113,4 +116,13 @@ def _lines(port: Any, chip: Sequence[Any], wires: Iterator[str]) -> Iterator[str
         yield f'{side} = "packet:{wire}"' if wire else f'# {side} = "packet:..."  # the interface at its {side} port'
     if maybe:
         yield f"loader = {json.dumps(maybe[0])}"
-    yield f"build = {{ version = {json.dumps(VERSION)} }}"
+    yield f"build = {{ {', '.join(_build(maybe[0] if maybe else None))} }}"
+
+
+def _build(name: str | None) -> Iterator[str]:
+    """What the card of a board has to be; its hashes if a bitstream of it was made here."""
+    yield f"version = {json.dumps(VERSION)}"
+    report = BUILDS / (name or "") / "report.json"
+    if name is not None and report.is_file():
+        hashes = Report.from_json(report.read_text(encoding="utf-8")).hashes
+        yield from (f"{key} = {json.dumps(hashes[of])}" for key, of in zip(HASHES, ("git", "build"), strict=True))

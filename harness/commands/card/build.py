@@ -10,7 +10,7 @@ from halfsilver.boards.report import Report
 from halfsilver.harness.commands.card.program import BUILDS
 from halfsilver.harness.commands.common import Subparsers, say
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
-from halfsilver.harness.installation import missing_package
+from halfsilver.harness.installation import missing_package, revision
 
 __all__ = ["add", "conclude", "run"]
 
@@ -22,8 +22,9 @@ def add(subparsers: Subparsers) -> None:
         "build",
         help="make a board's bitstream",
         description=f"Make a board's bitstream and a report in {BUILDS}/BOARD, below the current directory. The same "
-        "sources and tools give the same bitstream. Exit code 1 if a clock misses, or if the median of three seeds or "
-        "more has less margin than the board wants; then there is no bitstream, and the report says why.",
+        "commit and tools give the same bitstream, and its card says which it is. Exit code 1 if a clock misses, or if "
+        "the median of three seeds or more has less margin than the board wants; then there is no bitstream, and the "
+        "report says why.",
     )
     parser.add_argument("board", metavar="BOARD", choices=BOARDS, help=f"one of {', '.join(BOARDS)}")
     parser.add_argument(
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise missing_package("a bitstream", error, "synth") from None
     design = design_of(BOARDS[arguments.board], smoke=arguments.smoke, etherbone=arguments.etherbone)
-    return conclude(build(design, seeds, Path(BUILDS, design.name), say), as_json=arguments.json)
+    return conclude(build(design, seeds, Path(BUILDS, design.name), say, revision=revision()), as_json=arguments.json)
 
 
 def conclude(report: Report, *, as_json: bool) -> int:

@@ -22,7 +22,7 @@ from halfsilver.harness.errors import (
 )
 from halfsilver.harness.nic.identity import Card
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.hdl.layout.card_registers import CARD_ID, CARD_REGISTERS
+from halfsilver.hdl.layout.card_registers import CARD_ID, CARD_REGISTERS, Origin
 from halfsilver.hdl.layout.parameters import NicShape
 from tests.harness.bench.board_kit import Board, on_sockets
 from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES, write_capture, write_policy
@@ -102,6 +102,12 @@ def test_what_is_wrong_with_a_rig_is_one_line(tmp_path, capsys):
         "rules 3 instead of 10: `halfsilver program x` loads another",
         fine,
         extra='loader="x"\n[board.desk.build]\nrules=10\n',
+    )
+    made = Board(POLICY, **UP, GIT_HASH=0x1691682D, BUILD_HASH=0x8C043FDC)
+    says(
+        "its card is another build, git '1691682d' instead of '261024ad', hash '8c043fdc' instead of '8c043fdd'$",
+        made,
+        extra='[board.desk.build]\ngit = "261024ad"\nhash = "8c043fdd"\n',
     )
     says("nothing answers", fine, Silent())
     down = dict(UP, HOST_LINK=CARD_REGISTERS.pack("HOST_LINK", up=0, clock=0))
@@ -198,6 +204,13 @@ def test_the_expected_build(tmp_path):
     file.write_text(GOOD + "[board.a.build]\nenis = 4\nrule = 10\n")
     board = read_bench(str(file))["a"]
     with pytest.raises(UsageError, match="board a, build: there is no key 'rule'; did you mean rules?"):
+        check_build(board, Card("0.1.0", NicShape()))
+    for name, text in (("git", 16916824), ("hash", "8c043f"), ("hash", "8C043FDC")):
+        with pytest.raises(UsageError, match=f"build: {name} = {text!r}: must be eight hexadecimal digits, in quotes"):
+            check_build(dataclasses.replace(board, build={name: text}), Card("0.1.0", NicShape()))
+    board = dataclasses.replace(board, build={"hash": "8c043fdc"})
+    check_build(board, Card("0.1.0", NicShape(), Origin(7, 0x8C043FDC)))
+    with pytest.raises(WrongCard, match="hash '00000000' instead of '8c043fdc'"):
         check_build(board, Card("0.1.0", NicShape()))
     board = dataclasses.replace(board, build={"version": "0.1.0", "enis": 4})
     check_build(board, Card("0.1.0", NicShape()))

@@ -12,6 +12,7 @@ from halfsilver.harness.cli import main
 from halfsilver.harness.commands.card.bench import bench_file, write_bench
 from halfsilver.harness.errors import EXIT_NOTHING, EXIT_USAGE, UsageError
 from halfsilver.hdl.layout.version import VERSION
+from tests.boards.test_report import nextpnr, report_of
 
 
 def port(device, serial, location, vid=0x0403, pid=0x6010, product=None):
@@ -33,6 +34,16 @@ def test_two_boards(tmp_path):
     assert versa.build == {"version": VERSION}
     assert (adapter.name, adapter.serial, adapter.net) == ("board", "/dev/ttyUSB7", "packet:eth3")
     assert "# More interfaces that nothing seems to use: packet:eth5\n" in file.read_text()
+
+
+def test_a_bitstream_that_was_made_here_is_the_one_to_be_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "build" / "boards" / "versa-ecp5-5g"
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(report_of(nextpnr()).to_json())
+    versa, adapter = tomllib.loads(bench_file([*VERSA, ADAPTER], []))["board"].values()
+    assert versa["build"] == {"version": VERSION, "git": "1691682d", "hash": "8c043fdc"}
+    assert adapter["build"] == {"version": VERSION}
 
 
 def test_boards_of_one_kind_get_numbers():

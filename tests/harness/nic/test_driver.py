@@ -21,6 +21,7 @@ from halfsilver.harness.nic.waiting import wait_while
 from halfsilver.harness.policy.policy import Guard
 from halfsilver.harness.records import DEFAULT_FLAGS, Flags, Port, Tally
 from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
+from halfsilver.hdl.layout.card_registers import Origin
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
 from tests.harness.golden.golden_kit import ENI_0, ENI_1, interface, policy, rule, session
@@ -493,6 +494,21 @@ def test_ports_and_line_of_a_board():
     assert (host.up, host.clock, host.megabits, host.full_duplex) == (False, False, 100, False)
     assert (net.received["good"], net.received["fcs"], sum(net.received.values())) == (9, 7, 16)
     assert net.faults == {"received fcs": 7} and host.faults == {"sent discarded": 1 << 31}
+
+
+def test_what_a_board_was_made_from():
+    hashes = {"GIT_HASH": 0x0691682D, "BUILD_HASH": 0x8C043FDC}
+    card = Driver(CardInMemory(SHAPE, **BOARD, **hashes)).card
+    assert (card.git, card.build) == ("0691682d", "8c043fdc")
+    assert card.detail.startswith("gateware 0.1.0, git 0691682d, build 8c043fdc, 32 bit")
+    core = Driver(CardInMemory(SHAPE, **hashes)).card  # no card's ID: those addresses are somebody else's
+    assert (core.git, core.build) == ("00000000", "00000000") and "git" not in core.detail
+
+
+@pytest.mark.parametrize("word", [-1, 1 << 32])
+def test_a_hash_is_a_word(word):
+    with pytest.raises(ValueError, match="build must be a word of 32 bits"):
+        Origin(build=word)
 
 
 def test_a_card_of_one_port():

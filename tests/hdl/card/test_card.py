@@ -23,12 +23,12 @@ from halfsilver.harness.records import DEFAULT_FLAGS, Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.bus.etherbone.port import EtherboneAddress
 from halfsilver.hdl.card import LIGHTS, Light
-from halfsilver.hdl.layout.card_registers import CARD_BASE
+from halfsilver.hdl.layout.card_registers import CARD_BASE, CARD_REGISTERS
 from halfsilver.hdl.layout.registers import REGISTERS
 from tests.harness.commands import cli_kit
 from tests.hdl.bus.etherbone_kit import CARD_IP, CARD_MAC, HOST_IP, HOST_MAC, PORT, datagram
 from tests.hdl.card.small_card import RATE, SMALL, run_bench
-from tests.hdl.card.top import CardTop
+from tests.hdl.card.top import HASHES, CardTop
 
 CORE_ID, CARD_ID = 0x48534D31, 0x48534331
 """``HSM1`` and ``HSC1``, by the register maps' pages."""
@@ -102,6 +102,7 @@ def case_of(ports: int, folder: Path) -> dict[str, Any]:
     assert [Ether(copy)[VXLAN].vni for copy in copies] == [42, 42]
     assert [len(copy) for copy in copies] == [150, 50 + len(FROM_NET[2])]
     status, refused = REGISTERS.address("STATUS"), REGISTERS.address("REFUSED_WRITES")
+    origin = [(CARD_REGISTERS.address(name.upper()), value) for name, value in HASHES.items()]
     asked, answer = etherbone_exchange()
     send = {"net": FROM_NET, "host": [*FROM_HOST, asked]} if ports == 2 else {"net": FROM_NET}
     due = {"net": [*copies, *FROM_HOST], "host": [*FROM_NET, answer]} if ports == 2 else {"net": copies}
@@ -111,7 +112,7 @@ def case_of(ports: int, folder: Path) -> dict[str, Any]:
         return {name: [frame.hex() for frame in each] for name, each in frames.items()}
 
     return {
-        "reads_before": [(0, CORE_ID), (status, REGISTERS.pack("STATUS"))],
+        "reads_before": [(0, CORE_ID), (status, REGISTERS.pack("STATUS")), *origin],
         "writes": writes_of(policy),
         "reads_after": [(refused, 0), (status, REGISTERS.pack("STATUS", active_bank=1, generation=1))],
         "send": texts(send),

@@ -9,6 +9,8 @@ from halfsilver.hdl.mac.simulation import SimulationCells
 from halfsilver.hdl.mac.words import RgmiiSignature
 
 PORTS = ("net", "host")
+HASHES = {"git_hash": 0x89ABCDEF, "build_hash": 0x01234567}
+"""What the card says that it was made from."""
 
 
 class CardTop(wiring.Component):
@@ -44,4 +46,5 @@ class CardTop(wiring.Component):
                 outside, inside = getattr(self, f"{port}_{name}"), getattr(getattr(card, port), name)
                 m.d.comb += outside.eq(inside) if member.flow is Out else inside.eq(outside)
         m.d.comb += [card.uart_rx.eq(self.uart_rx), self.uart_tx.eq(card.uart_tx), self.lights.eq(card.lights)]
+        m.d.comb += [getattr(card, name).eq(value) for name, value in HASHES.items()]
         return m
