@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -55,10 +55,20 @@ def _mode_of(target: Path) -> int:
     return 0o666 & ~mask
 
 
-def refuse_overwriting_input(option: str, output: str | None, inputs: dict[str, str]) -> None:
-    """UsageError if ``output`` is one of the files read (``inputs``: option or name -> path)."""
-    if output is None or output == "-":
+def refuse_overwriting_input(option: str, output: str | None, inputs: Mapping[str, str | Sequence[str]]) -> None:
+    """UsageError if ``output`` is one of the files read (``inputs``: option or name -> path or paths).
+
+    What is directly in a folder that is read counts as read, but for files that begin with a dot.
+    """
+    if output is None or output == "-" or not os.path.exists(output):
         return
-    for name, path in inputs.items():
-        if path != "-" and os.path.exists(output) and os.path.exists(path) and os.path.samefile(output, path):
-            raise UsageError(f"{option} {output} is the file that {name} reads; choose another name")
+    for name, paths in inputs.items():
+        for path in [paths] if isinstance(paths, str) else paths:
+            if path != "-" and os.path.exists(path) and any(os.path.samefile(output, each) for each in _files_of(path)):
+                raise UsageError(f"{option} {output} is the file that {name} reads; choose another name")
+
+
+def _files_of(path: str) -> list[str]:
+    if not os.path.isdir(path):
+        return [path]
+    return [entry.path for entry in os.scandir(path) if entry.is_file() and not entry.name.startswith(".")]

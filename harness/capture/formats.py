@@ -10,7 +10,6 @@ from dataclasses import dataclass
 __all__ = ["CapturedFrame", "Damage"]
 
 NANOSECONDS = 1_000_000_000
-LINK_ETHERNET = 1
 MAX_RECORD = 262_144
 """Longest frame believed in, in bytes: libpcap's largest snapshot length. A longer one is damage."""
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Generator, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,6 @@ from halfsilver.harness.capture.byte_source import ByteSource, ByteStream
 from halfsilver.harness.capture.formats import (
     BYTE_ORDER_MAGIC,
     INTERFACE,
-    LINK_ETHERNET,
     MAX_RECORD,
     NANOSECONDS,
     OLD_PACKET,
@@ -38,29 +38,17 @@ from halfsilver.harness.capture.formats import (
     CapturedFrame,
     Damage,
 )
+from halfsilver.harness.capture.link import (
+    LINK_ETHERNET,
+    LINK_NAMES,
+    OTHER_LINKS,
+    HeaderCutOff,
+    Stations,
+    with_ethernet,
+)
 from halfsilver.harness.errors import UsageError
 
-__all__ = ["CaptureReader", "open_capture"]
-
-LINK_NAMES = {
-    0: "NULL",
-    9: "PPP",
-    101: "RAW",
-    104: "C_HDLC",
-    105: "IEEE802_11",
-    108: "LOOP",
-    113: "LINUX_SLL",
-    127: "IEEE802_11_RADIOTAP",
-    189: "USB_LINUX",
-    192: "PPI",
-    220: "USB_LINUX_MMAPPED",
-    228: "IPV4",
-    229: "IPV6",
-    239: "NFLOG",
-    249: "USBPCAP",
-    276: "LINUX_SLL2",
-}
-"""Some link types by their registered name (draft-ietf-opsawg-pcaplinktype), for error messages."""
+__all__ = ["CaptureReader", "NotACapture", "open_capture"]
 
 MAX_BLOCK = 16 * 1024 * 1024
 """Longest pcapng block believed in, in bytes."""
@@ -68,6 +56,10 @@ MAX_BLOCK = 16 * 1024 * 1024
 
 _Frames: TypeAlias = Generator["CapturedFrame | None", None, None]
 """Frames in order; None: nothing more has come just now, and asking for the next one waits."""
+
+
+class NotACapture(UsageError):
+    """The file is of another kind."""
 
 
 class _Broken(Exception):
@@ -92,10 +84,11 @@ class CaptureReader:
     length in bytes where known, ``consumed`` how many of them have been read. Iterate once.
     Everything readable is yielded; where the file is damaged an entry is added to ``damage`` and reading goes
     on behind the block (pcapng, if its two lengths agree) or ends. ``offset`` is the number of bytes taken so
-    far, unpacked; ``short`` counts frames captured with fewer bytes than they had on the wire.
+    far, unpacked; ``short`` counts frames captured with fewer bytes than they had on the wire, ``lifted`` those that
+    were given an Ethernet header, by their link type.
 
-    UsageError: not a capture file, or a frame of another link type than Ethernet. EnvironmentMissing: compressed in a
-    way that this Python cannot unpack.
+    NotACapture: another file. UsageError: a frame of a link type that cannot be mirrored. EnvironmentMissing:
+    compressed in a way that this Python cannot unpack.
     """
 
     def __init__(self, stream: ByteStream, name: str, size: int | None = None) -> None:
@@ -104,6 +97,9 @@ class CaptureReader:
         self.damage: list[Damage] = []
         self.offset = 0
         self.short = 0
+        self.lifted: Counter[int] = Counter()
+        self.left_out: Sequence[str] = ()
+        self._stations: Stations = {}
         self._start = 0
         self._source = ByteSource(stream)
         self._order = "<"
@@ -115,6 +111,15 @@ class CaptureReader:
     @property
     def consumed(self) -> int:
         return self._source.consumed
+
+    @property
+    def readers(self) -> Sequence[CaptureReader]:
+        """Itself, as one of several captures."""
+        return (self,)
+
+    def know(self, stations: Stations) -> None:
+        """Interfaces whose MAC addresses frames without any are given."""
+        self._stations = stations
 
     def flow(self) -> Iterator[CapturedFrame | None]:
         """The frames as they come: None says that the next one has not come yet, and asking for it waits."""
@@ -130,7 +135,7 @@ class CaptureReader:
         elif len(magic) == 4 and big in PCAP_MAGIC:
             frames = self._pcap(">", PCAP_MAGIC[big])
         else:
-            raise UsageError(f"{self.name}: not a pcap or pcapng file, it starts with {magic.hex(' ')}")
+            raise NotACapture(f"{self.name}: not a pcap or pcapng file, it starts with {magic.hex(' ')}")
         for frame in frames:
             if frame is None:
                 yield None
@@ -172,9 +177,26 @@ class CaptureReader:
         return _Broken(f"the file ends inside {what}: {needed} bytes needed, {present} present")
 
     def _check_link(self, link: int, where: str) -> None:
-        if link != LINK_ETHERNET:
-            label = LINK_NAMES.get(link, "unknown")
-            raise UsageError(f"{self.name}: link type {link} ({label}){where}; only Ethernet (1) can be mirrored")
+        if link != LINK_ETHERNET and link not in OTHER_LINKS:
+            known = ", ".join(sorted({LINK_NAMES[each] for each in OTHER_LINKS}))
+            raise UsageError(
+                f"{self.name}: link type {link} ({LINK_NAMES.get(link, 'unknown')}){where}; only Ethernet (1) can be "
+                f"mirrored, and what can be given its header: {known}"
+            )
+
+    def _frame(self, link: int, data: bytes, timestamp: int, original: int, fcs: int) -> CapturedFrame:
+        """A frame as on the wire without its FCS of ``fcs`` bytes (which may be cut off already)."""
+        if fcs:
+            original = max(0, original - fcs)
+            data = data[:original]
+        if link != LINK_ETHERNET and data:
+            try:
+                data, longer = with_ethernet(link, data, self._stations)
+            except HeaderCutOff:
+                raise _Broken(f"a frame of {len(data)} bytes ends in its {LINK_NAMES[link]} header") from None
+            original += longer
+            self.lifted[link] += 1
+        return CapturedFrame(data, min(max(timestamp, 0), 2**64 - 1), original)
 
     # pcap ------------------------------------------------------------------------------------------------
 
@@ -186,7 +208,8 @@ class CaptureReader:
             snaplen, link = struct.unpack(order + "12xII", header)
             # Link type in the low 16 bits; bit 26: FCS present, as many 16-bit words as the top 4 bits say.
             fcs = (link >> 28) * 2 if link & (1 << 26) else 0
-            self._check_link(link & 0xFFFF, "")
+            link &= 0xFFFF
+            self._check_link(link, "")
             while True:
                 self._start, number = self.offset, number + 1
                 raw = yield from self._read(record.size)
@@ -198,7 +221,11 @@ class CaptureReader:
                 if captured > max(MAX_RECORD, snaplen if snaplen < MAX_BLOCK else 0):
                     raise _Broken(f"frame {number} claims {captured} captured bytes")
                 data = yield from self._read_exactly(captured, f"frame {number}")
-                yield _frame(data, seconds * NANOSECONDS + fraction * (NANOSECONDS // ticks), original, fcs)
+                timestamp = seconds * NANOSECONDS + fraction * (NANOSECONDS // ticks)
+                try:
+                    yield self._frame(link, data, timestamp, original, fcs)
+                except _Broken as broken:  # costs this frame only
+                    self._note(str(broken))
         except _Broken as broken:
             self._note(str(broken))
 
@@ -297,15 +324,7 @@ class CaptureReader:
         interface = self._interfaces[index]
         self._check_link(interface.link, f" on interface {index}")
         timestamp = clock * NANOSECONDS // interface.ticks + interface.offset * NANOSECONDS
-        return _frame(rest[:captured], timestamp, original, interface.fcs)
-
-
-def _frame(data: bytes, timestamp: int, original: int, fcs: int) -> CapturedFrame:
-    """A frame as on the wire without its FCS of ``fcs`` bytes (which may be cut off already)."""
-    if fcs:
-        original = max(0, original - fcs)
-        data = data[:original]
-    return CapturedFrame(data, min(max(timestamp, 0), 2**64 - 1), original)
+        return self._frame(interface.link, rest[:captured], timestamp, original, interface.fcs)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from halfsilver.harness.capture.compression import compression_of_name
 from halfsilver.harness.capture.formats import (
     BYTE_ORDER_MAGIC,
     INTERFACE,
-    LINK_ETHERNET,
     MAX_RECORD,
     NANOSECONDS,
     OPTION_APPLICATION,
@@ -24,6 +23,7 @@ from halfsilver.harness.capture.formats import (
     PCAP_VERSION,
     SECTION,
 )
+from halfsilver.harness.capture.link import LINK_ETHERNET
 from halfsilver.harness.errors import UsageError
 
 __all__ = ["CaptureWriter", "PcapWriter", "PcapngWriter", "writer_class"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.capture.reader import CaptureReader
+from halfsilver.harness.capture.link import LINK_NAMES, MADE_UP_MAC
+from halfsilver.harness.capture.sources import Captures
 from halfsilver.harness.engine import Engine, Identity
 from halfsilver.harness.engines.registry import ENGINE_NAMES, ENGINES, REFERENCE, entry_of, make_engine
 from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError, UsageError
@@ -77,8 +79,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "-r",
         dest="read",
         metavar="FILE",
+        nargs="+",
+        action="extend",
         required=True,
-        help="capture to read, pcap or pcapng, Ethernet, also compressed with gzip or Zstandard; - is standard input",
+        help="captures to read, pcap or pcapng, also compressed with gzip or Zstandard; a folder is the captures in "
+        "it; several are merged by time; - is standard input",
     )
     add_policy_arguments(parser)
     parser.add_argument(
@@ -218,7 +223,7 @@ class DirectionChooser:
         return Frame(captured.data, self(captured.data))
 
 
-def batches(reader: CaptureReader) -> Iterator[list[CapturedFrame]]:
+def batches(reader: Captures) -> Iterator[list[CapturedFrame]]:
     """The frames of a capture in portions small enough to hold; of a stream, what has come before it is waited for."""
     batch: list[CapturedFrame] = []
     octets = 0
@@ -233,13 +238,25 @@ def batches(reader: CaptureReader) -> Iterator[list[CapturedFrame]]:
         yield batch
 
 
-def report_damage(reader: CaptureReader) -> bool:
-    """Warn of frames captured short and of damage; True if the file is damaged."""
-    if reader.short:
+def report_damage(captures: Captures) -> bool:
+    """Say what the captures lack: bytes of frames, Ethernet headers, whole parts; True if they are damaged."""
+    if captures.left_out:
+        names = ", ".join(captures.left_out[:3]) + (" ..." if len(captures.left_out) > 3 else "")
+        say(f"note: {plural(len(captures.left_out), 'file')} left out, not a capture: {names}")
+    lifted = sum((reader.lifted for reader in captures.readers), Counter())
+    if lifted:
+        kinds = ", ".join(sorted({LINK_NAMES[link] for link in lifted}))
         say(
-            f"warning: {reader.name}: {plural(reader.short, 'frame')} captured with fewer bytes than on the "
-            "wire; only the captured bytes were judged"
+            f"note: {captures.name}: {plural(lifted.total(), 'frame')} without Ethernet header ({kinds}) got one: MAC "
+            f"addresses of the policy's interfaces by their IP addresses, the sender's where it was captured, else "
+            f"{MADE_UP_MAC.hex(':')}"
         )
-    for damage in reader.damage:
-        say(f"warning: {reader.name}: damaged at {damage}")
-    return bool(reader.damage)
+    for reader in captures.readers:
+        if reader.short:
+            say(
+                f"warning: {reader.name}: {plural(reader.short, 'frame')} captured with fewer bytes than on the "
+                "wire; only the captured bytes were judged"
+            )
+        for damage in reader.damage:
+            say(f"warning: {reader.name}: damaged at {damage}")
+    return bool(captures.damage)

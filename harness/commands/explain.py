@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.capture.reader import open_capture
+from halfsilver.harness.capture.sources import Captures, open_captures
 from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
@@ -24,6 +24,7 @@ from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.narrate import describe
+from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.report.compare import Difference, compare
 from halfsilver.harness.report.tables import table
 from halfsilver.harness.report.verdict_lines import VerdictLine, verdict_line
@@ -61,8 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace, recorder: Recorder | None) -> int:
-    captured = _find(arguments.read, arguments.number)
-    policy = load_policy(arguments)
+    with open_captures(arguments.read) as reader:
+        policy = load_policy(arguments)
+        reader.know(stations_of(policy))
+        captured = _find(reader, arguments.number)
+        name = reader.name
     frame = DirectionChooser(arguments.direction, policy).frame(captured)
     flags = flags_of(arguments)
 
@@ -86,7 +90,7 @@ def _explain(arguments: argparse.Namespace, recorder: Recorder | None) -> int:
     if arguments.json:
         print(json.dumps(_to_json(arguments, steps, line, model, other, gateware, differences), indent=2))
     else:
-        print(f"frame {number} of {arguments.read}")
+        print(f"frame {number} of {name}")
         print("\n".join(steps))
         if other is not None and gateware is not None:
             print("\n" + _side_by_side(arguments.engine, line, model, other, gateware))
@@ -96,21 +100,20 @@ def _explain(arguments: argparse.Namespace, recorder: Recorder | None) -> int:
     return EXIT_MISMATCH if differences else EXIT_OK
 
 
-def _find(path: str, number: int) -> CapturedFrame:
-    with open_capture(path) as reader:
-        count = 0
-        for count, captured in enumerate(reader, 1):
-            if count == number:
-                if len(captured.data) < captured.original_length:
-                    say(
-                        f"warning: {reader.name}: frame {number} was captured with {len(captured.data)} "
-                        f"of its {captured.original_length} bytes; only those are judged"
-                    )
-                return captured
-        damage = f" (damaged at {reader.damage[0]})" if reader.damage else ""
-        if count == 0:
-            raise NothingRan(f"{reader.name}: holds no frame{damage}")
-        raise UsageError(f"{reader.name}: has no frame {number}, its frames are 1 to {count}{damage}")
+def _find(reader: Captures, number: int) -> CapturedFrame:
+    count = 0
+    for count, captured in enumerate(reader, 1):
+        if count == number:
+            if len(captured.data) < captured.original_length:
+                say(
+                    f"warning: {reader.name}: frame {number} was captured with {len(captured.data)} "
+                    f"of its {captured.original_length} bytes; only those are judged"
+                )
+            return captured
+    damage = f" (damaged at {reader.damage[0]})" if reader.damage else ""
+    if count == 0:
+        raise NothingRan(f"{reader.name}: holds no frame{damage}")
+    raise UsageError(f"{reader.name}: has no frame {number}, its frames are 1 to {count}{damage}")
 
 
 def _copy_of(result: Result) -> bytes | None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.capture.reader import CaptureReader, open_capture
+from halfsilver.harness.capture.sources import Captures, open_captures
 from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
@@ -24,6 +24,7 @@ from halfsilver.harness.commands.common import (
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.report.progress import capture_progress
@@ -65,8 +66,9 @@ def judge_capture(
     Any engine but the golden model is compared with that. ``open_observers`` opens what takes the results, beside the
     sums that are returned; ``recorder`` writes down what goes to and from a card. NothingRan if the capture is empty.
     """
-    with open_capture(arguments.read) as reader:  # before the policy, whose warnings are of no use without it
+    with open_captures(arguments.read) as reader:  # before the policy, whose warnings are of no use without it
         policy = load_policy(arguments)
+        reader.know(stations_of(policy))
         if not policy.interfaces:
             say(f"warning: {arguments.config}: the policy gives the NIC no interface")
         summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
@@ -79,7 +81,7 @@ def judge_capture(
 
 def _judge_all(
     arguments: argparse.Namespace,
-    reader: CaptureReader,
+    reader: Captures,
     summary: RunSummary,
     observers: Sequence[Take],
     recorder: Recorder | None,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from halfsilver.harness.capture.reader import CaptureReader
+from halfsilver.harness.capture.sources import Captures
 from halfsilver.harness.engine import Progress
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __all__ = ["CaptureProgress", "capture_progress"]
 class CaptureProgress:
     """Progress through ``reader``, whose bytes are the measure; shows nothing without a ``bar``."""
 
-    def __init__(self, reader: CaptureReader, bar: RichProgress | None = None) -> None:
+    def __init__(self, reader: Captures, bar: RichProgress | None = None) -> None:
         self._reader = reader
         self._bar = bar
         self._task = None if bar is None else bar.add_task("", total=reader.size, frames=0)
@@ -45,7 +45,7 @@ class CaptureProgress:
 
 
 @contextmanager
-def capture_progress(reader: CaptureReader, title: str) -> Iterator[CaptureProgress]:
+def capture_progress(reader: Captures, title: str) -> Iterator[CaptureProgress]:
     """The bar while the block runs; it disappears at its end. Honours NO_COLOR."""
     if not sys.stderr.isatty():
         yield CaptureProgress(reader)

@@ -221,7 +221,7 @@ def test_damage_inside_one_block_costs_only_that_block(bad, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (pcap(link=113), r"link type 113 \(LINUX_SLL\); only Ethernet \(1\)"),
+        (pcap(link=105), r"link type 105 \(IEEE802_11\); only Ethernet \(1\) can be mirrored, and .* LINUX_SLL2, LOOP"),
         (section() + interface(link=127) + packet(b"a" * 60), r"link type 127 \(IEEE802_11_RADIOTAP\) on interface 0"),
         (pcap(link=9999), r"link type 9999 \(unknown\)"),
         (b"GET / HTTP/1.1", "not a pcap or pcapng file, it starts with 47 45 54 20"),

@@ -17,6 +17,7 @@ from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.capture.writer import PcapngWriter
 from tests.harness.commands.cli_kit import (
     FRAMES,
+    START,
     files,
     mirror_it,
     read_copies,
@@ -125,9 +126,9 @@ def test_frames_captured_short_are_counted(paths, capsys):
 
 
 def test_other_link_type_is_a_clear_error(paths, capsys):
-    path = write_capture(paths[2], name="cooked.pcap", link=113)
+    path = write_capture(paths[2], name="air.pcap", link=105)
     assert run("mirror", "-r", path, "-c", paths[1]) == 2
-    assert "link type 113 (LINUX_SLL)" in capsys.readouterr().err
+    assert "link type 105 (IEEE802_11)" in capsys.readouterr().err
 
 
 def test_a_symbolic_link_to_the_input_is_not_overwritten(paths):
@@ -157,3 +158,41 @@ def test_reader_of_the_pipe_goes_away(tmp_path):
     errors = process.stderr.read()
     assert process.wait(timeout=60) == 141
     assert errors == b""
+
+
+def test_frames_without_ethernet_are_mirrored_by_their_addresses(paths, capsys):
+    """The same verdicts as with their headers; that they were given some is said once."""
+    assert mirror_it(paths, "--json") == 0
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    raw = write_capture(paths[2], [frame[14:] for frame in FRAMES[:3]], name="raw.pcap", link=101)
+    out = str(paths[2] / "out.pcapng")
+    assert run("mirror", "-r", raw, "-c", paths[1], "-w", out, "--json") == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["verdicts"] == {"mirrored": verdicts["mirrored"], "rejected": 1}
+    (line,) = output.err.splitlines()
+    assert "3 frames without Ethernet header (RAW) got one" in line
+    inner = [bytes(copy)[50:] for copy in read_copies(Path(out).read_bytes())]
+    assert [data[14:] for data in inner] == [FRAMES[0][14:100], FRAMES[1][14:]]
+    assert run("explain", "-r", raw, "-c", paths[1], "-n", "2") == 0
+    assert "egress" in capsys.readouterr().out
+
+
+def test_several_captures_are_one_run(paths, capsys):
+    """A folder is what is in it, and an output in it is not read again."""
+    folder = paths[2] / "captures"
+    folder.mkdir()
+    for number, frame in enumerate(FRAMES):
+        write_capture(folder, [frame], name=f"{len(FRAMES) - number}.pcap", start=START + number)
+    (folder / "README").write_text("where these come from")
+    assert mirror_it(paths, "--json") == 0
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    assert run("mirror", "-r", str(folder), "-c", paths[1], "-w", str(folder / "out.pcap"), "--json") == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["verdicts"] == verdicts and "1 file left out, not a capture" in output.err
+    assert run("mirror", "-r", str(folder), "-c", paths[1], "-w", str(folder / "out.pcap")) == 2
+    assert "is the file that -r reads" in capsys.readouterr().err
+    each = [str(folder / f"{number}.pcap") for number in range(1, 8)]
+    assert run("mirror", "-r", *each[:3], "-c", paths[1], "-r", *each[3:], "--json") == 0
+    assert json.loads(capsys.readouterr().out)["verdicts"] == verdicts
+    assert run("explain", "-r", *each, "-c", paths[1], "-n", "3") == 0
+    assert "rejected" in capsys.readouterr().out
