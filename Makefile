@@ -152,7 +152,7 @@ coverage: $(ready) ## what of the gateware the benches and a pump run exercise, 
 mutants: $(ready) ## plant faults in the gateware, drawn by machine, and count those the tests catch (long; goes on where it was)
 	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(if $(SAMPLE),--sample $(call quote,$(SAMPLE))) $(seed)
 
-docs: $(ready) ## diagrams, docs/tables.md, aws_members.json, and the generated parts of README.md and docs/api.md
+docs: $(ready) ## diagrams, docs/tables.md, aws_members.json, and the generated parts of README.md and the pages
 	@$(run) docs/build_docs.py
 
 site: $(ready) ## README and docs/ as a site, in build/site: searchable, complete, opened as a file or served

@@ -2,7 +2,7 @@
 
 Synthesis alone, of the classifier as it is. Of those that a part has room for, the ones at the corners are also placed
 and routed, with one seed, inside `TimingShell`. Figures go to build/classifier.json, build by build, and with
-``--publish`` into docs/synth.json, from which the README table is made.
+``--publish`` into docs/synth.json, from which a table of docs/reference/size_and_speed.md is made.
 """
 
 from __future__ import annotations

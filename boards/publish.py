@@ -1,7 +1,8 @@
-"""``python -m halfsilver.boards.publish``: what is known of each board, in docs/boards.json, for the README's table.
+"""``python -m halfsilver.boards.publish``: what is known of each board, in docs/boards.json.
 
-A bitstream is published with its report, if that is good and of the file that lies beside it. What was seen on a bench
-is written into docs/boards.json by whoever saw it, as {"date": ..., "bitstream": sha256}, and is kept.
+The table of docs/reference/boards.md is made from it. A bitstream is published with its report, if that is good and of
+the file that lies beside it. What was seen on a bench is written into docs/boards.json by whoever saw it, as
+{"date": ..., "bitstream": sha256}, and is kept.
 
     --list    print the boards' names, and do nothing
 """

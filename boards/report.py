@@ -1,6 +1,7 @@
-"""What is known of a bitstream: clocks, use, seeds, tools and hashes; as JSON, as text, as a row of the README.
+"""What is known of a bitstream: clocks, use, seeds, tools and hashes; as JSON, as text, as a row of a table.
 
-A report has no date, no duration and no path: the same sources and tools give the same report.
+The table is that of docs/reference/boards.md. A report has no date, no duration and no path: the same sources and tools
+give the same report.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Every figure is from place and route of the component alone inside `TimingShell`; the cores' Fmax is the median of
 three seeds. Results go to build/synth.json target by target (a table is printed at the end) and, with
-``--publish``, to docs/synth.json, from which the README table is made. Exit code 1 if a core misses its clock.
+``--publish``, to docs/synth.json, from which the tables of docs/reference/size_and_speed.md are made. Exit code 1 if a
+core misses its clock.
 """
 
 from __future__ import annotations

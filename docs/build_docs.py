@@ -1,9 +1,11 @@
-"""Refresh what is generated in the documentation: the diagrams, and the marked parts of README.md and api.md.
+"""Refresh what is generated in the documentation: the diagrams, and the marked parts of README.md and the pages.
 
 ``docs/tables.md`` and ``harness/policy/aws_members.json`` are made here as well.
 
     python docs/build_docs.py            diagrams, tables, the output of every marked command, and the session
     python docs/build_docs.py --quick    diagrams and tables only
+
+What is made only with the site (`<!-- site: WHAT -->`) is in docs/site_hooks.py.
 
 A marked part stands between `<!-- KIND: WHAT -->` and `<!-- end -->`. Kinds are
   output   a command
@@ -41,7 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 AWS_MEMBERS = ROOT / "harness" / "policy" / "aws_members.json"
-PAGES = (README, DOCS / "api.md")
+PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMAND_SECONDS = 1800
 MARKED = re.compile(
     r"(?P<mark><!-- (?P<kind>output|session|table|api): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)", re.DOTALL
@@ -217,10 +219,12 @@ def main() -> int:
     draw()
     failed = False
     for page in PAGES:
-        text, failures = refresh(page.read_text(encoding="utf-8"), arguments.quick, arguments.only)
-        page.write_text(text, encoding="utf-8")
+        before = page.read_text(encoding="utf-8")
+        text, failures = refresh(before, arguments.quick, arguments.only)
+        if text != before:
+            page.write_text(text, encoding="utf-8")
         for failure in failures:
-            print(f"docs: {failure}; that part of {page.name} is left as it was", file=sys.stderr)
+            print(f"docs: {failure}; that part of {page.relative_to(ROOT)} is left as it was", file=sys.stderr)
             failed = True
     return 1 if failed else 0
 

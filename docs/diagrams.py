@@ -1,4 +1,4 @@
-"""Two pictures of the README, described here and drawn as SVG: `pipeline.svg`, the NIC, and `packet.svg`.
+"""Two pictures of docs/explanation/card.md, described here and drawn as SVG: `pipeline.svg`, the NIC, and `packet.svg`.
 
 Each has its own background and a second palette for dark pages, so it can be read on either.
 """

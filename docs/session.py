@@ -1,4 +1,4 @@
-"""The session with `halfsilver serve` that README.md shows: real tools against a real server, and what they print.
+"""The session with `halfsilver serve` that docs/how_to/aws_tools.md shows: real tools, a real server, what they print.
 
 A part is a list of commands, typed into one shell from the first part to the last. Ids are random, and so are port and
 folder: in the transcript, ids are numbered in the order in which they appear, and port and folder are those that a

@@ -30,7 +30,7 @@ EXIT_INTERRUPTED = 130
 
 
 class HalfsilverError(Exception):
-    """One clear line: what was wrong, where, and what would be right. ``exit_code`` is documented in the README."""
+    """One clear line: what was wrong, where, and what would be right. ``exit_code``: docs/reference/command_line.md."""
 
     exit_code = EXIT_MISMATCH
 

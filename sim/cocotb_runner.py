@@ -205,7 +205,7 @@ def _list() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; exit codes as in the README."""
+    """Command line; exit codes as in docs/reference/command_line.md."""
     parser = Parser(prog="python -m halfsilver.sim.cocotb_runner", description="Run cocotb benches.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--test", metavar="NAME", help="a bench, or bench::test")

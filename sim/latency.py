@@ -2,8 +2,8 @@
 
 Frames of several lengths go one at a time, so that none waits for another, in each direction and at each width, with
 copies leaving by the network port and by a stream of their own. Production must take the same clocks whatever the
-length. Results go to ``build/latency.json``; ``--publish`` also writes docs/latency.json, from which the README table
-is made.
+length. Results go to ``build/latency.json``; ``--publish`` also writes docs/latency.json, from which the table of
+docs/reference/size_and_speed.md is made.
 """
 
 from __future__ import annotations

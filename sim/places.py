@@ -43,7 +43,7 @@ def version_of(patterns: Sequence[str]) -> str:
 
 
 def write_results(name: str, results: object, *, publish: bool) -> None:
-    """Measured results as JSON into BUILD and, to ``publish``, into docs/, from which the README is made."""
+    """Measured results as JSON into BUILD and, to ``publish``, into docs/, from which tables of the pages are made."""
     text = json.dumps(results, indent=1) + "\n"
     for folder in (BUILD, *([ROOT / "docs"] if publish else [])):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""README names only commands that exist; pictures and tables are those of their sources; how marked parts are made."""
+"""Pages name only commands that exist; pictures and tables are those of their sources; how marked parts are made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+}
+README_LINES = 150
+"""README is what is read in a minute; the rest has its pages."""
+ABSENT = "docs/explanation/aws.md"
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
 FIXED_TARGETS = {
@@ -52,13 +58,17 @@ def docs(monkeypatch):
     return importlib.import_module("build_docs"), importlib.import_module("diagrams")
 
 
-def test_readme_names_only_make_targets_that_exist():
-    named = set(re.findall(r"(?:`|\$ )make ([a-z]+(?:-[a-z]+)*)", README))
-    assert {"sim", "test"} <= named
-    assert named <= TARGETS
+def test_the_readme_is_short():
+    assert PAGES["README.md"].count("\n") <= README_LINES
 
 
-def test_readme_names_only_subcommands_that_exist():
+def test_pages_name_only_make_targets_that_exist():
+    named = {page: set(re.findall(r"(?:`|\$ )make ([a-z]+(?:-[a-z]+)*)", text)) for page, text in PAGES.items()}
+    assert {"sim", "test"} <= named["README.md"]
+    assert {page: targets - TARGETS for page, targets in named.items() if targets - TARGETS} == {}
+
+
+def test_pages_name_only_subcommands_that_exist():
     """What is named as not there yet must not be there."""
     usage = subprocess.run(
         [sys.executable, "-m", "halfsilver.harness.cli", "--help"],
@@ -69,10 +79,27 @@ def test_readme_names_only_subcommands_that_exist():
         check=True,
     ).stdout
     present = set(re.findall(r"^    ([a-z]+)", usage, re.MULTILINE))
-    promised, absent = README.split("## What is not there yet")
-    named = set(re.findall(r"(?:`|\$ )halfsilver ([a-z]+)", promised))
-    assert {"explain", "mirror", "check", "serve"} <= named <= present
+    promised, absent = PAGES[ABSENT].split("## What is not there yet")
+    texts = {**PAGES, ABSENT: promised}
+    named = {page: set(re.findall(r"(?:`|\$ |bin/)halfsilver ([a-z]+)", text)) for page, text in texts.items()}
+    assert {"explain", "mirror", "check"} <= named["README.md"]
+    assert {"explain", "mirror", "check", "serve"} <= set().union(*named.values())
+    assert {page: commands - present for page, commands in named.items() if commands - present} == {}
     assert not present & set(re.findall(r"[Cc]ommand `([a-z]+)`", absent.split("\n## ")[0]))
+
+
+def test_pages_name_only_options_that_exist():
+    """Of the commands that begin a line or a piece of code with `halfsilver`."""
+    from halfsilver.harness.cli import build_parser
+
+    commands = build_parser()._subparsers._group_actions[0].choices
+    missing = []
+    for page, text in PAGES.items():
+        for command, words in re.findall(r"(?:`|\$ |bin/|^)halfsilver ([a-z-]+)((?: [^`\n|]+)*)", text, re.MULTILINE):
+            if command in commands and command != "bench":
+                known = {option for action in commands[command]._actions for option in action.option_strings}
+                missing += [(page, command, each) for each in re.findall(r" (--?[a-z-]+)", words) if each not in known]
+    assert missing == []
 
 
 def test_make_help_lists_all_targets():
@@ -116,10 +143,25 @@ def test_packet_ruler_shows_the_offsets_of_rfc_7348():
 
 def test_tables_are_up_to_date(docs):
     build_docs, _ = docs
-    for part in build_docs.MARKED.finditer(README):
-        if part["kind"] == "table":
-            expected = build_docs.table(part["what"])
-            assert part[0] == part["mark"] + expected, "run `python docs/build_docs.py --quick`"
+    parts = [part for text in PAGES.values() for part in build_docs.MARKED.finditer(text) if part["kind"] == "table"]
+    assert {part["what"] for part in parts} == set(build_docs.TABLES_OF)
+    for part in parts:
+        assert part[0] == part["mark"] + build_docs.table(part["what"]), "run `python docs/build_docs.py --quick`"
+
+
+def test_every_page_with_a_marked_part_is_refreshed(docs):
+    build_docs, _ = docs
+    marked = {page for page, text in PAGES.items() if build_docs.MARKED.search(text)}
+    assert {"README.md", "docs/api.md", "docs/how_to/aws_tools.md"} <= marked
+    assert marked <= {str(page.relative_to(ROOT)) for page in build_docs.PAGES}
+
+
+def test_every_output_shows_its_command(docs):
+    build_docs, _ = docs
+    for text in PAGES.values():
+        for part in build_docs.MARKED.finditer(text):
+            if part["kind"] == "output":
+                assert part[0].startswith(f"{part['mark']}```console\n$ {part['what']}\n"), "run `make docs`"
 
 
 def test_synthesis_table_has_a_line_per_core_and_block(docs):
@@ -166,15 +208,16 @@ def test_a_command_that_fails_leaves_its_part_as_it_was(docs):
 
 @pytest.fixture
 def session(docs):
-    """The script of the session in README.md."""
+    """The script of the session in docs/how_to/aws_tools.md."""
     return importlib.import_module("session")
 
 
-def test_every_part_of_the_session_is_in_the_readme(docs, session):
+def test_every_part_of_the_session_is_on_its_page(docs, session):
     build_docs, _ = docs
-    named = {part["what"] for part in build_docs.MARKED.finditer(README) if part["kind"] == "session"}
+    page = PAGES["docs/how_to/aws_tools.md"]
+    named = {part["what"] for part in build_docs.MARKED.finditer(page) if part["kind"] == "session"}
     assert named == {"serve", *session.PARTS} and set(session.NEEDED) == set(session.PARTS)
-    for part in build_docs.MARKED.finditer(README):
+    for part in build_docs.MARKED.finditer(page):
         for command in session.PARTS.get(part["what"], ()):
             assert f"\n$ {command}\n" in part[0], "run `python docs/build_docs.py --only session`"
 

@@ -16,7 +16,7 @@ from halfsilver.sim.benches.policies import everything
 ENIS = PARAMETERS.enis
 TO_HOST = 1
 TO_NET = 1 if OWN_STREAM else 3
-"""Clocks from the first beat in to the first beat out, as README and docs/architecture.md say."""
+"""Clocks from the first beat in to the first beat out, as docs/reference/size_and_speed.md says."""
 
 SHORTEST = 60
 """Bytes of frames that both inputs take back to back, one verdict for each."""

@@ -93,9 +93,9 @@ def test_pytest_finds_the_plugin_where_the_package_is_installed() -> None:
 
 
 @pytest.mark.slow
-def test_the_example_of_the_readme(pytester: pytest.Pytester) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = [part for part in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "halfsilver_engine" in part]
+def test_the_example_of_the_page(pytester: pytest.Pytester) -> None:
+    page = (ROOT / "docs" / "how_to" / "pytest.md").read_text(encoding="utf-8")
+    (example,) = [part for part in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "halfsilver_engine" in part]
     assert sum(bool(line.strip()) for line in example.splitlines()) <= 10
     pytester.makepyfile(example)
     (pytester.path / "examples").mkdir()

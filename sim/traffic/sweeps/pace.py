@@ -25,7 +25,7 @@ __all__ = ["check_pace"]
 
 TO_HOST = 1
 TO_NET = {"net": 3, "own": 1}
-"""Clocks from the first beat in to the first beat out, as the README says, by where copies leave."""
+"""Clocks from the first beat in to the first beat out, as docs/architecture.md says, by where copies leave."""
 
 AT_THE_GATE = 128
 """Clocks, at most, from the last beat in to the first beat out towards the host, in builds with ``security_groups``."""
