@@ -115,7 +115,7 @@ def with_ethernet(link: int, data: bytes, stations: Stations) -> tuple[bytes, in
         raise HeaderCutOff from None
     packet = data[of.size :]
     source, destination = _addresses(of.ethertype, packet)
-    sender = of.sender or MADE_UP_MAC
+    sender = stations.get(source) or of.sender or MADE_UP_MAC
     receiver = b"\xff" * 6 if of.broadcast else stations.get(destination) or _group(destination) or MADE_UP_MAC
     return receiver + sender + of.ethertype.to_bytes(2, "big") + packet, 14 - of.size
 
@@ -133,7 +133,7 @@ def _group(address: bytes) -> bytes | None:
     if address == b"\xff" * 4:
         return b"\xff" * 6
     if len(address) == 4 and address[0] >> 4 == 0xE:
-        return bytes((0x01, 0x00, 0x5E, address[1], *address[2:]))
+        return bytes((0x01, 0x00, 0x5E, address[1] & 0x7F, *address[2:]))
     if len(address) == 16 and address[0] == 0xFF:
         return b"\x33\x33" + address[12:]
     return None

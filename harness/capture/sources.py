@@ -105,7 +105,7 @@ class _Merged:
         for order, path in self._streams:
             yield from _push(order, self._frames(path), due)
         while due or self._files:
-            while self._files and (True):
+            while self._files and (not due or self._files[0][:2] < due[0][:2]):
                 waiting = self._files.pop(0)
                 yield from _push(waiting.order, self._frames(waiting.path), due)
             if due:
