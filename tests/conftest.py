@@ -82,6 +82,7 @@ REQUIREMENTS = {
     "tcpdump": "tcpdump",
     "openvswitch-switch": "openvswitch",
     "suricata": "suricata",
+    "labgrid": "labgrid",
 }
 """What can be required, and the word by which the reason of a skip names it."""
 

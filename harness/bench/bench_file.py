@@ -30,7 +30,7 @@ from halfsilver.harness.nic.identity import Card
 from halfsilver.harness.nic.transports.opening import RATES
 from halfsilver.harness.spelling import rather
 
-__all__ = ["DEFAULT", "HASHES", "BenchBoard", "check_build", "port_of", "read_bench"]
+__all__ = ["DEFAULT", "HASHES", "BenchBoard", "board_of", "check_build", "port_of", "read_bench"]
 
 DEFAULT = "bench.toml"
 
@@ -88,10 +88,11 @@ def read_bench(path: str) -> dict[str, BenchBoard]:
     boards = document.get(_TOP, {})
     if not isinstance(boards, dict) or not boards:
         raise UsageError(f"{path}: names no board: [{_TOP}.NAME] begins one")
-    return {name: _board(path, name, table) for name, table in boards.items()}
+    return {name: board_of(path, name, table) for name, table in boards.items()}
 
 
-def _board(path: str, name: str, table: Any) -> BenchBoard:
+def board_of(path: str, name: str, table: Any) -> BenchBoard:
+    """A board from its table in what ``path`` names. UsageError for what it does not have, need or know."""
     place = f"{path}: board {name}"
     if not isinstance(table, dict):
         raise UsageError(f"{place}: must be a table, [{_TOP}.{name}]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
-from halfsilver.harness.bench.bench_file import DEFAULT, check_build, port_of, read_bench
+from halfsilver.harness.bench.bench_file import DEFAULT, BenchBoard, check_build, port_of, read_bench
 from halfsilver.harness.bench.playback import Playback
 from halfsilver.harness.bench.wires import open_wire
 from halfsilver.harness.engines.card import PATIENCE, CardEngine
@@ -14,7 +14,7 @@ from halfsilver.harness.errors import UsageError
 from halfsilver.harness.nic.transports.opening import open_transport
 from halfsilver.harness.spelling import rather
 
-__all__ = ["RIG_VARIABLE", "open_board", "open_recording"]
+__all__ = ["RIG_VARIABLE", "drive", "open_board", "open_recording"]
 
 RIG_VARIABLE = "HALFSILVER_RIG"
 
@@ -29,9 +29,13 @@ def open_board(request: Request) -> CardEngine:
     boards = read_bench(file)
     if request.argument not in boards:
         raise UsageError(f"{file}: there is no board {request.argument!r}; {rather(request.argument, boards)}")
-    board = boards[request.argument]
-    device = port_of(board)
-    with ExitStack() as stack:
+    return drive(boards[request.argument], request, ExitStack())
+
+
+def drive(board: BenchBoard, request: Request, stack: ExitStack) -> CardEngine:
+    """A board as an engine. ``stack``, what it rests on, is closed with it, or now if it cannot be opened."""
+    try:
+        device = port_of(board)
         transport = open_transport(device, board.baud, patience=board.patience or None)
         stack.callback(transport.close)
         wires = []
@@ -44,11 +48,13 @@ def open_board(request: Request) -> CardEngine:
             name=request.name,
             detail=f"at {device}",
             patience=board.patience or PATIENCE,
-            release=transport.close,
+            release=stack.close,
             recorder=request.recorder,
         )
         check_build(board, engine.card)
-        stack.pop_all()
+    except BaseException:
+        stack.close()
+        raise
     return engine
 
 

@@ -35,8 +35,9 @@ GOLDEN = "golden"
 VERILATOR = "verilator"
 VIRTUAL = "virtual"
 BOARD = "board:"
+PLACE = "labgrid:"
 REPLAY = "replay:"
-"""What stands before a colon is followed by a name: of a board in the bench file, of a recording."""
+"""What stands before a colon is followed by a name: of a board in the bench file, of a place, of a recording."""
 
 REFERENCE = GOLDEN
 """The engine that the others are compared with, and that judges unless another is asked for."""
@@ -151,6 +152,17 @@ _ENTRIES = (
         "open_board",
         wired=True,
         argument="NAME",
+        abilities=frozenset({Ability.PRODUCTION}),
+    ),
+    EngineEntry(
+        PLACE,
+        "a board of a labgrid lab, acquired as long as it is used",
+        "halfsilver.harness.engines.place",
+        "open_place",
+        needs=("yaml",),
+        extra="lab",
+        wired=True,
+        argument="//PLACE",
         abilities=frozenset({Ability.PRODUCTION}),
     ),
     EngineEntry(

@@ -186,7 +186,7 @@ def test_list(paths, capsys, monkeypatch):
     monkeypatch.setenv("HALFSILVER_CAPTURES", str(paths[2]))
     document = json.loads(output_of(capsys, "list", "--json"))
     engines = [engine["name"] for engine in document["engines"]]
-    assert engines == ["golden", "verilator", "virtual", "board:NAME", "replay:FILE"]
+    assert engines == ["golden", "verilator", "virtual", "board:NAME", "labgrid://PLACE", "replay:FILE"]
     assert any(capture.endswith("in.pcap") for capture in document["captures"])
     assert "golden" in output_of(capsys, "list")
 
