@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from halfsilver.harness.arguments import Parser
-from halfsilver.harness.commands import check, counters, diff, explain, init, mirror, serve
+from halfsilver.harness.commands import check, counters, coverage, diff, explain, init, mirror, serve
 from halfsilver.harness.commands.card import bench, build, doctor, image, listing, program, regs
 from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
@@ -24,7 +24,23 @@ __all__ = ["main"]
 EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE, what a shell shows for a program ended by it."""
 
-COMMANDS = (init, mirror, explain, counters, diff, check, serve, regs, image, build, program, bench, doctor, listing)
+COMMANDS = (
+    init,
+    mirror,
+    explain,
+    coverage,
+    counters,
+    diff,
+    check,
+    serve,
+    regs,
+    image,
+    build,
+    program,
+    bench,
+    doctor,
+    listing,
+)
 
 
 def build_parser() -> Parser:

@@ -31,6 +31,8 @@ __all__ = [
     "DirectionChooser",
     "NothingRan",
     "Subparsers",
+    "add_capture_argument",
+    "add_direction_argument",
     "add_policy_arguments",
     "add_rig_argument",
     "add_run_arguments",
@@ -75,16 +77,7 @@ def say(message: str) -> None:
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of every subcommand that judges the frames of a capture."""
-    parser.add_argument(
-        "-r",
-        dest="read",
-        metavar="FILE",
-        nargs="+",
-        action="extend",
-        required=True,
-        help="captures to read, pcap or pcapng, also compressed with gzip or Zstandard; a folder is the captures in "
-        "it; several are merged by time; - is standard input",
-    )
+    add_capture_argument(parser)
     add_policy_arguments(parser)
     parser.add_argument(
         "--engine",
@@ -100,16 +93,35 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="write down all that goes to and from a board, as JSON lines: --engine replay:FILE runs the same again "
         "without it",
     )
+    add_direction_argument(parser)
+    parser.add_argument(
+        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the simulation (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+
+
+def add_capture_argument(parser: argparse.ArgumentParser) -> None:
+    """``-r``, for every subcommand that reads a capture."""
+    parser.add_argument(
+        "-r",
+        dest="read",
+        metavar="FILE",
+        nargs="+",
+        action="extend",
+        required=True,
+        help="captures to read, pcap or pcapng, also compressed with gzip or Zstandard; a folder is the captures in "
+        "it; several are merged by time; - is standard input",
+    )
+
+
+def add_direction_argument(parser: argparse.ArgumentParser) -> None:
+    """``--direction``, as DirectionChooser takes it."""
     parser.add_argument(
         "--direction",
         choices=DIRECTIONS,
         default=AUTO,
         help="direction of the frames; auto: egress if an interface sent it, else ingress (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=DEFAULT_SEED, metavar="N", help="seed of the simulation (default: %(default)s)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
 
 
 def add_rig_argument(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from halfsilver.harness.law import FLOOR_IPV4, FLOOR_IPV6
 from halfsilver.harness.policy.types import Described, Interface, MirrorSession, Network, Problem, Rule, Session
 
-__all__ = ["lint"]
+__all__ = ["covers", "lint"]
 
 SOURCES_PER_INTERFACE = 10
 """Sources an interface target takes (guide, quotas); 100 on the largest instance types."""
@@ -36,7 +36,7 @@ def _warning(where: str, message: str) -> Problem:
 def _shadowed(described: Described, rules: Sequence[Rule]) -> Iterator[Problem]:
     """Rules that never decide, because one earlier rule of the direction matches all their frames."""
     for index, rule in enumerate(rules):
-        earlier = next((earlier for earlier in rules[:index] if _covers(earlier, rule)), None)
+        earlier = next((earlier for earlier in rules[:index] if covers(earlier, rule)), None)
         if earlier is not None:
             yield _warning(
                 described.places[rule.rule_id],
@@ -45,7 +45,7 @@ def _shadowed(described: Described, rules: Sequence[Rule]) -> Iterator[Problem]:
             )
 
 
-def _covers(wide: Rule, narrow: Rule) -> bool:
+def covers(wide: Rule, narrow: Rule) -> bool:
     """Whether every frame that ``narrow`` matches is matched by ``wide``."""
     return (
         _contains(wide.source, narrow.source)
