@@ -7,23 +7,31 @@ import json
 
 from halfsilver.harness.commands.common import Subparsers, plural
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK
-from halfsilver.harness.policy.policy import check, read_documents
+from halfsilver.harness.policy.policy import check, read_joined
 
 __all__ = ["add", "run"]
 
 
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
-        "check", help="check a policy", description="List all errors and warnings of a policy; exit code 1 on errors."
+        "check",
+        help="check a policy",
+        description="List all errors and warnings of a policy; exit code 1 on errors.",
+        epilog="example: halfsilver check filters.json sessions.json targets.json interfaces.json",
     )
-    parser.add_argument("config", metavar="MIRROR.JSON", help="policy, as `aws ec2 describe-*` prints it")
+    parser.add_argument(
+        "config",
+        metavar="MIRROR.JSON",
+        nargs="+",
+        help="policy, as `aws ec2 describe-*` prints it; several files, or a folder of them, are taken as one",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 0 if the policy can be used (warnings allowed), 1 if it has errors, 2 if it cannot be read."""
-    problems = check(read_documents(arguments.config))
+    problems = check(read_joined(arguments.config))
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
     if arguments.json:
@@ -43,5 +51,5 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for problem in problems:
             print(problem)
-        print(f"{arguments.config}: {plural(errors, 'error')}, {plural(warnings, 'warning')}")
+        print(f"{', '.join(arguments.config)}: {plural(errors, 'error')}, {plural(warnings, 'warning')}")
     return EXIT_MISMATCH if errors else EXIT_OK

@@ -19,6 +19,7 @@ from halfsilver.harness.output import refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.types import Limits
 from halfsilver.harness.records import Flags, Frame
+from halfsilver.harness.report.tables import plural
 from halfsilver.harness.verdict import Direction
 
 if TYPE_CHECKING:
@@ -63,11 +64,6 @@ class NothingRan(HalfsilverError):
     """There was nothing to do; an empty run is never green."""
 
     exit_code = EXIT_NOTHING
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 frame``, ``2,000 frames``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def say(message: str) -> None:
@@ -136,7 +132,11 @@ def add_rig_argument(parser: argparse.ArgumentParser) -> None:
 def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that name a policy and its run-time flags."""
     parser.add_argument(
-        "-c", dest="config", metavar="MIRROR.JSON", required=True, help="policy, as `aws ec2 describe-*` prints it"
+        "-c",
+        dest="config",
+        metavar="MIRROR.JSON",
+        required=True,
+        help="policy, as `aws ec2 describe-*` prints it; a folder with what several of them printed is taken as one",
     )
     parser.add_argument(
         "--eni", metavar="ENI", help="the interface that gets multicast and, with --tap, frames of no interface"

@@ -19,7 +19,7 @@ from typing import Any
 from halfsilver.harness.policy.node import Node, show
 from halfsilver.harness.spelling import nearest
 
-__all__ = ["MODEL", "PAGE_MARKS", "check_keys", "check_lists", "check_members", "list_shapes"]
+__all__ = ["MODEL", "OUTSIDE", "PAGE_MARKS", "check_keys", "check_lists", "check_members", "list_shapes"]
 
 MODEL = Path(__file__).with_name("aws_members.json")
 """``lists``: the shape of what is in each list; ``shapes``: their members, each with its own shape or empty."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from halfsilver.harness.errors import UsageError
+from halfsilver.harness.policy.joining import join
 from halfsilver.harness.policy.lint import lint
 from halfsilver.harness.policy.reader import WHOLE_FILE, read
 from halfsilver.harness.policy.resolve import resolve
@@ -38,7 +39,9 @@ __all__ = [
     "Rule",
     "Session",
     "check",
+    "policy_files",
     "read_documents",
+    "read_joined",
     "unique_keys",
 ]
 
@@ -73,8 +76,8 @@ class Policy:
 
     @classmethod
     def load(cls, path: str | Path, *, eni: str | None = None, limits: Limits | None = None) -> Policy:
-        """Read a file; ``eni`` is the interface to be the NIC's first. PolicyError lists all problems."""
-        return cls.from_documents(read_documents(path), eni=eni, where=str(path), limits=limits)
+        """Read a file, or the files of a folder; ``eni`` is the NIC's first interface. PolicyError has all problems."""
+        return cls.from_documents(read_joined([path]), eni=eni, where=str(path), limits=limits)
 
     @classmethod
     def from_documents(
@@ -112,6 +115,28 @@ def check(documents: object, *, carried: Sequence[str] | None = None, limits: Li
     ``carried`` as for ``Policy.from_documents``; without ``limits``, those of AWS hold.
     """
     return _examine(documents, carried=carried, limits=limits)[1]
+
+
+def policy_files(path: str | Path) -> list[Path]:
+    """The files a policy is read from: the path itself or, of a folder, every ``.json`` file in it."""
+    return sorted(Path(path).glob("*.json")) if Path(path).is_dir() else [Path(path)]
+
+
+def read_joined(paths: Sequence[str | Path]) -> Any:
+    """What the files and folders hold as one document; PolicyError if one is not what AWS prints.
+
+    One file is taken as it is.
+    """
+    files = [file for path in paths for file in policy_files(path)]
+    if not files:
+        nothing = "is a folder without a .json file; put there what the aws describe commands print"
+        raise PolicyError(str(paths[0]), [Problem("error", WHOLE_FILE, nothing)])
+    if files == [Path(path) for path in paths[:1]]:
+        return read_documents(files[0])
+    joined, problems = join([(str(file), read_documents(file)) for file in files])
+    if problems:
+        raise PolicyError(", ".join(map(str, paths)), problems)
+    return joined
 
 
 def read_documents(path: str | Path) -> Any:

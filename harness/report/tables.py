@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["share", "table"]
+__all__ = ["plural", "share", "table"]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = "") -> str:
@@ -24,6 +24,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], right: str = 
         lines.append(line.rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 frame``, ``2,000 frames``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def share(part: int, whole: int) -> str:
