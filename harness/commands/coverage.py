@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from halfsilver.harness.capture.reader import open_capture
+from halfsilver.harness.capture.sources import open_captures
 from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
@@ -25,6 +25,7 @@ from halfsilver.harness.commands.common import (
 )
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK
 from halfsilver.harness.golden.reach import Reach, RuleReach, Standing
+from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.reader import read
 from halfsilver.harness.report.progress import capture_progress
@@ -52,8 +53,9 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 0; 1 if a capture is damaged or, with ``--fail-unreached``, a rule decided no frame."""
-    with open_capture(arguments.read) as reader:
+    with open_captures(arguments.read) as reader:
         policy = load_policy(arguments)
+        reader.know(stations_of(policy))
         described, _ = read(policy.documents)
         reach = Reach(described.filters.values())
         choose = DirectionChooser(arguments.direction, policy)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from halfsilver.harness.capture.reader import open_capture
+from halfsilver.harness.capture.sources import open_captures
 from halfsilver.harness.commands.common import (
     AUTO,
     DirectionChooser,
@@ -30,7 +30,7 @@ from halfsilver.harness.propose.account import Trial, account_to_json, render_ch
 from halfsilver.harness.propose.documents import local_networks, propose
 from halfsilver.harness.propose.presets import PRESETS, Plan, Setting
 from halfsilver.harness.propose.sources import MOST_SOURCES, Sources, choose_sources
-from halfsilver.harness.propose.survey import Survey
+from halfsilver.harness.propose.survey import Survey, with_stand_ins
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Service, Verdict
 
@@ -61,7 +61,7 @@ def add(subparsers: Subparsers) -> None:
         "copies, and what is copied. Says what was chosen, how many copies it makes, and the next command.",
         epilog="example: halfsilver init my.pcap --like web -o web.json",
     )
-    parser.add_argument("captures", metavar="CAPTURE", nargs="*", help="pcap or pcapng; - is standard input")
+    parser.add_argument("captures", metavar="CAPTURE", nargs="*", help="as for mirror -r: files, folders, or -")
     parser.add_argument(
         "-o",
         dest="output",
@@ -107,10 +107,8 @@ def _check(arguments: argparse.Namespace) -> None:
         if arguments.json:
             raise UsageError("-o - and --json would mix on standard output; give -o a file name")
         return
-    inputs = {f"CAPTURE {number}": path for number, path in enumerate(arguments.captures, 1)}
+    inputs = {"CAPTURE": arguments.captures, "--from-aws": [arguments.from_aws] * (arguments.from_aws is not None)}
     refuse_overwriting_input("-o", arguments.output, inputs)
-    for file in policy_files(arguments.from_aws) if arguments.from_aws is not None else ():
-        refuse_overwriting_input("-o", arguments.output, {"--from-aws": str(file)})
     if os.path.exists(arguments.output) and not arguments.force:
         raise UsageError(f"{arguments.output} is there already; choose another name with -o, or --force replaces it")
 
@@ -173,16 +171,17 @@ def _name(arguments: argparse.Namespace) -> str:
 def _read(captures: Sequence[str]) -> _Seen:
     seen = _Seen()
     octets = 0
-    for path in captures:
-        with open_capture(path) as reader:
-            for batch in batches(reader):
-                frames = [captured.data for captured in batch]
-                seen.survey.add(frames)
-                for frame in frames:
-                    if len(seen.first) < TRIAL_FRAMES and octets < TRIAL_BYTES:
-                        seen.first.append(frame)
-                        octets += len(frame)
-            seen.damaged |= report_damage(reader)
+    if not captures:
+        return seen
+    with open_captures(captures) as reader:
+        for batch in batches(reader):
+            frames = [with_stand_ins(captured.data) for captured in batch]
+            seen.survey.add(frames)
+            for frame in frames:
+                if len(seen.first) < TRIAL_FRAMES and octets < TRIAL_BYTES:
+                    seen.first.append(frame)
+                    octets += len(frame)
+        seen.damaged = report_damage(reader)
     return seen
 
 
@@ -218,8 +217,8 @@ def _try(policy: Policy, seen: _Seen, tap: bool) -> Trial:
 def _next_command(arguments: argparse.Namespace, tap: bool) -> str:
     """The command that uses the policy, as a shell takes it."""
     config = "mirror.json" if arguments.output == "-" else arguments.output
-    capture = arguments.captures[0] if arguments.captures else "my.pcap"
-    words = ["halfsilver", "mirror", "-r", capture, "-c", config, "-w", "mirrored.pcapng"]
+    captures = arguments.captures or ["my.pcap"]
+    words = ["halfsilver", "mirror", "-r", *captures, "-c", config, "-w", "mirrored.pcapng"]
     return shlex.join(words + ["--tap"] * tap)
 
 

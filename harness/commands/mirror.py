@@ -16,7 +16,7 @@ from halfsilver.harness.commands.judging import Take, add_judging_arguments, exi
 from halfsilver.harness.engine import Result
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
-from halfsilver.harness.policy.policy import Policy, policy_files
+from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.hints import Hints
 from halfsilver.harness.report.summary import RunSummary, render_run
 from halfsilver.harness.report.verdict_lines import verdict_line
@@ -75,10 +75,9 @@ def _check(arguments: argparse.Namespace) -> None:
     ]
     if len(to_stdout) > 1:
         raise UsageError(f"{' and '.join(to_stdout)} would mix on standard output; give one of them a file name")
-    for file in policy_files(arguments.config):
-        inputs = {"-r": arguments.read, "-c": str(file)}
-        refuse_overwriting_input("-w", arguments.write, inputs)
-        refuse_overwriting_input("--verdicts", arguments.verdicts, inputs)
+    inputs = {"-r": arguments.read, "-c": arguments.config}
+    refuse_overwriting_input("-w", arguments.write, inputs)
+    refuse_overwriting_input("--verdicts", arguments.verdicts, inputs)
     if arguments.write is not None and arguments.write == arguments.verdicts:
         raise UsageError(f"-w and --verdicts both name {arguments.write}; give them two names")
     if arguments.write is not None and writer_class(arguments.write) is PcapWriter:

@@ -6,17 +6,19 @@ is never mirrored.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
+from halfsilver.harness.capture.link import MADE_UP_MAC
 from halfsilver.harness.golden.eligibility import service_of
 from halfsilver.harness.golden.parse import Headers, Kind, parse
 from halfsilver.harness.policy.types import Address
 from halfsilver.harness.verdict import Service
 
-__all__ = ["IP_KINDS", "Station", "Survey", "is_group"]
+__all__ = ["IP_KINDS", "Station", "Survey", "is_group", "with_stand_ins"]
 
 IP_KINDS = (Kind.IPV4, Kind.IPV6)
 MOST_HOST_ADDRESSES = {4: 2, 6: 4}
@@ -77,6 +79,30 @@ def _usable(address: Address) -> bool:
 def is_group(mac: bytes) -> bool:
     """Whether it is a multicast or the broadcast address."""
     return bool(mac[0] & 1)
+
+
+def with_stand_ins(frame: bytes) -> bytes:
+    """A frame captured without an Ethernet header, with MACs that tell its addresses apart; others as they are.
+
+    An interface that a policy gives such an address is given its frames back (``harness/capture/link.py``).
+    """
+    if MADE_UP_MAC not in (frame[0:6], frame[6:12]):
+        return frame
+    headers = parse(frame)
+    if headers.kind not in IP_KINDS:
+        return frame
+    destination, source = (
+        _stand_in(headers.kind, address) if mac == MADE_UP_MAC else mac
+        for mac, address in ((frame[0:6], headers.destination), (frame[6:12], headers.source))
+    )
+    return destination + source + frame[12:]
+
+
+def _stand_in(kind: Kind, address: int) -> bytes:
+    """Locally administered; it ends in the IPv4 address, or in a sum of the IPv6 address."""
+    if kind is Kind.IPV4:
+        return b"\x02\x04" + address.to_bytes(4)
+    return b"\x02\x06" + zlib.crc32(address.to_bytes(16)).to_bytes(4)
 
 
 class Survey:

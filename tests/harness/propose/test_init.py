@@ -105,6 +105,19 @@ def test_frames_without_a_usable_address(tmp_path: Path, capsys: pytest.CaptureF
     assert len(policy["NetworkInterfaces"]) == 2
 
 
+def test_a_capture_without_ethernet_headers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tunnel's: who is in it is known by the IP addresses, and mirror finds the interface by its own."""
+    packets = [frame[IP] for frame in conversation()[1:]]
+    capture = write_capture(tmp_path, [bytes(packet) for packet in packets], link=101)
+    policy = tmp_path / "proposed.json"
+    said = json.loads(output_of(capsys, "init", capture, "-o", str(policy), "--json"))
+    assert [source["ipv4"] for source in said["sources"]] == ["10.7.3.10"] and not said["tap"]
+    capsys.readouterr()
+    assert verdicts(tmp_path, capsys) == {"mirrored": 11}
+    ways = json.loads(output_of(capsys, "mirror", "-r", capture, "-c", str(policy), "--json"))["counters"]["verdicts"]
+    assert {each["direction"]: each["frames"] for each in ways} == {"ingress": 5, "egress": 6}
+
+
 def test_minimal_has_nothing_that_can_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, policy = proposal(tmp_path, capsys, conversation()[1:3], "--minimal")
     assert verdicts(tmp_path, capsys) == {"mirrored": 2}
@@ -169,7 +182,7 @@ def test_a_file_that_is_there_stays(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run("init", capture, "-o", str(policy)) == 2
     assert "is there already" in capsys.readouterr().err and policy.read_text() == "mine"
     assert run("init", capture, "-o", capture, "--force") == 2
-    assert "is the file that CAPTURE 1 reads" in capsys.readouterr().err
+    assert "is the file that CAPTURE reads" in capsys.readouterr().err
     assert run("init", capture, "-o", str(policy), "--force") == 0
     assert "NetworkInterfaces" in policy.read_text()
 
