@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
 from halfsilver.harness.law import LONGEST_FRAME
+from halfsilver.harness.policy.fields import AnyAddress, Cidr, Flag, Identifier, Ipv4, Ipv6, Mac, Objects, Text, Values
 from halfsilver.harness.policy.node import Node, is_identifier, show
 from halfsilver.harness.policy.types import (
     DEFAULT_MTU,
@@ -30,6 +31,62 @@ MIN_MTU, MAX_MTU = 576, LONGEST_FRAME
 TAG_PREFIX = "halfsilver:"
 MTU_TAG, RESOLVER_TAG = TAG_PREFIX + "mtu", TAG_PREFIX + "resolver"
 
+TAG = (Text("Key", "the tag's key"), Text("Value", "the tag's value"))
+TAG_KEY, TAG_VALUE = TAG
+TAGS = Objects("Tags", "tags; none of ours, `halfsilver:...`, is known here", fields=TAG)
+INTERFACE_TAGS = f"tags; of ours `{MTU_TAG}` (bytes, {MIN_MTU} to {MAX_MTU}) and `{RESOLVER_TAG}` (an IPv4 address)"
+
+VPC_ID = Identifier("VpcId", "the VPC", prefix="vpc")
+SUBNET_ID = Identifier("SubnetId", "the subnet, by which its network ACL is found", prefix="subnet")
+GROUP_ID = Identifier("GroupId", "the security group's id", prefix="sg")
+GROUPS = Objects("Groups", "its security groups", fields=(GROUP_ID,))
+VPC_BLOCK = Cidr("CidrBlock", "its primary IPv4 network, /16 to /28; the address base + 2 is the DNS resolver")
+VPC = (VPC_BLOCK,)
+
+MAC_ADDRESS = Mac("MacAddress", "by which its frames are known; a source needs it")
+PRIMARY_IPV4 = Ipv4("PrivateIpAddress", "its primary IPv4 address: the source of its copies, where copies to it go")
+PRIMARY_IPV6 = Ipv6("Ipv6Address", "its IPv6 address, where there is no list")
+EACH_IPV4 = Ipv4("PrivateIpAddress", "the address")
+IPV4_ADDRESSES = Objects(
+    "PrivateIpAddresses", "its IPv4 addresses; without PrivateIpAddress, the first", fields=(EACH_IPV4,)
+)
+EACH_IPV6 = Ipv6("Ipv6Address", "the address")
+IS_PRIMARY = Flag("IsPrimaryIpv6", "whether this address stands for the interface")
+IPV6_ADDRESSES = Objects(
+    "Ipv6Addresses", "its IPv6 addresses; the primary one, else the first", fields=(EACH_IPV6, IS_PRIMARY)
+)
+ZONE = Text("AvailabilityZone", "of several interfaces behind a target, the one in the source's zone is taken")
+DESCRIPTION = Text("Description", "`ELB net/NAME/ID` says that it is an interface of this load balancer")
+TAG_LISTS = (Objects("TagSet", INTERFACE_TAGS, fields=TAG), Objects("Tags", INTERFACE_TAGS, fields=TAG))
+INTERFACE = (
+    MAC_ADDRESS,
+    PRIMARY_IPV4,
+    IPV4_ADDRESSES,
+    PRIMARY_IPV6,
+    IPV6_ADDRESSES,
+    VPC_ID,
+    SUBNET_ID,
+    GROUPS,
+    ZONE,
+    DESCRIPTION,
+    *TAG_LISTS,
+)
+
+ZONE_NAME = Text("ZoneName", "the Availability Zone")
+ZONE_IPV4 = Ipv4("PrivateIPv4Address", "its IPv4 address there, by which its interface is found")
+ZONE_IPV6 = Ipv6("IPv6Address", "its IPv6 address there")
+ZONE_ADDRESS = AnyAddress("IpAddress", "its address there, where it faces the Internet")
+ZONE_ADDRESSES = Objects(
+    "LoadBalancerAddresses", "its addresses in the zone", fields=(ZONE_IPV4, ZONE_IPV6, ZONE_ADDRESS)
+)
+ZONES = Objects("AvailabilityZones", "where it has interfaces", fields=(ZONE_NAME, ZONE_ADDRESSES))
+LOAD_BALANCER = (ZONES, VPC_ID)
+
+ENDPOINT_TYPE = Text("VpcEndpointType", "a target's must be GatewayLoadBalancer")
+ENDPOINT_ENI = Identifier("NetworkInterfaceIds", "the id of one of its interfaces", prefix="eni")
+ENDPOINT_ENIS = Values("NetworkInterfaceIds", "its interfaces, where copies go", each=ENDPOINT_ENI)
+ENDPOINT = (ENDPOINT_TYPE, ENDPOINT_ENIS)
+
 _NLB_ARN = re.compile(r"arn:[\w-]+:elasticloadbalancing:[\w-]*:\w*:loadbalancer/(net/[\w-]+/\w+)", re.ASCII)
 
 
@@ -41,7 +98,7 @@ def load_balancer_name(arn: str) -> str | None:
 
 def read_resolver(node: Node) -> IPv4Address | None:
     """The DNS resolver of a VPC: base + 2 of its primary IPv4 network, which AWS allows from /16 to /28."""
-    block = node.cidr("CidrBlock")
+    block = VPC_BLOCK.of(node)
     if block is None:
         return None
     if isinstance(block, IPv4Network) and 16 <= block.prefixlen <= 28:
@@ -52,39 +109,39 @@ def read_resolver(node: Node) -> IPv4Address | None:
 
 def read_interface(node: Node, eni_id: str, resolvers: Mapping[str, IPv4Address]) -> NetworkInterface:
     """An interface with whatever could be read of it; ``resolvers`` are those of the VPCs, by id."""
-    ipv4, ipv6, primary_ipv6 = node.ipv4("PrivateIpAddress"), node.ipv6("Ipv6Address"), None
+    ipv4, ipv6, primary_ipv6 = PRIMARY_IPV4.of(node), PRIMARY_IPV6.of(node), None
     addresses: set[Address | None] = {ipv4, ipv6}
-    for entry in node.children("PrivateIpAddresses"):
-        address4 = entry.ipv4("PrivateIpAddress")
+    for entry in IPV4_ADDRESSES.of(node):
+        address4 = EACH_IPV4.of(entry)
         addresses.add(address4)
         ipv4 = ipv4 or address4
-    for entry in node.children("Ipv6Addresses"):
-        address6 = entry.ipv6("Ipv6Address")
+    for entry in IPV6_ADDRESSES.of(node):
+        address6 = EACH_IPV6.of(entry)
         addresses.add(address6)
         ipv6 = ipv6 or address6
-        if entry.values.get("IsPrimaryIpv6") is True:
+        if IS_PRIMARY.of(entry):
             primary_ipv6 = primary_ipv6 or address6
-    vpc_id = node.identifier("VpcId", "vpc")
+    vpc_id = VPC_ID.of(node)
     mtu, resolver = _read_settings(node)
     return NetworkInterface(
         eni_id=eni_id,
-        mac=node.mac("MacAddress"),
+        mac=MAC_ADDRESS.of(node),
         ipv4=ipv4,
         ipv6=primary_ipv6 or ipv6,
         addresses=frozenset(address for address in addresses if address is not None),
         mtu=mtu or DEFAULT_MTU,
         resolver=resolver or resolvers.get(vpc_id or ""),
         vpc_id=vpc_id,
-        zone=node.text("AvailabilityZone"),
-        description=node.text("Description") or "",
-        subnet_id=node.identifier("SubnetId", "subnet"),
+        zone=ZONE.of(node),
+        description=DESCRIPTION.of(node) or "",
+        subnet_id=SUBNET_ID.of(node),
         group_ids=_read_groups(node),
     )
 
 
 def _read_groups(node: Node) -> tuple[str, ...]:
     """The ids of an interface's security groups."""
-    found = [entry.identifier("GroupId", "sg") for entry in node.children("Groups")]
+    found = [GROUP_ID.of(entry) for entry in GROUPS.of(node)]
     return tuple(group_id for group_id in found if group_id is not None)
 
 
@@ -92,7 +149,7 @@ def _read_settings(node: Node) -> tuple[int | None, IPv4Address | None]:
     """MTU and resolver from the interface's tags."""
     mtu, resolver = None, None
     known = (MTU_TAG, RESOLVER_TAG)
-    for key, place, value in read_tags(node, "TagSet", known) + read_tags(node, "Tags", known):
+    for key, place, value in (found for each in TAG_LISTS for found in read_tags(node, each, known)):
         if key == MTU_TAG:
             if re.fullmatch("[0-9]{1,5}", value) and MIN_MTU <= int(value) <= MAX_MTU:
                 mtu = int(value)
@@ -106,17 +163,17 @@ def _read_settings(node: Node) -> tuple[int | None, IPv4Address | None]:
     return mtu, resolver
 
 
-def read_tags(node: Node, field: str, known: Collection[str] = ()) -> list[tuple[str, str, str]]:
+def read_tags(node: Node, field: Objects = TAGS, known: Collection[str] = ()) -> list[tuple[str, str, str]]:
     """The ``halfsilver:`` tags that are known, as (key, place, value); each that is not is refused."""
     tags: list[tuple[str, str, str]] = []
-    for index, tag in enumerate(node.children(field)):
-        key, value = tag.text("Key"), tag.text("Value")
+    for index, tag in enumerate(field.of(node)):
+        key, value = TAG_KEY.of(tag), TAG_VALUE.of(tag)
         if key is None or not key.casefold().startswith(TAG_PREFIX):
             continue
         if any(key == other for other, _, _ in tags):
             tag.error("Key", f"{key} is there twice; an object has one tag of a key")
         elif key in known:
-            tags.append((key, f"{field}[{index}]", value or ""))
+            tags.append((key, f"{field.name}[{index}]", value or ""))
         else:
             # Ignored, a misspelt setting would leave the usual one in force: longer copies than were asked for.
             meant = nearest(key[len(TAG_PREFIX) :], (name[len(TAG_PREFIX) :] for name in known))
@@ -131,19 +188,19 @@ def read_tags(node: Node, field: str, known: Collection[str] = ()) -> list[tuple
 
 def read_load_balancer(node: Node, arn: str) -> LoadBalancer:
     places = []
-    for zone in node.children("AvailabilityZones"):
-        name = zone.text("ZoneName")
-        for entry in zone.children("LoadBalancerAddresses"):
-            found = (entry.ipv4("PrivateIPv4Address"), entry.ipv6("IPv6Address"), entry.address("IpAddress"))
+    for zone in ZONES.of(node):
+        name = ZONE_NAME.of(zone)
+        for entry in ZONE_ADDRESSES.of(zone):
+            found = (ZONE_IPV4.of(entry), ZONE_IPV6.of(entry), ZONE_ADDRESS.of(entry))
             places.append(LoadBalancerAddress(name, tuple(address for address in found if address is not None)))
-    return LoadBalancer(arn, node.identifier("VpcId", "vpc"), tuple(places))
+    return LoadBalancer(arn, VPC_ID.of(node), tuple(places))
 
 
 def read_endpoint(node: Node, endpoint_id: str) -> VpcEndpoint:
     eni_ids = []
-    for name, item in node.items("NetworkInterfaceIds"):
+    for name, item in ENDPOINT_ENIS.of(node):
         if isinstance(item, str) and is_identifier(item, "eni"):
             eni_ids.append(item)
         else:
             node.error(name, f"must be an id such as eni-0123456789abcdef0, not {show(item)}")
-    return VpcEndpoint(endpoint_id, node.text("VpcEndpointType"), tuple(eni_ids))
+    return VpcEndpoint(endpoint_id, ENDPOINT_TYPE.of(node), tuple(eni_ids))

@@ -71,6 +71,10 @@ class Node:
     def error(self, key: str, message: str) -> None:
         self.problems.append(Problem("error", self.place(key), message))
 
+    def shown(self, key: str) -> str:
+        """The raw value of a field, as a message shows it."""
+        return show(self.values.get(key))
+
     def warn(self, key: str, message: str) -> None:
         self.problems.append(Problem("warning", self.place(key), message))
 

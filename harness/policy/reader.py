@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address
 
-from halfsilver.harness.policy.filters import read_filter
+from halfsilver.harness.policy.fields import Choice, Identifier, Pattern, Text, Whole
+from halfsilver.harness.policy.filters import FILTER, read_filter
 from halfsilver.harness.policy.members import PAGE_MARKS, check_lists, check_members, list_shapes
 from halfsilver.harness.policy.network import (
+    ENDPOINT,
+    INTERFACE,
+    LOAD_BALANCER,
+    TAGS,
+    VPC,
     load_balancer_name,
     read_endpoint,
     read_interface,
@@ -22,7 +29,7 @@ from halfsilver.harness.policy.network import (
     read_tags,
 )
 from halfsilver.harness.policy.node import Node, show
-from halfsilver.harness.policy.security import read_network_acl, read_security_group
+from halfsilver.harness.policy.security import NETWORK_ACL, SECURITY_GROUP, read_network_acl, read_security_group
 from halfsilver.harness.policy.types import (
     MAX_NUMBER,
     MAX_PACKET_LENGTH,
@@ -36,19 +43,15 @@ from halfsilver.harness.policy.types import (
     TargetKind,
 )
 
-__all__ = ["DESTINATIONS", "STOPPED", "WHOLE_FILE", "read", "read_session_numbers"]
+__all__ = ["DESTINATIONS", "LISTS", "STOPPED", "WHOLE_FILE", "read", "read_session_numbers"]
 
 _ARN = re.compile(r"arn:[!-~]{1,250}")
-_LISTS = (
-    "TrafficMirrorFilters",
-    "TrafficMirrorSessions",
-    "TrafficMirrorTargets",
-    "NetworkInterfaces",
-    "LoadBalancers",
-    "VpcEndpoints",
-    "Vpcs",
-    "SecurityGroups",
-    "NetworkAcls",
+_ARN_FIELD = Pattern(
+    "LoadBalancerArn",
+    "its ARN",
+    required=True,
+    pattern="^arn:[!-~]{1,250}$",
+    right="an ARN such as arn:aws:elasticloadbalancing:...",
 )
 DESTINATIONS: dict[str, TargetKind] = {
     "NetworkInterfaceId": "network-interface",
@@ -58,6 +61,54 @@ DESTINATIONS: dict[str, TargetKind] = {
 """The members that say where a target leads, each with the type of such a target."""
 STOPPED = "StoppedReason"
 """Why a session does not mirror any more: a member of ours, which AWS has no place for. Its target may be gone."""
+
+TARGET_TYPE = Choice(
+    "Type", "follows from which of the three destinations it has, if stated", options=tuple(DESTINATIONS.values())
+)
+TARGET_ENI = Identifier("NetworkInterfaceId", "the interface that gets the copies; no source", prefix="eni")
+TARGET_NLB = Pattern(
+    "NetworkLoadBalancerArn",
+    "the load balancer that gets the copies; of one target only",
+    pattern="^arn:[A-Za-z0-9_-]+:elasticloadbalancing:[A-Za-z0-9_-]*:[A-Za-z0-9_]*:loadbalancer/net/"
+    "[A-Za-z0-9_-]+/[A-Za-z0-9_]+$",
+    right="a Network Load Balancer's ARN (arn:aws:elasticloadbalancing:...:loadbalancer/net/NAME/ID)",
+)
+TARGET_ENDPOINT = Identifier("GatewayLoadBalancerEndpointId", "the endpoint that gets the copies", prefix="vpce")
+TARGET = (TARGET_TYPE, TARGET_ENI, TARGET_NLB, TARGET_ENDPOINT, TAGS)
+
+SESSION_ENI = Identifier("NetworkInterfaceId", "the source, in NetworkInterfaces", required=True, prefix="eni")
+SESSION_TARGET = Identifier("TrafficMirrorTargetId", "where its copies go", required=True, prefix="tmt")
+SESSION_FILTER = Identifier("TrafficMirrorFilterId", "what it takes", required=True, prefix="tmf")
+SESSION_STOPPED = Text(STOPPED, "a member of ours: why it does not mirror any more; its target may then be gone")
+SESSION_NUMBER = Whole(
+    "SessionNumber",
+    "sessions of an interface are tried in ascending number; unique there",
+    required=True,
+    low=1,
+    high=MAX_NUMBER,
+)
+VNI = Whole("VirtualNetworkId", "the VNI of its copies; absent, it is made from the session's id", low=1, high=MAX_VNI)
+PACKET_LENGTH = Whole(
+    "PacketLength",
+    f"bytes of a frame that are copied, at most; {NLB_PACKET_LENGTH} with a load balancer, which is what holds there "
+    "too where it is absent; else the whole frame",
+    low=1,
+    high=MAX_PACKET_LENGTH,
+)
+SESSION = (SESSION_ENI, SESSION_TARGET, SESSION_FILTER, SESSION_NUMBER, VNI, PACKET_LENGTH, SESSION_STOPPED, TAGS)
+
+LISTS = {
+    "TrafficMirrorFilters": (Identifier("TrafficMirrorFilterId", "its id", required=True, prefix="tmf"), *FILTER),
+    "TrafficMirrorSessions": (Identifier("TrafficMirrorSessionId", "its id", required=True, prefix="tms"), *SESSION),
+    "TrafficMirrorTargets": (Identifier("TrafficMirrorTargetId", "its id", required=True, prefix="tmt"), *TARGET),
+    "NetworkInterfaces": (Identifier("NetworkInterfaceId", "its id", required=True, prefix="eni"), *INTERFACE),
+    "LoadBalancers": (_ARN_FIELD, *LOAD_BALANCER),
+    "VpcEndpoints": (Identifier("VpcEndpointId", "its id", required=True, prefix="vpce"), *ENDPOINT),
+    "Vpcs": (Identifier("VpcId", "its id", required=True, prefix="vpc"), *VPC),
+    "SecurityGroups": (Identifier("GroupId", "its id", required=True, prefix="sg"), *SECURITY_GROUP),
+    "NetworkAcls": (Identifier("NetworkAclId", "its id", required=True, prefix="acl"), *NETWORK_ACL),
+}
+"""What is read of the objects of each list; the first field is the id by which others refer to them."""
 
 WHOLE_FILE = "the file"
 """Where a problem is that is of no part alone."""
@@ -69,10 +120,10 @@ def read(documents: object, limits: Limits | None = None) -> tuple[Described, li
     Without ``limits``, those of AWS hold.
     """
     if not isinstance(documents, Mapping):
-        message = f"must be a JSON object with lists such as {_LISTS[0]}, not {show(documents)}"
+        message = f"must be a JSON object with lists such as {next(iter(LISTS))}, not {show(documents)}"
         return Described(), [Problem("error", WHOLE_FILE, message)]
-    if not any(name in documents for name in _LISTS):
-        message = f"has none of {', '.join(_LISTS)}: put what the aws describe commands print into one object"
+    if not any(name in documents for name in LISTS):
+        message = f"has none of {', '.join(LISTS)}: put what the aws describe commands print into one object"
         return Described(), [Problem("error", WHOLE_FILE, message)]
     reader = _Reader(limits or Limits())
     reader.read(Node(documents, reader.problems))
@@ -82,11 +133,7 @@ def read(documents: object, limits: Limits | None = None) -> tuple[Described, li
 def read_session_numbers(node: Node, kind: TargetKind | None) -> tuple[int | None, int | None, int | None]:
     """Session number, VNI and packet length of a session with a target of ``kind`` (None: not known)."""
     longest = NLB_PACKET_LENGTH if kind == "network-load-balancer" else MAX_PACKET_LENGTH
-    return (
-        node.integer("SessionNumber", 1, MAX_NUMBER, required=True),
-        node.integer("VirtualNetworkId", 1, MAX_VNI),
-        node.integer("PacketLength", 1, longest),
-    )
+    return (SESSION_NUMBER.of(node), VNI.of(node), replace(PACKET_LENGTH, high=longest).of(node))
 
 
 class _Reader:
@@ -108,64 +155,65 @@ class _Reader:
                 root.warn(mark, "more pages exist than this file has; describe without --max-items")
         described = self.described
         resolvers: dict[str, IPv4Address] = {}
-        for vpc_id, node in self._objects(root, "Vpcs", "VpcId", "vpc"):
+        for vpc_id, node in self._objects(root, "Vpcs"):
             resolver = read_resolver(node)
             if resolver is not None:
                 resolvers[vpc_id] = resolver
-        for eni_id, node in self._objects(root, "NetworkInterfaces", "NetworkInterfaceId", "eni"):
+        for eni_id, node in self._objects(root, "NetworkInterfaces"):
             described.interfaces[eni_id] = read_interface(node, eni_id, resolvers)
-        for arn, node in self._objects(root, "LoadBalancers", "LoadBalancerArn", "arn"):
+        for arn, node in self._objects(root, "LoadBalancers"):
             described.load_balancers[arn] = read_load_balancer(node, arn)
-        for endpoint_id, node in self._objects(root, "VpcEndpoints", "VpcEndpointId", "vpce"):
+        for endpoint_id, node in self._objects(root, "VpcEndpoints"):
             described.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
         if root.values.get("SecurityGroups") is not None:
-            groups = self._objects(root, "SecurityGroups", "GroupId", "sg")
+            groups = self._objects(root, "SecurityGroups")
             described.groups = {group_id: read_security_group(node, group_id) for group_id, node in groups}
         if root.values.get("NetworkAcls") is not None:
-            acls = self._objects(root, "NetworkAcls", "NetworkAclId", "acl")
+            acls = self._objects(root, "NetworkAcls")
             described.acls = {acl_id: read_network_acl(node, acl_id) for acl_id, node in acls}
-        for filter_id, node in self._objects(root, "TrafficMirrorFilters", "TrafficMirrorFilterId", "tmf"):
+        for filter_id, node in self._objects(root, "TrafficMirrorFilters"):
             described.filters[filter_id] = read_filter(node, filter_id, described.places, self.limits.rules)
-        for target_id, node in self._objects(root, "TrafficMirrorTargets", "TrafficMirrorTargetId", "tmt"):
+        for target_id, node in self._objects(root, "TrafficMirrorTargets"):
             self._read_target(node, target_id)
         numbers: dict[tuple[str, int], str] = {}
-        for session_id, node in self._objects(root, "TrafficMirrorSessions", "TrafficMirrorSessionId", "tms"):
+        for session_id, node in self._objects(root, "TrafficMirrorSessions"):
             self._read_session(node, session_id, numbers)
         for name, shape in self._shapes.items():
-            if name not in _LISTS:
+            if name not in LISTS:
                 for node in root.nested(name):
                     check_members(node, shape)
         self._check_macs()
         self._check_sources()
         self._check_targets()
 
-    def _objects(self, root: Node, name: str, key: str, prefix: str) -> list[tuple[str, Node]]:
+    def _objects(self, root: Node, name: str) -> list[tuple[str, Node]]:
         """The objects of a list with their ids; one without an id of its own is left out."""
         nodes = self.nodes.setdefault(name, {})
+        of_node = LISTS[name][0]
         for node in root.children(name):
-            identifier = _read_arn(node, key) if prefix == "arn" else node.identifier(key, prefix, required=True)
+            identifier = of_node.of(node) if isinstance(of_node, Identifier) else _read_arn(node)
             check_members(node if identifier is None else node.named(identifier), self._shapes[name])
             if identifier is None:
                 continue
             if identifier in nodes:
-                node.error(key, f"{identifier} is that of {nodes[identifier].place()} already; ids are unique")
+                node.error(of_node.name, f"{identifier} is that of {nodes[identifier].place()} already; ids are unique")
                 continue
             nodes[identifier] = node.named(identifier)
             self.described.places[identifier] = nodes[identifier].place()
         return list(nodes.items())
 
-    def _refer(self, node: Node, key: str, prefix: str, name: str) -> str | None:
+    def _refer(self, node: Node, field: Identifier, name: str) -> str | None:
         """A required reference to an object of the list ``name``; None when it is wrong or leads nowhere."""
-        identifier = node.identifier(key, prefix, required=True)
+        identifier = field.of(node)
         known = list(self.nodes[name])
         if identifier is None or identifier in known:
             return identifier
         there = ", ".join(known[:3] + ["..."] * (len(known) > 3)) or "nothing"
-        node.error(key, f"{identifier} is not in {name}, which has {there}")
+        node.error(field.name, f"{identifier} is not in {name}, which has {there}")
         return None
 
     def _read_target(self, node: Node, target_id: str) -> None:
-        read_tags(node, "Tags")
+        read_tags(node)
         present = [key for key in DESTINATIONS if node.values.get(key) is not None]
         if len(present) != 1:
             node.error(
@@ -176,13 +224,13 @@ class _Reader:
             return
         key = present[0]
         kind = DESTINATIONS[key]
-        stated = node.choice("Type", tuple(DESTINATIONS.values()))
+        stated = TARGET_TYPE.of(node)
         if stated is not None and stated != kind:
             node.error("Type", f"must be {kind} for a target with {key}, not {stated}")
         if kind == "network-load-balancer":
-            destination = _read_nlb_arn(node, key)
+            destination = _read_nlb_arn(node)
         else:
-            destination = node.identifier(key, "eni" if kind == "network-interface" else "vpce")
+            destination = (TARGET_ENI if kind == "network-interface" else TARGET_ENDPOINT).of(node)
         if destination is None:
             return
         endpoint = self.described.endpoints.get(destination)
@@ -194,14 +242,14 @@ class _Reader:
 
     def _read_session(self, node: Node, session_id: str, numbers: dict[tuple[str, int], str]) -> None:
         """``numbers`` are the session numbers taken, by interface."""
-        read_tags(node, "Tags")
-        eni_id = self._refer(node, "NetworkInterfaceId", "eni", "NetworkInterfaces")
-        stopped = node.text(STOPPED) or None
+        read_tags(node)
+        eni_id = self._refer(node, SESSION_ENI, "NetworkInterfaces")
+        stopped = SESSION_STOPPED.of(node) or None
         if stopped is None:
-            target_id = self._refer(node, "TrafficMirrorTargetId", "tmt", "TrafficMirrorTargets")
+            target_id = self._refer(node, SESSION_TARGET, "TrafficMirrorTargets")
         else:
-            target_id = node.identifier("TrafficMirrorTargetId", "tmt", required=True)
-        filter_id = self._refer(node, "TrafficMirrorFilterId", "tmf", "TrafficMirrorFilters")
+            target_id = SESSION_TARGET.of(node)
+        filter_id = self._refer(node, SESSION_FILTER, "TrafficMirrorFilters")
         target = self.described.targets.get(target_id or "")
         kind = None if target is None else target.kind
         number, vni, packet_length = read_session_numbers(node, kind)
@@ -267,19 +315,17 @@ class _Reader:
                     node.error("NetworkLoadBalancerArn", f"is that of {other} too; a load balancer is one target only")
 
 
-def _read_arn(node: Node, key: str) -> str | None:
-    right = "an ARN such as arn:aws:elasticloadbalancing:..."
-    value = node.text(key, right, required=True)
+def _read_arn(node: Node) -> str | None:
+    value = _ARN_FIELD.of(node)
     if value is None or _ARN.fullmatch(value):
         return value
-    node.error(key, f"must be {right}, not {show(value)}")
+    node.error(_ARN_FIELD.name, f"must be {_ARN_FIELD.form}, not {show(value)}")
     return None
 
 
-def _read_nlb_arn(node: Node, key: str) -> str | None:
-    right = "a Network Load Balancer's ARN (arn:aws:elasticloadbalancing:...:loadbalancer/net/NAME/ID)"
-    value = node.text(key, right)
+def _read_nlb_arn(node: Node) -> str | None:
+    value = TARGET_NLB.of(node)
     if value is None or load_balancer_name(value):
         return value
-    node.error(key, f"must be {right}, not {show(value)}")
+    node.error(TARGET_NLB.name, f"must be {TARGET_NLB.form}, not {show(value)}")
     return None

@@ -85,6 +85,6 @@ def check_tags(context: Context, kind: Kind, tags: Mapping[str, str]) -> None:
     if kind == Kind.INTERFACE:
         read_interface(node, "", {})
     else:
-        read_tags(node, "Tags")
+        read_tags(node)
     if problems:
         raise ApiError("InvalidParameterValue", f"{problems[0].where} {problems[0].message}")

@@ -29,7 +29,7 @@ from tests.harness.commands.cli_kit import DOCUMENTS, output_of, run, write_poli
         ("explain -r x -c y --direction igress", "(did you mean ingress?)"),
         ("mirror -r x", "required: -c; halfsilver mirror --help lists the options"),
         ("mirror -r x -c y --seed one", "--seed: invalid int value: 'one'; halfsilver mirror --help"),
-        ("check a b", "'b' is one argument too many; halfsilver check --help"),
+        ("regs a", "'a' is one argument too many; halfsilver regs --help"),
         ("check a -x", "there is no option -x; halfsilver check --help"),
         ("serve --quotas sessions=3", "no option --quotas (did you mean --quota?); halfsilver serve --help"),
         ("regs --format mdd", "(did you mean md?); there are md, c, json, rdl; halfsilver regs --help"),

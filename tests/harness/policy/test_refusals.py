@@ -58,7 +58,7 @@ REFUSALS: list[tuple[str, object, str, str]] = [
         "unique",
     ),
     (IN_RULE + "Protocol", 256, f"{RULE}.Protocol", "from -1 to 255"),
-    (IN_RULE + "Protocol", "tcp", f"{RULE}.Protocol", "from -1 to 255"),
+    (IN_RULE + "Protocol", "tcp", f"{RULE}.Protocol", 'must be a number, as AWS prints it: "tcp" is 6'),
     (IN_RULE + "Protocol", 1, f"{RULE}.DestinationPortRange", "needs Protocol 6 (TCP) or 17 (UDP)"),
     (IN_RULE + "Protocol", 0, f"{RULE}.DestinationPortRange", "needs Protocol 6 (TCP) or 17 (UDP)"),
     (IN_RULE + "Protocol", GONE, f"{RULE}.DestinationPortRange", "needs Protocol 6 (TCP) or 17 (UDP)"),

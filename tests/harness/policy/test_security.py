@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from halfsilver.harness.policy.policy import Guard, Policy, check
+from halfsilver.harness.policy.reader import read
 from tests.harness.policy.policy_kit import APPLIANCE, SOURCE, documents, interface
 
 
@@ -142,3 +143,13 @@ def test_what_would_be_obeyed_differently_is_refused(lists: dict[str, Any], mess
 
 def test_an_interface_whose_groups_are_not_stated_is_refused() -> None:
     assert any("Groups: is missing" in each for each in errors(interface(SOURCE, 1, Groups=[]), SecurityGroups=[]))
+
+
+@pytest.mark.parametrize(("name", "number"), [("tcp", 6), ("udp", 17), ("icmp", 1), ("all", None)])
+def test_an_entry_may_name_the_protocols_that_the_aws_cli_takes(name: str, number: int | None) -> None:
+    """awscli/customizations/ec2/protocolarg.py."""
+    ports = {"PortRange": {"From": 1, "To": 2}} if name in ("tcp", "udp") else {}
+    acl = {"NetworkAclId": "acl-1", "VpcId": "vpc-1", "IsDefault": True, "Entries": [entry(1, protocol=name, **ports)]}
+    described, problems = read({"NetworkAcls": [acl]})
+    assert problems == [] and described.acls is not None
+    assert described.acls["acl-1"].ingress[0].protocol == number
