@@ -23,6 +23,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,6 +46,8 @@ README = ROOT / "README.md"
 AWS_MEMBERS = ROOT / "harness" / "policy" / "aws_members.json"
 PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMAND_SECONDS = 1800
+OPTIONAL = ("suricata",)
+"""Programs that not every machine has. What they print is left as it was where they are not."""
 MARKED = re.compile(
     r"(?P<mark><!-- (?P<kind>output|session|table|api): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)", re.DOTALL
 )
@@ -64,6 +67,9 @@ def draw() -> None:
 
 def output(command: str) -> str:
     """The command as typed and what it prints on stdout, as a console block."""
+    tool = command.partition(" ")[0]
+    if tool in OPTIONAL and shutil.which(tool) is None:
+        raise ToolMissing(f"{tool} is not installed")
     print(f"running: {command}", file=sys.stderr, flush=True)
     # Not a part of the make that may have started this; no colours, a fixed width, the project's own tools.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
@@ -71,6 +77,7 @@ def output(command: str) -> str:
         "NO_COLOR": "1",
         "COLUMNS": "110",
         "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
         "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
     try:

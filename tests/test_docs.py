@@ -206,6 +206,14 @@ def test_a_command_that_fails_leaves_its_part_as_it_was(docs):
     assert build_docs.refresh(text, quick=False) == (text, ["'exit 3' ended with status 3"])
 
 
+def test_a_command_whose_program_is_not_there_leaves_its_part_as_it_was(docs, monkeypatch, capsys):
+    build_docs, _ = docs
+    monkeypatch.setenv("PATH", "")
+    text = "<!-- output: suricata -r x -->\nold\n<!-- end -->\n"
+    assert build_docs.refresh(text, quick=False) == (text, [])
+    assert "suricata is not installed" in capsys.readouterr().err
+
+
 @pytest.fixture
 def session(docs):
     """The script of the session in docs/how_to/aws_tools.md."""
