@@ -9,6 +9,7 @@ What is made only with the site (`<!-- site: WHAT -->`) is in docs/site_hooks.py
 
 A marked part stands between `<!-- KIND: WHAT -->` and `<!-- end -->`. Kinds are
   output   a command
+  tutorial a command of docs/tutorial.md, in build/tutorial; each goes on where the one before ended
   session  a part of docs/session.py: a server and its clients
   table    a file of figures: docs/synth.json, by `python -m halfsilver.boards.synth --publish`;
            docs/latency.json, by `python -m halfsilver.sim.latency --publish`; docs/boards.json, by `make bitstreams`
@@ -49,7 +50,7 @@ COMMAND_SECONDS = 1800
 OPTIONAL = ("suricata",)
 """Programs that not every machine has. What they print is left as it was where they are not."""
 MARKED = re.compile(
-    r"(?P<mark><!-- (?P<kind>output|session|table|api): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)", re.DOTALL
+    r"(?P<mark><!-- (?P<kind>output|tutorial|session|table|api): (?P<what>[^\n]+) -->\n).*?(?=<!-- end -->)", re.DOTALL
 )
 
 
@@ -65,8 +66,8 @@ def draw() -> None:
         (DOCS / name).write_text(diagram(), encoding="utf-8")
 
 
-def output(command: str) -> str:
-    """The command as typed and what it prints on stdout, as a console block."""
+def output(command: str, folder: Path = ROOT) -> str:
+    """The command as typed in the folder, and what it prints on stdout, as a console block."""
     tool = command.partition(" ")[0]
     if tool in OPTIONAL and shutil.which(tool) is None:
         raise ToolMissing(f"{tool} is not installed")
@@ -84,7 +85,7 @@ def output(command: str) -> str:
         done = subprocess.run(
             command,
             shell=True,
-            cwd=ROOT,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -97,6 +98,20 @@ def output(command: str) -> str:
         raise DocsError(f"'{command}' ended with status {done.returncode}")
     lines = [line.rstrip() for line in done.stdout.replace(f"{ROOT}/", "").strip("\n").splitlines()]
     return "\n".join(["```console", f"$ {command}", *lines, "```", ""])
+
+
+@cache
+def tutorial_folder(above: Path = ROOT) -> Path:
+    """An empty folder in which the tutorial begins."""
+    folder = above / "build" / "tutorial"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def tutorial(command: str) -> str:
+    """A step of the tutorial."""
+    return output(command, tutorial_folder())
 
 
 @cache
@@ -187,8 +202,14 @@ TABLES_OF: dict[str, Callable[[Any], str]] = {
     "synth.json classifier": classifier_table,
     "boards.json": board_table,
 }
-MAKERS: dict[str, Callable[[str], str]] = {"output": output, "session": session, "table": table, "api": api}
-SLOW = ("output", "session")
+MAKERS: dict[str, Callable[[str], str]] = {
+    "output": output,
+    "tutorial": tutorial,
+    "session": session,
+    "table": table,
+    "api": api,
+}
+SLOW = ("output", "tutorial", "session")
 
 
 def refresh(text: str, quick: bool, only: str = "") -> tuple[str, list[str]]:

@@ -82,8 +82,8 @@ def test_pages_name_only_subcommands_that_exist():
     promised, absent = PAGES[ABSENT].split("## What is not there yet")
     texts = {**PAGES, ABSENT: promised}
     named = {page: set(re.findall(r"(?:`|\$ |bin/)halfsilver ([a-z]+)", text)) for page, text in texts.items()}
-    assert {"explain", "mirror", "check"} <= named["README.md"]
-    assert {"explain", "mirror", "check", "serve"} <= set().union(*named.values())
+    assert {"init", "explain", "mirror"} <= named["README.md"]
+    assert {"init", "explain", "mirror", "check", "serve"} <= set().union(*named.values())
     assert {page: commands - present for page, commands in named.items() if commands - present} == {}
     assert not present & set(re.findall(r"[Cc]ommand `([a-z]+)`", absent.split("\n## ")[0]))
 
@@ -271,3 +271,28 @@ def test_a_command_of_the_session_that_goes_wrong_ends_it(session, tmp_path):
             shell.run("ls nothing")
         with pytest.raises(session.SessionError, match="the shell ended"):
             shell.run("exit 3")
+
+
+def steps():
+    """(command, what the tutorial shows of it), in order."""
+    found = []
+    for part in re.finditer(r"<!-- tutorial: ([^\n]+) -->\n(.*?)<!-- end -->", PAGES["docs/tutorial.md"], re.DOTALL):
+        found.append((part[1], part[2]))
+    return found
+
+
+@pytest.mark.slow
+def test_the_tutorial_prints_what_it_shows(docs, tmp_path):
+    """All steps but that of the gateware, whose model takes minutes to compile where it is not built yet."""
+    build_docs, _ = docs
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    folder = build_docs.tutorial_folder(tmp_path)
+    quick = [step for step in steps() if "verilator" not in step[0]]
+    assert len(quick) >= 6
+    for command, shown in quick:
+        assert build_docs.output(command, folder) == shown, "run `docs/build_docs.py --only tutorial`"
+
+
+def test_the_tutorials_gateware_agrees():
+    (shown,) = [shown for command, shown in steps() if "verilator" in command]
+    assert "agreement: golden and verilator give the same" in shown and "unchanged" in shown
