@@ -1,7 +1,7 @@
 """``make sim``: a capture through the gateware under Verilator, compared with the golden model.
 
 Without ``--pcap`` the project's own example is made and used. The run is ``halfsilver mirror --engine verilator``;
-its copies and verdicts are written under ``build/sim``.
+its copies, verdicts and page are written under ``build/sim``.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shown(OUTPUT / "mirrored.pcapng"),
             "--verdicts",
             shown(OUTPUT / "verdicts.jsonl"),
+            "--report",
+            shown(OUTPUT / "report"),
             "--seed",
             str(options.seed),
             "--direction",

@@ -68,6 +68,7 @@ MODULES = {
     "test_openvswitch": ("root",),
     "test_tcpdump": ("simulation", "tools"),
     "test_suricata": ("simulation", "tools"),
+    "test_page_in_browser": ("tools",),
 }
 """Modules whose tests belong to other tiers than their room's, or to one where the room has none."""
 
@@ -83,6 +84,7 @@ REQUIREMENTS = {
     "openvswitch-switch": "openvswitch",
     "suricata": "suricata",
     "labgrid": "labgrid",
+    "chromium": "chromium",
 }
 """What can be required, and the word by which the reason of a skip names it."""
 

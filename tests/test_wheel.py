@@ -143,6 +143,7 @@ def test_one_import_name(core: Environment) -> None:
         ("regs --format c", 0, "#define HALFSILVER_"),
         ("image -c mirror.json", 0, "COMMIT"),
         ("list", 0, "golden"),
+        ("mirror -r in.pcap -c mirror.json --report page", 3, "with the extra report: pip install"),
         ("doctor", 3, "pip install 'halfsilver-...whl[sim,"),
         (
             "mirror -r in.pcap -c mirror.json --engine verilator",

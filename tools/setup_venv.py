@@ -138,7 +138,7 @@ def install_packages() -> None:
     """The pinned packages and the project itself (editable); one line of progress per package."""
     total = sum(line[0].isalnum() for line in CONSTRAINTS.read_text().splitlines() if line)
     total += len(re.findall(r'^ +"[^"]+==', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
-    say(f"[3/3] installing {total} pinned packages (about 200 MB the first time)")
+    say(f"[3/3] installing {total} pinned packages (about 250 MB the first time)")
     command = [
         PYTHON,
         "-m",

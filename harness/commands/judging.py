@@ -91,7 +91,8 @@ def _judge_all(
     seed, full_rate, rig = arguments.seed, arguments.full_rate, arguments.rig
     engine = open_engine(arguments.engine, policy, flags, seed, full_rate, rig=rig, recorder=recorder)
     try:
-        golden = open_golden(policy, flags, engine.identify()) if summary.compared else None
+        summary.identity = engine.identify()
+        golden = open_golden(policy, flags, summary.identity) if summary.compared else None
         with capture_progress(reader, "mirroring") as progress:
             for batch in batches(reader):
                 frames = [choose.frame(captured) for captured in batch]

@@ -13,6 +13,7 @@ from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.writer import CaptureWriter, PcapWriter, writer_class
 from halfsilver.harness.commands.common import Subparsers, recording, say
 from halfsilver.harness.commands.judging import Take, add_judging_arguments, exit_code, judge_capture, refuse_full_rate
+from halfsilver.harness.commands.report import Report, add_report_argument
 from halfsilver.harness.engine import Result
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
@@ -37,6 +38,7 @@ def add(subparsers: Subparsers) -> None:
         ".gz or .zst behind it compresses; - is standard output, as pcapng",
     )
     parser.add_argument("--verdicts", metavar="FILE", help="write one JSON object per frame; - is standard output")
+    add_report_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -46,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     NothingRan if the capture is empty.
     """
     _check(arguments)
+    report = None if arguments.report is None else Report(arguments)
 
     hints: list[Hints] = []
 
@@ -53,12 +56,16 @@ def run(arguments: argparse.Namespace) -> int:
         yield _Outputs(stack, arguments, policy).write
         hints.append(Hints(policy))
         yield hints[0].take
+        if report is not None:
+            yield report.observe(policy)
 
     with recording(arguments) as recorder:
         summary, damaged = judge_capture(arguments, recorder, observers)
         _print(arguments, summary)
         for line in hints[0].lines(summary.sums):
             say(line)
+        if report is not None:
+            _tell(arguments, f"page: {report.write(summary, damaged)}")
     return exit_code(summary, damaged)
 
 
@@ -134,8 +141,12 @@ def _print(arguments: argparse.Namespace, summary: RunSummary) -> None:
         return
     written = (("copies", arguments.write, summary.copies), ("verdicts", arguments.verdicts, summary.frames))
     files = [f"{what}: {count:,} in {path}" for what, path, count in written if path not in (None, "-")]
-    text = render_run(summary, files)
-    if "-" in (arguments.write, arguments.verdicts):
+    _tell(arguments, render_run(summary, files))
+
+
+def _tell(arguments: argparse.Namespace, text: str) -> None:
+    """Words for people: on stdout, unless that is for data."""
+    if arguments.json or "-" in (arguments.write, arguments.verdicts):
         say(text)
     else:
         print(text)

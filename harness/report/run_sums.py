@@ -30,6 +30,10 @@ class Fate(NamedTuple):
     rule: int | None
     service: Service
 
+    @classmethod
+    def of(cls, record: VerdictRecord) -> Fate:
+        return cls(record.verdict, record.direction, record.eni, record.session, record.rule, record.service)
+
 
 @dataclass(slots=True)
 class FateSum:
@@ -59,7 +63,7 @@ class RunSums:
         """Take in the records of the frames that came next, in the order of the run."""
         for record in records:
             self.frames += 1
-            fate = Fate(record.verdict, record.direction, record.eni, record.session, record.rule, record.service)
+            fate = Fate.of(record)
             found = self.fates.get(fate)
             if found is None:
                 found = self.fates[fate] = FateSum()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from halfsilver.harness.engine import Result
+from halfsilver.harness.engine import Identity, Result
 from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Counters, Port, Tally
@@ -29,6 +29,7 @@ class RunSummary:
     ``sums``: what the records say, frame by frame; ``counters``: what the engine counted itself.
     ``passed``: production frames that came out as they went in; None where the engine carries none.
     ``noise``: frames of others on the engine's wires.
+    ``identity``: what the engine says of itself, once it is open.
     ``compared`` says that the golden model judged the same frames; ``differences`` are the first few.
     """
 
@@ -36,6 +37,7 @@ class RunSummary:
     seed: int
     policy: Policy
     compared: bool = False
+    identity: Identity | None = None
     offered: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
     passed: dict[Direction, int] | None = None
     sums: RunSums = field(default_factory=RunSums)

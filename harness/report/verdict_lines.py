@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.run_sums import Fate
 from halfsilver.harness.verdict import Direction, Service, VerdictRecord
 
-__all__ = ["Names", "VerdictLine", "names_of", "verdict_line"]
+__all__ = ["Names", "VerdictLine", "names_of", "verdict_line", "why"]
 
 VerdictLine = dict[str, str | int | None]
 
@@ -59,3 +60,16 @@ def verdict_line(record: VerdictRecord, frame: int, policy: Policy) -> VerdictLi
         "copied": record.copied,
         "generation": record.generation,
     }
+
+
+def why(policy: Policy, fate: Fate) -> str:
+    """The verdict with what decided it: ``rejected, rule 10 (tmfr-...), session tms-...``."""
+    names = names_of(policy, fate.direction, fate.eni, fate.session, fate.rule)
+    parts = [str(fate.verdict)]
+    if fate.service is not Service.NONE:
+        parts.append(str(fate.service))
+    if names.rule is not None:
+        parts.append(f"rule {names.rule_number} ({names.rule})")
+    if names.session is not None:
+        parts.append(f"session {names.session}")
+    return ", ".join(parts)

@@ -17,10 +17,11 @@ import pytest
 
 from halfsilver.harness.capture.writer import PcapngWriter
 from halfsilver.harness.errors import HalfsilverError
-from halfsilver.harness.suite.dissection import Row, dissect, meaning, side_by_side
+from halfsilver.harness.report.dissection import Row, dissect, meaning
 from halfsilver.harness.suite.engines import EngineUnderTest
 from halfsilver.harness.suite.nic import Nic, Sent
 from halfsilver.harness.suite.provenance import provenance
+from halfsilver.harness.suite.side_by_side import side_by_side
 
 __all__ = ["page", "repeat_line", "write_page"]
 

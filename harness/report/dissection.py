@@ -1,15 +1,13 @@
-"""A copy beside the one that was expected, field by field, as rows for people."""
+"""A frame field by field, as rows for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from halfsilver.harness.report.header_fields import fields_of
-from halfsilver.harness.suite.mask import Mask
 
-__all__ = ["Row", "dissect", "meaning", "side_by_side"]
+__all__ = ["Row", "dissect", "meaning", "names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +30,9 @@ class Row:
 def dissect(frame: bytes) -> list[Row]:
     """The fields of one frame."""
     return [
-        Row(*_names(field.name), field.start, None, frame[field.start : field.end], False, False)
+        Row(*names(field.name), field.start, None, frame[field.start : field.end], False, False)
         for field in fields_of(frame)
     ]
-
-
-def side_by_side(expected: Mask, actual: bytes) -> Iterator[Row]:
-    """The fields of the longer of both frames, as the expected one has them as far as it goes."""
-    longer = expected.expected if len(expected.expected) >= len(actual) else actual
-    for field in fields_of(longer):
-        theirs, ours = expected.expected[field.start : field.end], actual[field.start : field.end]
-        places = range(field.start, field.end)
-        compared = any(map(expected.compares, places))
-        wrong = [at for at in places if expected.compares(at) and expected.expected[at : at + 1] != actual[at : at + 1]]
-        yield Row(*_names(field.name), field.start, theirs, ours, compared, bool(wrong))
 
 
 def meaning(row: Row, data: bytes) -> str:
@@ -57,7 +44,7 @@ def meaning(row: Row, data: bytes) -> str:
     return str(int.from_bytes(data)) if 0 < len(data) <= 4 and "payload" not in row.field else ""
 
 
-def _names(name: str) -> tuple[str, str]:
+def names(name: str) -> tuple[str, str]:
     """``outer IPv4`` and ``time to live``."""
     words = name.split()
     head = 2 if words[0] in ("outer", "inner") else 1

@@ -1,0 +1,1 @@
+"""The page of a run (``--report``): one HTML file, without script, with nothing from elsewhere."""
