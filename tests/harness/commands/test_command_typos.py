@@ -109,6 +109,10 @@ def test_a_variable_that_the_target_of_make_would_ignore(command: str, variable:
         ("mutants LIST=hand SAMPLE=3 SEED=7", "--list 'hand' --sample '3' --seed '7'"),
         ("sim-all SEED=7", "--seed '7'"),
         ("sim-all SCHEDULER=tcp://head:8786 SEED=7", "sim.jobs --scheduler 'tcp://head:8786' --seed '7'"),
+        ("mutants SCHEDULER=local SAMPLE=3", "--of 'machine' --sample '3' || failed=$?; test 0$failed -gt 1 || "),
+        ("mutants SCHEDULER=local LIST=hnd", "--of 'hnd'"),
+        ("suite ENGINE=virtual", "--hil-engine 'virtual'"),
+        ("suite SCHEDULER=local ENGINE=board:a", "--suite 'board:a'"),
         ("test TEST=parser PYTHON=python3", "-k 'parser'"),
     ],
 )

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from halfsilver.harness.errors import UsageError
-from halfsilver.sim.jobs.job import DONE, FAILED, LATE, SOURCES, Job, run_job
-from halfsilver.sim.jobs.lists import sim_all
+from halfsilver.sim.jobs.job import DONE, FAILED, LATE, SOURCES, Answer, Job, run_job
+from halfsilver.sim.jobs.lists import faults, mutants, sim_all, suites
 from halfsilver.sim.jobs.records import Answers
 from halfsilver.sim.lots import CAPTURES, captures
+from halfsilver.sim.mutation.by_hand.faults import FAULTS
+from halfsilver.sim.mutation.mutants import answered, part_of
+from halfsilver.sim.mutation.records import CAUGHT, SURVIVED, Record, Records
+from halfsilver.sim.mutation.regression import WIDTHS
 from halfsilver.sim.places import version_of
 from halfsilver.sim.traffic.farm import BUILDS
 
@@ -209,12 +216,59 @@ def test_a_run_goes_on_where_it_was(start, tmp_path):
     assert [name for name, _ in read_runs(ran)] == ["one"]
 
 
+def test_the_packet_suite_as_jobs(start, tmp_path):
+    """It runs anywhere, and a board's only where that board is."""
+    versa, golden = suites(["board:versa", "golden"])
+    assert versa.resources == {"board-versa": 1} and golden.resources == {}
+    run = farm(start, "--workers", "1", "--suite", "golden", "--records", "answers.jsonl")
+    shown, _ = run.communicate(timeout=TIMEOUT)
+    assert run.returncode == 0 and "1 done" in shown, shown
+    (answer,) = Answers(tmp_path / "answers.jsonl").all()
+    assert re.search(r"1\d\d passed, \d+ skipped", answer.output)
+    report = Path(answer.where.partition(":")[2], "report.xml").read_text()
+    assert 'name="halfsilver.engine.golden"' in report
+
+
 def test_no_scheduler_is_said_in_one_line(start, tmp_path):
     write_jobs(tmp_path / "list.jsonl", [python("pass")])
     run = farm(start, "--scheduler", "tcp://127.0.0.1:9", "--list", "list.jsonl")
     shown, _ = run.communicate(timeout=TIMEOUT)
     assert run.returncode == 3 and "error: no Dask scheduler at tcp://127.0.0.1:9" in shown
     assert "Traceback" not in shown
+
+
+def test_the_lists_of_mutants():
+    """Each mutant and each fault is in one job."""
+    jobs = mutants(7, None)
+    parts = [(job.words[job.words.index("--width") + 1], job.words[job.words.index("--part") + 1]) for job in jobs]
+    assert sorted(parts) == sorted((width, f"{part}/4") for width in WIDTHS for part in range(1, 5))
+    drawn = list(range(334))
+    assert sorted(number for _, part in parts[:4] for number in part_of(drawn, part)) == drawn
+    assert [job.words[-2:] for job in mutants(7, 9)] == [("--sample", "3")] * 3
+    named = [word for job in faults(7) for before, word in pairwise(job.words) if before == "--only"]
+    assert sorted(named) == sorted(fault.name for fault in FAULTS)
+
+
+def test_what_the_farm_found_of_mutants_is_taken_in(tmp_path):
+    """Of the list's mutants, by all jobs; once, and one that is settled stays so."""
+    records = [Record(key, "pump", result, "", "1") for key, result in (("a", CAUGHT), ("b", SURVIVED), ("z", CAUGHT))]
+    answers = Answers(tmp_path / "answers.jsonl")
+    for number, record in enumerate(records):
+        answers.add(Answer(str(number), "job", DONE, 0, 1.0, "here", "", {"records": [asdict(record)]}))
+    known = Records(tmp_path / "records.jsonl")
+    known.add(replace(records[1], result=CAUGHT, by="ours"))
+    known.merge(answered(tmp_path / "answers.jsonl", {"a", "b"}))
+    assert {record.key: record.by for record in known.about({"a", "b", "z"})} == {"a": "", "b": "ours"}
+    known.merge(answered(tmp_path / "answers.jsonl", {"a", "b"}))
+    assert len((tmp_path / "records.jsonl").read_text().splitlines()) == 2
+    with pytest.raises(UsageError, match="has no answer about a mutant of this list"):
+        answered(tmp_path / "answers.jsonl", {"c"})
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "1", "1/", "/2", "a/b", "1/2/3"])
+def test_what_is_no_part_is_refused(part):
+    with pytest.raises(UsageError, match="must be K/N"):
+        part_of([], part)
 
 
 def test_the_list_of_sim_all(tmp_path):
