@@ -22,6 +22,7 @@ SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET = 0x0A0D0D0A, 1, 2, 3, 6
 """Types of pcapng blocks."""
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 OPTION_COMMENT, OPTION_APPLICATION = 1, 4
+OPTION_FLAGS, OPTION_VERDICT = 2, 7
 OPTION_TSRESOL, OPTION_FCSLEN, OPTION_TSOFFSET = 9, 13, 14
 
 
@@ -29,12 +30,22 @@ OPTION_TSRESOL, OPTION_FCSLEN, OPTION_TSOFFSET = 9, 13, 14
 class CapturedFrame:
     """One frame of a capture: bytes present (FCS removed), nanoseconds since 1970, bytes it had on the wire.
 
-    A timestamp that 64 bits of nanoseconds cannot hold (before 1970, after 2554) is the nearest they can.
+    A timestamp that 64 bits of nanoseconds cannot hold (before 1970, after 2554) is the nearest they can. ``bad``: the
+    capture says that it came damaged; ``dropped``: that a filter did not let it in. ``outbound``: whose frame it is
+    meant to be, its sender's or its receiver's; None where its addresses decide.
     """
 
     data: bytes
     timestamp: int
     original_length: int
+    bad: bool = False
+    dropped: bool = False
+    outbound: bool | None = None
+
+    @property
+    def cut(self) -> bool:
+        """It was captured with fewer bytes than it had."""
+        return len(self.data) < self.original_length
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,18 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["LINK_ETHERNET", "LINK_NAMES", "MADE_UP_MAC", "OTHER_LINKS", "HeaderCutOff", "Stations", "with_ethernet"]
+__all__ = [
+    "ETHERTYPE_IPV4",
+    "ETHERTYPE_IPV6",
+    "LINK_ETHERNET",
+    "LINK_NAMES",
+    "MADE_UP_MAC",
+    "OTHER_LINKS",
+    "HeaderCutOff",
+    "Stations",
+    "network_header",
+    "with_ethernet",
+]
 
 Stations = Mapping[bytes, bytes]
 """IP address -> MAC address, of interfaces that are known."""
@@ -39,14 +50,15 @@ LINK_NAMES = {
 }
 """Some link types by their registered name, for messages; 12 is what BSD writes for 101."""
 
-_IPV4, _ARP, _IPV6, _RESERVED = 0x0800, 0x0806, 0x86DD, 0xFFFF
+ETHERTYPE_IPV4, ETHERTYPE_IPV6, _ARP, _RESERVED = 0x0800, 0x86DD, 0x0806, 0xFFFF
 """Ethertypes (IANA "Ethertypes"); the last is nobody's, for what is not IP."""
-_FAMILIES = {2: _IPV4, 10: _IPV6, 24: _IPV6, 28: _IPV6, 30: _IPV6}
+_VLAN_TAGS = (0x8100, 0x88A8)
+_FAMILIES = {2: ETHERTYPE_IPV4, 10: ETHERTYPE_IPV6, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
 """AF_INET, and AF_INET6 of Linux, NetBSD, FreeBSD and Darwin."""
 _BROADCAST = 1
 """Packet type of LINUX_SLL: sent to everybody."""
 _SLL, _SLL2 = struct.Struct("!HHH8sH"), struct.Struct("!HHIHBB8s")
-_ADDRESSES = {_IPV4: (12, 16, 4), _IPV6: (8, 24, 16), _ARP: (14, 24, 4)}
+_ADDRESSES = {ETHERTYPE_IPV4: (12, 16, 4), ETHERTYPE_IPV6: (8, 24, 16), _ARP: (14, 24, 4)}
 """Where source and destination address stand, and how long they are (RFC 791, 8200, 826)."""
 
 
@@ -72,7 +84,7 @@ def _family(data: bytes) -> _Link:
 
 
 def _version(data: bytes) -> _Link:
-    return _Link(0, _IPV6 if data[0] >> 4 == 6 else _IPV4)
+    return _Link(0, ETHERTYPE_IPV6 if data[0] >> 4 == 6 else ETHERTYPE_IPV4)
 
 
 def _sll(data: bytes) -> _Link:
@@ -96,8 +108,8 @@ OTHER_LINKS: dict[int, Callable[[bytes], _Link]] = {
     101: _version,
     108: _family,
     113: _sll,
-    228: lambda data: _Link(0, _IPV4),
-    229: lambda data: _Link(0, _IPV6),
+    228: lambda data: _Link(0, ETHERTYPE_IPV4),
+    229: lambda data: _Link(0, ETHERTYPE_IPV6),
     276: _sll2,
 }
 """Link types whose frames can be given an Ethernet header."""
@@ -118,6 +130,15 @@ def with_ethernet(link: int, data: bytes, stations: Stations) -> tuple[bytes, in
     sender = stations.get(source) or of.sender or MADE_UP_MAC
     receiver = b"\xff" * 6 if of.broadcast else stations.get(destination) or _group(destination) or MADE_UP_MAC
     return receiver + sender + of.ethertype.to_bytes(2, "big") + packet, 14 - of.size
+
+
+def network_header(data: bytes) -> tuple[int, int]:
+    """The ethertype behind at most two VLAN tags, and where the header behind it begins."""
+    at = 12
+    for _ in range(2):
+        if int.from_bytes(data[at : at + 2], "big") in _VLAN_TAGS:
+            at += 4
+    return int.from_bytes(data[at : at + 2], "big"), at + 2
 
 
 def _addresses(ethertype: int, packet: bytes) -> tuple[bytes, bytes]:

@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,9 +28,12 @@ from halfsilver.harness.capture.formats import (
     MAX_RECORD,
     NANOSECONDS,
     OLD_PACKET,
+    OPTION_COMMENT,
     OPTION_FCSLEN,
+    OPTION_FLAGS,
     OPTION_TSOFFSET,
     OPTION_TSRESOL,
+    OPTION_VERDICT,
     PACKET,
     PCAP_MAGIC,
     SECTION,
@@ -53,6 +56,13 @@ __all__ = ["CaptureReader", "NotACapture", "open_capture"]
 MAX_BLOCK = 16 * 1024 * 1024
 """Longest pcapng block believed in, in bytes."""
 
+
+PACKET_ERRORS = 0xF700_0000
+"""Bits of a packet's flags that a MAC sets on a damaged frame: wrong CRC, length, preamble or symbols, but not gap."""
+DROP_VERDICTS = ((1, 2), (2, 1))
+"""Verdicts of a packet that say it went no further, each with its kind: TC_ACT_SHOT and XDP_DROP of Linux."""
+DROPPED_COMMENT = b"halfsilver:dropped"
+"""The comment that says so where a capture has no verdicts: ``editcap -a 3:halfsilver:dropped``."""
 
 _Frames: TypeAlias = Generator["CapturedFrame | None", None, None]
 """Frames in order; None: nothing more has come just now, and asking for the next one waits."""
@@ -140,7 +150,7 @@ class CaptureReader:
             if frame is None:
                 yield None
             elif frame.data:
-                self.short += len(frame.data) < frame.original_length
+                self.short += frame.cut
                 yield frame
             else:
                 self._note("a frame without bytes, which no wire carries")
@@ -300,13 +310,7 @@ class CaptureReader:
     def _interface(self, body: bytes) -> _Interface:
         link, _reserved, snaplen = self._fields("HHI", body, "an interface description block")
         ticks, offset, fcs = 1_000_000, 0, 0
-        position = 8
-        while position + 4 <= len(body):
-            code, size = struct.unpack_from(self._order + "HH", body, position)
-            value = body[position + 4 : position + 4 + size]
-            position += 4 + size + -size % 4
-            if code == 0:
-                break
+        for code, value in self._options(body, 8):
             if code == OPTION_TSRESOL and len(value) == 1:
                 exponent = value[0] & 0x7F
                 ticks = 2**exponent if value[0] & 0x80 else 10**exponent
@@ -316,6 +320,26 @@ class CaptureReader:
                 fcs = value[0]
         return _Interface(link, snaplen, ticks, offset, fcs)
 
+    def _options(self, body: bytes, position: int) -> Iterator[tuple[int, bytes]]:
+        while position + 4 <= len(body):
+            code, size = struct.unpack_from(self._order + "HH", body, position)
+            if code == 0:
+                return
+            yield code, body[position + 4 : position + 4 + size]
+            position += 4 + size + -size % 4
+
+    def _marks(self, rest: bytes, captured: int) -> tuple[bool, bool]:
+        """Whether the options behind a packet say that it came damaged, and that it was dropped."""
+        bad = dropped = False
+        for code, value in self._options(rest, captured + -captured % 4):
+            if code == OPTION_FLAGS and len(value) == 4:
+                bad = bool(struct.unpack(self._order + "I", value)[0] & PACKET_ERRORS)
+            elif code == OPTION_VERDICT and len(value) == 9:
+                dropped |= (value[0], struct.unpack(self._order + "Q", value[1:])[0]) in DROP_VERDICTS
+            elif code == OPTION_COMMENT:
+                dropped |= value == DROPPED_COMMENT
+        return bad, dropped
+
     def _packet(self, index: int, clock: int, captured: int, original: int, rest: bytes) -> CapturedFrame:
         if index >= len(self._interfaces):
             raise _Broken(f"a frame of interface {index}, but the section describes {len(self._interfaces)}")
@@ -324,7 +348,11 @@ class CaptureReader:
         interface = self._interfaces[index]
         self._check_link(interface.link, f" on interface {index}")
         timestamp = clock * NANOSECONDS // interface.ticks + interface.offset * NANOSECONDS
-        return self._frame(interface.link, rest[:captured], timestamp, original, interface.fcs)
+        frame = self._frame(interface.link, rest[:captured], timestamp, original, interface.fcs)
+        if len(rest) - captured < 4:
+            return frame
+        bad, dropped = self._marks(rest, captured)
+        return replace(frame, bad=bad, dropped=dropped) if bad or dropped else frame
 
 
 @contextmanager

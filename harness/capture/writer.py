@@ -32,7 +32,7 @@ __all__ = ["CaptureWriter", "PcapWriter", "PcapngWriter", "writer_class"]
 class CaptureWriter(Protocol):
     """What both writers can do."""
 
-    def write(self, data: bytes, timestamp: int, comment: str | None = None) -> None:
+    def write(self, data: bytes, timestamp: int, *comments: str) -> None:
         """Append one frame; ``timestamp`` in nanoseconds since 1970, from 0 to 2^64 - 1."""
 
 
@@ -46,9 +46,9 @@ class PcapngWriter:
         )
         self._block(INTERFACE, struct.pack("<HHI", LINK_ETHERNET, 0, 0) + _options((OPTION_TSRESOL, b"\x09")))
 
-    def write(self, data: bytes, timestamp: int, comment: str | None = None) -> None:
+    def write(self, data: bytes, timestamp: int, *comments: str) -> None:
         """Append one frame; ``timestamp`` in nanoseconds since 1970, from 0 to 2^64 - 1."""
-        options = _options((OPTION_COMMENT, comment.encode())) if comment is not None else b""
+        options = _options(*((OPTION_COMMENT, comment.encode()) for comment in comments)) if comments else b""
         head = struct.pack("<IIIII", 0, timestamp >> 32, timestamp & 0xFFFFFFFF, len(data), len(data))
         self._block(PACKET, head + _padded(data) + options)
 
@@ -64,7 +64,7 @@ class PcapWriter:
         self._stream = stream
         stream.write(struct.pack("<IHHiIII", PCAP_NANOSECONDS, *PCAP_VERSION, 0, 0, MAX_RECORD, LINK_ETHERNET))
 
-    def write(self, data: bytes, timestamp: int, comment: str | None = None) -> None:
+    def write(self, data: bytes, timestamp: int, *comments: str) -> None:
         """Append one frame. UsageError for a time that 32 bits of seconds cannot hold (after 2106)."""
         seconds, fraction = divmod(timestamp, NANOSECONDS)
         if seconds >> 32:

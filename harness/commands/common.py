@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.link import LINK_NAMES, MADE_UP_MAC
-from halfsilver.harness.capture.sources import Captures
+from halfsilver.harness.capture.offered import BothSides, Offered, Step
+from halfsilver.harness.capture.segment import Segmenter
+from halfsilver.harness.capture.sources import Captures, open_captures
 from halfsilver.harness.engine import Engine, Identity
 from halfsilver.harness.engines.registry import ENGINE_NAMES, ENGINES, REFERENCE, entry_of, make_engine
 from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError, UsageError
+from halfsilver.harness.law import LONGEST_FRAME, SHORTEST_FRAME
 from halfsilver.harness.output import refuse_overwriting_input
+from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.types import Limits
 from halfsilver.harness.records import Flags, Frame
@@ -32,7 +36,7 @@ __all__ = [
     "DirectionChooser",
     "NothingRan",
     "Subparsers",
-    "add_capture_argument",
+    "add_capture_arguments",
     "add_direction_argument",
     "add_policy_arguments",
     "add_rig_argument",
@@ -41,6 +45,7 @@ __all__ = [
     "flags_of",
     "load_policy",
     "open_engine",
+    "open_frames",
     "open_golden",
     "plural",
     "recording",
@@ -55,6 +60,8 @@ AUTO = "auto"
 DIRECTIONS = (*map(str, Direction), AUTO)
 """What ``--direction`` takes."""
 DEFAULT_SEED = 1
+DEFAULT_MTU, SHORTEST_MTU = 1500, 576
+"""Bytes of IP packet: Ethernet's (RFC 894), and what every host takes (RFC 791)."""
 BATCH_FRAMES = 4096
 BATCH_BYTES = 8_000_000
 """A batch ends at the first of both: frames, and bytes of frames."""
@@ -73,7 +80,7 @@ def say(message: str) -> None:
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of every subcommand that judges the frames of a capture."""
-    add_capture_argument(parser)
+    add_capture_arguments(parser)
     add_policy_arguments(parser)
     parser.add_argument(
         "--engine",
@@ -96,8 +103,18 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
 
 
-def add_capture_argument(parser: argparse.ArgumentParser) -> None:
-    """``-r``, for every subcommand that reads a capture."""
+def add_direction_argument(parser: argparse.ArgumentParser) -> None:
+    """``--direction``, as DirectionChooser takes it."""
+    parser.add_argument(
+        "--direction",
+        choices=DIRECTIONS,
+        default=AUTO,
+        help="direction of the frames; auto: egress if an interface sent it, else ingress (default: %(default)s)",
+    )
+
+
+def add_capture_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is read, and what becomes of its frames before they are offered."""
     parser.add_argument(
         "-r",
         dest="read",
@@ -108,16 +125,29 @@ def add_capture_argument(parser: argparse.ArgumentParser) -> None:
         help="captures to read, pcap or pcapng, also compressed with gzip or Zstandard; a folder is the captures in "
         "it; several are merged by time; - is standard input",
     )
-
-
-def add_direction_argument(parser: argparse.ArgumentParser) -> None:
-    """``--direction``, as DirectionChooser takes it."""
     parser.add_argument(
-        "--direction",
-        choices=DIRECTIONS,
-        default=AUTO,
-        help="direction of the frames; auto: egress if an interface sent it, else ingress (default: %(default)s)",
+        "--segment",
+        nargs="?",
+        type=_mtu,
+        const=DEFAULT_MTU,
+        metavar="MTU",
+        help="cut TCP frames longer than this MTU, which a host's NIC cuts or has joined (TSO, GRO), into the frames "
+        f"that were on the wire; each counts as offered (without a number: {DEFAULT_MTU:,})",
     )
+    parser.add_argument(
+        "--both-sides",
+        action="store_true",
+        help="offer a frame between two interfaces twice, as two NICs have it: egress of its sender, ingress of its "
+        "receiver; both count as offered",
+    )
+
+
+def _mtu(text: str) -> int:
+    if not text.isdecimal() or not SHORTEST_MTU <= int(text) <= LONGEST_FRAME - SHORTEST_FRAME:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no MTU: a number from {SHORTEST_MTU} to {LONGEST_FRAME - SHORTEST_FRAME:,} bytes of IP packet"
+        )
+    return int(text)
 
 
 def add_rig_argument(parser: argparse.ArgumentParser) -> None:
@@ -219,6 +249,9 @@ def open_engine(
     return engine
 
 
+_SIDES = {True: Direction.EGRESS, False: Direction.INGRESS}
+
+
 class DirectionChooser:
     """Direction of a captured frame, fixed or from its source address (``docs/mirroring.md`` section 2)."""
 
@@ -232,7 +265,43 @@ class DirectionChooser:
         return Direction.EGRESS if data[6:12] in self._macs else Direction.INGRESS
 
     def frame(self, captured: CapturedFrame) -> Frame:
-        return Frame(captured.data, self(captured.data))
+        """With the marks that the capture has; those of both sides have their direction already."""
+        direction = self(captured.data) if captured.outbound is None else _SIDES[captured.outbound]
+        return Frame(captured.data, direction, captured.bad, captured.dropped)
+
+
+@contextmanager
+def open_frames(arguments: argparse.Namespace) -> Iterator[tuple[Captures, Policy]]:
+    """The frames of ``-r`` as they are to be offered, and the policy of ``-c``, which is read behind them: without a
+    capture its warnings are of no use."""
+    with open_captures(arguments.read) as captures:
+        policy = load_policy(arguments)
+        captures.know(stations_of(policy))
+        segmenter = Segmenter(arguments.segment)
+        steps: list[Step] = [segmenter]
+        if arguments.both_sides:
+            if arguments.direction != AUTO:
+                raise UsageError(
+                    f"--both-sides offers frames in both directions; leave out --direction {arguments.direction}"
+                )
+            steps.append(BothSides({interface.mac for interface in policy.interfaces}))
+        yield Offered(captures, steps), policy
+        _report_segments(captures.name, segmenter)
+
+
+def _report_segments(name: str, segmenter: Segmenter) -> None:
+    if segmenter.cut:
+        say(f"note: {name}: {plural(segmenter.cut, 'super-frame')} offered as {plural(segmenter.segments, 'segment')}")
+    if segmenter.left:
+        say(
+            f"note: {name}: {plural(segmenter.left, 'frame')} longer than {LONGEST_FRAME:,} bytes, as no wire carries: "
+            "frames that the host's NIC would cut or has joined (TSO, GRO). "
+            + (
+                "These are not whole TCP packets, so they stay as they are"
+                if segmenter.asked
+                else "--segment cuts those of TCP into the frames that were on the wire"
+            )
+        )
 
 
 def batches(reader: Captures) -> Iterator[list[CapturedFrame]]:

@@ -8,24 +8,22 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from halfsilver.harness.capture.sources import open_captures
 from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     Subparsers,
-    add_capture_argument,
+    add_capture_arguments,
     add_direction_argument,
     add_policy_arguments,
     batches,
     flags_of,
-    load_policy,
+    open_frames,
     open_golden,
     plural,
     report_damage,
 )
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK
 from halfsilver.harness.golden.reach import Reach, RuleReach, Standing
-from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.reader import read
 from halfsilver.harness.report.progress import capture_progress
@@ -42,7 +40,7 @@ def add(subparsers: Subparsers) -> None:
         "how often it was tried in vain, and which rule is in its way.",
         epilog="example: halfsilver coverage -r day.pcap -c mirror.json --fail-unreached",
     )
-    add_capture_argument(parser)
+    add_capture_arguments(parser)
     add_policy_arguments(parser)
     add_direction_argument(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: %(default)s")
@@ -53,9 +51,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 0; 1 if a capture is damaged or, with ``--fail-unreached``, a rule decided no frame."""
-    with open_captures(arguments.read) as reader:
-        policy = load_policy(arguments)
-        reader.know(stations_of(policy))
+    with open_frames(arguments) as (reader, policy):
         described, _ = read(policy.documents)
         reach = Reach(described.filters.values())
         choose = DirectionChooser(arguments.direction, policy)

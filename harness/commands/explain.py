@@ -7,15 +7,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.capture.sources import Captures, open_captures
+from halfsilver.harness.capture.sources import Captures
 from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     Subparsers,
     add_run_arguments,
     flags_of,
-    load_policy,
     open_engine,
+    open_frames,
     open_golden,
     recording,
     say,
@@ -24,7 +24,6 @@ from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.narrate import describe
-from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.report.compare import Difference, compare
 from halfsilver.harness.report.tables import table
 from halfsilver.harness.report.verdict_lines import VerdictLine, verdict_line
@@ -62,9 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace, recorder: Recorder | None) -> int:
-    with open_captures(arguments.read) as reader:
-        policy = load_policy(arguments)
-        reader.know(stations_of(policy))
+    with open_frames(arguments) as (reader, policy):
         captured = _find(reader, arguments.number)
         name = reader.name
     frame = DirectionChooser(arguments.direction, policy).frame(captured)

@@ -8,15 +8,15 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.capture.sources import Captures, open_captures
+from halfsilver.harness.capture.sources import Captures
 from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     add_run_arguments,
     batches,
     flags_of,
-    load_policy,
     open_engine,
+    open_frames,
     open_golden,
     report_damage,
     say,
@@ -24,9 +24,9 @@ from halfsilver.harness.commands.common import (
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
-from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import compare
+from halfsilver.harness.report.cut_frames import CutFrames
 from halfsilver.harness.report.progress import capture_progress
 from halfsilver.harness.report.summary import RunSummary
 
@@ -66,17 +66,19 @@ def judge_capture(
     Any engine but the golden model is compared with that. ``open_observers`` opens what takes the results, beside the
     sums that are returned; ``recorder`` writes down what goes to and from a card. NothingRan if the capture is empty.
     """
-    with open_captures(arguments.read) as reader:  # before the policy, whose warnings are of no use without it
-        policy = load_policy(arguments)
-        reader.know(stations_of(policy))
+    with open_frames(arguments) as (reader, policy):
         if not policy.interfaces:
             say(f"warning: {arguments.config}: the policy gives the NIC no interface")
         summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
+        cut_frames = CutFrames(policy)
         with ExitStack() as stack:
-            _judge_all(arguments, reader, summary, list(open_observers(stack, policy)), recorder)
+            _judge_all(arguments, reader, summary, [*open_observers(stack, policy), cut_frames.take], recorder)
             if not summary.frames and not reader.damage:
                 raise NothingRan(f"{reader.name}: holds no frame, nothing was mirrored")
-        return summary, report_damage(reader)
+        damaged = report_damage(reader)
+        if (line := cut_frames.describe()) is not None:
+            say(f"note: {reader.name}: {line}")
+    return summary, damaged
 
 
 def _judge_all(

@@ -18,6 +18,7 @@ from halfsilver.harness.engine import Result
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.report.copy_comment import copy_comment
 from halfsilver.harness.report.hints import Hints
 from halfsilver.harness.report.summary import RunSummary, render_run
 from halfsilver.harness.report.verdict_lines import verdict_line
@@ -34,8 +35,8 @@ def add(subparsers: Subparsers) -> None:
         "-w",
         dest="write",
         metavar="FILE",
-        help="write the copies to this .pcapng, each with its verdict as comment, or .pcap, which has no comments; "
-        ".gz or .zst behind it compresses; - is standard output, as pcapng",
+        help="write the copies to this .pcapng, each with its verdict as comments, in words and as JSON, "
+        "or .pcap, which has no comments; .gz or .zst behind it compresses; - is standard output, as pcapng",
     )
     parser.add_argument("--verdicts", metavar="FILE", help="write one JSON object per frame; - is standard output")
     add_report_argument(parser)
@@ -130,7 +131,8 @@ class _Outputs:
             self._verdicts.writelines(f"{line}\n".encode() for line in lines)
         if self._writer is not None:
             for output in sorted(result.outputs, key=lambda output: output.frame):
-                self._writer.write(output.data, batch[output.frame].timestamp, lines[output.frame])
+                why = copy_comment(result.verdicts[output.frame], self._policy)
+                self._writer.write(output.data, batch[output.frame].timestamp, why, lines[output.frame])
         self._flush()
         self._next_frame += len(batch)
 

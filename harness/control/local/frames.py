@@ -4,7 +4,7 @@
     eni        all frames must be this interface's
 
 The answer is a pcapng as ``halfsilver mirror -w`` writes it: copies in the order of their frames, with the frame's time
-and with its verdict as comment. Two headers have the rest: ``x-halfsilver-verdicts`` counts the verdicts,
+and with its verdict as comments. Two headers have the rest: ``x-halfsilver-verdicts`` counts the verdicts,
 ``x-halfsilver-generation`` is the generation of the store whose policy judged. Frames of an interface can be sent by
 its account alone, and by users whose policies allow it.
 """
@@ -34,6 +34,7 @@ from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import Interface
 from halfsilver.harness.records import Frame
+from halfsilver.harness.report.copy_comment import copy_comment
 from halfsilver.harness.report.verdict_lines import verdict_line
 from halfsilver.harness.verdict import Direction
 
@@ -150,6 +151,7 @@ def _write(captured: Sequence[CapturedFrame], judged: Judged) -> bytes:
     stream = io.BytesIO()
     writer = PcapngWriter(stream)
     for output in sorted(judged.result.outputs, key=lambda output: output.frame):
-        line = verdict_line(judged.result.verdicts[output.frame], output.frame + 1, judged.nic.policy)
-        writer.write(output.data, captured[output.frame].timestamp, json.dumps(line))
+        record, policy = judged.result.verdicts[output.frame], judged.nic.policy
+        line = json.dumps(verdict_line(record, output.frame + 1, policy))
+        writer.write(output.data, captured[output.frame].timestamp, copy_comment(record, policy), line)
     return stream.getvalue()

@@ -39,7 +39,11 @@ def test_copies_are_vxlan_in_order_with_time_and_verdict(paths):
         assert (copy[UDP].dport, copy[VXLAN].vni) == (4789, 42)
         assert bytes(copy[VXLAN].payload) == FRAMES[number][:length]
         assert int(copy.time * 10**9) == START * 10**9 + 123_456_789 + number
-        assert json.loads(copy.comments[0])["frame"] == number + 1
+        assert json.loads(copy.comments[1])["frame"] == number + 1
+    assert [copy.comments[0] for copy in copies] == [
+        b"mirrored by rule 20, session 1, 100 of 254 bytes",
+        b"mirrored by rule 30, session 1, 54 of 54 bytes",
+    ]
 
 
 def test_verdict_lines(paths):
