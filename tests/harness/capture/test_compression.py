@@ -8,7 +8,7 @@ import sys
 import tracemalloc
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from halfsilver.harness.capture.compression import packed
@@ -107,6 +107,7 @@ class Trickle(io.RawIOBase):
 FORMS = [PCAP, PCAPNG, *(compress(data, ending) for data in (PCAP, PCAPNG) for ending in (".gz", ".zst"))]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a machine that is busy
 @given(
     form=st.sampled_from(FORMS),
     edits=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=8),

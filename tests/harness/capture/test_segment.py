@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop, Jumbo
@@ -83,6 +83,7 @@ def test_segments_are_right_and_hold_the_same_bytes(mtu, network, options, tags)
     assert whole == PAYLOAD
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a machine that is busy
 @given(length=st.integers(1, 6000), mtu=st.integers(576, 3000), sequence=st.integers(0, 2**32 - 1))
 def test_any_length_is_cut_without_loss(length, mtu, sequence):
     packet = super_frame(IP(src="10.0.0.1"), sequence, payload=PAYLOAD[:length])
