@@ -43,6 +43,7 @@ FIXED_TARGETS = {
     "help",
     "sim-all",
     "mutants",
+    "suite",
     "load",
     "virtual",
     "formal",
