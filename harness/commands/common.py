@@ -38,6 +38,8 @@ __all__ = [
     "Subparsers",
     "add_capture_arguments",
     "add_direction_argument",
+    "add_flag_arguments",
+    "add_format_argument",
     "add_policy_arguments",
     "add_rig_argument",
     "add_run_arguments",
@@ -150,6 +152,12 @@ def _mtu(text: str) -> int:
     return int(text)
 
 
+def add_format_argument(parser: argparse.ArgumentParser) -> None:
+    """``--format``: a table for people or JSON for programs, as ``arguments.format``."""
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: %(default)s")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+
+
 def add_rig_argument(parser: argparse.ArgumentParser) -> None:
     """For every subcommand that takes ``--engine``."""
     parser.add_argument(
@@ -168,6 +176,11 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="policy, as `aws ec2 describe-*` prints it; a folder with what several of them printed is taken as one",
     )
+    add_flag_arguments(parser)
+
+
+def add_flag_arguments(parser: argparse.ArgumentParser) -> None:
+    """How a policy is put to work: what ``flags_of`` and ``load_policy`` take."""
     parser.add_argument(
         "--eni", metavar="ENI", help="the interface that gets multicast and, with --tap, frames of no interface"
     )
@@ -177,9 +190,9 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_policy(arguments: argparse.Namespace, limits: Limits | None = None) -> Policy:
-    """The policy of ``-c``, its warnings on stderr; without ``limits``, those of AWS hold."""
-    policy = Policy.load(arguments.config, eni=arguments.eni, limits=limits)
+def load_policy(arguments: argparse.Namespace, limits: Limits | None = None, config: str | None = None) -> Policy:
+    """The policy of ``-c``, or of ``config``, its warnings on stderr; without ``limits``, those of AWS hold."""
+    policy = Policy.load(arguments.config if config is None else config, eni=arguments.eni, limits=limits)
     for problem in policy.warnings:
         say(str(problem))
     return policy

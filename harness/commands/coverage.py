@@ -14,6 +14,7 @@ from halfsilver.harness.commands.common import (
     Subparsers,
     add_capture_arguments,
     add_direction_argument,
+    add_format_argument,
     add_policy_arguments,
     batches,
     flags_of,
@@ -43,8 +44,7 @@ def add(subparsers: Subparsers) -> None:
     add_capture_arguments(parser)
     add_policy_arguments(parser)
     add_direction_argument(parser)
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="default: %(default)s")
-    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    add_format_argument(parser)
     parser.add_argument("--fail-unreached", action="store_true", help="exit code 1 if a rule decided no frame")
     parser.set_defaults(run=run)
 
