@@ -176,7 +176,7 @@ else
 	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(sample) $(seed)
 endif
 
-docs: $(ready) ## diagrams, docs/tables.md, aws_members.json, and the generated parts of README.md and the pages
+docs: $(ready) ## diagrams, docs/tables.md, docs/mirror_json.md, aws_members.json, and the generated parts of README.md and the pages
 	@$(run) docs/build_docs.py
 
 site: $(ready) ## README and docs/ as a site, in build/site: searchable, complete, opened as a file or served

@@ -1,6 +1,6 @@
 """Refresh what is generated in the documentation: the diagrams, and the marked parts of README.md and the pages.
 
-``docs/tables.md`` and ``harness/policy/aws_members.json`` are made here as well.
+``docs/tables.md``, ``docs/mirror_json.md`` and ``harness/policy/aws_members.json`` are made here as well.
 
     python docs/build_docs.py            diagrams, tables, the output of every marked command, and the session
     python docs/build_docs.py --quick    diagrams and tables only
@@ -36,6 +36,7 @@ from api_tables import TABLES
 from aws_members import aws_members
 from diagrams import DIAGRAMS
 from load_figure import load_figure
+from policy_reference import policy_reference
 from session import SessionError, ToolMissing, transcripts
 
 from halfsilver.boards.publish import board_table
@@ -61,6 +62,7 @@ class DocsError(Exception):
 def draw() -> None:
     """Write the diagrams, the page of the card's tables, and what the policy reader knows of AWS's objects."""
     AWS_MEMBERS.write_text(aws_members(), encoding="utf-8")
+    (DOCS / "mirror_json.md").write_text(policy_reference(), encoding="utf-8")
     (DOCS / "tables.md").write_text(render_tables(), encoding="utf-8")
     for name, diagram in {**DIAGRAMS, "load.svg": load_figure}.items():
         (DOCS / name).write_text(diagram(), encoding="utf-8")

@@ -6,8 +6,9 @@ import argparse
 import json
 
 from halfsilver.harness.commands.common import Subparsers, plural
-from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK
+from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.policy.policy import check, read_joined
+from halfsilver.harness.policy.schema import policy_schema
 
 __all__ = ["add", "run"]
 
@@ -22,8 +23,13 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument(
         "config",
         metavar="MIRROR.JSON",
-        nargs="+",
+        nargs="*",
         help="policy, as `aws ec2 describe-*` prints it; several files, or a folder of them, are taken as one",
+    )
+    parser.add_argument(
+        "--schema",
+        action="store_true",
+        help="print the JSON Schema of a policy instead (draft 2020-12), for editors and other checkers",
     )
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     parser.set_defaults(run=run)
@@ -31,6 +37,13 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 0 if the policy can be used (warnings allowed), 1 if it has errors, 2 if it cannot be read."""
+    if arguments.schema:
+        if arguments.config:
+            raise UsageError("--schema prints the schema of every policy; leave out the files, or the option")
+        print(json.dumps(policy_schema(), indent=2))
+        return EXIT_OK
+    if not arguments.config:
+        raise UsageError("check wants a MIRROR.JSON, or --schema")
     problems = check(read_joined(arguments.config))
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors

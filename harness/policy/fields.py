@@ -254,9 +254,13 @@ class Object(Field):
 
 @dataclass(frozen=True)
 class Objects(Field):
-    """A list of objects; ``fields`` are those of their members that are read."""
+    """A list of objects; ``fields`` are those of their members that are read.
+
+    With ``when``, a member and a value, the others are read only of objects in which it has this value.
+    """
 
     fields: tuple[Field, ...] = ()
+    when: tuple[str, object] | None = None
 
     @property
     def form(self) -> str:

@@ -19,7 +19,17 @@ from typing import Any
 from halfsilver.harness.policy.node import Node, show
 from halfsilver.harness.spelling import nearest
 
-__all__ = ["MODEL", "OUTSIDE", "PAGE_MARKS", "check_keys", "check_lists", "check_members", "list_shapes"]
+__all__ = [
+    "MODEL",
+    "OUTSIDE",
+    "PAGE_MARKS",
+    "check_keys",
+    "check_lists",
+    "check_members",
+    "is_strict",
+    "list_shapes",
+    "members_of",
+]
 
 MODEL = Path(__file__).with_name("aws_members.json")
 """``lists``: the shape of what is in each list; ``shapes``: their members, each with its own shape or empty."""
@@ -57,19 +67,24 @@ def check_lists(root: Node, *, strict: bool = False) -> None:
     """Problems of the top of a file: keys that no describe command prints, and lists that mirroring does not read."""
     lists = list_shapes()
     check_keys(root, (*lists, *OWN_KEYS, *CLIENT_KEYS), "no describe command prints this", strict=strict)
-    if root.values.get(OUTSIDE):
+    if root.values.get(OUTSIDE) not in (None, []):
         root.error(OUTSIDE, "is not read; rules are those inside TrafficMirrorFilters, remove this list")
 
 
 def check_members(node: Node, shape: str, *, strict: bool | None = None) -> None:
     """Problems of the keys of an object and of all that is inside it; ``shape`` is one of ``aws_members.json``."""
-    strict = shape.startswith(STRICT) if strict is None else strict
-    members = _members(shape)
+    strict = is_strict(shape) if strict is None else strict
+    members = members_of(shape)
     check_keys(node, members, f"AWS's {shape.partition('.')[2]} has no such member", strict=strict)
     for name, inner in members.items():
         if inner:
             for child in node.nested(name):
                 check_members(child, inner, strict=strict or None)
+
+
+def is_strict(shape: str) -> bool:
+    """Whether a member of it that AWS does not have is refused, and not let pass with a warning."""
+    return shape.startswith(STRICT)
 
 
 def list_shapes() -> Mapping[str, str]:
@@ -95,7 +110,8 @@ def check_keys(node: Node, known: Collection[str], problem: str, *, strict: bool
 
 
 @cache
-def _members(shape: str) -> Mapping[str, str]:
+def members_of(shape: str) -> Mapping[str, str]:
+    """The members of a shape, each with its own shape or empty."""
     return {**_model()["shapes"][shape], **OWN_MEMBERS.get(shape, {})}
 
 

@@ -94,7 +94,7 @@ _ENTRY_ICMP = Object("IcmpTypeCode", "for ICMP: all types and codes", fields=(_E
 _ENTRY_IPV4 = Cidr("CidrBlock", "where it matches from; exactly one of the two blocks")
 _ENTRY_IPV6 = Cidr("Ipv6CidrBlock", "where it matches from; exactly one of the two blocks")
 _ENTRY = (_EGRESS, _ENTRY_NUMBER, _ENTRY_ACTION, _ENTRY_PROTOCOL, _ENTRY_PORTS, _ENTRY_ICMP, _ENTRY_IPV4, _ENTRY_IPV6)
-_ENTRIES = Objects("Entries", "what it lets in and what not; those for egress are not read", fields=_ENTRY)
+_ENTRIES = Objects("Entries", "what it lets in and what not, for ingress", fields=_ENTRY, when=(_EGRESS.name, False))
 _ASSOCIATIONS = Objects("Associations", "the subnets that have it", fields=(SUBNET_ID,))
 _DEFAULT = Flag("IsDefault", "whether it is that of the VPC's other subnets")
 NETWORK_ACL = (_ENTRIES, _ASSOCIATIONS, VPC_ID, _DEFAULT)
@@ -115,6 +115,8 @@ def _read_permission(node: Node) -> Permission | None:
         ports = _read_range(node, _PERMISSION_FROM, _PERMISSION_TO)
     elif protocol in _ICMP:
         _refuse_types(node, _PERMISSION_FROM, _PERMISSION_TO)
+    else:
+        _PERMISSION_FROM.of(node), _PERMISSION_TO.of(node)
     networks = [_IPV4_RANGE.of(entry) for entry in _IPV4_RANGES.of(node)]
     networks += [_IPV6_RANGE.of(entry) for entry in _IPV6_RANGES.of(node)]
     groups = [_PAIR_GROUP.of(entry) for entry in _PAIRS.of(node)]
@@ -154,17 +156,17 @@ def _read_entry(node: Node, acl_id: str, numbers: dict[int, str]) -> Rule | None
             node.error("RuleNumber", f"{number} is also that of {other}; numbers are unique per direction")
     action = _ENTRY_ACTION.of(node)
     protocol = _read_protocol(node, _ENTRY_PROTOCOL, _CLI_NAMES)
-    ports = None
-    if protocol in PORT_PROTOCOLS:
-        inner = _ENTRY_PORTS.of(node)
-        if inner is None:
-            node.error("PortRange", "is missing; it must be an object with From and To for TCP and UDP")
+    range_node, types_node = _ENTRY_PORTS.of(node), _ENTRY_ICMP.of(node)
+    ports = None if range_node is None else _read_range(range_node, _ENTRY_FROM, _ENTRY_TO)
+    if protocol not in PORT_PROTOCOLS:
+        ports = None
+    elif range_node is None:
+        node.error(_ENTRY_PORTS.name, "is missing; it must be an object with From and To for TCP and UDP")
+    if types_node is not None:
+        if protocol in _ICMP:
+            _refuse_types(types_node, _ENTRY_TYPE, _ENTRY_CODE)
         else:
-            ports = _read_range(inner, _ENTRY_FROM, _ENTRY_TO)
-    elif protocol in _ICMP:
-        inner = _ENTRY_ICMP.of(node)
-        if inner is not None:
-            _refuse_types(inner, _ENTRY_TYPE, _ENTRY_CODE)
+            _ENTRY_TYPE.of(types_node), _ENTRY_CODE.of(types_node)
     stated = [_ENTRY_IPV4.of(node), _ENTRY_IPV6.of(node)]
     networks = [network for network in stated if network is not None]
     if len([key for key in ("CidrBlock", "Ipv6CidrBlock") if node.values.get(key) is not None]) != 1:
