@@ -25,12 +25,14 @@ from halfsilver.harness.commands.common import (
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.parse import Kind
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
+from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy, policy_files, read_joined
 from halfsilver.harness.propose.account import Trial, account_to_json, render_choice, why_nothing
 from halfsilver.harness.propose.documents import local_networks, propose
 from halfsilver.harness.propose.presets import PRESETS, Plan, Setting
 from halfsilver.harness.propose.sources import MOST_SOURCES, Sources, choose_sources
-from halfsilver.harness.propose.survey import Survey, with_stand_ins
+from halfsilver.harness.propose.stand_ins import with_policy, with_stand_ins
+from halfsilver.harness.propose.survey import Survey
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Service, Verdict
 
@@ -182,6 +184,7 @@ def _read(captures: Sequence[str]) -> _Seen:
                     seen.first.append(frame)
                     octets += len(frame)
         seen.damaged = report_damage(reader)
+    seen.survey.settle()
     return seen
 
 
@@ -208,7 +211,9 @@ def _plans(arguments: argparse.Namespace, survey: Survey, sources: Sources) -> l
 def _try(policy: Policy, seen: _Seen, tap: bool) -> Trial:
     engine = open_golden(policy, Flags(tap=tap))
     choose = DirectionChooser(AUTO, policy)
-    result = engine.process([Frame(data, choose(data)) for data in seen.first])
+    stations = stations_of(policy)
+    frames = [with_policy(data, stations) for data in seen.first]
+    result = engine.process([Frame(data, choose(data)) for data in frames])
     found = [record.verdict for record in result.verdicts]
     verdicts = {str(verdict): found.count(verdict) for verdict in Verdict if verdict in found}
     return Trial(len(found), verdicts, whole=len(found) == seen.survey.frames)

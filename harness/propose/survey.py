@@ -6,19 +6,18 @@ is never mirrored.
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from halfsilver.harness.capture.link import MADE_UP_MAC
 from halfsilver.harness.golden.eligibility import service_of
 from halfsilver.harness.golden.parse import Headers, Kind, parse
 from halfsilver.harness.policy.types import Address
+from halfsilver.harness.propose.stand_ins import is_stand_in
 from halfsilver.harness.verdict import Service
 
-__all__ = ["IP_KINDS", "Station", "Survey", "is_group", "with_stand_ins"]
+__all__ = ["IP_KINDS", "Station", "Survey", "is_group"]
 
 IP_KINDS = (Kind.IPV4, Kind.IPV6)
 MOST_HOST_ADDRESSES = {4: 2, 6: 4}
@@ -43,6 +42,14 @@ class Station:
     claimed: Counter[tuple[int, int]] = field(default_factory=Counter)
     vlans: set[tuple[int, ...]] = field(default_factory=set)
 
+    def take(self, other: Station) -> None:
+        """What was taken for another is this one too."""
+        self.sent += other.sent
+        self.received += other.received
+        for own, more in ((self.owned, other.owned), (self.addressed, other.addressed), (self.claimed, other.claimed)):
+            own.update(more)
+        self.vlans |= other.vlans
+
     @property
     def is_router(self) -> bool:
         """It sends for others: from more addresses than a host has."""
@@ -53,7 +60,7 @@ class Station:
         for seen in (self.claimed,) if self.is_router else (self.claimed, self.owned, self.addressed):
             found = [address for address in _addresses(seen, version) if _usable(address)]
             if found:
-                return next((address for address in found if not address.is_link_local), found[0])
+                return next((each for each in found if not each.is_link_local and not each.is_loopback), found[0])
         return None
 
     @property
@@ -72,37 +79,12 @@ def _addresses(seen: Counter[tuple[int, int]], version: int) -> Iterator[Address
 
 def _usable(address: Address) -> bool:
     """Whether an interface can have it."""
-    special = address.is_multicast or address.is_unspecified or address.is_loopback
-    return not special and address != IPv4Address("255.255.255.255")
+    return not address.is_multicast and not address.is_unspecified and address != IPv4Address("255.255.255.255")
 
 
 def is_group(mac: bytes) -> bool:
     """Whether it is a multicast or the broadcast address."""
     return bool(mac[0] & 1)
-
-
-def with_stand_ins(frame: bytes) -> bytes:
-    """A frame captured without an Ethernet header, with MACs that tell its addresses apart; others as they are.
-
-    An interface that a policy gives such an address is given its frames back (``harness/capture/link.py``).
-    """
-    if MADE_UP_MAC not in (frame[0:6], frame[6:12]):
-        return frame
-    headers = parse(frame)
-    if headers.kind not in IP_KINDS:
-        return frame
-    destination, source = (
-        _stand_in(headers.kind, address) if mac == MADE_UP_MAC else mac
-        for mac, address in ((frame[0:6], headers.destination), (frame[6:12], headers.source))
-    )
-    return destination + source + frame[12:]
-
-
-def _stand_in(kind: Kind, address: int) -> bytes:
-    """Locally administered; it ends in the IPv4 address, or in a sum of the IPv6 address."""
-    if kind is Kind.IPV4:
-        return b"\x02\x04" + address.to_bytes(4)
-    return b"\x02\x06" + zlib.crc32(address.to_bytes(16)).to_bytes(4)
 
 
 class Survey:
@@ -158,6 +140,26 @@ class Survey:
             sender = self._station(frame[6:12], headers)
             if sender is not None:
                 sender.claimed[4, int.from_bytes(packet[14:18])] += 1
+
+    def settle(self) -> None:
+        """When all frames are there: a stand-in whose address one host sends from is this host.
+
+        So are frames to a host of whose own frames alone the capture has the MAC address (LINUX_SLL).
+        """
+        owners: dict[tuple[int, int], set[bytes]] = {}
+        for mac, station in self.stations.items():
+            for address in () if is_stand_in(mac) or station.is_router else station.owned:
+                owners.setdefault(address, set()).add(mac)
+        names: dict[bytes, bytes] = {}
+        for mac, station in list(self.stations.items()):
+            found = {owner for address in station.owned + station.addressed for owner in owners.get(address, ())}
+            if is_stand_in(mac) and len(found) == 1:
+                names[mac] = found.pop()
+                self.stations[names[mac]].take(self.stations.pop(mac))
+        pairs = Counter[tuple[bytes, bytes]]()
+        for (destination, source), count in self.pairs.items():
+            pairs[names.get(destination, destination), names.get(source, source)] += count
+        self.pairs = pairs
 
     def _station(self, mac: bytes, headers: Headers) -> Station | None:
         """The station of a MAC that an interface can have; None for a group's and for zeros."""

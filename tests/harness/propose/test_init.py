@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import struct
 from pathlib import Path
 
 import pytest
@@ -105,17 +106,42 @@ def test_frames_without_a_usable_address(tmp_path: Path, capsys: pytest.CaptureF
     assert len(policy["NetworkInterfaces"]) == 2
 
 
-def test_a_capture_without_ethernet_headers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A tunnel's: who is in it is known by the IP addresses, and mirror finds the interface by its own."""
-    packets = [frame[IP] for frame in conversation()[1:]]
-    capture = write_capture(tmp_path, [bytes(packet) for packet in packets], link=101)
+def cooked(packet: Packet, kind: int, sender: str | None) -> bytes:
+    """As LINUX_SLL has it: `tcpdump -i any`. ``kind`` 0 came in, 4 went out; a loopback has no sender's address."""
+    mac = bytes(6) if sender is None else bytes.fromhex(sender.replace(":", ""))
+    return struct.pack("!HHH", kind, 772 if sender is None else 1, 6) + mac + bytes(2) + b"\x08\x00" + bytes(packet)
+
+
+def without_ethernet(what: str) -> tuple[int, list[bytes]]:
+    """Link type and frames of the conversation, or of a loopback."""
+    frames = [frame for frame in conversation()[1:]]
+    if what == "tunnel":
+        return 101, [bytes(frame[IP]) for frame in frames]
+    if what == "any":
+        return 113, [cooked(frame[IP], 4 if frame.src == HOST else 0, frame.src) for frame in frames]
+    return 113, [cooked(IP(src="127.0.0.1", dst="127.0.0.1") / frame[IP].payload, 0, None) for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("what", "address", "ways"),
+    [
+        ("tunnel", "10.7.3.10", {"ingress": 5, "egress": 6}),
+        ("any", "10.7.3.10", {"ingress": 5, "egress": 6}),
+        ("loopback", "127.0.0.1", {"egress": 11}),
+    ],
+)
+def test_a_capture_without_ethernet_headers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, address: str, ways: dict[str, int]
+) -> None:
+    """Who is in it is known by the IP addresses, and mirror finds the interface by its own."""
+    link, frames = without_ethernet(what)
+    capture = write_capture(tmp_path, frames, link=link)
     policy = tmp_path / "proposed.json"
     said = json.loads(output_of(capsys, "init", capture, "-o", str(policy), "--json"))
-    assert [source["ipv4"] for source in said["sources"]] == ["10.7.3.10"] and not said["tap"]
-    capsys.readouterr()
-    assert verdicts(tmp_path, capsys) == {"mirrored": 11}
-    ways = json.loads(output_of(capsys, "mirror", "-r", capture, "-c", str(policy), "--json"))["counters"]["verdicts"]
-    assert {each["direction"]: each["frames"] for each in ways} == {"ingress": 5, "egress": 6}
+    assert [source["ipv4"] for source in said["sources"]] == [address] and not said["tap"]
+    assert said["trial"]["verdicts"] == verdicts(tmp_path, capsys) == {"mirrored": 11}
+    found = json.loads(output_of(capsys, "mirror", "-r", capture, "-c", str(policy), "--json"))["counters"]["verdicts"]
+    assert {each["direction"]: each["frames"] for each in found} == ways
 
 
 def test_minimal_has_nothing_that_can_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
