@@ -23,7 +23,7 @@ __all__ = ["ENGINE", "ENGINE_VARIABLE", "RECORD", "REPORTS", "SEED"]
 
 ENGINE, ALIAS, ENGINE_VARIABLE = "--hil-engine", "--halfsilver-engine", "HALFSILVER_ENGINE"
 SEED, RECORD, REPORTS = "--hil-seed", "--hil-record", "--hil-report"
-RIG = "halfsilver.rig"
+RIG, PROVENANCE = "halfsilver.rig", "halfsilver.provenance"
 NICS = pytest.StashKey[list["Nic"]]()
 """What a test has opened, for the page of its failure."""
 
@@ -61,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """A name that is none ends the run, before a test has run with another engine than was meant."""
     if not hasattr(config, "workerinput"):  # of pytest-xdist
         config.pluginmanager.register(_Stop())
+        config.pluginmanager.register(_Workers(config))
     config.addinivalue_line("markers", "needs(ability): skipped on an engine that does not have this ability")
     given = config.getoption("halfsilver_engine")
     name = given if given is not None else os.environ.get(ENGINE_VARIABLE)
@@ -114,8 +115,11 @@ def halfsilver_engines(
         engines = Engines(DEFAULT_SEED if given is None else given, make)
         yield engines
         engines.close()
-    for name, value in provenance(engines.seed, engines.met).items():
-        record_testsuite_property(f"halfsilver.{name}", value)
+    facts = {f"halfsilver.{name}": value for name, value in provenance(engines.seed, engines.met).items()}
+    for name, value in facts.items():
+        record_testsuite_property(name, value)
+    if hasattr(request.config, "workeroutput"):  # a worker of pytest-xdist's writes no report, so there it does nothing
+        request.config.workeroutput[PROVENANCE] = facts
 
 
 @pytest.fixture
@@ -192,3 +196,21 @@ class _Stop:
         for name, value in report.user_properties:
             if name == RIG and isinstance(value, int):
                 pytest.exit(str(report.longrepr), returncode=value)
+
+
+class _Workers:
+    """Where workers end: what they say of themselves goes into the JUnit report, each thing that is said once."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._said: set[tuple[str, str]] = set()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """pytest-xdist calls it."""
+        fresh = set(getattr(node, "workeroutput", {}).get(PROVENANCE, {}).items())
+        for plugin in self._config.pluginmanager.get_plugins():
+            if hasattr(plugin, "add_global_property"):  # that of --junitxml, which has no name
+                for name, value in sorted(fresh - self._said):
+                    plugin.add_global_property(name, value)
+        self._said |= fresh

@@ -155,11 +155,28 @@ def test_what_is_wrong_with_the_rig_stops_the_run_once(pytester):
     result.assert_outcomes()
 
 
+def facts_of(report: Path) -> list[tuple[str, str]]:
+    """Properties of a JUnit report, in their order."""
+    found = ElementTree.parse(report).iterfind(".//testsuite/properties/property")
+    return [(each.attrib["name"], each.attrib["value"]) for each in found]
+
+
+@pytest.mark.slow
+def test_junit_says_so_too_where_workers_ran_the_tests(pytester):
+    """And what two of them say alike once."""
+    pytester.makepyfile(ONE_TEST, test_other=ONE_TEST)
+    words = ("-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider", "--junitxml=junit.xml", "--hil-seed", "77")
+    pytester.runpytest_subprocess(*words).assert_outcomes(passed=2)
+    facts = facts_of(pytester.path / "junit.xml")
+    assert len({name for name, _ in facts}) == len(facts)
+    assert {("halfsilver.seed", "77"), ("halfsilver.engine.golden", "golden model in Python")} <= set(facts)
+    assert sum(name == "halfsilver.python" for name, _ in facts) == 1
+
+
 def test_junit_says_where_results_come_from(pytester):
     pytester.makepyfile(ONE_TEST)
     run(pytester, "--junitxml=junit.xml", "--hil-seed", "77").assert_outcomes(passed=1)
-    found = ElementTree.parse(pytester.path / "junit.xml").iterfind(".//testsuite/properties/property")
-    facts = {each.get("name"): each.get("value") for each in found}
+    facts = dict(facts_of(pytester.path / "junit.xml"))
     assert facts["halfsilver.seed"] == "77"
     assert facts["halfsilver.engine.golden"] == "golden model in Python"
     assert facts["halfsilver.engine.golden.parameters"] == "extension_headers=8"
