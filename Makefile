@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test test-long suite judges check cocotb mac lint yosys verilog regs synth bitstream bitstreams bench load virtual formal coverage mutants docs site clean
+.PHONY: help sim sim-all test test-long suite judges check cocotb mac lint yosys verilog regs synth screenshots bitstream bitstreams bench load virtual formal coverage mutants docs site clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

@@ -38,6 +38,7 @@ FIXED_TARGETS = {
     "bench",
     "regs",
     "docs",
+    "screenshots",
     "site",
     "clean",
     "help",

@@ -14,7 +14,7 @@ class Group(enum.Enum):
 
     COPIED = "copied"
     FILTERED = "left out by the rules"
-    EXEMPT = "never for the rules"
+    EXEMPT = "decided before any rule"
     LOST = "due, but lost"
 
 

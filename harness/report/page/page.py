@@ -124,7 +124,7 @@ def _date(nanoseconds: int) -> str:
 
 
 def _duration(nanoseconds: int) -> str:
-    unit, size = next(((unit, size) for unit, size in UNITS if nanoseconds >= size), UNITS[-1])
+    unit, size = next(((unit, size) for unit, size in UNITS if nanoseconds >= size), UNITS[0])
     return f"{nanoseconds / size:,.6g} {unit}"
 
 
