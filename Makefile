@@ -176,6 +176,9 @@ else
 	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(sample) $(seed)
 endif
 
+screenshots: $(ready) ## pictures of the page of a run, light and dark, in docs/images (needs Chromium)
+	@$(run) docs/screenshots.py
+
 docs: $(ready) ## diagrams, docs/tables.md, docs/mirror_json.md, aws_members.json, and the generated parts of README.md and the pages
 	@$(run) docs/build_docs.py
 
