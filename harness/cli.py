@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from halfsilver.harness.arguments import Parser
-from halfsilver.harness.commands import check, counters, coverage, diff, explain, init, mirror, serve, what_if
+from halfsilver.harness.commands import check, counters, coverage, diff, explain, init, live, mirror, serve, what_if
 from halfsilver.harness.commands.card import bench, build, doctor, image, listing, program, regs
 from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
@@ -27,6 +27,7 @@ EXIT_BROKEN_PIPE = 141
 COMMANDS = (
     init,
     mirror,
+    live,
     explain,
     coverage,
     what_if,

@@ -36,6 +36,7 @@ ALLOWED = {
     "harness.policy": {"harness.law", "harness.errors", "harness.spelling"},
     "harness.environment": {"harness.errors", "harness.spelling"},
     "harness.golden": PLAIN | {"harness.policy"},
+    "harness.live": PLAIN | {"harness.spelling", "harness.policy", "harness.bench", "harness.capture"},
     "harness.propose": PLAIN | {"harness.policy", "harness.capture", "harness.golden", "harness.report"},
     "harness.nic": PLAIN | {"harness.policy", "hdl.layout"},
     "harness.bench": PLAIN | {"harness.spelling", "harness.policy", "harness.nic", "hdl.layout"},

@@ -23,13 +23,26 @@ from halfsilver.harness.bench.wire import PATIENCE, FramesLost, Received
 from halfsilver.harness.errors import CardUnreachable, HalfsilverError, UsageError
 from halfsilver.harness.spelling import rather
 
-__all__ = ["BUFFER_BYTES", "PacketWire", "free_interfaces"]
+__all__ = [
+    "AUXDATA",
+    "BUFFER_BYTES",
+    "LONGEST",
+    "OUTGOING",
+    "ROOM",
+    "SOL_PACKET",
+    "PacketWire",
+    "free_interfaces",
+    "received_frame",
+]
 
 BUFFER_BYTES = 32 << 20
 
 _ETH_P_ALL = 3
-_SOL_PACKET, _ADD_MEMBERSHIP, _STATISTICS, _AUXDATA, _IGNORE_OUTGOING = 263, 1, 6, 8, 23
-_MR_PROMISC, _OUTGOING = 1, 4
+SOL_PACKET, AUXDATA = 263, 8
+_ADD_MEMBERSHIP, _STATISTICS, _IGNORE_OUTGOING = 1, 6, 23
+_MR_PROMISC = 1
+OUTGOING = 4
+"""Packet type of what this host sends, in the address of a frame."""
 _TP_VLAN_VALID, _TP_VLAN_TPID_VALID = 1 << 4, 1 << 6
 _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35
 _SIOCGIFFLAGS, _SIOCETHTOOL, _ETHTOOL_GGRO, _ETHTOOL_SGRO = 0x8913, 0x8946, 0x2B, 0x2C
@@ -39,8 +52,8 @@ _IFF_UP, _IFF_RUNNING = 1, 1 << 6
 _TAG_AT = 12
 _C_TAG = 0x8100
 _AUX, _STAMP, _REQUEST = struct.Struct("=IIIHHHH"), struct.Struct("@ll"), struct.Struct("16sP16x")
-_LONGEST = 1 << 16
-_ROOM = socket.CMSG_SPACE(_AUX.size) + socket.CMSG_SPACE(_STAMP.size)
+LONGEST = 1 << 16
+ROOM = socket.CMSG_SPACE(_AUX.size) + socket.CMSG_SPACE(_STAMP.size)
 _NET = Path("/sys/class/net")
 _ARPHRD_ETHER = "1"
 _FAULTS = ("rx_missed_errors", "rx_fifo_errors", "rx_crc_errors")
@@ -60,6 +73,8 @@ class PacketWire:
     CardUnreachable if there is no such interface, it is not allowed, down, or without link, also later on.
     """
 
+    of_board = True
+    """The interface is the bench's own: what this host sends is not heard, what it would merge stays apart."""
     shortest = 60
     """Of Ethernet, without FCS (IEEE 802.3, 4A.4.2): the interface, or who sends to it, pads."""
 
@@ -121,16 +136,20 @@ class PacketWire:
         seconds = struct.pack("@ll", int(PATIENCE), round(PATIENCE % 1 * 1e6))
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
         ours.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        ours.setsockopt(_SOL_PACKET, _AUXDATA, 1)
+        ours.setsockopt(SOL_PACKET, AUXDATA, 1)
+        if self.of_board:
+            self._keep_apart()
+        ours.bind((self._interface, _ETH_P_ALL))
+        member = struct.pack("iHH8x", socket.if_nametoindex(self._interface), _MR_PROMISC, 0)
+        ours.setsockopt(SOL_PACKET, _ADD_MEMBERSHIP, member)
+
+    def _keep_apart(self) -> None:
         with contextlib.suppress(OSError):  # before Linux 4.20; _take leaves them out as well
-            ours.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
+            self._socket.setsockopt(SOL_PACKET, _IGNORE_OUTGOING, 1)
         with contextlib.suppress(OSError):  # an interface without it merges nothing
             self._merges = bool(self._ethtool(_ETHTOOL_GGRO, 0))
             if self._merges:
                 self._ethtool(_ETHTOOL_SGRO, 0)
-        ours.bind((self._interface, _ETH_P_ALL))
-        member = struct.pack("iHH8x", socket.if_nametoindex(self._interface), _MR_PROMISC, 0)
-        ours.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, member)
 
     def _ethtool(self, command: int, value: int) -> int:
         """An ioctl of ethtool's that takes and gives a word."""
@@ -184,17 +203,22 @@ class PacketWire:
     def _take(self, came: list[Received]) -> None:
         while True:
             try:
-                data, control, _, address = self._socket.recvmsg(_LONGEST, _ROOM, socket.MSG_DONTWAIT)
+                data, control, _, address = self._socket.recvmsg(LONGEST, ROOM, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError as error:
                 raise self._gone(error) from None
-            if address[2] != _OUTGOING:
-                came.append(_received(data, control))
+            if address[2] != OUTGOING:
+                came.append(received_frame(data, control))
+
+    def _count_lost(self) -> int:
+        """Frames that found no room in this socket since it was asked last."""
+        _, lost = struct.unpack("II", self._socket.getsockopt(SOL_PACKET, _STATISTICS, 8))  # reading it clears it
+        return int(lost)
 
     def _check_losses(self, thorough: bool) -> None:
         """What found no room in this socket; and if there is time for it, what the interface left out."""
-        _, lost = struct.unpack("II", self._socket.getsockopt(_SOL_PACKET, _STATISTICS, 8))  # reading it clears it
+        lost = self._count_lost()
         if lost:
             raise FramesLost(
                 f"{self.name}: this host has lost {lost:,} of the frames that came: its buffer of "
@@ -217,11 +241,11 @@ class PacketWire:
         return CardUnreachable(f"{self.name} went away ({error.strerror}): see that it is up and plugged in")
 
 
-def _received(data: bytes, control: list[tuple[int, int, bytes]]) -> Received:
+def received_frame(data: bytes, control: list[tuple[int, int, bytes]]) -> Received:
     """With the VLAN tag that stands beside the frame, and the time when the kernel had it."""
     stamp = 0
     for level, kind, value in control:
-        if level == _SOL_PACKET and kind == _AUXDATA:
+        if level == SOL_PACKET and kind == AUXDATA:
             status, _, _, _, _, tci, tpid = _AUX.unpack_from(value)
             if status & _TP_VLAN_VALID:
                 tag = struct.pack("!HH", tpid if status & _TP_VLAN_TPID_VALID else _C_TAG, tci)

@@ -14,7 +14,7 @@ from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.link import ETHERTYPE_IPV4, ETHERTYPE_IPV6, network_header
 from halfsilver.harness.law import LONGEST_FRAME
 
-__all__ = ["Segmenter"]
+__all__ = ["Segmenter", "checksum"]
 
 _TCP = 6
 _FIN, _PSH, _CWR = 0x01, 0x08, 0x80
@@ -117,19 +117,19 @@ def _segment(data: bytes, packet: _Packet, number: int, start: int, end: int) ->
         (identification,) = struct.unpack_from("!H", data, network + 4)
         struct.pack_into("!HH", segment, network + 2, length, (identification + number) & 0xFFFF)
         struct.pack_into("!H", segment, network + 10, 0)
-        struct.pack_into("!H", segment, network + 10, _checksum(segment[network:transport]))
+        struct.pack_into("!H", segment, network + 10, checksum(segment[network:transport]))
         addresses = segment[network + 12 : network + 20]
     else:
         struct.pack_into("!H", segment, network + 4, length - 40)
         addresses = segment[network + 8 : network + 40]
     struct.pack_into("!H", segment, transport + 16, 0)
     pseudo = addresses + struct.pack("!HH", _TCP, len(segment) - transport)  # the sum is that of RFC 8200's, too
-    struct.pack_into("!H", segment, transport + 16, _checksum(pseudo + segment[transport:]))
+    struct.pack_into("!H", segment, transport + 16, checksum(pseudo + segment[transport:]))
     return bytes(segment)
 
 
-def _checksum(data: bytes | bytearray) -> int:
-    """RFC 1071."""
+def checksum(data: bytes | bytearray) -> int:
+    """The Internet checksum of some bytes (RFC 1071)."""
     total: int = sum(struct.unpack(f"!{(len(data) + 1) // 2}H", bytes(data) + bytes(len(data) % 2)))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
