@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -298,3 +299,9 @@ def test_the_tutorial_prints_what_it_shows(docs, tmp_path):
 def test_the_tutorials_gateware_agrees():
     (shown,) = [shown for command, shown in steps() if "verilator" in command]
     assert "agreement: golden and verilator give the same" in shown and "unchanged" in shown
+
+
+def test_the_page_of_the_installation_has_all_extras():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    rows = re.findall(r"^\| (`[a-z`, ]+`) \|", PAGES["docs/how_to/install.md"], re.MULTILINE)
+    assert set(re.findall(r"`([a-z]+)`", " ".join(rows))) == set(extras)
