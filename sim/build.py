@@ -1,13 +1,12 @@
 """Amaranth component or Verilog text -> Verilated model -> shared library with the native pump.
 
 Each step is an entry of the user's cache (``halfsilver.sim.model.cache``): Verilog, Verilator's runtime, the model
-(an archive) and the library that links them with the pump. Each is keyed by its inputs, flags and tool versions, so
+(its objects) and the library that links them with the pump. Each is keyed by its inputs, flags and tool versions, so
 a second run rebuilds only what changed.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
@@ -16,14 +15,8 @@ from typing import Any
 
 from halfsilver.sim.model.cache import digest, entry
 from halfsilver.sim.model.compilation import Compilation
-from halfsilver.sim.model.tools import (
-    COVERAGE_FLAGS,
-    COVERAGE_MAKE_FLAGS,
-    compiler,
-    tool,
-    tool_versions,
-    verilator_root,
-)
+from halfsilver.sim.model.tools import COVERAGE_FLAGS, compiler, tool, tool_versions, verilator_root
+from halfsilver.sim.model.units import COVERAGE, Optimisation, compile_units, includes, objects, runtime
 from halfsilver.sim.model.verilog import Port, block_verilog, ports_of, to_verilog
 from halfsilver.sim.native.structures import header
 
@@ -35,15 +28,16 @@ NATIVE = Path(__file__).with_name("native")
 NIC_NAME = "halfsilver"
 """Module name of the NIC in the simulation."""
 
-CXX_FLAGS = ("-O3", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-std=c++20")
+CXX_FLAGS = ("-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-std=c++20")
 """Hidden symbols, none of them unique: two models in one process must not share anything."""
 
 VERILATOR_FLAGS = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing", "-Wno-fatal", "-Wno-lint")
 """``unique``: what the design leaves undefined depends on the run's seed, so that relying on it shows."""
 
-MAKE_FLAGS = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
-"""Optimisation of the model's parts: every clock, rarely, the runtime. -O3 takes half as long again to compile, and no
-run was faster for it."""
+OPTIMISATION = Optimisation(fast="-O2", slow="-O0", runtime="-O3")
+"""-O3 for what runs in each clock takes half as long again to compile, and no run was faster for it."""
+
+PUMP_LEVEL = "-O3"
 
 
 def build(component: Any, name: str, *, trace: bool = False) -> Path:
@@ -79,11 +73,12 @@ def build_library(
     Errors: EnvironmentMissing without compiler, make or perl; HalfsilverError, naming a log file, if a tool fails.
     """
     flags = [*VERILATOR_FLAGS, *(["--trace-vcd"] if trace else []), *(COVERAGE_FLAGS if coverage else [])]
-    optimise = COVERAGE_MAKE_FLAGS if coverage else MAKE_FLAGS
-    key = digest(verilog, top, flags, CXX_FLAGS, optimise, tool_versions())
+    optimise = COVERAGE if coverage else OPTIMISATION
+    defined = _flags(trace, coverage)
+    key = digest(verilog, top, flags, defined, optimise, tool_versions())
     what = (what or top) + ", with waves" * trace + ", with coverage" * coverage
-    model = entry(f"model-{key}", lambda place: _verilate(place, verilog, top, flags, optimise, what))
-    runtime = _runtime(trace, coverage)
+    model = entry(f"model-{key}", lambda place: _verilate(place, verilog, top, flags, optimise, defined, what))
+    shared = runtime(_runtime(trace, coverage), defined, optimise.runtime)
     generated = {"ports.h": _ports_header(top, ports), "structures.h": header()}
     sources = [path.read_text() for path in sorted(NATIVE.glob("*.[hc]*"))]
     key = digest(key, generated, sources)
@@ -91,55 +86,42 @@ def build_library(
     def link(place: Path) -> None:
         for name, text in generated.items():
             (place / name).write_text(text)
-        inputs = [str(NATIVE / "pump.cpp"), str(model / "libVmodel.a"), *map(str, sorted(runtime.glob("*.o")))]
+        inputs = [str(NATIVE / "pump.cpp"), *objects(model, shared)]
         options = ["-shared", "-Wl,-Bsymbolic", "-pthread", "-o", "model.so"]
-        command = [*_compile(trace, coverage), "-I.", f"-I{model}", f"-I{NATIVE}", *inputs, *options]
+        headers = ["-I.", f"-I{model}", f"-I{NATIVE}", *includes()]
+        command = [compiler(), PUMP_LEVEL, *defined, *headers, *inputs, *options]
         Compilation(place).run(command, "the C++ compiler")
 
     return entry(f"library-{key}", link) / "model.so"
 
 
-def _compile(trace: bool, coverage: bool) -> list[str]:
-    include = verilator_root() / "include"
+def _flags(trace: bool, coverage: bool) -> list[str]:
+    """Flags of everything that becomes part of a model."""
     return [
-        compiler(),
         *_cxx_flags(),
         f"-DVM_TRACE={int(trace)}",
         f"-DVM_TRACE_VCD={int(trace)}",
         f"-DVM_COVERAGE={int(coverage)}",
         "-DVL_TIME_CONTEXT",
-        "-isystem",
-        str(include),
-        "-isystem",
-        str(include / "vltstd"),
     ]
 
 
-def _runtime(trace: bool, coverage: bool) -> Path:
-    """Directory with the object files of Verilator's runtime, the same for all models."""
-    names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
-    names += ["verilated_cov"] if coverage else []
-
-    def make(place: Path) -> None:
-        compilation = Compilation(place)
-        for name in names:
-            source = verilator_root() / "include" / f"{name}.cpp"
-            compilation.run([*_compile(trace, coverage), "-c", str(source), "-o", f"{name}.o"], "the C++ compiler")
-
-    return entry(f"runtime-{digest(names, CXX_FLAGS, tool_versions())}", make)
+def _runtime(trace: bool, coverage: bool) -> list[str]:
+    """What a model needs of Verilator's runtime."""
+    return ["verilated", "verilated_threads", *["verilated_vcd_c"] * trace, *["verilated_cov"] * coverage]
 
 
-def _verilate(place: Path, verilog: str, top: str, flags: Sequence[str], optimise: Sequence[str], what: str) -> None:
-    """Model archive and headers in ``place``."""
+def _verilate(
+    place: Path, verilog: str, top: str, flags: Sequence[str], optimise: Optimisation, defined: Sequence[str], what: str
+) -> None:
+    """Objects and headers of the model in ``place``."""
     verilate = [tool("perl"), str(verilator_root() / "bin" / "verilator"), "--cc", *flags]
-    make = [tool("make"), "-f", "Vmodel.mk", f"-j{min(4, os.cpu_count() or 1)}", *optimise, f"CXX={compiler()}"]
-    make += [f"USER_CPPFLAGS={' '.join(_cxx_flags()[1:])} -DVL_TIME_CONTEXT", "libVmodel.a"]
     (place / "top.v").write_text(verilog)
     compilation = Compilation(place, what)
     compilation.run([*verilate, "--prefix", "Vmodel", "--top-module", top, "--Mdir", ".", "top.v"], "Verilator")
-    compilation.run(make, "the C++ compiler")
+    compile_units(compilation, place, defined, optimise)
     for path in place.iterdir():
-        if path.suffix not in (".h", ".a", ".v"):
+        if path.suffix not in (".h", ".o", ".v"):
             path.unlink()
     compilation.done()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import importlib.metadata
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,15 +21,8 @@ import cocotb_tools.config
 
 from halfsilver.sim.model.cache import digest, entry
 from halfsilver.sim.model.compilation import Compilation
-from halfsilver.sim.model.tools import (
-    COVERAGE_FLAGS,
-    COVERAGE_MAKE_FLAGS,
-    compiler,
-    run_process,
-    tool,
-    tool_versions,
-    verilator_root,
-)
+from halfsilver.sim.model.tools import COVERAGE_FLAGS, compiler, run_process, tool, tool_versions, verilator_root
+from halfsilver.sim.model.units import COVERAGE, ONCE, Optimisation, compile_units, objects, runtime
 
 __all__ = ["TOP", "Flavour", "build_model", "exclusive", "simulate"]
 
@@ -50,14 +44,13 @@ class Flavour(Enum):
     STOCK  what cocotb's own runner asks for: every signal can be read and written, the compiler's defaults
     """
 
-    BENCH = "", ("--public-depth", "1", "-O3"), ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
-    FAST = ", optimised", ("--public-depth", "1", "-O3"), ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
-    STOCK = ", as its own runner builds it", ("--public-flat-rw",), ()
+    BENCH = "", ("--public-depth", "1", "-O3"), Optimisation("-O1", "-O0", "-O1")
+    FAST = ", optimised", ("--public-depth", "1", "-O3"), Optimisation("-O2", "-O0", "-O1")
+    STOCK = ", as its own runner builds it", ("--public-flat-rw",), Optimisation("-Os", "-O0", "-Os")
 
 
 _VERILATOR_FLAGS = (
     "--cc",
-    "--exe",
     "--vpi",
     "--prefix",
     "Vtop",
@@ -70,9 +63,9 @@ _VERILATOR_FLAGS = (
     "--no-timing",
     "-Wno-fatal",
     "-Wno-lint",
-    "-CFLAGS",
-    "-fPIC -Dmain=simulation_main",
 )
+
+_CXX_FLAGS = ("-std=c++20", "-fPIC", "-Dmain=simulation_main")
 
 
 def build_model(
@@ -85,29 +78,40 @@ def build_model(
     """
     words, chosen, optimise = flavour.value
     if coverage:
-        chosen, optimise = (*chosen, *COVERAGE_FLAGS), COVERAGE_MAKE_FLAGS
-    recipe = [_VERILATOR_FLAGS, chosen, optimise, HOST.read_text(), importlib.metadata.version("cocotb")]
+        chosen, optimise = (*chosen, *COVERAGE_FLAGS), COVERAGE
+    flags = [*_CXX_FLAGS, f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_VCD={int(waves)}", f"-DVM_COVERAGE={int(coverage)}"]
+    recipe = [_VERILATOR_FLAGS, chosen, optimise, flags, HOST.read_text(), importlib.metadata.version("cocotb")]
     key = digest(verilog, recipe, waves, tool_versions())
     details = f"{what}, for cocotb{words}" + ", with waves" * waves + ", with coverage" * coverage
-    return entry(f"cocotb-{key}", lambda place: _build(place, details, verilog, waves, chosen, optimise)) / "model.so"
+
+    def make(place: Path) -> None:
+        trace = ["--trace-vcd"] if waves else []
+        verilate = [tool("perl"), str(verilator_root() / "bin" / "verilator"), *_VERILATOR_FLAGS, *chosen, *trace]
+        (place / "top.v").write_text(verilog)
+        compilation = Compilation(place, details)
+        compilation.run([*verilate, "--top-module", TOP, "--Mdir", ".", "top.v"], "Verilator")
+        shutil.copy(_MAIN, place / f"main{ONCE}.cpp")
+        compile_units(compilation, place, flags, optimise)
+        _link(compilation, place, _runtime(flags, optimise, waves, coverage))
+        for path in place.iterdir():
+            if path.name != "model.so":
+                path.unlink()
+        compilation.done()
+
+    return entry(f"cocotb-{key}", make) / "model.so"
 
 
-def _build(place: Path, what: str, verilog: str, waves: bool, chosen: Sequence[str], optimise: Sequence[str]) -> None:
-    """The model in ``place``, and nothing else."""
-    trace = ["--trace-vcd"] if waves else []
-    verilate = [tool("perl"), str(verilator_root() / "bin" / "verilator"), *_VERILATOR_FLAGS, *chosen, *trace]
-    verilate += ["-LDFLAGS", f"-shared -L{_LIBRARIES} -lcocotbvpi_verilator -ldl"]
-    verilate += ["--top-module", TOP, "--Mdir", ".", "-o", "model.so", str(_MAIN), str(HOST), "top.v"]
-    make = [tool("make"), "-f", "Vtop.mk", f"-j{os.cpu_count() or 1}", f"VM_TRACE={int(waves)}"]
-    make += [f"PYTHON3={sys.executable}", f"CXX={compiler()}", f"LINK={compiler()}", *optimise]
-    (place / "top.v").write_text(verilog)
-    compilation = Compilation(place, what)
-    compilation.run(verilate, "Verilator")
-    compilation.run(make, "the C++ compiler")
-    for path in place.iterdir():
-        if path.name != "model.so":
-            path.unlink()
-    compilation.done()
+def _runtime(flags: Sequence[str], optimise: Optimisation, waves: bool, coverage: bool) -> Path:
+    """Verilator's runtime, and the simulation's host."""
+    names = ["verilated", "verilated_vpi", "verilated_threads"]
+    names += ["verilated_vcd_c"] * waves + ["verilated_cov"] * coverage
+    return runtime(names, flags, optimise.runtime, {"host": HOST})
+
+
+def _link(compilation: Compilation, place: Path, shared: Path) -> None:
+    cocotb = [f"-L{_LIBRARIES}", "-lcocotbvpi_verilator", "-ldl", "-pthread"]
+    command = [compiler(), "-shared", "-o", "model.so", *objects(place, shared), *cocotb]
+    compilation.run(command, "the linker")
 
 
 def simulate(

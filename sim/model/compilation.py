@@ -76,9 +76,8 @@ class Compilation:
             say(line)
 
     def _stage(self) -> str:
-        sources, objects = (sum(1 for _ in self._directory.glob(f"*.{kind}")) for kind in ("cpp", "o"))
-        done = min(objects, sources)  # Verilator's own runtime is compiled too, from elsewhere
-        return f"C++ compiler, {done} of {sources} files" if sources else "Verilator"
+        sources, objects = (sum(1 for _ in self._directory.glob(f"*.{kind}")) for kind in ("cc", "o"))
+        return f"C++ compiler, {objects} of {sources} units" if sources else "Verilator"
 
     def _wipe(self) -> None:
         if self._what and sys.stderr.isatty():

@@ -22,7 +22,6 @@ from halfsilver.harness.versions import verilator_version
 
 __all__ = [
     "COVERAGE_FLAGS",
-    "COVERAGE_MAKE_FLAGS",
     "compiler",
     "run_process",
     "tool",
@@ -40,8 +39,6 @@ _SEARCH_PATHS = ("CPATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH")
 TICK_SECONDS = 0.25
 COVERAGE_FLAGS = ("--coverage-line", "--coverage-toggle")
 """Verilator then counts the ways through each decision, and each bit's edges."""
-COVERAGE_MAKE_FLAGS = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
-"""Counting makes a model's code many times as long: compiling it well takes longer than running it does."""
 
 VERSION_TIMEOUT = 60
 """Seconds the compiler may take to say its version."""
@@ -83,8 +80,6 @@ def verilator_environment() -> dict[str, str]:
     return inherited | {
         "VERILATOR_ROOT": str(verilator_root()),
         "PATH": path if path.startswith(tools) else os.pathsep.join([tools, python, path]),
-        # The wheel lacks its configure results: without this, precompiled headers break the build.
-        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
     }
 
 

@@ -41,12 +41,12 @@ def test_which_model_where_it_is_kept_and_how_long_it_took(scratch, tmp_path, ca
 
 def test_progress_is_lines_where_there_is_no_terminal(scratch, monkeypatch, capsys):
     monkeypatch.setattr(compilation, "SAY_EVERY", 0.4)
-    for name in ("a.cpp", "b.cpp", "a.o"):
+    for name in ("a.cc", "b.cc", "a.o"):
         (scratch / name).touch()
     Compilation(scratch, "64 bit").run(WAIT, "the C++ compiler")
     told = capsys.readouterr().err
     assert "\r" not in told
-    assert 1 <= told.count(" s: C++ compiler, 1 of 2 files\n") <= 3
+    assert 1 <= told.count(" s: C++ compiler, 1 of 2 units\n") <= 3
 
 
 def test_progress_is_one_line_kept_up_to_date_on_a_terminal(scratch, monkeypatch):
