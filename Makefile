@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help sim sim-all test test-long suite judges check cocotb mac lint yosys verilog regs synth screenshots bitstream bitstreams bench load virtual formal coverage mutants docs site clean
+.PHONY: help man sim sim-all test test-long suite judges check cocotb mac lint yosys verilog regs synth screenshots bitstream bitstreams bench load virtual formal coverage mutants docs site clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -185,6 +185,9 @@ docs: $(ready) ## diagrams, docs/tables.md, docs/mirror_json.md, aws_members.jso
 site: $(ready) ## README and docs/ as a site, in build/site: searchable, complete, opened as a file or served
 	@NO_MKDOCS_2_WARNING=1 $(run) -m mkdocs build --quiet --strict
 	@echo "build/site/index.html: open it in a browser" >&2
+
+man: $(ready) ## manual pages of halfsilver and each of its commands, in build/man
+	@$(run) docs/man_pages.py build/man
 
 clean: ## remove what was built; .venv and the user's cache of compiled models stay
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -14,7 +14,7 @@ from halfsilver.hdl.layout.register_formats import render
 from halfsilver.hdl.layout.register_map import RegisterMap
 from halfsilver.hdl.layout.registers import REGISTERS
 
-__all__ = ["PARTS"]
+__all__ = ["PARTS", "commands", "is_shown"]
 
 MAKEFILE = Path(__file__).resolve().parent.parent / "Makefile"
 COLUMNS = 110
@@ -23,23 +23,23 @@ COLUMNS = 110
 
 def command_line() -> str:
     """All commands, as the parser declares them: for each its usage and a table of its arguments."""
-    commands = list(_commands(build_parser()))
+    found = list(commands(build_parser()))
     lines = ["| command | |", "|---|---|"]
-    for parser, summary in commands:
+    for parser, summary in found:
         lines.append(f"| [`{parser.prog}`](#{parser.prog.replace(' ', '-')}) | {_text(summary)} |")
-    for parser, _ in commands:
+    for parser, _ in found:
         lines += ["", *_command(parser)]
     return "\n".join([*lines, ""])
 
 
-def _commands(parser: argparse.ArgumentParser) -> Iterator[tuple[argparse.ArgumentParser, str]]:
+def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[argparse.ArgumentParser, str]]:
     """Every command below a parser with what it does in a few words, in the parser's order."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             helps = {each.dest: each.help or "" for each in action._choices_actions}
             for name, below in action.choices.items():
                 yield below, helps.get(name, "")
-                yield from _commands(below)
+                yield from commands(below)
 
 
 def _command(parser: argparse.ArgumentParser) -> list[str]:
@@ -48,7 +48,7 @@ def _command(parser: argparse.ArgumentParser) -> list[str]:
     formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups)
     usage = formatter.format_help().strip()
     lines = [f"## {parser.prog}", "", _text(parser.description or ""), "", "```text", usage, "```"]
-    rows = [_row(parser, action) for action in parser._actions if _is_shown(action)]
+    rows = [_row(parser, action) for action in parser._actions if is_shown(action)]
     if rows:
         lines += ["", "| | |", "|---|---|", *rows]
     if parser.epilog:
@@ -56,7 +56,7 @@ def _command(parser: argparse.ArgumentParser) -> list[str]:
     return lines
 
 
-def _is_shown(action: argparse.Action) -> bool:
+def is_shown(action: argparse.Action) -> bool:
     hidden = argparse.SUPPRESS in (action.help, action.dest)
     return not hidden and not isinstance(action, argparse._HelpAction | argparse._SubParsersAction)
 

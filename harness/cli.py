@@ -13,7 +13,19 @@ import sys
 from collections.abc import Sequence
 
 from halfsilver.harness.arguments import Parser
-from halfsilver.harness.commands import check, counters, coverage, diff, explain, init, live, mirror, serve, what_if
+from halfsilver.harness.commands import (
+    check,
+    completion,
+    counters,
+    coverage,
+    diff,
+    explain,
+    init,
+    live,
+    mirror,
+    serve,
+    what_if,
+)
 from halfsilver.harness.commands.card import bench, build, doctor, image, listing, program, regs
 from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
@@ -56,6 +68,7 @@ def build_parser() -> Parser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(subparsers)
+    completion.add(subparsers, parser)
     return parser
 
 

@@ -50,6 +50,7 @@ FIXED_TARGETS = {
     "virtual",
     "formal",
     "mac",
+    "man",
 }
 TIMEOUT = 60
 

@@ -26,7 +26,7 @@ def add(subparsers: Subparsers) -> None:
         "the median of three seeds or more has less margin than the board wants; then there is no bitstream, and the "
         "report says why.",
     )
-    parser.add_argument("board", metavar="BOARD", choices=BOARDS, help=f"one of {', '.join(BOARDS)}")
+    parser.add_argument("board", metavar="BOARD", choices=tuple(BOARDS), help=f"one of {', '.join(BOARDS)}")
     parser.add_argument(
         "--seeds",
         default=SEEDS,

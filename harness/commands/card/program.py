@@ -30,7 +30,7 @@ def add(subparsers: Subparsers) -> None:
         description="Load a bitstream with openFPGALoader: into the FPGA's RAM, where it lasts until the power goes. "
         "Exit code 4 if the board cannot be reached, 3 if openFPGALoader is missing.",
     )
-    parser.add_argument("board", metavar="BOARD", choices=BOARDS, help=f"one of {', '.join(BOARDS)}")
+    parser.add_argument("board", metavar="BOARD", choices=tuple(BOARDS), help=f"one of {', '.join(BOARDS)}")
     parser.add_argument(
         "--bitstream", metavar="FILE", help=f"default: what `halfsilver build BOARD` has left in {BUILDS}/BOARD"
     )
