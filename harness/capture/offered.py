@@ -29,7 +29,7 @@ class BothSides:
         if sender == receiver or sender not in self._macs or receiver not in self._macs:
             return (frame,)
         self.doubled += 1
-        return replace(frame, outbound=True, dropped=False), replace(frame, outbound=False)
+        return replace(frame, outbound=True), replace(frame, outbound=False)
 
 
 class Offered:

@@ -12,17 +12,14 @@ from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     Subparsers,
-    add_capture_arguments,
     add_direction_argument,
     add_format_argument,
     add_policy_arguments,
-    batches,
     flags_of,
-    open_frames,
     open_golden,
     plural,
-    report_damage,
 )
+from halfsilver.harness.commands.frames import add_capture_arguments, batches, open_frames, report_damage
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK
 from halfsilver.harness.golden.reach import Reach, RuleReach, Standing
 from halfsilver.harness.policy.policy import Policy

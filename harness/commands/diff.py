@@ -10,7 +10,8 @@ from typing import Any
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import open_capture
-from halfsilver.harness.commands.common import NothingRan, Subparsers, plural, report_damage
+from halfsilver.harness.commands.common import NothingRan, Subparsers, plural
+from halfsilver.harness.commands.frames import report_damage
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.report.header_fields import field_at
 

@@ -12,14 +12,13 @@ from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     Subparsers,
-    add_run_arguments,
     flags_of,
     open_engine,
-    open_frames,
     open_golden,
     recording,
     say,
 )
+from halfsilver.harness.commands.frames import add_run_arguments, open_frames
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError

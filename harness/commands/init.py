@@ -11,17 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from halfsilver.harness.capture.sources import open_captures
-from halfsilver.harness.commands.common import (
-    AUTO,
-    DirectionChooser,
-    NothingRan,
-    Subparsers,
-    batches,
-    open_golden,
-    plural,
-    report_damage,
-    say,
-)
+from halfsilver.harness.commands.common import AUTO, DirectionChooser, NothingRan, Subparsers, open_golden, plural, say
+from halfsilver.harness.commands.frames import batches, report_damage
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.parse import Kind
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input

@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.sources import Captures
-from halfsilver.harness.commands.common import (
-    DirectionChooser,
-    NothingRan,
-    add_run_arguments,
-    batches,
-    flags_of,
-    open_engine,
-    open_frames,
-    open_golden,
-    report_damage,
-    say,
-)
+from halfsilver.harness.commands.common import DirectionChooser, NothingRan, flags_of, open_engine, open_golden, say
+from halfsilver.harness.commands.frames import add_run_arguments, batches, open_frames, report_damage
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError

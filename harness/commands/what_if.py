@@ -11,18 +11,15 @@ from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     Subparsers,
-    add_capture_arguments,
     add_direction_argument,
     add_flag_arguments,
     add_format_argument,
-    batches,
     flags_of,
     load_policy,
-    open_frames,
     open_golden,
-    report_damage,
     say,
 )
+from halfsilver.harness.commands.frames import add_capture_arguments, batches, open_frames, report_damage
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.changes import Change, Changes, Side

@@ -5,7 +5,9 @@ import itertools
 import json
 import os
 import select
+import shutil
 import signal
+import subprocess
 import time
 import zlib
 from pathlib import Path
@@ -158,6 +160,21 @@ def test_reader_of_the_pipe_goes_away(tmp_path):
     errors = process.stderr.read()
     assert process.wait(timeout=60) == 141
     assert errors == b""
+
+
+@pytest.mark.tools
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is missing (apt install tshark)")
+@pytest.mark.parametrize("name", ["out.pcapng", "out.pcapng.gz", "out.pcap.zst"])
+def test_wireshark_reads_what_is_written(paths, name):
+    """The copies, and in a pcapng why they are there; also when they come out of standard output."""
+    out = paths[2] / name
+    assert mirror_it(paths, "-w", str(out)) == 0
+    fields = ["-T", "fields", "-e", "frame.len", "-e", "vxlan.vni", "-e", "frame.comment"]
+    command = ["tshark", "-n", "-r", str(out), *fields]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    assert [line.split("\t")[:2] for line in found] == [["150", "42"], ["104", "42"]]
+    if "pcapng" in name:
+        assert "mirrored by rule 20, session 1, 100 of 254 bytes" in found[0] and '"verdict": "mirrored"' in found[0]
 
 
 def test_frames_without_ethernet_are_mirrored_by_their_addresses(paths, capsys):

@@ -12,6 +12,7 @@ import pytest
 from scapy.layers.inet import UDP
 from scapy.layers.l2 import Ether
 
+from halfsilver.harness.live.tap import open_tap
 from tests.harness.commands.cli_kit import COLLECTOR, FRAMES, ROOT, WEB, read_copies, write_policy
 from tests.judges.namespace_kit import namespace, needs_root
 
@@ -105,6 +106,23 @@ def test_copies_come_to_a_linux_vxlan_device_and_are_not_copied_again(networks, 
     # Those of the datagrams were heard before the frames that came behind them; of the last, some may not have been.
     assert COUNT <= sums["own_copies"] <= sums["sent"]
     assert f"passed over: {sums['own_copies']:,} frames".encode() in errors
+
+
+def test_what_found_no_room_is_counted(networks, monkeypatch):
+    """A small buffer, and nobody who takes frames out of it meanwhile."""
+    monkeypatch.setattr("halfsilver.harness.bench.packet_wire.BUFFER_BYTES", 8192)
+    host, collector = networks
+    tap = host.enter(lambda: open_tap("near0"))
+    (far,) = collector.open_devices("far0")
+    for number in range(500):
+        far.send(FRAMES[0] + number.to_bytes(4, "big"))
+    far.send(b"\xff" * 6 + bytes(54))
+    came = 0
+    while frames := tap.take(0.5, 10):
+        assert len(frames) <= 10
+        came += sum(frame.data[:14] == FRAMES[0][:14] for frame in frames)
+    assert 0 < came < 500 and tap.lost >= 500 - came
+    tap.close(), far.close()
 
 
 def test_a_file_has_the_copies_and_why(networks, tmp_path):
