@@ -44,6 +44,14 @@ class FateSum:
     copied: int = 0
     examples: list[int] = field(default_factory=list)
 
+    def count(self, number: int, record: VerdictRecord) -> None:
+        """One frame more."""
+        self.frames += 1
+        self.octets += record.length
+        self.copied += record.copied
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(number)
+
     def add(self, other: FateSum) -> None:
         """Take in what was summed up elsewhere."""
         self.frames += other.frames
@@ -67,11 +75,7 @@ class RunSums:
             found = self.fates.get(fate)
             if found is None:
                 found = self.fates[fate] = FateSum()
-            found.frames += 1
-            found.octets += record.length
-            found.copied += record.copied
-            if len(found.examples) < EXAMPLES:
-                found.examples.append(self.frames)
+            found.count(self.frames, record)
 
     def by(self, key: Callable[[Fate], _Key]) -> dict[_Key, FateSum]:
         """The sums of fates that ``key`` takes for one, such as ``by(lambda fate: fate.verdict)``; in order of keys'

@@ -18,6 +18,7 @@ from halfsilver.harness.report.page.cuts import BOUNDS, Cut
 from halfsilver.harness.report.page.gathering import COPIES, Gathering, Sample
 from halfsilver.harness.report.page.groups import MEANING, Group, group_of
 from halfsilver.harness.report.page.layers import layers_of
+from halfsilver.harness.report.page.talkers import in_words
 from halfsilver.harness.report.rule_hits import rule_hits
 from halfsilver.harness.report.run_sums import Fate, FateSum
 from halfsilver.harness.report.summary import RunSummary
@@ -54,6 +55,7 @@ def render_page(summary: RunSummary, gathering: Gathering, about: About) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = lambda count: f"{count:,}"
+    environment.filters["address"] = in_words
     talkers, others = gathering.talkers.top(TALKERS)
     return environment.get_template("page.html").render(
         about=about,

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 
-from halfsilver.harness.report.dissection import dissect, meaning
+from halfsilver.harness.report.header_fields import fields_of
 from halfsilver.harness.report.run_sums import Fate, FateSum
 from halfsilver.harness.verdict import VerdictRecord
 
-__all__ = ["KEPT", "Talker", "Talkers", "endpoints"]
+__all__ = ["KEPT", "Talker", "Talkers", "endpoints", "in_words"]
 
 KEPT = 4096
 """Talkers held at a time; beyond, the smaller half is summed up as others."""
-NETWORKS = ("IPv4", "outer IPv4", "IPv6", "outer IPv6")
+SOURCES = ("IPv4 source address", "IPv6 source address")
+DESTINATIONS = ("IPv4 destination address", "IPv6 destination address")
 
 
 @dataclass(frozen=True, slots=True)
 class Talker:
     """From where to where, and what became of it. Addresses are those of IP, else those of Ethernet."""
 
-    source: str
-    destination: str
+    source: bytes
+    destination: bytes
     fate: Fate
 
 
@@ -33,7 +35,8 @@ class Talkers:
 
     def add(self, frame: bytes, number: int, record: VerdictRecord) -> None:
         talker = Talker(*endpoints(frame), Fate.of(record))
-        self._sums.setdefault(talker, FateSum()).add(FateSum(1, record.length, record.copied, [number]))
+        part = self._sums.setdefault(talker, FateSum())
+        part.count(number, record)
         if len(self._sums) > KEPT:
             ranked = self._ranked()
             self._sums = dict(ranked[: KEPT // 2])
@@ -52,11 +55,19 @@ class Talkers:
         return sorted(self._sums.items(), key=lambda item: -item[1].octets)
 
 
-def endpoints(frame: bytes) -> tuple[str, str]:
-    """Source and destination of a frame's outermost IP header, or of Ethernet; ``?`` where the frame ends before."""
-    words = {(row.header, row.field): meaning(row, row.actual or b"") for row in dissect(frame)}
-    for header in NETWORKS:
-        if (header, "destination address") in words:
-            return words[header, "source address"], words[header, "destination address"]
-    mac = {field: word for (header, field), word in words.items() if header.endswith("Ethernet")}
-    return mac.get("source MAC", "?"), mac.get("destination MAC", "?")
+def endpoints(frame: bytes) -> tuple[bytes, bytes]:
+    """Source and destination of a frame's outermost IP header, or of Ethernet, as far as they are there."""
+    source = None
+    for field in fields_of(frame):
+        if field.name.endswith(SOURCES):
+            source = frame[field.start : field.end]
+        elif source is not None and field.name.endswith(DESTINATIONS):
+            return source, frame[field.start : field.end]
+    return frame[6:12], frame[:6]
+
+
+def in_words(address: bytes) -> str:
+    """An address of IP or of Ethernet as people write it."""
+    if len(address) in (4, 16):
+        return str(IPv4Address(address) if len(address) == 4 else IPv6Address(address))
+    return address.hex(":") or "?"

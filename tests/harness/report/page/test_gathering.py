@@ -14,7 +14,7 @@ from halfsilver.harness.report.page.charts import HEIGHT, stacked
 from halfsilver.harness.report.page.cuts import Cut, cut_of
 from halfsilver.harness.report.page.gathering import COPIES, PER_FATE, SAMPLES, Gathering
 from halfsilver.harness.report.page.layers import SHOWN, layers_of
-from halfsilver.harness.report.page.talkers import KEPT, Talkers, endpoints
+from halfsilver.harness.report.page.talkers import KEPT, Talkers, endpoints, in_words
 from halfsilver.harness.report.page.timeline import BARS, Timeline
 from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 from tests.harness.commands.cli_kit import FRAMES
@@ -59,15 +59,15 @@ def test_too_many_talkers_are_summed_up_as_others():
         frame = bytes(6) + (number if number % 2 else 1).to_bytes(6, "big") + bytes(48)
         talkers.add(frame, number + 1, record())
     top, others = talkers.top(10)
-    assert top[0][0].source == "00:00:00:00:00:01" and top[0][1].frames == 3 * KEPT // 2 + 1
+    assert in_words(top[0][0].source) == "00:00:00:00:00:01" and top[0][1].frames == 3 * KEPT // 2 + 1
     assert sum(part.frames for _, part in top) + others.frames == 3 * KEPT
     assert sum(part.octets for _, part in top) + others.octets == 3 * KEPT * 60
 
 
 def test_endpoints_are_of_the_outermost_ip_header_or_of_ethernet():
-    assert endpoints(FRAMES[0]) == ("10.0.9.9", "10.0.0.10")
-    assert endpoints(FRAMES[3]) == ("0a:00:00:00:00:01", "0a:00:00:00:00:10")
-    assert endpoints(b"\x01") == ("?", "01")
+    words = [tuple(map(in_words, endpoints(frame))) for frame in (FRAMES[0], FRAMES[3], b"\x01")]
+    assert words == [("10.0.9.9", "10.0.0.10"), ("0a:00:00:00:00:01", "0a:00:00:00:00:10"), ("?", "01")]
+    assert in_words(bytes(15) + b"\x01") == "::1"
 
 
 def test_which_limit_cut_a_copy():
