@@ -41,6 +41,7 @@ __all__ = [
     "plural",
     "recording",
     "say",
+    "say_warnings",
 ]
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -112,11 +113,17 @@ def add_flag_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_policy(arguments: argparse.Namespace, limits: Limits | None = None, config: str | None = None) -> Policy:
-    """The policy of ``-c``, or of ``config``, its warnings on stderr; without ``limits``, those of AWS hold."""
-    policy = Policy.load(arguments.config if config is None else config, eni=arguments.eni, limits=limits)
+    """The policy of ``-c``, or of ``config``; without ``limits``, those of AWS hold.
+
+    Its warnings are for ``say_warnings``, when nothing went wrong: an error stands alone.
+    """
+    return Policy.load(arguments.config if config is None else config, eni=arguments.eni, limits=limits)
+
+
+def say_warnings(policy: Policy) -> None:
+    """What the policy may say but hardly means, on stderr."""
     for problem in policy.warnings:
         say(str(problem))
-    return policy
 
 
 def flags_of(arguments: argparse.Namespace) -> Flags:

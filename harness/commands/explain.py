@@ -63,21 +63,21 @@ def _explain(arguments: argparse.Namespace, recorder: Recorder | None) -> int:
     with open_frames(arguments) as (reader, policy):
         captured = _find(reader, arguments.number)
         name = reader.name
-    frame = DirectionChooser(arguments.direction, policy).frame(captured)
-    flags = flags_of(arguments)
+        frame = DirectionChooser(arguments.direction, policy).frame(captured)
+        flags = flags_of(arguments)
 
-    gateware: Result | None = None
-    identity = None
-    if arguments.engine != REFERENCE:
-        engine = open_engine(arguments.engine, policy, flags, arguments.seed, rig=arguments.rig, recorder=recorder)
-        try:
-            identity = engine.identify()
-            gateware = engine.process([frame])
-        finally:
-            engine.close()
-    golden = open_golden(policy, flags, identity)
-    steps = describe(golden.explain(frame))
-    model = golden.process([frame])
+        gateware: Result | None = None
+        identity = None
+        if arguments.engine != REFERENCE:
+            engine = open_engine(arguments.engine, policy, flags, arguments.seed, rig=arguments.rig, recorder=recorder)
+            try:
+                identity = engine.identify()
+                gateware = engine.process([frame])
+            finally:
+                engine.close()
+        golden = open_golden(policy, flags, identity)
+        steps = describe(golden.explain(frame))
+        model = golden.process([frame])
 
     number = arguments.number
     line = verdict_line(model.verdicts[0], number, policy)

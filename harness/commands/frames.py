@@ -21,6 +21,7 @@ from halfsilver.harness.commands.common import (
     load_policy,
     plural,
     say,
+    say_warnings,
 )
 from halfsilver.harness.engines.registry import ENGINE_NAMES, REFERENCE
 from halfsilver.harness.errors import UsageError
@@ -101,8 +102,7 @@ def _mtu(text: str) -> int:
 
 @contextmanager
 def open_frames(arguments: argparse.Namespace) -> Iterator[tuple[Captures, Policy]]:
-    """The frames of ``-r`` as they are to be offered, and the policy of ``-c``, which is read behind them: without a
-    capture its warnings are of no use."""
+    """The frames of ``-r`` as they are to be offered, and the policy of ``-c``; its warnings come at the end."""
     with open_captures(arguments.read) as captures:
         policy = load_policy(arguments)
         captures.know(stations_of(policy))
@@ -116,6 +116,7 @@ def open_frames(arguments: argparse.Namespace) -> Iterator[tuple[Captures, Polic
             steps.append(BothSides({interface.mac for interface in policy.interfaces}))
         yield Offered(captures, steps), policy
         _report_segments(captures.name, segmenter)
+        say_warnings(policy)
 
 
 def _report_segments(name: str, segmenter: Segmenter) -> None:

@@ -57,8 +57,6 @@ def judge_capture(
     sums that are returned; ``recorder`` writes down what goes to and from a card. NothingRan if the capture is empty.
     """
     with open_frames(arguments) as (reader, policy):
-        if not policy.interfaces:
-            say(f"warning: {arguments.config}: the policy gives the NIC no interface")
         summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
         cut_frames = CutFrames(policy)
         with ExitStack() as stack:

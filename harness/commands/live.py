@@ -25,6 +25,7 @@ from halfsilver.harness.commands.common import (
     open_golden,
     plural,
     say,
+    say_warnings,
 )
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE
@@ -87,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         send = live.open_output(stack, arguments.output)
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, live.stop)
+        say_warnings(policy)
         say(f"mirroring {arguments.interface} (MTU {tap.mtu:,}) to {arguments.output}; Ctrl-C ends it")
         live.mirror(send)
         if not live.summary.frames:

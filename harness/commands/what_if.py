@@ -18,6 +18,7 @@ from halfsilver.harness.commands.common import (
     load_policy,
     open_golden,
     say,
+    say_warnings,
 )
 from halfsilver.harness.commands.frames import add_capture_arguments, batches, open_frames, report_damage
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
@@ -62,10 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"what-if wants -c twice, -c OLD -c NEW, and not {len(arguments.configs)} times")
     arguments.config, proposed = arguments.configs
     with open_frames(arguments) as (reader, policy):
-        changes = _judge(arguments, reader, policy, load_policy(arguments, config=proposed))
+        new = load_policy(arguments, config=proposed)
+        changes = _judge(arguments, reader, policy, new)
         if not changes.before.sums.frames and not reader.damage:
             raise NothingRan(f"{reader.name}: holds no frame, nothing was compared")
         damaged = report_damage(reader)
+        say_warnings(new)
     if arguments.format == "json":
         print(json.dumps(changes.to_json(), indent=2))
     else:

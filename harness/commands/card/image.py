@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 
-from halfsilver.harness.commands.common import Subparsers, add_policy_arguments, flags_of, load_policy
+from halfsilver.harness.commands.common import Subparsers, add_policy_arguments, flags_of, load_policy, say_warnings
 from halfsilver.harness.errors import EXIT_OK, UsageError
 from halfsilver.harness.nic.comments import comment
 from halfsilver.harness.nic.image import policy_image, table_writes
@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     pairs = table_writes(policy_image(policy, flags_of(arguments), shape), {})
     pairs.append((REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1)))
     writes = _commented(pairs, shape)
+    say_warnings(policy)
     if arguments.json:
         document = {
             "build": asdict(shape),

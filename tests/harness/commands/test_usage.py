@@ -11,7 +11,7 @@ import pytest
 from halfsilver.harness import installation
 from halfsilver.harness.cli import main
 from halfsilver.hdl.layout.parameters import MEANINGS
-from tests.harness.commands.cli_kit import DOCUMENTS, output_of, run, write_policy
+from tests.harness.commands.cli_kit import DOCUMENTS, output_of, run, write_capture, write_policy
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,41 @@ def test_a_missing_capture_comes_before_what_the_policy_hardly_means(
     absent = str(tmp_path / "none.pcap")
     assert run(*[{"NONE": absent, "POLICY": policy}.get(word, word) for word in command.split()]) == 2
     assert capsys.readouterr().err == f"error: {absent}: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("mirror -r IN -c POLICY -w /none/x.pcapng", 2),
+        ("mirror -r IN -c POLICY --engine replay:none", 2),
+        ("mirror -r POLICY -c POLICY", 2),
+        ("mirror -r IN -c POLICY --both-sides --direction egress", 2),
+        ("mirror -r EMPTY -c POLICY", 5),
+        ("explain -r IN -c POLICY -n 99", 2),
+        ("explain -r IN -c POLICY --engine replay:none", 2),
+        ("counters -r EMPTY -c POLICY", 5),
+        ("coverage -r EMPTY -c POLICY", 5),
+        ("what-if -r EMPTY -c POLICY -c POLICY", 5),
+        ("what-if -r IN -c POLICY -c none", 2),
+        ("image -c POLICY --rules 1", 2),
+    ],
+)
+def test_an_error_stands_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, code: int) -> None:
+    """Without what the policy may say but hardly means, which is said of a run that went well."""
+    documents = json.loads(json.dumps(DOCUMENTS))
+    documents["NextToken"] = "more"
+    names = {"POLICY": write_policy(tmp_path, documents), "IN": write_capture(tmp_path)}
+    names["EMPTY"] = write_capture(tmp_path, [], "empty.pcap")
+    assert run(*[names.get(word, word) for word in command.split()]) == code
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["mirror", "explain", "counters", "coverage"])
+def test_warnings_of_a_run_that_went_well(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    policy = write_policy(tmp_path, {**DOCUMENTS, "NextToken": "more"})
+    assert run(command, "-r", write_capture(tmp_path), "-c", policy) == 0
+    assert capsys.readouterr().err.count("warning: NextToken") == 1
 
 
 @pytest.mark.parametrize(
