@@ -141,6 +141,14 @@ class Counters:
         if record.rule is not None:
             add(self.rules, (way, record.eni, record.session, record.rule))
 
+    def add(self, other: Counters) -> None:
+        """What another one has counted, too."""
+        _merge(self.verdicts, other.verdicts)
+        _merge(self.sessions, other.sessions)
+        _merge(self.skipped, other.skipped)
+        _merge(self.rules, other.rules)
+        _merge(self.ports, other.ports)
+
     def metrics(self, eni: int) -> dict[str, int]:
         """AWS's eight sums for one interface, by name (``docs/mirroring.md`` section 9)."""
         sums = dict.fromkeys(METRICS, 0)
@@ -155,3 +163,10 @@ class Counters:
     def passed(self, port: Port) -> int:
         """Frames that passed a port, bad ones included."""
         return sum(tally.frames for (at, _), tally in self.ports.items() if at is port)
+
+
+def _merge(table: dict[_Key, Tally], other: dict[_Key, Tally]) -> None:
+    for key, tally in other.items():
+        mine = table.setdefault(key, Tally())
+        mine.frames += tally.frames
+        mine.octets += tally.octets

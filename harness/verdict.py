@@ -10,10 +10,13 @@ import enum
 import struct
 from dataclasses import dataclass
 
-__all__ = ["Direction", "Service", "Verdict", "VerdictRecord", "is_stopped"]
+__all__ = ["RECORD_SIZE", "Direction", "Service", "Verdict", "VerdictRecord", "is_stopped"]
 
 _WIRE = struct.Struct("<IHHBBBBBBH")
 _NONE = 0xFF
+
+RECORD_SIZE = _WIRE.size
+"""Bytes of the wire form."""
 
 
 class Direction(enum.IntEnum):

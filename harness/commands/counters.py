@@ -6,7 +6,7 @@ import argparse
 import json
 
 from halfsilver.harness.commands.common import Subparsers, recording, say
-from halfsilver.harness.commands.judging import add_judging_arguments, exit_code, judge_capture, refuse_full_rate
+from halfsilver.harness.commands.judging import add_judging_arguments, exit_code, judge_capture, refuse_options
 from halfsilver.harness.errors import EXIT_MISMATCH
 from halfsilver.harness.report.counters import balances, counters_to_json, render_counters
 from halfsilver.harness.report.summary import RunSummary
@@ -28,7 +28,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit code 0; 1 if sums do not meet, engines disagree or the capture is damaged. NothingRan if it is empty."""
-    refuse_full_rate(arguments)
+    refuse_options(arguments)
     with recording(arguments) as recorder:
         summary, damaged = judge_capture(arguments, recorder)
         return _print(arguments, summary, damaged)

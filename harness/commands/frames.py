@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from halfsilver.harness.capture.formats import CapturedFrame
@@ -29,7 +29,7 @@ from halfsilver.harness.law import LONGEST_FRAME, SHORTEST_FRAME
 from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy
 
-__all__ = ["add_capture_arguments", "add_run_arguments", "batches", "open_frames", "report_damage"]
+__all__ = ["add_capture_arguments", "add_run_arguments", "batches", "is_full", "open_frames", "report_damage"]
 
 DEFAULT_MTU, SHORTEST_MTU = 1500, 576
 """Bytes of IP packet: Ethernet's (RFC 894), and what every host takes (RFC 791)."""
@@ -147,6 +147,11 @@ def batches(reader: Captures) -> Iterator[list[CapturedFrame]]:
             batch, octets = [], 0
     if batch:
         yield batch
+
+
+def is_full(batch: Sequence[CapturedFrame]) -> bool:
+    """Whether a batch is as long as one gets; behind one that is not, nothing comes, or not yet."""
+    return len(batch) >= BATCH_FRAMES or sum(len(frame.data) for frame in batch) >= BATCH_BYTES
 
 
 def report_damage(captures: Captures) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.sources import Captures
 from halfsilver.harness.commands.common import DirectionChooser, NothingRan, flags_of, open_engine, open_golden, say
-from halfsilver.harness.commands.frames import add_run_arguments, batches, open_frames, report_damage
+from halfsilver.harness.commands.frames import add_run_arguments, batches, is_full, open_frames, report_damage
 from halfsilver.harness.engine import Result
+from halfsilver.harness.engines.jobs import GoldenJobs, Lot
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.policy.policy import Policy
@@ -23,7 +25,7 @@ from halfsilver.harness.report.summary import RunSummary
 if TYPE_CHECKING:
     from halfsilver.harness.bench.recording import Recorder
 
-__all__ = ["OpenObservers", "Take", "add_judging_arguments", "exit_code", "judge_capture", "refuse_full_rate"]
+__all__ = ["OpenObservers", "Take", "add_judging_arguments", "exit_code", "judge_capture", "refuse_options"]
 
 Take = Callable[[Sequence[CapturedFrame], Result], None]
 """Gets each batch of frames with their times, in order, and what the engine made of it: records and copies."""
@@ -39,10 +41,28 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --engine verilator: offer frames back to back on both ports, so that copies may meet congestion",
     )
+    parser.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help=f"processes that judge, with --engine {REFERENCE}; the result is the same (default: one for each "
+        "processor, once the capture is longer than a batch)",
+    )
 
 
-def refuse_full_rate(arguments: argparse.Namespace) -> None:
-    """UsageError if ``--full-rate`` is asked of an engine without a clock."""
+def _jobs(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number; 1 or more")
+    jobs = int(text)
+    if jobs < 1:
+        raise argparse.ArgumentTypeError(f"{text} processes judge nothing; 1 or more")
+    return jobs
+
+
+def refuse_options(arguments: argparse.Namespace) -> None:
+    """UsageError if ``--full-rate`` is asked of an engine without a clock, or ``--jobs`` of one that is only one."""
+    if arguments.jobs is not None and arguments.engine != REFERENCE:
+        raise UsageError(f"--jobs is for --engine {REFERENCE}; {arguments.engine} has one process")
     if arguments.full_rate and not entry_of(arguments.engine).simulated:
         simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
         raise UsageError(f"--full-rate needs --engine {simulated}: {arguments.engine} has no clock")
@@ -77,29 +97,41 @@ def _judge_all(
     recorder: Recorder | None,
 ) -> None:
     flags, policy = flags_of(arguments), summary.policy
-    choose = DirectionChooser(arguments.direction, policy)
     seed, full_rate, rig = arguments.seed, arguments.full_rate, arguments.rig
     engine = open_engine(arguments.engine, policy, flags, seed, full_rate, rig=rig, recorder=recorder)
     try:
         summary.identity = engine.identify()
         golden = open_golden(policy, flags, summary.identity) if summary.compared else None
-        with capture_progress(reader, "mirroring") as progress:
-            for batch in batches(reader):
-                frames = [choose.frame(captured) for captured in batch]
-                result = engine.process(frames, progress.within_batch)
+        with capture_progress(reader, "mirroring") as progress, ExitStack() as stack:
+            lots = _lots(reader, DirectionChooser(arguments.direction, policy))
+            judged: Iterator[tuple[Lot[list[CapturedFrame]], Result]]
+            if summary.compared:
+                judged = ((lot, engine.process(lot.frames, progress.within_batch)) for lot in lots)
+            else:
+                jobs = arguments.jobs or os.cpu_count() or 1
+                judged = stack.enter_context(GoldenJobs(policy, flags, jobs, progress.within_batch)).judge(lots)
+            for lot, result in judged:
                 differences = (
                     []
                     if golden is None
                     else compare(
-                        golden.process(frames), result, first_frame=summary.frames + 1, congestion=arguments.full_rate
+                        golden.process(lot.frames),
+                        result,
+                        first_frame=summary.frames + 1,
+                        congestion=arguments.full_rate,
                     )
                 )
-                summary.add([frame.direction for frame in frames], result, differences)
+                summary.add([frame.direction for frame in lot.frames], result, differences)
                 for take in observers:
-                    take(batch, result)
-                progress.end_batch(len(frames))
+                    take(lot.origin, result)
+                progress.end_batch(len(lot.frames))
     finally:
         engine.close()
+
+
+def _lots(reader: Captures, choose: DirectionChooser) -> Iterator[Lot[list[CapturedFrame]]]:
+    for batch in batches(reader):
+        yield Lot(batch, [choose.frame(captured) for captured in batch], waits=not is_full(batch))
 
 
 def exit_code(summary: RunSummary, damaged: bool) -> int:

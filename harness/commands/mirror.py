@@ -12,7 +12,7 @@ from halfsilver.harness.capture.compression import packed
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.writer import CaptureWriter, PcapWriter, writer_class
 from halfsilver.harness.commands.common import Subparsers, recording, say
-from halfsilver.harness.commands.judging import Take, add_judging_arguments, exit_code, judge_capture, refuse_full_rate
+from halfsilver.harness.commands.judging import Take, add_judging_arguments, exit_code, judge_capture, refuse_options
 from halfsilver.harness.commands.report import Report, add_report_argument
 from halfsilver.harness.engine import Result
 from halfsilver.harness.errors import UsageError
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    refuse_full_rate(arguments)
+    refuse_options(arguments)
     to_stdout = [
         option
         for option, taken in (
