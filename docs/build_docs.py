@@ -217,12 +217,14 @@ SLOW = ("output", "tutorial", "session")
 def refresh(text: str, quick: bool, only: str = "") -> tuple[str, list[str]]:
     """``text`` with its marked parts made again, and a line for each that could not be.
 
-    quick  not the commands and the session; only: of these, the parts whose mark contains this text
+    quick  not the commands and the session
+    only   of these, the parts whose mark contains this text; the tutorial's by its name, all of them
     """
     failures = []
 
     def replace(part: re.Match[str]) -> str:
-        if part["kind"] in SLOW and (quick or only not in f"{part['kind']}: {part['what']}"):
+        name = part["kind"] if part["kind"] == "tutorial" else f"{part['kind']}: {part['what']}"
+        if part["kind"] in SLOW and (quick or only not in name):
             return part[0]
         try:
             return part["mark"] + MAKERS[part["kind"]](part["what"])
