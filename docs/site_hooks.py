@@ -26,9 +26,11 @@ ABOVE = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGEL
 """Pages that are not in docs/, and what they are called on the site."""
 
 LINK = re.compile(
-    r"^```.*?^```$|(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)|`[^`\n]+`", re.DOTALL | re.MULTILINE
+    r"^```.*?^```$|(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)|`[^`\n]+`"
+    r'|(?P<html>(?:src|srcset)=")(?P<picture>[^"]+)(?=")',
+    re.DOTALL | re.MULTILINE,
 )
-"""A link or a picture; or code, in which there is none."""
+"""A link or a picture, in Markdown, or a picture in HTML; or code, in which there is none."""
 PART = re.compile(r"<!-- site: (?P<what>[^\n]+) -->\n.*?<!-- end -->\n", re.DOTALL)
 
 
@@ -55,14 +57,22 @@ def relink(markdown: str, here: str, place: str, on_site: set[str]) -> str:
     on_site  what there is on the site
     """
 
+    def path_of(name: str) -> str:
+        return posixpath.normpath(posixpath.join(posixpath.dirname(here), name))
+
+    def place_of(name: str) -> str:
+        return ABOVE.get(path_of(name), path_of(name).removeprefix("docs/"))
+
     def link(found: re.Match[str]) -> str:
+        if found["html"]:
+            return found["html"] + posixpath.relpath(place_of(found["picture"]), posixpath.dirname(place) or ".")
         if found["target"] is None:
             return found[0]
         name, hash_, anchor = found["target"].partition("#")
         if not name or ":" in name:
             return found[0]
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(here), name))
-        there = ABOVE.get(path, path.removeprefix("docs/"))
+        path = path_of(name)
+        there = place_of(name)
         if there in on_site:
             target = posixpath.relpath(there, posixpath.dirname(place) or ".")
             return f"{found['image']}[{found['text']}]({target}{hash_}{anchor})"

@@ -23,7 +23,12 @@ from halfsilver.hdl.layout.registers import REGISTERS
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_SECONDS = 120
-LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("link", "href"), ("source", "src"), ("object", "data")}
+LOADED = {
+    *((tag, "src") for tag in ("script", "img", "iframe", "source", "video")),
+    ("source", "srcset"),
+    ("link", "href"),
+    ("object", "data"),
+}
 """Attributes whose file a browser fetches by itself."""
 ELSEWHERE = re.compile(r"^(?:[a-z]+:)?//")
 COUNTED = ("li", "td", "pre", "h1", "h2", "h3", "h4", "blockquote", "img")
@@ -209,6 +214,8 @@ def test_links_are_moved_to_where_the_pages_are(hooks):
     assert moved("[a](../../README.md)", "docs/reference/python.md", "reference/python.md") == "[a](../index.md)"
     assert moved("[a](https://x.org) [b](#c)", "README.md", "index.md") == "[a](https://x.org) [b](#c)"
     assert moved("`[a](docs/api.md)`", "README.md", "index.md") == "`[a](docs/api.md)`"
+    assert moved('<img src="docs/load.svg">', "README.md", "index.md") == '<img src="load.svg">'
+    assert moved('<img srcset="../load.svg">', "docs/how_to/x", "how_to/x") == '<img srcset="../load.svg">'
 
 
 def test_a_link_to_a_file_that_is_no_page_becomes_its_path(hooks):
