@@ -63,10 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     with recording(arguments) as recorder:
         summary, damaged = judge_capture(arguments, recorder, observers)
         _print(arguments, summary)
-        for line in hints[0].lines(summary.sums):
+        advice = list(hints[0].lines(summary.sums))
+        for line in advice:
             say(line)
         if report is not None:
-            _tell(arguments, f"page: {report.write(summary, damaged)}")
+            _tell(arguments, f"page: {report.write(summary, damaged, advice)}")
     return exit_code(summary, damaged)
 
 

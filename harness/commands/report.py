@@ -20,6 +20,8 @@ from halfsilver.hdl.layout.version import VERSION
 __all__ = ["Report", "add_report_argument"]
 
 PAGE = "index.html"
+SWITCHES = ("tap", "terminal_reject", "both_sides", "full_rate")
+"""Options that a page names where they are on."""
 
 
 def add_report_argument(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +60,8 @@ class Report:
         self._gathering = Gathering(policy)
         return self._gathering.take
 
-    def write(self, summary: RunSummary, damaged: bool) -> str:
-        """Write the page; where it is."""
+    def write(self, summary: RunSummary, damaged: bool, hints: Sequence[str]) -> str:
+        """Write the page; where it is. ``hints`` are lines on what would help."""
         arguments = self._arguments
         written = [("copies", arguments.write), ("verdicts", arguments.verdicts)]
         files = [(what, path) for what, path in written if path not in (None, "-")]
@@ -67,9 +69,8 @@ class Report:
             capture=_name(arguments.read),
             facts=list(self._facts(summary)),
             walk=self._walk(summary),
-            files=[
-                (what, self._page.link(path, self._folder), path) for what, path in files if path not in (None, "-")
-            ],
+            files=[(what, self._page.link(path, self._folder), path) for what, path in files],
+            hints=hints,
             notes=["The capture is damaged: what could be read of it was judged."] if damaged else [],
         )
         with atomic_output(self._path) as stream:
@@ -93,8 +94,10 @@ class Report:
         if summary.cycles is not None:
             yield "clock cycles", f"{summary.cycles:,}"
         yield "seed", str(summary.seed)
-        flags = [name for name in ("tap", "terminal_reject", "full_rate") if getattr(arguments, name)]
-        yield "settings", ", ".join([f"direction {arguments.direction}", *(name.replace("_", " ") for name in flags)])
+        settings = [f"direction {arguments.direction}"]
+        settings += [name.replace("_", " ") for name in SWITCHES if getattr(arguments, name)]
+        settings += [f"segments of {arguments.segment:,} bytes"] if arguments.segment else []
+        yield "settings", ", ".join(settings)
         yield "made by", f"halfsilver {VERSION}"
 
 

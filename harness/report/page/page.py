@@ -36,12 +36,14 @@ UNITS = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000), ("ns", 1))
 @dataclass(frozen=True)
 class About:
     """What a page says of its run that is in no sum: the capture's name; ``facts``, each a name and words; the way from
-    a sample to the lines that explain it; ``files`` as (what, address in the page, path); what was wrong."""
+    a sample to the lines that explain it; ``files`` as (what, address in the page, path); what would help; what was
+    wrong."""
 
     capture: str
     facts: Sequence[tuple[str, str]]
     walk: Callable[[Sample], Sequence[str]]
     files: Sequence[tuple[str, str, str]] = ()
+    hints: Sequence[str] = ()
     notes: Sequence[str] = ()
 
 

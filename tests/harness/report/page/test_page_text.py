@@ -119,6 +119,15 @@ def test_json_on_stdout_stays_alone(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out.splitlines()[-1] == f"page: {tmp_path}/index.html"
 
 
+def test_hints_and_settings_of_the_run_are_on_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    strangers = [FRAMES[5]] * 9
+    more = ("--segment", "1400", "--both-sides")
+    page = page_of(tmp_path, write_capture(tmp_path, strangers), write_policy(tmp_path), *more)
+    hints = [line for line in capsys.readouterr().err.splitlines() if line.startswith("hint: ")]
+    assert hints and all(hint in page.text for hint in hints)
+    assert "direction auto, both sides, segments of 1,400 bytes" in page.text
+
+
 def test_a_damaged_capture_has_a_page_that_says_so(tmp_path: Path):
     capture = Path(write_capture(tmp_path))
     capture.write_bytes(capture.read_bytes()[:-3])
