@@ -9,9 +9,12 @@ import subprocess
 import sys
 
 import pytest
-from scapy.layers.inet import UDP
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
+from scapy.layers.vxlan import VXLAN
 
+from halfsilver.harness.live.copies import CopySender
 from halfsilver.harness.live.tap import open_tap
 from tests.harness.commands.cli_kit import COLLECTOR, FRAMES, ROOT, WEB, read_copies, write_policy
 from tests.judges.namespace_kit import namespace, needs_root
@@ -106,6 +109,29 @@ def test_copies_come_to_a_linux_vxlan_device_and_are_not_copied_again(networks, 
     # Those of the datagrams were heard before the frames that came behind them; of the last, some may not have been.
     assert COUNT <= sums["own_copies"] <= sums["sent"]
     assert f"passed over: {sums['own_copies']:,} frames".encode() in errors
+
+
+def test_copies_are_on_the_wire_as_they_were_made(networks):
+    """Over IPv6 byte for byte; over IPv4 but for the identification, which the kernel chooses. One that is too long is
+    not sent, and said."""
+    host, collector = networks
+    host.links("addr add fd00::10/64 dev near0 nodad")
+    collector.links("addr add fd00::40/64 dev far0 nodad")
+    inside = UDP(sport=65_500, dport=4789) / VXLAN(vni=42) / FRAMES[0]
+    four = IP(src="10.0.0.10", dst="10.0.0.40", ttl=255, id=0) / inside
+    six = IPv6(src="fd00::10", dst="fd00::40", hlim=255) / inside
+    (far,) = collector.open_devices("far0")
+    sender = host.enter(CopySender)
+    for packet in (four, six, IP(src="10.0.0.10", dst="10.0.0.40") / UDP(dport=4789) / bytes(1473)):
+        sender.send(bytes(Ether() / packet))
+    came = [Ether(data) for data in receive(far, lambda data: b"\x12\xb5" in data[:60], 2)]
+    sender.close(), far.close()
+    first, second = sorted(came, key=lambda packet: packet.type)
+    for packet in (first[IP], four):
+        packet.id = 0
+        del packet.chksum
+    assert bytes(first[IP]) == bytes(four) and bytes(second[IPv6]) == bytes(six)
+    assert (sender.sent, dict(sender.unsent)) == (2, {"Message too long": 1})
 
 
 def test_what_found_no_room_is_counted(networks, monkeypatch):
