@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def add_report_argument(parser: argparse.ArgumentParser) -> None:
 
 
 class Report:
-    """The page of one run: made before it, shown every batch, written behind it.
+    """The page of one run: made before it, shown every batch, written behind it; there is no folder for it before.
 
     EnvironmentMissing without the packages of the extra; UsageError if the folder cannot be one.
     """
@@ -50,10 +51,9 @@ class Report:
         if arguments.verdicts not in (None, "-") and Path(arguments.verdicts).resolve() == Path(self._path).resolve():
             raise UsageError(f"--report and --verdicts both write {self._path}; give them two names")
         refuse_overwriting_input("--report", self._path, {"-r": arguments.read, "-c": arguments.config})
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--report {arguments.report}: cannot be a folder: {error.strerror}") from None
+        there = next(each for each in (self._folder, *self._folder.absolute().parents) if each.exists())
+        if not arguments.report or not there.is_dir() or not os.access(there, os.W_OK):
+            raise UsageError(f"--report {arguments.report or repr('')}: cannot be made a folder; name one to write to")
 
     def observe(self, policy: Policy) -> Take:
         """What has to get the batches of the run."""
@@ -73,6 +73,7 @@ class Report:
             hints=hints,
             notes=["The capture is damaged: what could be read of it was judged."] if damaged else [],
         )
+        self._folder.mkdir(parents=True, exist_ok=True)
         with atomic_output(self._path) as stream:
             stream.write(self._page.render_page(summary, self._gathering, about).encode())
         return self._path

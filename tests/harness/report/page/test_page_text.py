@@ -137,8 +137,9 @@ def test_a_damaged_capture_has_a_page_that_says_so(tmp_path: Path):
 
 def test_what_cannot_be_a_report_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     given = ("mirror", "-r", write_capture(tmp_path), "-c", write_policy(tmp_path))
-    assert run(*given, "--report", given[2]) == 2
-    assert "cannot be a folder" in capsys.readouterr().err
+    for wrong in (given[2], given[2] + "/below", ""):
+        assert run(*given, "--report", wrong) == 2
+        assert "cannot be made a folder" in capsys.readouterr().err
     assert run(*given, "--report", str(tmp_path), "--verdicts", str(tmp_path / "index.html")) == 2
     assert "both write" in capsys.readouterr().err
     capture = Path(given[2]).rename(tmp_path / "index.html")
