@@ -31,16 +31,21 @@ from halfsilver.boards.card_build import design_of
 from halfsilver.boards.flow import GATEWARE, build_hash, commit_hash, gateware_of
 from halfsilver.harness.installation import revision
 from halfsilver.hdl.layout.card_registers import Origin
-import json, sys
+import json, re, sys
 design = design_of(BOARDS["{BOARD}"], smoke=True)
 origin = Origin(commit_hash(revision()), build_hash(design, [1], json.loads(sys.argv[1])))
-gateware = hashlib.sha256(gateware_of(design, origin)[GATEWARE].encode()).hexdigest()
-print(json.dumps(dict(gateware=gateware, git=f"{{origin.git:08x}}", build=f"{{origin.build:08x}}")))
+text = gateware_of(design, origin)[GATEWARE]
+def word(name):
+    (module,) = re.findall("^module [^ ]top[.]" + name + "([$][0-9]+)?$(.*?)^end$", text, re.DOTALL | re.MULTILINE)
+    bits = re.findall("INIT 16'([01])", module[1])
+    return f"{{int(''.join(reversed(bits)), 2):08x}}"
+gateware = hashlib.sha256(text.encode()).hexdigest()
+print(json.dumps(dict(gateware=gateware, git=word("git_hash"), build=word("build_hash"))))
 """
 
 
 def hashes_again(order: int, tools: dict[str, str]) -> dict[str, str]:
-    """Of the same sources and tools, in a process whose sets are in another order."""
+    """Of the same sources and tools, in a process whose sets are in another order; two as the card says them."""
     environment = {**os.environ, "PYTHONHASHSEED": str(order)}
     command = [sys.executable, "-c", HASHES, json.dumps(tools)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
