@@ -29,7 +29,7 @@ from halfsilver.harness.commands.common import (
 )
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.registry import REFERENCE
-from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_MISMATCH, EXIT_OK, CardUnreachable, UsageError
 from halfsilver.harness.law import LONGEST_FRAME, SHORTEST_FRAME
 from halfsilver.harness.live.copies import CopySender, OwnCopies
 from halfsilver.harness.live.tap import Tap, open_tap
@@ -76,8 +76,8 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit code 0; 1 if sums do not add up. EnvironmentMissing without the right to hear or send; NothingRan if no
-    frame came."""
+    """Exit code 0; 1 if sums do not add up, 3 if the interface went away. EnvironmentMissing without the right to hear
+    or send; NothingRan if no frame came."""
     if arguments.output == "-" and arguments.json:
         raise UsageError("-o - and --json would mix on standard output; give -o a file name")
     refuse_overwriting_input("-o", arguments.output, {"-c": arguments.config})
@@ -94,6 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not live.summary.frames:
             raise NothingRan(f"{arguments.interface}: no frame went over it, nothing was mirrored")
     live.print(arguments.json)
+    if live.gone:
+        return EXIT_ENVIRONMENT
     return EXIT_OK if live.summary.conserved else EXIT_MISMATCH
 
 
@@ -112,6 +114,7 @@ class _Live:
         self._hints = Hints(policy)
         self._sender: CopySender | None = None
         self._stopped = False
+        self.gone = False
 
     def stop(self, *_: object) -> None:
         """What a signal calls: the batch under way is finished."""
@@ -140,15 +143,24 @@ class _Live:
         return write
 
     def mirror(self, send: Send) -> None:
-        """Until it has had enough, or is stopped; says once a second how it goes."""
+        """Until it has had enough, is stopped, or the interface goes away; says once a second how it goes."""
         began = said = time.monotonic()
         frames = copies = 0
         while not self._has_enough(time.monotonic() - began):
-            self._judge(self._tap.take(WAIT_SECONDS, BATCH_FRAMES), send)
+            try:
+                heard = self._tap.take(WAIT_SECONDS, BATCH_FRAMES)
+            except CardUnreachable as error:
+                say(f"warning: {str(error).removeprefix('packet:')}")
+                self.gone = True
+                return
+            self._judge(heard, send)
             now = time.monotonic()
             if now - said >= RATE_SECONDS:
                 rates = [(self.summary.frames - frames) / (now - said), (self.summary.copies - copies) / (now - said)]
-                say(f"{now - began:,.0f} s: {rates[0]:,.0f} frames/s, {rates[1]:,.0f} copies/s{self._failures()}")
+                say(
+                    f"{now - began:,.0f} s: {self.summary.frames:,} frames ({rates[0]:,.0f}/s), "
+                    f"{self.summary.copies:,} copies ({rates[1]:,.0f}/s){self._failures()}"
+                )
                 said, frames, copies = now, self.summary.frames, self.summary.copies
 
     def _has_enough(self, seconds: float) -> bool:

@@ -10,12 +10,23 @@ from scapy.layers.l2 import Dot1Q, Ether
 from halfsilver.harness.live.copies import OwnCopies
 from halfsilver.harness.live.tap import with_checksum
 from halfsilver.harness.policy.policy import Policy
-from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES, read_copies, run, write_capture, write_policy
+from tests.harness.commands.cli_kit import (
+    COLLECTOR,
+    DOCUMENTS,
+    FRAMES,
+    WEB,
+    read_copies,
+    run,
+    write_capture,
+    write_policy,
+)
+
+ETHER = Ether(src=WEB, dst=COLLECTOR)
 
 
 @pytest.mark.parametrize("network", [IP(src="10.0.0.1", dst="10.0.0.2"), IPv6(src="fd00::1", dst="fd00::2")])
 @pytest.mark.parametrize("transport", [TCP(sport=1, dport=2, flags="A"), UDP(sport=1, dport=2)])
-@pytest.mark.parametrize("head", [Ether(), Ether() / Dot1Q(vlan=3)])
+@pytest.mark.parametrize("head", [ETHER, ETHER / Dot1Q(vlan=3)])
 @pytest.mark.parametrize("payload", [b"", b"odd", b"x" * 1400])
 def test_an_unfinished_checksum_is_filled_in(network, transport, head, payload):
     """What the kernel leaves to the NIC: in place of the checksum stands the sum of the pseudo-header."""
@@ -35,9 +46,7 @@ def test_an_unfinished_checksum_is_filled_in(network, transport, head, payload):
     assert with_checksum(unfinished) == whole
 
 
-@pytest.mark.parametrize(
-    "frame", [b"", b"x" * 13, bytes(Ether() / IP()), bytes(Ether() / IP(proto=1) / b"x"), FRAMES[3]]
-)
+@pytest.mark.parametrize("frame", [b"", b"x" * 13, bytes(ETHER / IP()), bytes(ETHER / IP(proto=1) / b"x"), FRAMES[3]])
 def test_what_has_no_such_checksum_stays_as_it_is(frame):
     assert with_checksum(frame) == frame
 

@@ -123,7 +123,7 @@ def test_copies_are_on_the_wire_as_they_were_made(networks):
     (far,) = collector.open_devices("far0")
     sender = host.enter(CopySender)
     for packet in (four, six, IP(src="10.0.0.10", dst="10.0.0.40") / UDP(dport=4789) / bytes(1473)):
-        sender.send(bytes(Ether() / packet))
+        sender.send(bytes(14) + bytes(packet))
     came = [Ether(data) for data in receive(far, lambda data: b"\x12\xb5" in data[:60], 2)]
     sender.close(), far.close()
     first, second = sorted(came, key=lambda packet: packet.type)
@@ -161,6 +161,26 @@ def test_a_file_has_the_copies_and_why(networks, tmp_path):
     assert process.returncode == 0, errors
     copies = [copy for copy in read_copies(out.read_bytes()) if b"datagram" in bytes(copy)]
     assert copies and all(copy.comments[0].startswith(b"mirrored by rule 30, session 1") for copy in copies)
+
+
+def test_an_interface_that_goes_away_ends_the_run_and_leaves_what_there_was(networks, tmp_path):
+    host, collector = networks
+    out = tmp_path / "copies.pcapng"
+    process = live(host, "-i", "near0", "-c", write_policy(tmp_path), "-o", str(out))
+    (far,) = collector.open_devices("far0")
+    for _ in range(5 * COUNT):
+        far.send(FRAMES[0])
+    copies = 0
+    while copies < 5 * COUNT:
+        line = process.stderr.readline().decode()
+        assert line, "it has ended"
+        copies = int(line.split(" frames ")[1].split(", ")[1].split()[0])
+    far.close()
+    host.links("link del near0")
+    out_text, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 3 and b"conserved" in out_text
+    assert b"warning: near0: the network interface went away" in errors or b"warning: near0 " in errors
+    assert FRAMES[0][:100] in [bytes(copy)[50:] for copy in read_copies(out.read_bytes())]
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is missing (apt install util-linux)")
