@@ -110,20 +110,17 @@ class VerdictRecord:
             raise ValueError(f"a verdict record is {_WIRE.size} bytes, not {len(wire)}")
         sequence, length, copied, verdict, service, direction, eni, session, rule, generation = _WIRE.unpack(wire)
 
-        def index(value: int) -> int | None:
-            return None if value == _NONE else value
-
         return cls(
-            sequence=sequence,
-            direction=Direction(direction),
-            verdict=Verdict(verdict),
-            length=length,
-            service=Service(service),
-            eni=index(eni),
-            session=index(session),
-            rule=index(rule),
-            copied=copied,
-            generation=generation,
+            sequence,
+            Direction(direction),
+            Verdict(verdict),
+            length,
+            Service(service),
+            None if eni == _NONE else eni,
+            None if session == _NONE else session,
+            None if rule == _NONE else rule,
+            copied,
+            generation,
         )
 
 

@@ -6,6 +6,8 @@ destination port. With the key 0x6d5a repeated, the hash is the same for both di
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from halfsilver.harness.golden.parse import Headers, Kind
 
 __all__ = ["SYMMETRIC_KEY", "Toeplitz", "flow_hash"]
@@ -14,11 +16,15 @@ SYMMETRIC_KEY = bytes.fromhex("6d5a") * 20
 
 _WINDOW_BITS = 32
 _LONGEST_INPUT = 36
+_FLOWS_KEPT = 1 << 16
 _ADDRESS_BYTES = {Kind.IPV4: 4, Kind.IPV6: 16}
 
 
 class Toeplitz:
-    """Toeplitz hash, 32 bits, of up to 36 bytes. ``key`` is at least 40 bytes: ValueError if shorter."""
+    """Toeplitz hash, 32 bits, of up to 36 bytes. ``key`` is at least 40 bytes: ValueError if shorter.
+
+    The hashes of the last ``_FLOWS_KEPT`` flows are kept: a capture has far more frames than flows.
+    """
 
     def __init__(self, key: bytes = SYMMETRIC_KEY) -> None:
         if len(key) < _LONGEST_INPUT + _WINDOW_BITS // 8:
@@ -27,8 +33,9 @@ class Toeplitz:
         number = int.from_bytes(key, "big")
         # windows[i]: the 32 bits of the key that begin at its bit i, counted from the left.
         self._windows = [number >> (key_bits - _WINDOW_BITS - i) & 0xFFFFFFFF for i in range(_LONGEST_INPUT * 8)]
+        self.hash = lru_cache(_FLOWS_KEPT)(self._hash)
 
-    def hash(self, data: bytes) -> int:
+    def _hash(self, data: bytes) -> int:
         """XOR of the key's windows at those bit positions where ``data`` has a 1."""
         result = 0
         bits = f"{int.from_bytes(data, 'big'):0{len(data) * 8}b}"
