@@ -146,6 +146,53 @@ def to_endpoint() -> dict[str, Any]:
     )
 
 
+def permission(protocol: str = "tcp", *networks: str, low: int | None = 443, **fields: Any) -> dict[str, Any]:
+    """A permission as describe-security-groups prints it."""
+    ports = {} if low is None else {"FromPort": low, "ToPort": low}
+    return {
+        "IpProtocol": protocol,
+        **ports,
+        "IpRanges": [{"CidrIp": network} for network in networks if ":" not in network],
+        "Ipv6Ranges": [{"CidrIpv6": network} for network in networks if ":" in network],
+        "PrefixListIds": [],
+        "UserIdGroupPairs": [],
+        **fields,
+    }
+
+
+def group(*permissions: dict[str, Any], group_id: str = "sg-1") -> dict[str, Any]:
+    return {
+        "GroupId": group_id,
+        "GroupName": "default",
+        "Description": "",
+        "OwnerId": "111122223333",
+        "VpcId": "vpc-0e9801d129EXAMPLE",
+        "IpPermissions": list(permissions),
+        "IpPermissionsEgress": [],
+    }
+
+
+def entry(number: int, action: str = "allow", protocol: str = "-1", **fields: Any) -> dict[str, Any]:
+    """An entry as describe-network-acls prints it."""
+    if "Ipv6CidrBlock" not in fields:
+        fields = {"CidrBlock": "0.0.0.0/0", **fields}
+    return {"RuleNumber": number, "RuleAction": action, "Protocol": protocol, "Egress": False, **fields}
+
+
+def guarded() -> dict[str, Any]:
+    """The small account with lists that guard its interfaces."""
+    entries = [
+        entry(1, protocol="6", PortRange={"From": 1, "To": 9}),
+        entry(2, protocol="1", IcmpTypeCode={"Type": -1, "Code": -1}),
+        {**entry(3, protocol="1", IcmpTypeCode={"Type": 8, "Code": 0}), "Egress": True},
+    ]
+    pairs = [{"GroupId": "sg-1", "UserId": "111122223333"}]
+    permissions = [permission("tcp", "10.0.0.0/8", UserIdGroupPairs=pairs), permission("-1", "::/0", low=None)]
+    acl = {"NetworkAclId": "acl-1", "VpcId": "vpc-0e9801d129EXAMPLE", "IsDefault": True, "Entries": entries}
+    vpcs = [{"VpcId": "vpc-0e9801d129EXAMPLE", "CidrBlock": "10.0.0.0/16"}]
+    return documents(SecurityGroups=[group(*permissions)], NetworkAcls=[acl], Vpcs=vpcs)
+
+
 def at(config: Any, path: str) -> tuple[Any, Any]:
     """Container and key of a dotted path, list indices as numbers."""
     keys: list[Any] = [int(part) if part.isdigit() else part for part in path.split(".")]

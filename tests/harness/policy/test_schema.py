@@ -19,8 +19,7 @@ from scapy.layers.l2 import Ether
 from halfsilver.harness.policy.policy import check
 from halfsilver.harness.policy.schema import policy_schema
 from tests.harness.commands.cli_kit import DOCUMENTS, output_of, run, write_capture
-from tests.harness.policy.policy_kit import documents, to_balancer, to_endpoint
-from tests.harness.policy.test_security import entry, group, permission
+from tests.harness.policy.policy_kit import documents, guarded, to_balancer, to_endpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 VALIDATOR = Draft202012Validator(policy_schema(), format_checker=FormatChecker(["ipv4", "ipv6"]))
@@ -40,20 +39,6 @@ ONLY_THE_READER = re.compile(
 def refused(config: object) -> list[str]:
     """The reader's errors."""
     return [f"{problem.where}: {problem.message}" for problem in check(config) if problem.severity == "error"]
-
-
-def guarded() -> dict[str, Any]:
-    """The small account with lists that guard its interfaces."""
-    entries = [
-        entry(1, protocol="6", PortRange={"From": 1, "To": 9}),
-        entry(2, protocol="1", IcmpTypeCode={"Type": -1, "Code": -1}),
-        {**entry(3, protocol="1", IcmpTypeCode={"Type": 8, "Code": 0}), "Egress": True},
-    ]
-    pairs = [{"GroupId": "sg-1", "UserId": "111122223333"}]
-    permissions = [permission("tcp", "10.0.0.0/8", UserIdGroupPairs=pairs), permission("-1", "::/0", low=None)]
-    acl = {"NetworkAclId": "acl-1", "VpcId": "vpc-0e9801d129EXAMPLE", "IsDefault": True, "Entries": entries}
-    vpcs = [{"VpcId": "vpc-0e9801d129EXAMPLE", "CidrBlock": "10.0.0.0/16"}]
-    return documents(SecurityGroups=[group(*permissions)], NetworkAcls=[acl], Vpcs=vpcs)
 
 
 ACCOUNTS = {

@@ -8,40 +8,7 @@ import pytest
 
 from halfsilver.harness.policy.policy import Guard, Policy, check
 from halfsilver.harness.policy.reader import read
-from tests.harness.policy.policy_kit import APPLIANCE, SOURCE, documents, interface
-
-
-def permission(protocol: str = "tcp", *networks: str, low: int | None = 443, **fields: Any) -> dict[str, Any]:
-    """A permission as describe-security-groups prints it."""
-    ports = {} if low is None else {"FromPort": low, "ToPort": low}
-    return {
-        "IpProtocol": protocol,
-        **ports,
-        "IpRanges": [{"CidrIp": network} for network in networks if ":" not in network],
-        "Ipv6Ranges": [{"CidrIpv6": network} for network in networks if ":" in network],
-        "PrefixListIds": [],
-        "UserIdGroupPairs": [],
-        **fields,
-    }
-
-
-def group(*permissions: dict[str, Any], group_id: str = "sg-1") -> dict[str, Any]:
-    return {
-        "GroupId": group_id,
-        "GroupName": "default",
-        "Description": "",
-        "OwnerId": "111122223333",
-        "VpcId": "vpc-0e9801d129EXAMPLE",
-        "IpPermissions": list(permissions),
-        "IpPermissionsEgress": [],
-    }
-
-
-def entry(number: int, action: str = "allow", protocol: str = "-1", **fields: Any) -> dict[str, Any]:
-    """An entry as describe-network-acls prints it."""
-    if "Ipv6CidrBlock" not in fields:
-        fields = {"CidrBlock": "0.0.0.0/0", **fields}
-    return {"RuleNumber": number, "RuleAction": action, "Protocol": protocol, "Egress": False, **fields}
+from tests.harness.policy.policy_kit import APPLIANCE, SOURCE, documents, entry, group, interface, permission
 
 
 def acl(*entries: dict[str, Any], **fields: Any) -> dict[str, Any]:

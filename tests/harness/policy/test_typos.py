@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.harness.policy.policy_kit import (
     at,
     documents,
     errors,
+    guarded,
     to_balancer,
     to_endpoint,
     warnings,
@@ -105,11 +107,17 @@ def typos(name: str) -> set[str]:
     return (lost | doubled | swapped | other_case) - {name}
 
 
-@pytest.mark.parametrize("path", places(documents()))
-def test_every_typo_of_one_letter_in_every_key_is_refused(path: str) -> None:
-    _, key = at(documents(), path)
+@pytest.mark.parametrize(
+    ("account", "path"),
+    [
+        *((documents, path) for path in places(documents())),
+        *((guarded, path) for path in places(guarded()) if path.startswith(tuple(GUARDS))),
+    ],
+)
+def test_every_typo_of_one_letter_in_every_key_is_refused(account: Callable[[], dict[str, Any]], path: str) -> None:
+    _, key = at(account(), path)
     for wrong in typos(key):
-        config = documents()
+        config = account()
         container, _ = at(config, path)
         container[wrong] = container.pop(key)
         assert any(wrong in problem.where for problem in errors(config)), wrong
