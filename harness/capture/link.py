@@ -19,6 +19,7 @@ __all__ = [
     "HeaderCutOff",
     "Stations",
     "network_header",
+    "ip_addresses",
     "with_ethernet",
 ]
 
@@ -126,7 +127,7 @@ def with_ethernet(link: int, data: bytes, stations: Stations) -> tuple[bytes, in
     except struct.error:
         raise HeaderCutOff from None
     packet = data[of.size :]
-    source, destination = _addresses(of.ethertype, packet)
+    source, destination = ip_addresses(of.ethertype, packet)
     sender = stations.get(source) or of.sender or MADE_UP_MAC
     receiver = b"\xff" * 6 if of.broadcast else stations.get(destination) or _group(destination) or MADE_UP_MAC
     return receiver + sender + of.ethertype.to_bytes(2, "big") + packet, 14 - of.size
@@ -141,8 +142,8 @@ def network_header(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[at : at + 2], "big"), at + 2
 
 
-def _addresses(ethertype: int, packet: bytes) -> tuple[bytes, bytes]:
-    """Source and destination, empty where there are none."""
+def ip_addresses(ethertype: int, packet: bytes) -> tuple[bytes, bytes]:
+    """Of an IP or ARP packet: source and destination, empty where there are none."""
     if ethertype not in _ADDRESSES:
         return b"", b""
     source, destination, size = _ADDRESSES[ethertype]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.sources import open_captures
 from halfsilver.harness.commands.common import AUTO, DirectionChooser, NothingRan, Subparsers, open_golden, plural, say
 from halfsilver.harness.commands.frames import batches, report_damage
@@ -24,7 +25,7 @@ from halfsilver.harness.propose.presets import PRESETS, Plan, Setting
 from halfsilver.harness.propose.sources import MOST_SOURCES, Sources, choose_sources
 from halfsilver.harness.propose.stand_ins import with_policy, with_stand_ins
 from halfsilver.harness.propose.survey import Survey
-from halfsilver.harness.records import Flags, Frame
+from halfsilver.harness.records import Flags
 from halfsilver.harness.verdict import Service, Verdict
 
 __all__ = ["add", "run"]
@@ -42,7 +43,7 @@ class _Seen:
     """What the captures have: summed up, and the first frames of them as they are."""
 
     survey: Survey = field(default_factory=Survey)
-    first: list[bytes] = field(default_factory=list)
+    first: list[CapturedFrame] = field(default_factory=list)
     damaged: bool = False
 
 
@@ -168,12 +169,12 @@ def _read(captures: Sequence[str]) -> _Seen:
         return seen
     with open_captures(captures) as reader:
         for batch in batches(reader):
-            frames = [with_stand_ins(captured.data) for captured in batch]
+            frames = [replace(captured, data=with_stand_ins(captured.data)) for captured in batch]
             seen.survey.add(frames)
             for frame in frames:
                 if len(seen.first) < TRIAL_FRAMES and octets < TRIAL_BYTES:
                     seen.first.append(frame)
-                    octets += len(frame)
+                    octets += len(frame.data)
         seen.damaged = report_damage(reader)
     seen.survey.settle()
     return seen
@@ -203,8 +204,8 @@ def _try(policy: Policy, seen: _Seen, tap: bool) -> Trial:
     engine = open_golden(policy, Flags(tap=tap))
     choose = DirectionChooser(AUTO, policy)
     stations = stations_of(policy)
-    frames = [with_policy(data, stations) for data in seen.first]
-    result = engine.process([Frame(data, choose(data)) for data in frames])
+    frames = [replace(captured, data=with_policy(captured.data, stations)) for captured in seen.first]
+    result = engine.process([choose.frame(captured) for captured in frames])
     found = [record.verdict for record in result.verdicts]
     verdicts = {str(verdict): found.count(verdict) for verdict in Verdict if verdict in found}
     return Trial(len(found), verdicts, whole=len(found) == seen.survey.frames)

@@ -77,6 +77,6 @@ def _gains(survey: Survey, remaining: Counter[tuple[bytes, bytes]]) -> Counter[b
     return gains
 
 
-def _worth(station: Station, gain: int) -> tuple[int, bool, int]:
-    """What the next station is chosen by: what it adds, then whether it is of this side of the Internet."""
-    return (gain if station.is_router else gain * HOSTS_FOR_A_ROUTER, station.is_private, station.sent)
+def _worth(station: Station, gain: int) -> tuple[int, int, bool, int]:
+    """What the next station is chosen by: what it adds, then whether it is on this side of capture and Internet."""
+    return (gain if station.is_router else gain * HOSTS_FOR_A_ROUTER, station.local, station.is_private, station.sent)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 
-from halfsilver.harness.capture.link import MADE_UP_MAC
-from halfsilver.harness.golden.parse import Kind, parse
+from halfsilver.harness.capture.link import MADE_UP_MAC, ip_addresses
 
 __all__ = ["is_stand_in", "with_policy", "with_stand_ins"]
 
@@ -39,16 +38,12 @@ def _named(frame: bytes, known: Callable[[bytes], bytes | None], everywhere: boo
     """The frame with the MAC that is known of each address, else a stand-in; ``everywhere``: of a station's too."""
     if not everywhere and MADE_UP_MAC not in (frame[0:6], frame[6:12]):
         return frame
-    headers = parse(frame)
-    size = {Kind.IPV4: 4, Kind.IPV6: 16}.get(headers.kind)
-    if size is None:
-        return frame
     macs = [frame[0:6], frame[6:12]]
-    for place, number in enumerate((headers.destination, headers.source)):
-        address = number.to_bytes(size)
+    source, destination = ip_addresses(int.from_bytes(frame[12:14]), frame[14:])
+    for place, address in enumerate((destination, source)):
         named = known(address)
         if named is not None and not macs[place][0] & 1:
             macs[place] = named
-        elif macs[place] == MADE_UP_MAC:
-            macs[place] = _PREFIXES[size] + (address if size == 4 else zlib.crc32(address).to_bytes(4))
+        elif macs[place] == MADE_UP_MAC and len(address) in _PREFIXES:
+            macs[place] = _PREFIXES[len(address)] + (address if len(address) == 4 else zlib.crc32(address).to_bytes(4))
     return macs[0] + macs[1] + frame[12:]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
+from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.golden.eligibility import service_of
 from halfsilver.harness.golden.parse import Headers, Kind, parse
 from halfsilver.harness.policy.types import Address
@@ -32,10 +33,12 @@ class Station:
     """A MAC address: frames it sent and that were for it alone, and the addresses seen with it.
 
     ``owned`` are those it sent from, ``addressed`` those of frames to it, ``claimed`` those it called its own in ARP.
+    ``local`` counts frames of which the capture says that they left or came in on this side, which is this station's.
     """
 
     mac: bytes
     sent: int = 0
+    local: int = 0
     received: int = 0
     owned: Counter[tuple[int, int]] = field(default_factory=Counter)
     addressed: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -46,6 +49,7 @@ class Station:
         """What was taken for another is this one too."""
         self.sent += other.sent
         self.received += other.received
+        self.local += other.local
         for own, more in ((self.owned, other.owned), (self.addressed, other.addressed), (self.claimed, other.claimed)):
             own.update(more)
         self.vlans |= other.vlans
@@ -106,11 +110,11 @@ class Survey:
         """Frames that rules may look at."""
         return self.pairs.total()
 
-    def add(self, frames: Iterable[bytes]) -> None:
-        for frame in frames:
-            self._add(frame)
+    def add(self, frames: Iterable[CapturedFrame]) -> None:
+        for captured in frames:
+            self._add(captured.data, captured.outbound)
 
-    def _add(self, frame: bytes) -> None:
+    def _add(self, frame: bytes, outbound: bool | None) -> None:
         headers = parse(frame)
         self.frames += 1
         self.kinds[headers.kind] += 1
@@ -127,10 +131,12 @@ class Survey:
         if sender is not None:
             sender.sent += 1
             sender.owned[version, headers.source] += 1
+            sender.local += outbound is True
         receiver = self._station(destination, headers)
         if receiver is not None:
             receiver.received += 1
             receiver.addressed[version, headers.destination] += 1
+            receiver.local += outbound is False
 
     def _add_arp(self, frame: bytes, headers: Headers) -> None:
         """What a station says of itself in ARP (RFC 826)."""
