@@ -75,7 +75,7 @@ class Report:
         )
         self._folder.mkdir(parents=True, exist_ok=True)
         with atomic_output(self._path) as stream:
-            stream.write(self._page.render_page(summary, self._gathering, about).encode())
+            stream.write(self._page.render_page(summary, self._gathering, about).encode(errors="backslashreplace"))
         return self._path
 
     def _walk(self, summary: RunSummary) -> Callable[[Sample], Sequence[str]]:

@@ -16,7 +16,7 @@ from halfsilver.harness.report.run_sums import FateSum, RunSums
 from halfsilver.harness.report.tables import share, table
 from halfsilver.harness.verdict import Direction, Verdict
 
-__all__ = ["RunSummary", "render_run"]
+__all__ = ["RunSummary", "agreement", "render_run"]
 
 KEPT_DIFFERENCES = 20
 """Differences kept in full; all are counted."""
@@ -129,7 +129,7 @@ def render_run(summary: RunSummary, files: Sequence[str] = ()) -> str:
     ]
     last += files
     if summary.compared:
-        last.append(_agreement(summary))
+        last.append(agreement(summary))
     if summary.passed is not None:
         last.append(_production(summary, summary.passed))
     if summary.noise:
@@ -178,7 +178,8 @@ def _session_table(summary: RunSummary) -> str:
     return table(header, rows, right="13456" if skips else "1345")
 
 
-def _agreement(summary: RunSummary) -> str:
+def agreement(summary: RunSummary) -> str:
+    """What the comparison with the golden model found, in a line."""
     if summary.difference_count:
         first = summary.differences[0].describe((REFERENCE, summary.engine))
         return (

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.page.charts import Chart, stacked
 from halfsilver.harness.report.page.cuts import BOUNDS, Cut
@@ -21,7 +22,7 @@ from halfsilver.harness.report.page.layers import layers_of
 from halfsilver.harness.report.page.talkers import in_words
 from halfsilver.harness.report.rule_hits import rule_hits
 from halfsilver.harness.report.run_sums import Fate, FateSum
-from halfsilver.harness.report.summary import RunSummary
+from halfsilver.harness.report.summary import RunSummary, agreement
 from halfsilver.harness.report.tables import share
 from halfsilver.harness.report.verdict_lines import why
 
@@ -62,6 +63,8 @@ def render_page(summary: RunSummary, gathering: Gathering, about: About) -> str:
     return environment.get_template("page.html").render(
         about=about,
         summary=summary,
+        agreement=agreement(summary) if summary.compared else None,
+        differences=[each.describe((REFERENCE, summary.engine)) for each in summary.differences],
         verdicts=list(_verdicts(summary)),
         total=summary.sums.total,
         charts=list(_time_charts(gathering)),
@@ -77,8 +80,8 @@ def render_page(summary: RunSummary, gathering: Gathering, about: About) -> str:
 
 
 def link(path: str, folder: Path) -> str:
-    """A file's address from a page in ``folder``; no character of a name is taken for anything else."""
-    return quote(os.path.relpath(path, folder))
+    """A file's address from a page in ``folder``; no byte of a name is taken for anything else."""
+    return quote(os.fsencode(os.path.relpath(path, folder)))
 
 
 def _verdicts(summary: RunSummary) -> Iterator[dict[str, Any]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES, output_of, run, write_capture, write_policy
+from tests.harness.commands.cli_kit import DOCUMENTS, FRAMES, output_of, run, use_faulty, write_capture, write_policy
 from tests.harness.report.page.page_kit import Page, page_of
 
 VERDICTS, SESSIONS, RULES, TALKERS = "Verdicts", "Sessions", "Rules", "Who was not mirrored, and why"
@@ -104,6 +105,15 @@ def test_hostile_names_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [link for link in page.links if not link.startswith("#")] == ["javascript%3Aalert%283%29"]
 
 
+def test_a_name_that_is_no_text_is_shown_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    verdicts = os.fsdecode(b"caf\xe9.jsonl")
+    arguments = ("-r", write_capture(tmp_path), "-c", write_policy(tmp_path), "--verdicts", verdicts)
+    assert run("mirror", *arguments, "--report", ".") == 0
+    page = Page(Path("index.html").read_text(encoding="utf-8"))
+    assert "caf%E9.jsonl" in page.links and "caf\\udce9.jsonl" in page.text
+
+
 def test_nothing_comes_from_elsewhere(page: Page, tmp_path: Path):
     assert not {"script", "link", "img", "iframe", "object", "form"} & page.tags
     assert "default-src 'none'" in (tmp_path / "report" / "index.html").read_text()
@@ -126,6 +136,13 @@ def test_hints_and_settings_of_the_run_are_on_the_page(tmp_path: Path, capsys: p
     hints = [line for line in capsys.readouterr().err.splitlines() if line.startswith("hint: ")]
     assert hints and all(hint in page.text for hint in hints)
     assert "direction auto, both sides, segments of 1,400 bytes" in page.text
+
+
+def test_an_engine_that_differs_has_a_page_that_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    use_faulty(monkeypatch, lambda result: result.outputs.pop())
+    page = page_of(tmp_path, write_capture(tmp_path), write_policy(tmp_path), "--engine", "verilator", code=1)
+    assert "agreement: NO, 1 differences between golden and verilator" in page.text
+    assert "frame 2: copies: golden 1, verilator 0" in page.text
 
 
 def test_a_damaged_capture_has_a_page_that_says_so(tmp_path: Path):
