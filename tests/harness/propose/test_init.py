@@ -257,7 +257,9 @@ def test_captures_that_scapy_draws(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no captures at {CAPTURES} (set HALFSILVER_CAPTURES)")
-@pytest.mark.parametrize("minimal", [(), ("--minimal",)], ids=["whole", "minimal"])
+@pytest.mark.parametrize(
+    "minimal", [(), pytest.param(("--minimal",), marks=pytest.mark.long)], ids=["whole", "minimal"]
+)
 def test_captures_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str], minimal: tuple[str, ...]) -> None:
     """Copies of every capture that has something to mirror."""
     without, few = set(), {}
