@@ -29,7 +29,15 @@ from halfsilver.harness.law import LONGEST_FRAME, SHORTEST_FRAME
 from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy
 
-__all__ = ["add_capture_arguments", "add_run_arguments", "batches", "is_full", "open_frames", "report_damage"]
+__all__ = [
+    "BATCH_FRAMES",
+    "add_capture_arguments",
+    "add_run_arguments",
+    "batches",
+    "is_full",
+    "open_frames",
+    "report_damage",
+]
 
 DEFAULT_MTU, SHORTEST_MTU = 1500, 576
 """Bytes of IP packet: Ethernet's (RFC 894), and what every host takes (RFC 791)."""

@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.sources import Captures
 from halfsilver.harness.commands.common import DirectionChooser, NothingRan, flags_of, open_engine, open_golden, say
-from halfsilver.harness.commands.frames import add_run_arguments, batches, is_full, open_frames, report_damage
+from halfsilver.harness.commands.frames import (
+    BATCH_FRAMES,
+    add_run_arguments,
+    batches,
+    is_full,
+    open_frames,
+    report_damage,
+)
 from halfsilver.harness.engine import Result
-from halfsilver.harness.engines.jobs import GoldenJobs, Lot
+from halfsilver.harness.engines.jobs import ALONE, GoldenJobs, Lot
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.policy.policy import Policy
@@ -33,6 +40,10 @@ OpenObservers = Callable[[ExitStack, Policy], Iterable[Take]]
 """Opens all that wants to see the batches of a run, on a stack that ends with it."""
 
 
+MOST_JOBS = 4
+"""More processes than this wait for the one that reads and writes."""
+
+
 def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of every subcommand that offers a whole capture to an engine."""
     add_run_arguments(parser)
@@ -46,7 +57,7 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
         type=_jobs,
         metavar="N",
         help=f"processes that judge, with --engine {REFERENCE}; the result is the same (default: one for each "
-        "processor, once the capture is longer than a batch)",
+        f"processor, at most {MOST_JOBS}, once {ALONE * BATCH_FRAMES:,} frames are judged)",
     )
 
 
@@ -108,8 +119,10 @@ def _judge_all(
             if summary.compared:
                 judged = ((lot, engine.process(lot.frames, progress.within_batch)) for lot in lots)
             else:
-                jobs = arguments.jobs or os.cpu_count() or 1
-                judged = stack.enter_context(GoldenJobs(policy, flags, jobs, progress.within_batch)).judge(lots)
+                jobs = arguments.jobs or min(os.cpu_count() or 1, MOST_JOBS)
+                judged = stack.enter_context(GoldenJobs(policy, flags, jobs, progress.within_batch, alone=ALONE)).judge(
+                    lots
+                )
             for lot, result in judged:
                 differences = (
                     []

@@ -24,7 +24,10 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Counters, Flags, Frame, Output
 from halfsilver.harness.verdict import RECORD_SIZE, Direction, VerdictRecord
 
-__all__ = ["GoldenJobs", "Lot"]
+__all__ = ["ALONE", "GoldenJobs", "Lot"]
+
+ALONE = 16
+"""Batches that one process judges before others are started, which takes each of them as long as some batches."""
 
 _Origin = TypeVar("_Origin")
 
@@ -90,12 +93,15 @@ class _Answer(NamedTuple):
 class GoldenJobs:
     """Judges batches in up to ``jobs`` processes, each of them started when there is a batch for it.
 
-    The first batch is judged here, as is each that nothing follows for now: for a short capture no process is started.
-    A context manager; the processes end with it.
+    The first ``alone`` batches are judged here, as is each that nothing follows for now: for a short capture no process
+    is started. A context manager; the processes end with it.
     """
 
-    def __init__(self, policy: Policy, flags: Flags, jobs: int, progress: Progress | None = None) -> None:
+    def __init__(
+        self, policy: Policy, flags: Flags, jobs: int, progress: Progress | None = None, *, alone: int = ALONE
+    ) -> None:
         self._policy, self._flags, self._jobs, self._progress = policy, flags, jobs, progress
+        self._alone = alone
         self._next: Counter[Direction] = Counter()
         self._counters = Counters()
         self._workers: list[_Worker] = []
@@ -110,14 +116,12 @@ class GoldenJobs:
     def judge(self, lots: Iterable[Lot[_Origin]]) -> Iterator[tuple[Lot[_Origin], Result]]:
         """Each lot with its result, in order. EnvironmentMissing if a process dies."""
         busy: deque[tuple[_Worker, Lot[_Origin]]] = deque()
-        started = False
-        for lot in lots:
+        for number, lot in enumerate(lots):
             first, self._next = self._next, self._next + Counter(frame.direction for frame in lot.frames)
-            if lot.waits or not started or self._jobs == 1:
+            if lot.waits or number < self._alone or self._jobs == 1:
                 yield from self._rest(busy)
                 here = _configured(self._policy, self._flags, first)
                 yield lot, self._totals(here.process(lot.frames, self._progress))
-                started = True
                 continue
             if len(busy) < self._jobs:
                 worker = self._idle(busy)

@@ -37,7 +37,7 @@ def lots():
 def test_several_judge_as_one_does(policy, jobs):
     alone = GoldenEngine()
     alone.configure(policy)
-    with GoldenJobs(policy, DEFAULT_FLAGS, jobs) as together:
+    with GoldenJobs(policy, DEFAULT_FLAGS, jobs, alone=1) as together:
         judged = list(together.judge(lots()))
     assert [lot.origin for lot, _ in judged] == list(range(LOTS))
     for lot, result in judged:
@@ -46,6 +46,7 @@ def test_several_judge_as_one_does(policy, jobs):
 
 def test_what_is_written_is_the_same(paths, capsys, monkeypatch):
     monkeypatch.setattr("halfsilver.harness.commands.frames.BATCH_FRAMES", 2)
+    monkeypatch.setattr("halfsilver.harness.commands.judging.ALONE", 1)
     told = []
     for jobs in ("1", "2"):
         outputs = "-w", str(paths[2] / f"{jobs}.pcapng"), "--verdicts", str(paths[2] / f"{jobs}.jsonl")
@@ -57,7 +58,7 @@ def test_what_is_written_is_the_same(paths, capsys, monkeypatch):
 
 
 def test_a_short_capture_starts_no_process_and_a_pause_holds_nothing_back(policy):
-    with GoldenJobs(policy, DEFAULT_FLAGS, 2) as jobs:
+    with GoldenJobs(policy, DEFAULT_FLAGS, 2, alone=1) as jobs:
         judging = jobs.judge(lots())
         next(judging)
         assert not multiprocessing.active_children()
@@ -78,7 +79,7 @@ def test_results_come_before_a_stream_is_waited_for(policy):
                 assert given == [0, 1, 2, 3, 4]
             yield lot
 
-    with GoldenJobs(policy, DEFAULT_FLAGS, 2) as jobs:
+    with GoldenJobs(policy, DEFAULT_FLAGS, 2, alone=1) as jobs:
         for lot, _ in jobs.judge(stream()):
             given.append(lot.origin)
             assert len(asked) - len(given) <= 2  # no more is read ahead than there are processes
@@ -88,7 +89,7 @@ def test_results_come_before_a_stream_is_waited_for(policy):
 def test_a_process_that_dies_is_one_line_and_leaves_no_other(policy):
     with (
         pytest.raises(EnvironmentMissing, match=r"^a process that judged frames ended with code -9; --jobs 1 .*$"),
-        GoldenJobs(policy, DEFAULT_FLAGS, 2) as jobs,
+        GoldenJobs(policy, DEFAULT_FLAGS, 2, alone=1) as jobs,
     ):
         for _ in jobs.judge(lots()):
             for child in multiprocessing.active_children():
