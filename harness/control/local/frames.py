@@ -17,6 +17,7 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Sequence
 
+from halfsilver.harness.capture.compression import compression_of
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.capture.writer import PcapngWriter
@@ -92,6 +93,8 @@ def _read_query(query: str) -> tuple[str, str | None]:
 
 
 def _read_capture(body: bytes) -> list[CapturedFrame]:
+    if (packed := compression_of(body)) is not None:  # a small one may unpack to any size
+        raise ApiError("InvalidParameterValue", f"the body is compressed ({packed.name}); send it unpacked")
     reader = CaptureReader(io.BytesIO(body), "the body")
     captured: list[CapturedFrame] = []
     try:
@@ -103,6 +106,8 @@ def _read_capture(body: bytes) -> list[CapturedFrame]:
         raise ApiError("InvalidParameterValue", str(error)) from error
     if reader.damage:
         raise ApiError("InvalidParameterValue", f"the body is damaged at {reader.damage[0]}")
+    if reader.lifted:
+        raise ApiError("InvalidParameterValue", "the body has frames without Ethernet header, which no interface has")
     if not captured:
         raise ApiError("InvalidParameterValue", "the body holds no frame; send a pcap or pcapng file")
     return captured

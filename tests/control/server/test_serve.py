@@ -1,11 +1,13 @@
 """``halfsilver serve`` as its users meet it: processes, signals, files, and what it says when it cannot."""
 
+import gzip
 import json
 import shutil
 import signal
 import socket
 import sqlite3
 import stat
+import struct
 import subprocess
 import sys
 import time
@@ -121,9 +123,16 @@ def test_frames_are_their_interfaces_accounts(server):
         ("", b"no capture", 400, b"InvalidParameterValue"),
         ("", capture([to_web(80)])[:-1], 400, b"InvalidParameterValue"),
         ("", capture([to_web(80)] * 2001), 400, b"InvalidParameterValue"),
+        ("", gzip.compress(capture([to_web(80)])), 400, b"InvalidParameterValue"),
+        (
+            "",
+            struct.pack("<IHHiIIIIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101, 1, 0, 1, 1) + b"E",
+            400,
+            b"InvalidParameterValue",
+        ),
         ("", capture([to_web(80, payload=bytes(1400))] * 1000), 413, b"RequestEntityTooLarge"),
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_captures_that_are_refused(server, query, body, status, code):
     """Nothing of a refused capture is judged."""
