@@ -297,6 +297,17 @@ def test_the_tutorial_prints_what_it_shows(docs, tmp_path):
         assert build_docs.output(command, folder) == shown, "run `docs/build_docs.py --only tutorial`"
 
 
+@pytest.mark.slow
+def test_the_three_lines_of_the_readme_run(docs, tmp_path):
+    build_docs, _ = docs
+    (block,) = re.findall(r"```sh\n(\.venv/bin/halfsilver init.*?)```", PAGES["README.md"], re.DOTALL)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    build_docs.output("python examples/make_small.py my.pcap", tmp_path)
+    shown = [build_docs.output(line.removeprefix(".venv/bin/"), tmp_path) for line in block.splitlines()]
+    assert len(shown) == 3
+    assert "14 copied" in shown[0] and "copies: 14 in copies.pcapng" in shown[1] and "verdict: not-eligible" in shown[2]
+
+
 def test_the_tutorials_gateware_agrees():
     (shown,) = [shown for command, shown in steps() if "verilator" in command]
     assert "agreement: golden and verilator give the same" in shown and "unchanged" in shown
