@@ -139,13 +139,9 @@ def render_run(summary: RunSummary, files: Sequence[str] = ()) -> str:
 
 
 def _verdict_table(summary: RunSummary) -> str:
-    rows: list[tuple[object, ...]] = []
-    total = 0
-    for verdict, part in summary.verdicts.items():
-        octets = sum(tally.octets for (_, of), tally in summary.counters.verdicts.items() if of is verdict)
-        total += octets
-        rows.append((str(verdict), part.frames, octets, share(part.frames, summary.frames)))
-    rows.append(("all", summary.sums.frames, total, share(summary.sums.frames, summary.frames)))
+    """Frames offered and their bytes; what was copied of them stands with the sessions."""
+    parts = {**{str(verdict): part for verdict, part in summary.verdicts.items()}, "all": summary.sums.total}
+    rows = [(name, part.frames, part.octets, share(part.frames, summary.frames)) for name, part in parts.items()]
     return table(("verdict", "frames", "bytes", "share"), rows, right="123")
 
 

@@ -126,9 +126,11 @@ def test_json_summary(paths, capsys):
 
 
 def test_table_for_people(paths, capsys):
+    """Verdicts with the bytes of frames, whose sum is what was offered; sessions with the bytes copied."""
     assert mirror_it(paths) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert ["mirrored", "2", "154", "28.6", "%"] in [line.split() for line in lines]
+    assert ["mirrored", "2", "308", "28.6", "%"] in [line.split() for line in lines]
+    assert ["all", "7", str(sum(map(len, FRAMES))), "100.0", "%"] in [line.split() for line in lines]
     assert ["eni-10", "1", "tms-1", "42", "2", "154", "10.0.0.40"] in [line.split() for line in lines]
     assert any("seed 1" in line for line in lines)
     assert lines[-1] == "offered 7 (6 ingress + 1 egress) = sum over verdicts 7: conserved"
