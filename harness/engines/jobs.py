@@ -195,7 +195,7 @@ class _Worker:
 def _serve(connection: Connection, policy: Policy, flags: Flags) -> None:
     """A worker's whole life: it ends when its parent does, or says so; an interrupt is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(EOFError):
+    with suppress(EOFError, OSError):
         while True:
             first, frames = connection.recv()
             result = _configured(policy, flags, first).process(frames.unpack())
