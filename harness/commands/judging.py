@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -40,10 +39,6 @@ OpenObservers = Callable[[ExitStack, Policy], Iterable[Take]]
 """Opens all that wants to see the batches of a run, on a stack that ends with it."""
 
 
-MOST_JOBS = 4
-"""More processes than this wait for the one that reads and writes."""
-
-
 def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of every subcommand that offers a whole capture to an engine."""
     add_run_arguments(parser)
@@ -56,8 +51,9 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=_jobs,
         metavar="N",
-        help=f"processes that judge, with --engine {REFERENCE}; the result is the same (default: one for each "
-        f"processor, at most {MOST_JOBS}, once {ALONE * BATCH_FRAMES:,} frames are judged)",
+        default=1,
+        help=f"processes that judge, with --engine {REFERENCE}, once {ALONE * BATCH_FRAMES:,} frames are judged; the "
+        "result is the same (default: %(default)s)",
     )
 
 
@@ -72,7 +68,7 @@ def _jobs(text: str) -> int:
 
 def refuse_options(arguments: argparse.Namespace) -> None:
     """UsageError if ``--full-rate`` is asked of an engine without a clock, or ``--jobs`` of one that is only one."""
-    if arguments.jobs is not None and arguments.engine != REFERENCE:
+    if arguments.jobs > 1 and arguments.engine != REFERENCE:
         raise UsageError(f"--jobs is for --engine {REFERENCE}; {arguments.engine} has one process")
     if arguments.full_rate and not entry_of(arguments.engine).simulated:
         simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
@@ -119,10 +115,9 @@ def _judge_all(
             if summary.compared:
                 judged = ((lot, engine.process(lot.frames, progress.within_batch)) for lot in lots)
             else:
-                jobs = arguments.jobs or min(os.cpu_count() or 1, MOST_JOBS)
-                judged = stack.enter_context(GoldenJobs(policy, flags, jobs, progress.within_batch, alone=ALONE)).judge(
-                    lots
-                )
+                judged = stack.enter_context(
+                    GoldenJobs(policy, flags, arguments.jobs, progress.within_batch, alone=ALONE)
+                ).judge(lots)
             for lot, result in judged:
                 differences = (
                     []
