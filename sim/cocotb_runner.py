@@ -45,6 +45,9 @@ SEED_LIMIT = 1 << 31
 WHOLE_BENCH = "(the whole bench)"
 """What failed when the simulation did not come to an end."""
 
+COUNTING = 6
+"""The time that a model which counts what is exercised is given, in that of one which does not count."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -135,6 +138,7 @@ def run_on_model(
     dump = place / "dump.vcd"
     for stale in (outcome.results, dump):
         stale.unlink(missing_ok=True)
+    timeout = bench.timeout * (COUNTING if coverage else 1)
     start = time.monotonic()
     code = simulate(
         model,
@@ -145,7 +149,7 @@ def run_on_model(
         log=outcome.log,
         waves=waves,
         coverage=coverage,
-        timeout=bench.timeout,
+        timeout=timeout,
         environment={BUILD_VARIABLE: json.dumps(parameters), **(environment or {})},
         test_filter=None if test is None else rf"\.{re.escape(test)}$",
     )
@@ -153,7 +157,7 @@ def run_on_model(
     if waves and dump.exists():
         outcome.waves = dump
     if code is None:
-        outcome.failed[test or WHOLE_BENCH] = f"did not finish within {bench.timeout:.0f} s"
+        outcome.failed[test or WHOLE_BENCH] = f"did not finish within {timeout:.0f} s"
     elif not outcome.results.exists():
         raise HalfsilverError(
             f"bench {bench.name}: the simulator ended with code {code} without results (log: {outcome.log})"
