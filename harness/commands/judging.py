@@ -22,6 +22,7 @@ from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.jobs import ALONE, GoldenJobs, Lot
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.golden.parse import parsed_as_whole
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.report.cut_frames import CutFrames
@@ -85,7 +86,7 @@ def judge_capture(
     """
     with open_frames(arguments) as (reader, policy):
         summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
-        cut_frames = CutFrames(policy)
+        cut_frames = CutFrames(policy, parsed_as_whole)
         with ExitStack() as stack:
             _judge_all(arguments, reader, summary, [*open_observers(stack, policy), cut_frames.take], recorder)
             if not summary.frames and not reader.damage:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from halfsilver.harness.law import LONGEST_FRAME, SHORTEST_FRAME
 
-__all__ = ["EXTENSION_HEADERS", "Headers", "Kind", "parse"]
+__all__ = ["EXTENSION_HEADERS", "Headers", "Kind", "parse", "parsed_as_whole"]
 
 EXTENSION_HEADERS = 8
 """IPv6 extension headers that are read unless told otherwise."""
@@ -24,6 +24,8 @@ _IPV4_FIXED, _IPV6_FIXED = 20, 40
 
 _ICMP, _TCP, _UDP, _ICMPV6 = 1, 6, 17, 58
 _ECHO_TYPES = {_ICMP: (8, 0), _ICMPV6: (128, 129)}
+_FILLERS = (b"\x08", b"\x80")
+"""Each begins an echo request, as ICMP and as ICMPv6; neither is the number of an IPv6 extension header."""
 
 # IPv6 extension headers by next-header value (IANA); how long each is differs.
 _FRAGMENT, _AUTHENTICATION = 44, 51
@@ -87,6 +89,13 @@ def parse(frame: bytes, bad: bool = False, extension_headers: int = EXTENSION_HE
     if ethertype == _ARP:
         return Headers(Kind.ARP, vlan=vlan)
     return Headers(Kind.NOT_IP, f"ethertype or length 0x{ethertype:04x}", vlan)
+
+
+def parsed_as_whole(present: bytes, original_length: int) -> bool:
+    """Whether a frame that lacks its last bytes has the headers of the whole one, whatever they were."""
+    missing = original_length - len(present)
+    headers = parse(present)
+    return all(parse(present + filler * missing) == headers for filler in _FILLERS)
 
 
 def _number(frame: bytes, start: int, size: int) -> int:

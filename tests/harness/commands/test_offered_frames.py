@@ -4,7 +4,8 @@ import json
 import struct
 
 import pytest
-from scapy.layers.inet import IP, TCP
+from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import Ether
 
 from tests.harness.capture.test_capture import block, interface, option, section
@@ -88,6 +89,42 @@ def test_cut_frames_of_a_session_without_limit_end_where_the_capture_ends(tmp_pa
     capture = write_pcapng(tmp_path, marked(FRAMES[0][:200], original=254))
     errors = verdicts_of(capsys, "-r", capture, "-c", write_policy(tmp_path, documents))[1]
     assert "1 copied to where the capture ends" in errors and "as the whole" not in errors
+
+
+@pytest.mark.parametrize(
+    ("packet", "present", "decided"),
+    [
+        (IP() / TCP(), 38, True),
+        (IP() / TCP(), 37, False),  # half a port
+        (IP() / ICMP(type=3), 34, False),
+        (IP() / ICMP(type=3), 35, True),  # no echo, which would have an identifier
+        (IP() / ICMP(type=8), 39, False),
+        (IP(frag=9, proto=6), 36, True),  # has no ports
+        (IPv6() / TCP(), 57, False),
+        (IPv6() / IPv6ExtHdrDestOpt() / TCP(), 54, False),  # the extension header
+        (IPv6() / IPv6ExtHdrDestOpt() / TCP(), 58, False),  # what stands behind it
+        (IPv6() / IPv6ExtHdrDestOpt() / TCP(), 66, True),
+        (IPv6() / IPv6ExtHdrDestOpt() / ICMPv6EchoRequest(), 58, False),
+        (IP() / TCP() / bytes(9200), 60, False),  # longer than any frame: the whole is malformed
+    ],
+)
+def test_a_copy_is_the_whole_frames_if_all_that_decides_was_captured(tmp_path, capsys, packet, present, decided):
+    documents = json.loads(json.dumps(DOCUMENTS))
+    rule = documents["TrafficMirrorFilters"][0]["EgressFilterRules"][0]
+    documents["TrafficMirrorFilters"][0]["EgressFilterRules"] += [
+        rule
+        | {
+            "TrafficMirrorFilterRuleId": "tmfr-6",
+            "RuleNumber": 40,
+            "SourceCidrBlock": "::/0",
+            "DestinationCidrBlock": "::/0",
+        }
+    ]
+    documents["TrafficMirrorSessions"][0]["PacketLength"] = 20
+    data = bytes(Ether(src=WEB, dst=ROUTER) / packet / bytes(100))
+    capture = write_pcapng(tmp_path, marked(data[:present], original=len(data)))
+    errors = verdicts_of(capsys, "-r", capture, "-c", write_policy(tmp_path, documents))[1]
+    assert ("1 copied as the whole" in errors, "1 copied by the bytes present" in errors) == (decided, not decided)
 
 
 def test_super_frames_are_segmented_or_said(paths, capsys):
