@@ -11,15 +11,34 @@ from halfsilver.harness.spelling import nearest
 
 __all__ = ["Parser"]
 
+GIVEN = "options given"
+"""Where a namespace that is being filled has the names of its values; no option can have this name."""
+
+
+class Once(argparse.Action):
+    """Argparse's way to store a value, for an option that is given once: of two, the first would be lost unsaid."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        given = namespace.__dict__.setdefault(GIVEN, set())
+        if option is not None and self.dest in given:
+            raise argparse.ArgumentError(self, "is given twice, and takes one value")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
 
 class Parser(argparse.ArgumentParser):
     """Takes options by their whole names: an abbreviation means another option as soon as there is one more.
 
-    Its subcommands have parsers of this class, and each answers for the options after its name.
+    An option that is no list may be given once. Its subcommands have parsers of this class, and each answers for the
+    options after its name.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False)
+        for name in (None, "store"):
+            self.register("action", name, Once)
 
     def error(self, message: str) -> NoReturn:
         what = "options" if self._subparsers is None else "commands"
@@ -30,6 +49,7 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """As argparse's, but nothing is left over: its own message for that comes too late to name the subcommand."""
         parsed, rest = super().parse_known_args(args, namespace)
+        parsed.__dict__.pop(GIVEN, None)
         if rest:
             unknown = next((word for word in rest if word.startswith("-")), None)
             if unknown is None:

@@ -113,7 +113,7 @@ def _judge_all(
         with capture_progress(reader, "mirroring") as progress, ExitStack() as stack:
             lots = _lots(reader, DirectionChooser(arguments.direction, policy))
             judged: Iterator[tuple[Lot[list[CapturedFrame]], Result]]
-            if summary.compared:
+            if arguments.jobs == 1:
                 judged = ((lot, engine.process(lot.frames, progress.within_batch)) for lot in lots)
             else:
                 judged = stack.enter_context(
@@ -131,8 +131,9 @@ def _judge_all(
                     )
                 )
                 summary.add([frame.direction for frame in lot.frames], result, differences)
-                for take in observers:
-                    take(lot.origin, result)
+                if len(result.verdicts) == len(lot.frames):  # else the differences say so, and nobody can tell whose
+                    for take in observers:
+                        take(lot.origin, result)
                 progress.end_batch(len(lot.frames))
     finally:
         engine.close()

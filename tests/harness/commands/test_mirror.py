@@ -275,6 +275,13 @@ def test_a_wrong_verdict_in_a_later_batch_has_its_frame_number(paths, capsys, mo
     assert summary["first_differences"] == ["frame 5: verdict: golden no-match, verilator not-ip"]
 
 
+def test_a_verdict_too_few_is_a_difference(paths, capsys, monkeypatch):
+    use_faulty(monkeypatch, lambda result: result.verdicts.pop())
+    assert mirror_it(paths, "--engine", "verilator", "--json") == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["agreement"] is False and not summary["conserved"]
+
+
 def test_a_lost_frame_is_not_conserved(paths, capsys, monkeypatch):
     def fault(result):
         del result.counters.verdicts[next(key for key in result.counters.verdicts if key[1] is Verdict.NO_ENI)]

@@ -32,6 +32,8 @@ from tests.harness.commands.cli_kit import DOCUMENTS, output_of, run, write_capt
         ("regs a", "'a' is one argument too many; halfsilver regs --help"),
         ("check a -x", "there is no option -x; halfsilver check --help"),
         ("serve --quotas sessions=3", "no option --quotas (did you mean --quota?); halfsilver serve --help"),
+        ("mirror -r x -c y -c z", "argument -c: is given twice, and takes one value; halfsilver mirror --help"),
+        ("init x -o y --like web -o y", "argument -o: is given twice, and takes one value; halfsilver init --help"),
         ("regs --format mdd", "(did you mean md?); there are md, c, json, rdl; halfsilver regs --help"),
     ],
 )
