@@ -31,8 +31,8 @@ class CapturedFrame:
     """One frame of a capture: bytes present (FCS removed), nanoseconds since 1970, bytes it had on the wire.
 
     A timestamp that 64 bits of nanoseconds cannot hold (before 1970, after 2554) is the nearest they can. ``bad``: the
-    capture says that it came damaged; ``dropped``: that a filter did not let it in. ``outbound``: whose frame it is
-    meant to be, its sender's or its receiver's; None where its addresses decide.
+    capture says that it came damaged; ``dropped``: that a filter did not let it in. ``outbound``: whether it
+    left or came in, so whose frame it is meant to be, its sender's or its receiver's; None where its addresses decide.
     """
 
     data: bytes

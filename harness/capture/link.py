@@ -57,7 +57,8 @@ _VLAN_TAGS = (0x8100, 0x88A8)
 _FAMILIES = {2: ETHERTYPE_IPV4, 10: ETHERTYPE_IPV6, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
 """AF_INET, and AF_INET6 of Linux, NetBSD, FreeBSD and Darwin."""
 _BROADCAST = 1
-"""Packet type of LINUX_SLL: sent to everybody."""
+_OUTBOUND = {0: False, 1: False, 2: False, 3: False, 4: True}
+"""Packet types of LINUX_SLL: to everybody; whether it left: not if to us, to all, to a group or another; from us."""
 _SLL, _SLL2 = struct.Struct("!HHH8sH"), struct.Struct("!HHIHBB8s")
 _ADDRESSES = {ETHERTYPE_IPV4: (12, 16, 4), ETHERTYPE_IPV6: (8, 24, 16), _ARP: (14, 24, 4)}
 """Where source and destination address stand, and how long they are (RFC 791, 8200, 826)."""
@@ -69,12 +70,13 @@ class HeaderCutOff(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """What a frame's own header says: its bytes, the ethertype, the sender's MAC address if it has it."""
+    """What a frame's own header says: its bytes, the ethertype, the sender's MAC address and the way if it has them."""
 
     size: int
     ethertype: int
     sender: bytes | None = None
     broadcast: bool = False
+    outbound: bool | None = None
 
 
 def _family(data: bytes) -> _Link:
@@ -90,12 +92,12 @@ def _version(data: bytes) -> _Link:
 
 def _sll(data: bytes) -> _Link:
     kind, _hardware, size, address, protocol = _SLL.unpack_from(data)
-    return _Link(_SLL.size, protocol, _mac(address, size), kind == _BROADCAST)
+    return _Link(_SLL.size, protocol, _mac(address, size), kind == _BROADCAST, _OUTBOUND.get(kind))
 
 
 def _sll2(data: bytes) -> _Link:
     protocol, _reserved, _interface, _hardware, kind, size, address = _SLL2.unpack_from(data)
-    return _Link(_SLL2.size, protocol, _mac(address, size), kind == _BROADCAST)
+    return _Link(_SLL2.size, protocol, _mac(address, size), kind == _BROADCAST, _OUTBOUND.get(kind))
 
 
 def _mac(address: bytes, size: int) -> bytes | None:
@@ -116,8 +118,10 @@ OTHER_LINKS: dict[int, Callable[[bytes], _Link]] = {
 """Link types whose frames can be given an Ethernet header."""
 
 
-def with_ethernet(link: int, data: bytes, stations: Stations) -> tuple[bytes, int]:
-    """The frame with an Ethernet header, and by how many bytes it is longer. HeaderCutOff if it ends in its own.
+def with_ethernet(link: int, data: bytes, stations: Stations) -> tuple[bytes, int, bool | None]:
+    """The frame with an Ethernet header, by how many bytes it is longer, and whether it left, None if nothing says so.
+
+    HeaderCutOff if it ends in its own header.
 
     MAC addresses are those of ``stations``; else the sender's, where the capture has it, that of a group (RFC 1112
     section 6.4, RFC 2464 section 7), or MADE_UP_MAC.
@@ -130,7 +134,7 @@ def with_ethernet(link: int, data: bytes, stations: Stations) -> tuple[bytes, in
     source, destination = ip_addresses(of.ethertype, packet)
     sender = stations.get(source) or of.sender or MADE_UP_MAC
     receiver = b"\xff" * 6 if of.broadcast else stations.get(destination) or _group(destination) or MADE_UP_MAC
-    return receiver + sender + of.ethertype.to_bytes(2, "big") + packet, 14 - of.size
+    return receiver + sender + of.ethertype.to_bytes(2, "big") + packet, 14 - of.size, of.outbound
 
 
 def network_header(data: bytes) -> tuple[int, int]:

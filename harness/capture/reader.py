@@ -59,6 +59,8 @@ MAX_BLOCK = 16 * 1024 * 1024
 
 PACKET_ERRORS = 0xF700_0000
 """Bits of a packet's flags that a MAC sets on a damaged frame: wrong CRC, length, preamble or symbols, but not gap."""
+DIRECTIONS = {1: False, 2: True}
+"""The two lowest bits of a packet's flags, where they say whether it came in or left."""
 DROP_VERDICTS = ((1, 2), (2, 1))
 """Verdicts of a packet that say it went no further, each with its kind: TC_ACT_SHOT and XDP_DROP of Linux."""
 DROPPED_COMMENT = b"halfsilver:dropped"
@@ -199,14 +201,15 @@ class CaptureReader:
         if fcs:
             original = max(0, original - fcs)
             data = data[:original]
+        outbound = None
         if link != LINK_ETHERNET and data:
             try:
-                data, longer = with_ethernet(link, data, self._stations)
+                data, longer, outbound = with_ethernet(link, data, self._stations)
             except HeaderCutOff:
                 raise _Broken(f"a frame of {len(data)} bytes ends in its {LINK_NAMES[link]} header") from None
             original += longer
             self.lifted[link] += 1
-        return CapturedFrame(data, min(max(timestamp, 0), 2**64 - 1), original)
+        return CapturedFrame(data, min(max(timestamp, 0), 2**64 - 1), original, outbound=outbound)
 
     # pcap ------------------------------------------------------------------------------------------------
 
@@ -328,17 +331,20 @@ class CaptureReader:
             yield code, body[position + 4 : position + 4 + size]
             position += 4 + size + -size % 4
 
-    def _marks(self, rest: bytes, captured: int) -> tuple[bool, bool]:
-        """Whether the options behind a packet say that it came damaged, and that it was dropped."""
+    def _marked(self, frame: CapturedFrame, rest: bytes, captured: int) -> CapturedFrame:
+        """The frame with what the options behind it say: that it came damaged, was dropped, came in or left."""
         bad = dropped = False
+        outbound = frame.outbound
         for code, value in self._options(rest, captured + -captured % 4):
             if code == OPTION_FLAGS and len(value) == 4:
-                bad = bool(struct.unpack(self._order + "I", value)[0] & PACKET_ERRORS)
+                (flags,) = struct.unpack(self._order + "I", value)
+                bad = bool(flags & PACKET_ERRORS)
+                outbound = DIRECTIONS.get(flags & 3, outbound)
             elif code == OPTION_VERDICT and len(value) == 9:
                 dropped |= (value[0], struct.unpack(self._order + "Q", value[1:])[0]) in DROP_VERDICTS
             elif code == OPTION_COMMENT:
                 dropped |= value == DROPPED_COMMENT
-        return bad, dropped
+        return replace(frame, bad=bad, dropped=dropped, outbound=outbound)
 
     def _packet(self, index: int, clock: int, captured: int, original: int, rest: bytes) -> CapturedFrame:
         if index >= len(self._interfaces):
@@ -349,10 +355,7 @@ class CaptureReader:
         self._check_link(interface.link, f" on interface {index}")
         timestamp = clock * NANOSECONDS // interface.ticks + interface.offset * NANOSECONDS
         frame = self._frame(interface.link, rest[:captured], timestamp, original, interface.fcs)
-        if len(rest) - captured < 4:
-            return frame
-        bad, dropped = self._marks(rest, captured)
-        return replace(frame, bad=bad, dropped=dropped) if bad or dropped else frame
+        return frame if len(rest) - captured < 4 else self._marked(frame, rest, captured)
 
 
 @contextmanager

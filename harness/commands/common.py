@@ -206,6 +206,14 @@ class DirectionChooser:
         return Direction.EGRESS if data[6:12] in self._macs else Direction.INGRESS
 
     def frame(self, captured: CapturedFrame) -> Frame:
-        """With the marks that the capture has; those of both sides have their direction already."""
-        direction = self(captured.data) if captured.outbound is None else _SIDES[captured.outbound]
-        return Frame(captured.data, direction, captured.bad, captured.dropped)
+        """With the marks that the capture has."""
+        return Frame(captured.data, self._direction(captured), captured.bad, captured.dropped)
+
+    def _direction(self, captured: CapturedFrame) -> Direction:
+        """That which the capture says, unless it is that of a stranger and the frame one of ours."""
+        by_address = self(captured.data)
+        if captured.outbound is None or self._fixed is not None:
+            return by_address
+        receiver, sender = captured.data[:6], captured.data[6:12]
+        side, other = (sender, receiver) if captured.outbound else (receiver, sender)
+        return by_address if side not in self._macs and other in self._macs else _SIDES[captured.outbound]

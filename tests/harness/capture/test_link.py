@@ -9,7 +9,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2, Ether, Loopback
 
 from halfsilver.harness.capture.reader import CaptureReader
-from tests.harness.capture.test_capture import block, interface, packet, pcap, record, section
+from tests.harness.capture.test_capture import block, interface, option, packet, pcap, record, section
 
 WEB, ROUTER, MADE_UP = "0a:00:00:00:00:10", "0a:00:00:00:00:01", "02:00:00:00:00:00"
 STATIONS = {
@@ -79,6 +79,21 @@ def test_a_header_by_what_is_known(link, frame, destination, source, inner):
     if inner is not None:
         assert bytes(parsed.payload) == bytes(inner)
         assert parsed.type == (0x86DD if inner.version == 6 else 0x800)
+
+
+@pytest.mark.parametrize(("kind", "outbound"), [(0, False), (1, False), (2, False), (3, False), (4, True), (6, None)])
+def test_the_packet_type_says_which_way_a_frame_went(kind, outbound):
+    for link, header in ((113, sll), (276, sll2)):
+        data = pcap(link=link, records=record(bytes(header(kind, 0x800) / FAR)))
+        assert [frame.outbound for frame in CaptureReader(io.BytesIO(data), "some")] == [outbound]
+
+
+@pytest.mark.parametrize(("flags", "outbound"), [(0, True), (1, False), (2, True), (3, True), (1 << 2 | 1, False)])
+def test_the_flags_of_a_packet_say_so_first(flags, outbound):
+    cooked = bytes(sll(4, 0x800) / FAR)
+    body = struct.pack("<IIIII", 0, 0, 0, len(cooked), len(cooked)) + cooked + bytes(-len(cooked) % 4)
+    data = section() + interface(113) + block(6, body + option(2, struct.pack("<I", flags)))
+    assert [frame.outbound for frame in CaptureReader(io.BytesIO(data), "some")] == [outbound]
 
 
 def test_what_is_not_ip_stays_so():

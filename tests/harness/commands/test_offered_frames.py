@@ -184,6 +184,31 @@ def test_both_sides_of_a_frame_between_two_interfaces(tmp_path, capsys):
     assert "leave out --direction egress" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("flags", "source", "destination", "direction"),
+    [
+        (0, WEB, OTHER, "egress"),
+        (2, WEB, OTHER, "egress"),
+        (1, WEB, OTHER, "ingress"),
+        (1, WEB, ROUTER, "egress"),  # of the two only the sender is ours
+        (2, ROUTER, WEB, "ingress"),
+        (2, ROUTER, ROUTER, "egress"),
+    ],
+)
+def test_a_capture_that_says_which_way_a_frame_went_decides(tmp_path, capsys, flags, source, destination, direction):
+    frame = bytes(Ether(src=source, dst=destination) / IP(src="10.0.0.10", dst="10.0.0.11") / TCP(dport=443))
+    capture = write_pcapng(tmp_path, marked(frame, option(2, struct.pack("<I", flags))))
+    lines = tmp_path / "v.jsonl"
+    arguments = ("mirror", "-r", capture, "-c", two_sources(tmp_path), "--verdicts", str(lines))
+    for more, expected in (
+        ((), direction),
+        (("--direction", "ingress"), "ingress"),
+        (("--direction", "egress"), "egress"),
+    ):
+        assert run(*arguments, *more) == 0
+        assert json.loads(lines.read_text())["direction"] == expected
+
+
 def test_both_sides_and_a_drop_mark(tmp_path, capsys):
     """The receiver's security group drops what the sender has sent."""
     between = bytes(Ether(src=WEB, dst=OTHER) / IP(src="10.0.0.10", dst="10.0.0.11") / TCP(dport=443))
