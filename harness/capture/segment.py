@@ -16,7 +16,7 @@ from halfsilver.harness.law import LONGEST_FRAME
 
 __all__ = ["Segmenter", "checksum"]
 
-_TCP = 6
+_TCP, _TCP_FIXED = 6, 20
 _FIN, _PSH, _CWR = 0x01, 0x08, 0x80
 _HOP_BY_HOP, _JUMBO = 0, 0xC2
 """Next header, and the option of IPv6's packets beyond 65,535 bytes (RFC 2675), as Linux' BIG TCP has them."""
@@ -38,7 +38,8 @@ class Segmenter:
 
     ``mtu`` (``asked``) in bytes of IP packet; without one frames are only counted. ``cut`` super-frames became
     ``segments``; ``left`` are those that stay as they are: not TCP (of joined datagrams nothing says where one ends), a
-    fragment, or captured with fewer bytes than they had. Frames longer than LONGEST_FRAME are certainly super-frames.
+    fragment, or captured with fewer bytes than they had. Without an MTU those beyond LONGEST_FRAME count, which
+    are certainly super-frames.
     """
 
     def __init__(self, mtu: int | None = None) -> None:
@@ -51,15 +52,18 @@ class Segmenter:
         if self.asked is None:
             self.left += frame.original_length > LONGEST_FRAME
             return (frame,)
-        if frame.original_length <= self.asked + 14:
+        if frame.original_length <= self.asked + network_header(frame.data)[1]:
             return (frame,)
         data = _without_jumbo_option(frame.data)
         packet = None if frame.cut else _parse(data)
         if packet is None:
-            self.left += frame.original_length > LONGEST_FRAME
+            self.left += 1
             return (frame,)
         size = self.asked - (packet.payload - packet.network)
-        if packet.end - packet.network <= self.asked or size <= 0:
+        if packet.end - packet.network <= self.asked:
+            return (frame,)
+        if size <= 0:
+            self.left += 1
             return (frame,)
         segments = _segments(data, packet, size)
         self.cut += 1
@@ -82,10 +86,10 @@ def _parse(data: bytes) -> _Packet | None:
     else:
         return None
     end = at + length if length else len(data)  # 0 where more than 65,535 bytes, or a driver, stand behind it
-    if data[at] >> 4 != version or protocol != _TCP or len(data) < transport + 20 or end > len(data):
+    if data[at] >> 4 != version or protocol != _TCP or len(data) < transport + _TCP_FIXED or end > len(data):
         return None
     payload = transport + (data[transport + 12] >> 4) * 4
-    return _Packet(version, at, transport, payload, end) if payload <= end else None
+    return _Packet(version, at, transport, payload, end) if transport + _TCP_FIXED <= payload <= end else None
 
 
 def _without_jumbo_option(data: bytes) -> bytes:

@@ -130,15 +130,16 @@ def open_frames(arguments: argparse.Namespace) -> Iterator[tuple[Captures, Polic
 def _report_segments(name: str, segmenter: Segmenter) -> None:
     if segmenter.cut:
         say(f"note: {name}: {plural(segmenter.cut, 'super-frame')} offered as {plural(segmenter.segments, 'segment')}")
-    if segmenter.left:
+    if segmenter.left and segmenter.asked is not None:
+        say(
+            f"note: {name}: {plural(segmenter.left, 'frame')} longer than the MTU of {segmenter.asked:,} stayed whole: "
+            "not TCP straight behind IP, a fragment, or not captured whole"
+        )
+    elif segmenter.left:
         say(
             f"note: {name}: {plural(segmenter.left, 'frame')} longer than {LONGEST_FRAME:,} bytes, as no wire carries: "
             "frames that the host's NIC would cut or has joined (TSO, GRO). "
-            + (
-                "These are not whole TCP packets, so they stay as they are"
-                if segmenter.asked
-                else "--segment cuts those of TCP into the frames that were on the wire"
-            )
+            "--segment cuts those of TCP into the frames that were on the wire"
         )
 
 

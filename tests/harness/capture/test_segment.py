@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop, Jumbo
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, Jumbo
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 
 from halfsilver.harness.capture.formats import CapturedFrame
@@ -111,14 +111,21 @@ def test_packets_whose_length_field_is_too_small_for_them():
     ("packet", "original", "left"),
     [
         (super_frame(IP(src="10.0.0.1")), 50_000, 1),  # captured short
+        (bytes(super_frame(IP(src="10.0.0.1")))[:96], 3_000, 1),
         (ETHER / IP() / UDP(sport=1, dport=2) / PAYLOAD, None, 1),
         (super_frame(IP(src="10.0.0.1", flags="MF")), None, 1),
         (super_frame(IP(src="10.0.0.1"), payload=PAYLOAD[:1460]), None, 0),
+        (super_frame(IP(), tags=(Dot1AD(vlan=3), Dot1Q(vlan=7)), payload=PAYLOAD[:1460]), None, 0),
+        (super_frame(IP(), tags=(Dot1Q(vlan=7),), payload=PAYLOAD[:1460]), 1_519, 1),
         (ETHER / IP(len=40) / TCP() / PAYLOAD[:3000], None, 0),  # what is behind the packet is no segment
-        (ETHER / IP() / UDP() / PAYLOAD[:3000], None, 0),
+        (ETHER / IP() / UDP() / PAYLOAD[:3000], None, 1),
+        (ETHER / IPv6() / IPv6ExtHdrDestOpt() / TCP() / PAYLOAD[:3000], None, 1),
+        (ETHER / IP() / TCP(dataofs=4) / PAYLOAD[:3000], None, 1),
+        (ETHER / IPv6() / TCP(dataofs=3) / PAYLOAD[:3000], None, 1),
+        (ETHER / IP(len=50) / TCP(dataofs=15) / PAYLOAD[:3000], None, 1),  # beyond the packet
         (ETHER / PAYLOAD, None, 1),
-        (ETHER / IP(len=60_000) / TCP() / PAYLOAD[:3000], None, 0),
-        (bytes(ETHER / IP(proto=6))[:30] + PAYLOAD[:3000], None, 0),
+        (ETHER / IP(len=60_000) / TCP() / PAYLOAD[:3000], None, 1),
+        (bytes(ETHER / IP(proto=6))[:30] + PAYLOAD[:3000], None, 1),
     ],
 )
 def test_what_cannot_be_cut_stays_as_it_is(packet, original, left):

@@ -4,7 +4,7 @@ import json
 import struct
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import Ether
 
@@ -142,6 +142,15 @@ def test_super_frames_are_segmented_or_said(paths, capsys):
     assert summary["verdicts"] == {"mirrored": 3}
     assert run("explain", "-r", capture, "-c", paths[1], "--segment", "-n", "11") == 0
     assert "54" in capsys.readouterr().out
+
+
+def test_what_is_longer_than_the_mtu_and_cannot_be_cut_is_said(paths, capsys):
+    datagram = bytes(Ether(src=WEB, dst=ROUTER) / IP(src="10.0.0.10", dst="10.0.9.9") / UDP() / bytes(3000))
+    stream = bytes(Ether(src=WEB, dst=ROUTER) / IP(src="10.0.0.10", dst="10.0.9.9") / TCP() / bytes(3000))
+    capture = write_pcapng(paths[2], marked(datagram), marked(stream), marked(stream[:96], original=len(stream)))
+    errors = verdicts_of(capsys, "-r", capture, "-c", paths[1], "--segment")[1]
+    assert errors.count("longer than the MTU") == 1
+    assert "2 frames longer than the MTU of 1,500 stayed whole" in errors and "1 super-frame offered as 3" in errors
 
 
 @pytest.mark.parametrize("mtu", ["575", "9203", "x", "-1"])
