@@ -6,6 +6,7 @@ import io
 import os
 import select
 import stat
+import time
 from typing import Protocol
 
 from halfsilver.harness.capture.compression import LONGEST_MAGIC, Broken, Unpacker, compression_of
@@ -14,6 +15,10 @@ __all__ = ["ByteSource", "ByteStream"]
 
 CHUNK = 1 << 16
 """Bytes asked for at a time; a pipe gives those that it has."""
+
+
+STOP_SECONDS, QUIET_SECONDS = 1.0, 0.25
+"""After a stop a stream is read for so long, as its writer may be ending too; less if nothing comes for a while."""
 
 
 class ByteStream(Protocol):
@@ -35,6 +40,7 @@ class ByteSource:
         self.consumed = 0
         self._stream = stream
         self._slow = _may_be_slow(stream)
+        self._stopped: float | None = None
         self._held = bytearray()
         self._begun = False
         self._unpacker: Unpacker | None = None
@@ -48,6 +54,10 @@ class ByteSource:
         taken = bytes(memoryview(self._held)[:count])
         del self._held[:count]
         return taken
+
+    def stop(self) -> None:
+        """Called by a signal: what is read ends soon, as if nothing more came."""
+        self._stopped = time.monotonic()
 
     def would_wait(self) -> bool:
         """Whether ``fill`` would have to wait for whoever writes into the other end."""
@@ -86,10 +96,22 @@ class ByteSource:
             packed = self.take(len(self._held))
             self._held += self._unpacker.unpack(packed)
 
+    def _waits_in_vain(self) -> bool:
+        """Wait for bytes or the end; True if it was stopped and is not worth waiting for."""
+        if self._slow is None:
+            return self._stopped is not None
+        while not select.select([self._slow], [], [], QUIET_SECONDS)[0]:
+            if self._stopped is not None:
+                return True
+        return self._stopped is not None and time.monotonic() > self._stopped + STOP_SECONDS
+
     def _read(self) -> bytes:
+        if self._waits_in_vain():
+            return b""
         data = self._stream.read(CHUNK)
         while data is None:  # a descriptor that does not block, and has nothing yet
-            select.select([] if self._slow is None else [self._slow], [], [])
+            if self._waits_in_vain():
+                return b""
             data = self._stream.read(CHUNK)
         self.consumed += len(data)
         return data

@@ -133,6 +133,10 @@ class CaptureReader:
         """Interfaces whose MAC addresses frames without any are given."""
         self._stations = stations
 
+    def stop(self) -> None:
+        """Called by a signal: the frames end soon, with what has come of a stream."""
+        self._source.stop()
+
     def flow(self) -> Iterator[CapturedFrame | None]:
         """The frames as they come: None says that the next one has not come yet, and asking for it waits."""
         magic = yield from self._read(4)

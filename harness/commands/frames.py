@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from halfsilver.harness.capture.formats import CapturedFrame
@@ -34,6 +36,7 @@ __all__ = [
     "add_capture_arguments",
     "add_run_arguments",
     "batches",
+    "ends_at_interrupt",
     "is_full",
     "open_frames",
     "report_damage",
@@ -81,7 +84,8 @@ def add_capture_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         required=True,
         help="captures to read, pcap or pcapng, also compressed with gzip or Zstandard; a folder is the captures in "
-        "it; several are merged by time; - is standard input",
+        "it; several are merged by time; - is standard input "
+        "(of mirror and counters the first Ctrl-C ends it, and what was judged is written)",
     )
     parser.add_argument(
         "--segment",
@@ -125,6 +129,29 @@ def open_frames(arguments: argparse.Namespace) -> Iterator[tuple[Captures, Polic
         yield Offered(captures, steps), policy
         _report_segments(captures.name, segmenter)
         say_warnings(policy)
+
+
+@contextmanager
+def ends_at_interrupt(captures: Captures) -> Iterator[Callable[[], bool]]:
+    """In the block the first Ctrl-C ends what is read, and the next one all; gives whether there was one."""
+    interrupted = False
+
+    def stop(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for reader in captures.readers:
+            reader.stop()
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield lambda: interrupted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _report_segments(name: str, segmenter: Segmenter) -> None:

@@ -14,6 +14,7 @@ from halfsilver.harness.commands.frames import (
     BATCH_FRAMES,
     add_run_arguments,
     batches,
+    ends_at_interrupt,
     is_full,
     open_frames,
     report_damage,
@@ -21,7 +22,7 @@ from halfsilver.harness.commands.frames import (
 from halfsilver.harness.engine import Result
 from halfsilver.harness.engines.jobs import ALONE, GoldenJobs, Lot
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
-from halfsilver.harness.errors import EXIT_MISMATCH, EXIT_OK, UsageError
+from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.parse import parsed_as_whole
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.compare import compare
@@ -83,13 +84,24 @@ def judge_capture(
 
     Any engine but the golden model is compared with that. ``open_observers`` opens what takes the results, beside the
     sums that are returned; ``recorder`` writes down what goes to and from a card. NothingRan if the capture is empty.
+    Where standard input is all that is read, an interrupt ends it, and the run as if it had ended by itself.
     """
     with open_frames(arguments) as (reader, policy):
         summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
         cut_frames = CutFrames(policy, parsed_as_whole)
         with ExitStack() as stack:
-            _judge_all(arguments, reader, summary, [*open_observers(stack, policy), cut_frames.take], recorder)
-            if not summary.frames and not reader.damage:
+            observers = [*open_observers(stack, policy), cut_frames.take]
+            if arguments.read == ["-"] and arguments.engine == REFERENCE:
+                interrupted = stack.enter_context(ends_at_interrupt(reader))
+                _judge_all(arguments, reader, summary, observers, recorder)
+                summary.interrupted = interrupted()
+            else:
+                _judge_all(arguments, reader, summary, observers, recorder)
+            if summary.interrupted:
+                if not summary.frames:
+                    raise KeyboardInterrupt
+                say("interrupted: the input ends here, and what came before is written")
+            elif not summary.frames and not reader.damage:
                 raise NothingRan(f"{reader.name}: holds no frame, nothing was mirrored")
         damaged = report_damage(reader)
         if (line := cut_frames.describe()) is not None:
@@ -145,5 +157,7 @@ def _lots(reader: Captures, choose: DirectionChooser) -> Iterator[Lot[list[Captu
 
 
 def exit_code(summary: RunSummary, damaged: bool) -> int:
-    """0; 1 if engines disagree, sums do not add up or the capture is damaged."""
+    """0; 1 if engines disagree, sums do not add up or the capture is damaged; 130 if it was interrupted."""
+    if summary.interrupted:
+        return EXIT_INTERRUPTED
     return EXIT_OK if summary.conserved and not summary.difference_count and not damaged else EXIT_MISMATCH

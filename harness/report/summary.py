@@ -28,7 +28,7 @@ class RunSummary:
 
     ``sums``: what the records say, frame by frame; ``counters``: what the engine counted itself.
     ``passed``: production frames that came out as they went in; None where the engine carries none.
-    ``noise``: frames of others on the engine's wires.
+    ``noise``: frames of others on the engine's wires. ``interrupted``: the input was ended from outside.
     ``identity``: what the engine says of itself, once it is open.
     ``compared`` says that the golden model judged the same frames; ``differences`` are the first few.
     """
@@ -45,6 +45,7 @@ class RunSummary:
     counters: Counters = field(default_factory=Counters)
     cycles: int | None = None
     noise: int = 0
+    interrupted: bool = False
     difference_count: int = 0
     differences: list[Difference] = field(default_factory=list)
 

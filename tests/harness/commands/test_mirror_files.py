@@ -152,6 +152,36 @@ def test_ctrl_c_while_waiting_for_input(paths):
     assert set(files(paths[2])) == before
 
 
+def test_ctrl_c_ends_a_stream_and_what_came_is_written(paths):
+    """The last frame has come in part; the writer goes on, and its end stays open."""
+    out, lines = paths[2] / "out.pcapng", paths[2] / "v.jsonl"
+    outputs = ("-w", str(out), "--verdicts", str(lines))
+    process = start("mirror", "-r", "-", "-c", paths[1], *outputs, bufsize=0)
+    process.stdin.write(Path(paths[0]).read_bytes()[:-5])
+    deadline = time.monotonic() + 30
+    while not any(part.stat().st_size > 300 for part in paths[2].glob(".v.jsonl*")) and time.monotonic() < deadline:
+        time.sleep(0.05)  # until it has judged them
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    output, errors = process.stdout.read(), process.stderr.read()
+    assert b"offered 6" in output and b"interrupted: the input ends here" in errors
+    assert (len(lines.read_text().splitlines()), len(read_copies(out.read_bytes()))) == (6, 2)
+    process.stdin.close()
+
+
+def test_a_writer_that_ends_with_it_is_read_to_its_end(paths):
+    """As tcpdump, which writes what it holds when it is interrupted."""
+    process = start("mirror", "-r", "-", "-c", paths[1], "--verdicts", str(paths[2] / "v.jsonl"), bufsize=0)
+    capture = Path(paths[0]).read_bytes()
+    process.stdin.write(capture[:300])
+    deadline = time.monotonic() + 30
+    while not any(part.stat().st_size for part in paths[2].glob(".v.jsonl*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(capture[300:], timeout=30)
+    assert process.returncode == 130 and b"offered 7" in output and b"damaged" not in errors
+
+
 def test_reader_of_the_pipe_goes_away(tmp_path):
     capture = write_capture(tmp_path, FRAMES[:2] * 5000)
     process = start("mirror", "-r", capture, "-c", write_policy(tmp_path), "-w", "-")
