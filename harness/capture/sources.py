@@ -144,7 +144,7 @@ def _is_file(path: str) -> bool:
 def open_captures(paths: Sequence[str]) -> Iterator[Captures]:
     """All captures of ``paths``: files, folders (the captures in them, not below), ``-`` for standard input.
 
-    UsageError if one of them is none, or a folder has none.
+    UsageError if one of them is none, or a folder has none, or one file is named twice.
     """
     names: list[str] = []
     left_out: list[str] = []
@@ -157,11 +157,26 @@ def open_captures(paths: Sequence[str]) -> Iterator[Captures]:
             names.append(path)
     if names.count("-") > 1:
         raise UsageError("standard input (-) can be read once; name it once")
+    _refuse_twice(names)
     if len(names) > 1 or left_out:
         yield _Merged(names, left_out)
         return
     with open_capture(names[0]) as reader:
         yield reader
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    """UsageError if two of the names are those of one file, whose frames would count twice."""
+    known: dict[tuple[int, int], str] = {}
+    for name in names:
+        if os.path.isfile(name):
+            status = os.stat(name)
+            place = status.st_dev, status.st_ino
+            if place in known:
+                raise UsageError(
+                    f"{name} and {known[place]} are one file, whose frames would count twice; name it once"
+                )
+            known[place] = name
 
 
 def _captures_in(folder: str) -> tuple[list[str], list[str]]:

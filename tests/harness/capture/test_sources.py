@@ -107,3 +107,15 @@ def test_a_pipe_among_files_gives_what_has_come(tmp_path):
         assert captures.size is None
     feeder.join()
     assert halfway.is_set() and came == ["file 1", "pipe 2", "file 3", "pipe 4", "file 5"]
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path):
+    path = write(tmp_path, "file", [1])
+    other = write(tmp_path, "other", [1])  # the same frames, but another file
+    os.symlink(path, tmp_path.parent / f"{tmp_path.name}-link")
+    link = str(tmp_path.parent / f"{tmp_path.name}-link")
+    for names in ([path, path], [str(tmp_path), path], [path, link], [other, path, f"{tmp_path}/./file"]):
+        with pytest.raises(UsageError, match="one file, whose frames would count twice"), open_captures(names):
+            pass
+    with open_captures([path, other]) as captures:
+        assert len(list(captures)) == 2
