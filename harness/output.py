@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from halfsilver.harness.errors import UsageError
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
 __all__ = ["atomic_output", "refuse_overwriting_input"]
+
+
+class _Named(io.FileIO):
+    """A file whose errors say which one it is, by the name that people gave it."""
+
+    def __init__(self, file: Path | int, path: str) -> None:
+        super().__init__(file, "wb")
+        self._path = path
+
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._path) from None
 
 
 @contextmanager
@@ -20,7 +38,7 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     """A binary file to write; it takes the name ``path`` only when the block ends without an exception.
 
     ``-`` is standard output; what is not a regular file (a pipe, a device) is written directly. An exception,
-    Ctrl-C included, leaves an older file of that name untouched and no other file behind.
+    Ctrl-C included, leaves an older file of that name untouched and no other file behind. An OSError names ``path``.
     """
     if path == "-":
         yield sys.stdout.buffer
@@ -28,7 +46,7 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
         return
     target = Path(path)
     if target.exists() and not target.is_file():
-        with open(target, "wb") as stream:
+        with io.BufferedWriter(_Named(target, path)) as stream:
             yield stream
         return
     target = target.resolve()  # a symbolic link stays one
@@ -37,7 +55,7 @@ def atomic_output(path: str) -> Iterator[BinaryIO]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with io.BufferedWriter(_Named(handle, path)) as stream:
             yield stream
         os.chmod(temporary, _mode_of(target))
         os.replace(temporary, target)

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -17,6 +18,7 @@ from scapy.utils import RawPcapReader
 
 from halfsilver.harness.capture.reader import CaptureReader
 from halfsilver.harness.capture.writer import PcapngWriter
+from halfsilver.harness.output import atomic_output
 from tests.harness.commands.cli_kit import (
     FRAMES,
     START,
@@ -180,6 +182,27 @@ def test_a_writer_that_ends_with_it_is_read_to_its_end(paths):
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(capture[300:], timeout=30)
     assert process.returncode == 130 and b"offered 7" in output and b"damaged" not in errors
+
+
+@pytest.mark.parametrize("full", ["-w", "--verdicts"])
+def test_a_full_disk_is_said_with_the_name_of_the_file(paths, capsys, full):
+    """/dev/full takes nothing; the other file is as it was."""
+    other = {"-w": "--verdicts", "--verdicts": "-w"}[full]
+    assert mirror_it(paths, full, "/dev/full", other, str(paths[2] / "other.pcapng")) == 3
+    assert capsys.readouterr().err.splitlines()[-1] == "error: /dev/full: No space left on device"
+    assert set(files(paths[2])) == {"in.pcap", "mirror.json"}
+
+
+def test_a_file_that_cannot_be_finished_is_named(tmp_path):
+    """Not by the name it has until then."""
+    path, limits = str(tmp_path / "out"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large") as raised, atomic_output(path) as stream:
+            stream.write(b"x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert raised.value.filename == path and not files(tmp_path)
 
 
 def test_reader_of_the_pipe_goes_away(tmp_path):
