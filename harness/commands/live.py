@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from pathlib import Path, PurePath
 
 from halfsilver.harness.capture.compression import packed
 from halfsilver.harness.capture.formats import CapturedFrame
@@ -69,8 +70,8 @@ def add(subparsers: Subparsers) -> None:
         help="udp sends each copy from this host to its target, by the host's routes (the Ethernet header and the "
         "identification of IPv4 are the host's, all else is as of the card); a FILE is written as of mirror -w",
     )
-    parser.add_argument("--seconds", type=float, metavar="N", help="end after so many seconds")
-    parser.add_argument("--frames", type=int, metavar="N", help="end after so many frames, or some more")
+    parser.add_argument("--seconds", type=_above_zero(float), metavar="N", help="end after so many seconds")
+    parser.add_argument("--frames", type=_above_zero(int), metavar="N", help="end after so many frames, or some more")
     parser.add_argument("--json", action="store_true", help="print the sums as JSON on stdout")
     parser.set_defaults(run=run)
 
@@ -80,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     or send; NothingRan if no frame came."""
     if arguments.output == "-" and arguments.json:
         raise UsageError("-o - and --json would mix on standard output; give -o a file name")
+    _refuse_what_is_no_output(arguments.output)
     refuse_overwriting_input("-o", arguments.output, {"-c": arguments.config})
     policy = load_policy(arguments)
     with ExitStack() as stack:
@@ -97,6 +99,25 @@ def run(arguments: argparse.Namespace) -> int:
     if live.gone:
         return EXIT_ENVIRONMENT
     return EXIT_OK if live.summary.conserved else EXIT_MISMATCH
+
+
+def _refuse_what_is_no_output(name: str) -> None:
+    """UsageError for a name without ending that is nothing yet: a misspelt ``udp`` must not become a file."""
+    if name not in (UDP, "-") and not PurePath(name).suffix and not Path(name).exists():
+        raise UsageError(
+            f"-o {name}: is neither {UDP} nor - nor the name of a capture; a file ends in .pcapng or .pcap"
+        )
+
+
+def _above_zero(of: Callable[[str], float]) -> Callable[[str], float]:
+    def amount(text: str) -> float:
+        value = of(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return value
+
+    amount.__name__ = of.__name__  # argparse's name for what is no number
+    return amount
 
 
 class _Live:

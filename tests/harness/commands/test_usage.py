@@ -34,6 +34,9 @@ from tests.harness.commands.cli_kit import DOCUMENTS, output_of, run, write_capt
         ("serve --quotas sessions=3", "no option --quotas (did you mean --quota?); halfsilver serve --help"),
         ("mirror -r x -c y -c z", "argument -c: is given twice, and takes one value; halfsilver mirror --help"),
         ("init x -o y --like web -o y", "argument -o: is given twice, and takes one value; halfsilver init --help"),
+        ("live -i lo -c x -o udb", "-o udb: is neither udp nor - nor the name of a capture"),
+        ("live -i lo -c x -o udp --seconds -1", "--seconds: -1 is not above 0; halfsilver live --help"),
+        ("live -i lo -c x -o udp --frames many", "--frames: invalid int value: 'many'; halfsilver live --help"),
         ("regs --format mdd", "(did you mean md?); there are md, c, json, rdl; halfsilver regs --help"),
     ],
 )
