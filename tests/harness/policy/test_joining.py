@@ -97,12 +97,13 @@ def test_init_joins(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[
 
 
 def test_init_joins_or_proposes(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = ["-o", str(tmp_path / "out.json")]
     for wrong, says in (
-        (["--from-aws", str(folder), "--minimal"], "--from-aws takes the policy as AWS has it"),
-        ([], "wants a CAPTURE"),
+        (["--from-aws", str(folder), "--minimal", *output], "--from-aws takes the policy as AWS has it"),
+        (output, "wants a CAPTURE"),
         (["--from-aws", str(folder), "-o", str(folder / "NetworkInterfaces.json"), "--force"], "--from-aws reads"),
     ):
-        assert run("init", "-o", str(tmp_path / "out.json"), *wrong) == 2
+        assert run("init", *wrong) == 2
         assert says in capsys.readouterr().err
     (folder / "TrafficMirrorTargets.json").unlink()
     assert run("init", "--from-aws", str(folder), "-o", str(tmp_path / "out.json")) == 2
