@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -219,3 +220,9 @@ def test_engines_are_named_in_one_place(top):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in ENGINES, f"{path}:{node.lineno} names the engine {node.value}"
+
+
+def test_no_two_modules_of_tests_have_one_name():
+    """pytest imports them by their bare names, so that of two only one would run."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

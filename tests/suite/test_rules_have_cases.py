@@ -15,11 +15,15 @@ RULES = dict(re.findall(r"^\| (\d+\.\d+) \| (.*?) \|", (ROOT / "docs" / "mirrori
 CASES = [read_case(folder) for folder in case_folders()]
 
 API = "of the served API: "
+CAPTURES = "of frames as captures have them, before an engine: "
 BENCH = "shown by benches that see clock cycles: "
 WITHOUT = {
     "1.9": API + "tests/control/server/test_serve.py",
     "1.11": "a policy of more is refused: tests/harness/policy/test_policy.py",
     "2.6": "how a direction is chosen where none is given: tests/suite/test_verbs.py",
+    "2.7": CAPTURES + "tests/harness/commands/test_offered_frames.py",
+    "2.8": CAPTURES + "tests/harness/capture/test_link.py, tests/harness/commands/test_offered_frames.py",
+    "3.18": CAPTURES + "tests/harness/commands/test_offered_frames.py",
     "6.12": "of builds with cut_copies, which no engine of the registry is: sim/benches/nic.py",
     "9.1": "the counters' width: tests/hdl/counting/test_counters.py",
     "9.5": "verified of all frames in each case: Nic.verify_records",
