@@ -118,28 +118,40 @@ class Counters:
 
         ``copy`` are bytes of its copy with outer headers; ``bad``: marked by the MAC; ``stopped``: went no further.
         """
-        way = record.direction
-        octets = record.copied if record.verdict is Verdict.MIRRORED else record.length
+        self.count_alike(
+            record, times, record.length * times, record.copied * times, copy * times, bad=bad, stopped=stopped
+        )
+
+    def count_alike(
+        self, like: VerdictRecord, frames: int, length: int, copied: int, copy: int, *, bad: bool, stopped: bool
+    ) -> None:
+        """Frames of one fate: all of ``like`` is theirs but sequence, length and what was copied.
+
+        ``length``, ``copied`` and ``copy`` (with outer headers) are bytes in all; ``bad``, ``stopped``: as of `count`.
+        """
+        way = like.direction
+        octets = copied if like.verdict is Verdict.MIRRORED else length
 
         def add(table: dict[_Key, Tally], key: _Key, octets: int = octets) -> None:
             tally = table.setdefault(key, Tally())
-            tally.add(octets, times)
+            tally.frames += frames
+            tally.octets += octets
             if not tally.frames:
                 del table[key]
 
-        add(self.verdicts, (way, record.verdict))
+        add(self.verdicts, (way, like.verdict))
         for port in _WAYS[way][: 1 if stopped else 2]:
-            add(self.ports, (port, bad), record.length)
-        if record.verdict is Verdict.MIRRORED:
+            add(self.ports, (port, bad), length)
+        if like.verdict is Verdict.MIRRORED:
             add(self.ports, (Port.COPIES_OUT, False), copy)
-        if record.eni is None or record.session is None:
+        if like.eni is None or like.session is None:
             return
-        if record.verdict is Verdict.MIRRORED:
-            add(self.sessions, (way, record.eni, record.session))
-        if record.verdict is Verdict.CONGESTED:
-            add(self.skipped, (way, record.eni, record.session))
-        if record.rule is not None:
-            add(self.rules, (way, record.eni, record.session, record.rule))
+        if like.verdict is Verdict.MIRRORED:
+            add(self.sessions, (way, like.eni, like.session))
+        if like.verdict is Verdict.CONGESTED:
+            add(self.skipped, (way, like.eni, like.session))
+        if like.rule is not None:
+            add(self.rules, (way, like.eni, like.session, like.rule))
 
     def add(self, other: Counters) -> None:
         """What another one has counted, too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from halfsilver.harness.engine import Identity, Progress, Result
 from halfsilver.harness.engines.registry import GOLDEN
@@ -14,11 +14,25 @@ from halfsilver.harness.golden.model import Model, Trace
 from halfsilver.harness.golden.parse import EXTENSION_HEADERS
 from halfsilver.harness.policy.policy import Interface, Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output
-from halfsilver.harness.verdict import Direction, VerdictRecord
+from halfsilver.harness.verdict import Direction, Verdict, VerdictRecord
 
 __all__ = ["GoldenEngine"]
 
 _PROGRESS_EVERY = 1000
+
+_Fate = tuple[Direction, Verdict, int | None, int | None, int | None, bool, bool]
+"""What frames of a batch have in common that are counted together: record, mark, and whether they were stopped."""
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Frames of one fate: one's record, and sums as of `Counters.count_alike`."""
+
+    like: VerdictRecord
+    frames: int = 0
+    length: int = 0
+    copied: int = 0
+    copy: int = 0
 
 
 class GoldenEngine:
@@ -65,18 +79,28 @@ class GoldenEngine:
     def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> Result:
         outputs: list[Output] = []
         verdicts: list[VerdictRecord] = []
+        alike: dict[_Fate, _Alike] = {}
         for index, frame in enumerate(frames):
             trace = self.explain(frame)
-            self._next_sequence[frame.direction] = (trace.record.sequence + 1) & 0xFFFFFFFF
-            copy_octets = 0 if trace.copy is None else len(trace.copy)
-            self._counters.count(trace.record, copy_octets, bad=trace.frame.bad, stopped=trace.stopped)
-            verdicts.append(trace.record)
+            record = trace.record
+            self._next_sequence[frame.direction] = (record.sequence + 1) & 0xFFFFFFFF
+            verdicts.append(record)
+            fate = (record.direction, record.verdict, record.eni, record.session, record.rule, frame.bad, trace.stopped)
+            one = alike.get(fate)
+            if one is None:
+                one = alike[fate] = _Alike(record)
+            one.frames += 1
+            one.length += record.length
             if trace.copy is not None:
                 outputs.append(Output(index, trace.copy))
+                one.copied += record.copied
+                one.copy += len(trace.copy)
             if progress and (index + 1) % _PROGRESS_EVERY == 0:
                 progress(index + 1, len(frames))
         if progress:
             progress(len(frames), len(frames))
+        for (*_, bad, stopped), one in alike.items():
+            self._counters.count_alike(one.like, one.frames, one.length, one.copied, one.copy, bad=bad, stopped=stopped)
         return Result(outputs, verdicts, copy.deepcopy(self._counters))
 
     def explain(self, frame: Frame) -> Trace:

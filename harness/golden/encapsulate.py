@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from halfsilver.harness.law import VXLAN_PORT
@@ -16,6 +17,8 @@ _UDP_HEADER = 8
 _VXLAN_FLAGS = 0x08  # RFC 7348: the VNI is valid
 _IPV4_HEADER = 20
 _HOP_LIMIT = 255
+_IPV4_HEADERS_KEPT = 1 << 14
+"""Of those last made: nothing else is in one but the length, as the identification is 0."""
 
 
 def internet_checksum(data: bytes) -> int:
@@ -34,7 +37,7 @@ def encapsulate(outer: Outer, vni: int, source_port: int, copy: bytes) -> bytes:
     payload = vxlan + copy
     if isinstance(outer.destination, IPv4Address):
         ethertype = 0x0800
-        ip = _ipv4_header(outer, _UDP_HEADER + len(payload))
+        ip = _ipv4_header(outer.source.packed + outer.destination.packed, _UDP_HEADER + len(payload))
         udp = _udp_header(source_port, len(payload), 0)
     else:
         ethertype = 0x86DD
@@ -44,8 +47,9 @@ def encapsulate(outer: Outer, vni: int, source_port: int, copy: bytes) -> bytes:
     return ethernet + ip + udp + payload
 
 
-def _ipv4_header(outer: Outer, payload_length: int) -> bytes:
-    addresses = outer.source.packed + outer.destination.packed
+@lru_cache(_IPV4_HEADERS_KEPT)
+def _ipv4_header(addresses: bytes, payload_length: int) -> bytes:
+    """``addresses``: source, then destination."""
 
     def header(checksum: int) -> bytes:
         version_ihl, tos, identification, flags = 0x45, 0, 0, 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from halfsilver.harness.golden.eligibility import service_of
 from halfsilver.harness.golden.encapsulate import encapsulate
@@ -15,7 +16,7 @@ from halfsilver.harness.golden.flow_hash import SYMMETRIC_KEY, Toeplitz, flow_ha
 from halfsilver.harness.golden.guard import GuardTest, Refusal
 from halfsilver.harness.golden.ownership import Ownership, owner_of
 from halfsilver.harness.golden.parse import EXTENSION_HEADERS, Headers, Kind, parse
-from halfsilver.harness.golden.select import SessionTest, SessionWalk, choose, dns_session
+from halfsilver.harness.golden.select import Choice, SessionTest, SessionWalk, choose, dns_session
 from halfsilver.harness.golden.truncate import Cut, copy_length
 from halfsilver.harness.policy.policy import Interface
 from halfsilver.harness.records import Flags, Frame
@@ -24,6 +25,7 @@ from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecor
 __all__ = ["Model", "Trace"]
 
 _LONGEST_RECORDED = 0xFFFF
+_FLOWS_KEPT = 1 << 14
 
 
 @dataclass(slots=True)
@@ -59,6 +61,9 @@ class Model:
 
     ``interfaces`` as in ``Policy.interfaces``; ``extension_headers`` is the number of IPv6 extension headers
     the build reads; ``toeplitz_key`` is at least 40 bytes (ValueError if shorter).
+
+    What rules make of the headers of the last ``_FLOWS_KEPT`` flows is kept: it depends on nothing else, and a capture
+    has far more frames than flows.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Model:
         self._by_mac = {interface.mac: index for index, interface in enumerate(self._interfaces)}
         self._guards = [None if each.guard is None else GuardTest(each.guard) for each in self._interfaces]
         self._sessions = [[SessionTest(session) for session in interface.sessions] for interface in self._interfaces]
+        self._look_up = lru_cache(_FLOWS_KEPT)(self._look_up_anew)
 
     def judge(self, frame: Frame, sequence: int = 0) -> Trace:
         """The verdict on one frame, why, and the copy; ``sequence`` goes into the record as it is."""
@@ -91,15 +97,19 @@ class Model:
             trace = self._trace(frame, headers, sequence, Verdict.NO_ENI)
             trace.ownership = ownership
             return trace
-        service = service_of(headers, self._interfaces[eni].resolver)
+        service, choice = self._look_up(headers, frame.direction, eni)
         refusal = self._refusal(frame, headers, service, eni, ownership)
         if refusal is not None or (frame.dropped and frame.direction is Direction.INGRESS):
             trace = self._trace(frame, headers, sequence, Verdict.DROPPED, eni=eni)
             trace.refusal = refusal
         else:
-            trace = self._judge_owned(frame, headers, sequence, service, eni)
+            trace = self._judge_owned(frame, headers, sequence, service, choice, eni)
         trace.ownership, trace.interface = ownership, self._interfaces[eni]
         return trace
+
+    def _look_up_anew(self, headers: Headers, direction: Direction, eni: int) -> tuple[Service, Choice]:
+        service = service_of(headers, self._interfaces[eni].resolver)
+        return service, choose(self._sessions[eni], headers, direction, self._flags.terminal_reject)
 
     def _refusal(
         self, frame: Frame, headers: Headers, service: Service, eni: int, ownership: Ownership
@@ -110,7 +120,9 @@ class Model:
             return None
         return None if ownership is Ownership.TAP else guard.refusal(headers)
 
-    def _judge_owned(self, frame: Frame, headers: Headers, sequence: int, service: Service, eni: int) -> Trace:
+    def _judge_owned(
+        self, frame: Frame, headers: Headers, sequence: int, service: Service, choice: Choice, eni: int
+    ) -> Trace:
         """The judgement once it is known whose frame it is, and that it comes in."""
         if service is not Service.NONE:
             session = dns_session(self._sessions[eni]) if service is Service.AMAZON_DNS else None
@@ -123,7 +135,6 @@ class Model:
         if headers.kind is Kind.NOT_IP:
             return self._trace(frame, headers, sequence, Verdict.NOT_IP, eni=eni)
 
-        choice = choose(self._sessions[eni], headers, frame.direction, self._flags.terminal_reject)
         if choice.accepted and choice.session is not None:
             trace = self._claimed(frame, headers, sequence, service, eni, choice.session, choice.rule)
         else:
