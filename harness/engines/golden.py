@@ -41,9 +41,8 @@ class GoldenEngine:
     ``extension_headers`` (IPv6 extension headers read), ``toeplitz_key`` (at least 40 bytes, ValueError if shorter)
     and ``longest_copy`` (bytes of a frame in its copy, at most) are those of the gateware build it stands for, and
     ``shortest_frame`` the bytes to which frames are padded with zeros on their way to it.
-    ``first``: the sequence numbers with which it begins, 0 if it is not told.
-    Sequence numbers and counters are totals since the engine was made; ``configure`` changes neither. Before the first
-    ``configure`` there is no interface and the generation is 0. ``close`` has nothing to release.
+    Sequence numbers and counters are totals since the engine was made, or ``begin``; ``configure`` changes neither.
+    Before the first ``configure`` there is no interface and the generation is 0. ``close`` has nothing to release.
     """
 
     def __init__(
@@ -53,19 +52,22 @@ class GoldenEngine:
         toeplitz_key: bytes = SYMMETRIC_KEY,
         longest_copy: int | None = None,
         shortest_frame: int = 0,
-        first: Mapping[Direction, int] | None = None,
     ) -> None:
         self._shortest_frame = shortest_frame
         self._longest_copy = longest_copy
         self._extension_headers = extension_headers
         self._toeplitz_key = toeplitz_key
         self._generation = 0
-        self._next_sequence = {way: (first or {}).get(way, 0) & 0xFFFFFFFF for way in Direction}
-        self._counters = Counters()
+        self.begin({})
         self._model = self._build_model((), DEFAULT_FLAGS)
 
     def identify(self) -> Identity:
         return Identity(GOLDEN, "golden model in Python", {"extension_headers": self._extension_headers})
+
+    def begin(self, first: Mapping[Direction, int]) -> None:
+        """Count anew, and number frames from ``first`` of their direction on, 0 where it is not told."""
+        self._next_sequence = {way: first.get(way, 0) & 0xFFFFFFFF for way in Direction}
+        self._counters = Counters()
 
     def configure(self, policy: Policy, flags: Flags = DEFAULT_FLAGS) -> int:
         """Load a policy; UsageError if the settings of the UDP source port exceed 16 bits."""

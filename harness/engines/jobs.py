@@ -105,6 +105,7 @@ class GoldenJobs:
         self._next: Counter[Direction] = Counter()
         self._counters = Counters()
         self._workers: list[_Worker] = []
+        self._here = _configured(policy, flags)
 
     def __enter__(self) -> GoldenJobs:
         return self
@@ -120,8 +121,8 @@ class GoldenJobs:
             first, self._next = self._next, self._next + Counter(frame.direction for frame in lot.frames)
             if lot.waits or number < self._alone or self._jobs == 1:
                 yield from self._rest(busy)
-                here = _configured(self._policy, self._flags, first)
-                yield lot, self._totals(here.process(lot.frames, self._progress))
+                self._here.begin(first)
+                yield lot, self._totals(self._here.process(lot.frames, self._progress))
                 continue
             if len(busy) < self._jobs:
                 worker = self._idle(busy)
@@ -195,15 +196,16 @@ class _Worker:
 def _serve(connection: Connection, policy: Policy, flags: Flags) -> None:
     """A worker's whole life: it ends when its parent does, or says so; an interrupt is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    engine = _configured(policy, flags)
     with suppress(EOFError, OSError):
         while True:
             first, frames = connection.recv()
-            result = _configured(policy, flags, first).process(frames.unpack())
-            connection.send(_Answer.pack(result))
+            engine.begin(first)
+            connection.send(_Answer.pack(engine.process(frames.unpack())))
 
 
-def _configured(policy: Policy, flags: Flags, first: Mapping[Direction, int]) -> GoldenEngine:
-    engine = GoldenEngine(first=first)
+def _configured(policy: Policy, flags: Flags) -> GoldenEngine:
+    engine = GoldenEngine()
     engine.configure(policy, flags)
     return engine
 
