@@ -122,6 +122,7 @@ def test_what_is_loaded_and_counted(bench, plug):
         assert sum(tally.frames for tally in driver.counters().sessions.values()) == before + 1
 
 
+@pytest.mark.long
 def test_garbage_before_and_half_a_command_are_got_over(bench, plug):
     """What a terminal program, a boot loader or a driver that was killed leaves behind."""
     source = random.Random(2)
