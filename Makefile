@@ -104,7 +104,7 @@ endif
 judges: $(ready) ## other software judges copies and filters, with 100,000 random frames for nftables (needs root)
 	@$(run) -m pytest tests/judges --judged 100000
 
-check: lint ## what to run before each commit: lint, types and the quick tests, in under a minute
+check: lint ## what to run before each commit: lint, types and the quick tests, in about a minute
 	@$(run) -m pytest -n 2 -q -m "not (simulation or slow or tools or root)" --no-header -r fE
 
 cocotb: $(ready) ## the cocotb regression alone, or one bench of it
