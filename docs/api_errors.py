@@ -7,11 +7,13 @@ __all__ = ["ERRORS"]
 ERRORS = {
     "every service": {
         "InternalError": "a mistake of the server; its log has the request id and where it happened",
+        "InvalidHttpRequest": "`Content-Length` together with `Transfer-Encoding`; EC2 (405): another method than GET "
+        "and POST",
         "RequestEntityTooLarge": "the body is too long",
         "RequestHeaderSectionTooLarge": "path, query string and headers are too long together",
         "RequestTimeout": "the body did not arrive in 20 seconds",
         "ServiceUnavailable": "the engine cannot take the change, the database or the access keys cannot be read; "
-        "nothing was changed. Or too many requests are under way (EC2: `RequestLimitExceeded`)",
+        "nothing was changed. Or too many requests are under way, or bodies waited for (EC2: `RequestLimitExceeded`)",
     },
     "EC2": {
         "AuthFailure": "unknown key, wrong signature, or signed for another service, region or day; with `--insecure` "
@@ -23,7 +25,6 @@ ERRORS = {
         "InvalidAction": "no such operation, or none that is served; another path than `/` (404)",
         "InvalidCharacter": "a character that XML 1.0 cannot carry",
         "InvalidClientTokenId": "a session token; this server has no temporary credentials",
-        "InvalidHttpRequest": "another method than GET and POST",
         "InvalidID": "CreateTags, DeleteTags: an id of no kind that can have tags",
         "InvalidInstanceID.Malformed": "an id that does not begin with `i-`",
         "InvalidInstanceID.NotFound": "no such instance",
@@ -58,7 +59,8 @@ ERRORS = {
         "NlbInUseByTrafficMirrorTargetException": "the load balancer is a target already",
         "NoSuchVersion": "another `Version` than 2016-11-15",
         "RequestExpired": "signed more than 15 minutes ago or ahead, or the presigned time is over",
-        "RequestLimitExceeded": "too many requests are under way; AWS's clients try again by themselves",
+        "RequestLimitExceeded": "too many requests are under way, or, with `--throttle`, they come too fast; AWS's "
+        "clients try again by themselves",
         "TagLimitExceeded": "too many tags on one object",
         "TrafficMirrorFilterInUse": "the filter that is to be deleted has sessions",
         "TrafficMirrorFilterLimitExceeded": "quota of filters",

@@ -20,7 +20,8 @@ from botocore.model import OperationModel, ServiceModel
 import halfsilver.harness.control
 from halfsilver.harness.control.catalogue import MODULES, OPERATIONS
 from halfsilver.harness.control.ec2 import mirror_objects, tags
-from halfsilver.harness.control.http import app, connections
+from halfsilver.harness.control.http import accepting, app, bodies, connections
+from halfsilver.harness.control.http.crowding import Bounds
 from halfsilver.harness.control.http.protocols import faults, limits
 from halfsilver.harness.control.iam import authentication_errors, authorization
 from halfsilver.harness.control.operations.errors import ApiError
@@ -290,12 +291,22 @@ def _limits() -> str:
 
 def _connections() -> str:
     rows = (
-        (connections.MAX_CONNECTIONS, "connections open at once; for one more, the one that has waited longest goes"),
-        (app.MAX_REQUESTS, "requests under way at once; one more is refused with 503, which AWS's clients try again"),
-        (connections.HEAD_SECONDS, "seconds that a connection may wait for a whole head, or leave an answer unread"),
-        (int(app.BODY_SECONDS), "seconds for a body"),
+        (connections.CONNECTIONS, "connections open at once; for one more, the one that has waited longest goes"),
+        (accepting.HANDSHAKES, "TLS handshakes under way at once; for one more, the one that has taken longest goes"),
+        (bodies.BODIES, "bodies waited for at once; for one more, the one that has taken longest is refused with 503"),
+        (app.REQUESTS, "requests under way at once; one more is refused with 503, which AWS's clients try again"),
+        (int(accepting.HANDSHAKE_SECONDS), "seconds for a TLS handshake"),
+        (connections.FIRST_HEAD_SECONDS, "seconds that a new connection may wait for a whole head"),
+        (connections.HEAD_SECONDS, "seconds that it may wait for the next one, or leave an answer unread"),
+        (int(bodies.BODY_SECONDS), "seconds for a body"),
     )
-    return _table(("limit", "of"), ((str(limit), what) for limit, what in rows))
+    return _table(
+        ("limit", "of one address", "of"),
+        (
+            (str(limit.most), str(limit.each), what) if isinstance(limit, Bounds) else (str(limit), "", what)
+            for limit, what in rows
+        ),
+    )
 
 
 TABLES: Mapping[str, Callable[[], str]] = {

@@ -26,6 +26,8 @@ __all__ = ["add", "run"]
 
 DEFAULT_PORT = 4510
 DEFAULT_STATE = "halfsilver.state"
+MIN_FACTOR, MAX_FACTOR = 0.01, 100.0
+"""Of EC2's throttling: from a bucket of one request to nearly none."""
 MIRROR_SUFFIX = ".json"
 """By which --state tells a policy file from a directory."""
 
@@ -94,6 +96,15 @@ def add(subparsers: Subparsers) -> None:
         default=[],
         help=f"change a quota; may be repeated. Names: {', '.join(_QUOTAS)}",
     )
+    parser.add_argument(
+        "--throttle",
+        type=float,
+        nargs="?",
+        const=1.0,
+        metavar="FACTOR",
+        help="refuse requests that come faster than EC2 allows (RequestLimitExceeded), to rehearse how a client backs "
+        "off; sizes and rates are EC2's documented ones times FACTOR (default: 1)",
+    )
     parser.add_argument("--json", action="store_true", help="when ready, print one line of JSON with the address")
     parser.set_defaults(run=run)
 
@@ -104,6 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
     directory, mirror = _places(arguments.state)
     if not 0 <= arguments.port <= 65535:
         raise UsageError(f"--port {arguments.port}: must be 0 to 65535")
+    if arguments.throttle is not None and not MIN_FACTOR <= arguments.throttle <= MAX_FACTOR:
+        raise UsageError(f"--throttle {arguments.throttle}: must be {MIN_FACTOR:g} to {MAX_FACTOR:g}")
     if arguments.database is not None and not arguments.database.startswith("postgresql://"):
         raise UsageError(
             "--database: must be a URL such as postgresql://user@host/database; without it, the state is "
@@ -132,6 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
         database=arguments.database,
         region=arguments.region,
         quotas=quotas,
+        throttle=arguments.throttle,
     )
     serving.run(options, lambda ready: _announce(ready, arguments.json))
     return EXIT_OK

@@ -18,6 +18,7 @@ from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context, Operation
 from halfsilver.harness.control.operations.perform import perform
+from halfsilver.harness.control.operations.throttling import Throttle
 from halfsilver.harness.control.plane.data_plane import Apply, DataPlane, Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
 from halfsilver.harness.control.plane.status import describe_engine
@@ -41,6 +42,7 @@ class Control:
     shared      other servers write to the store too
     restore     puts another policy in the place of the stored one at the start; UsageError if it does not fit here
     committed   called after every committed change and before the client has its answer, one call at a time
+    throttle    refuses requests that come too fast; None: there are none
     poll        seconds, see POLL_SECONDS
 
     UsageError: the inventory is not for these settings. HalfsilverError: the engine cannot be used. A stored policy
@@ -58,6 +60,7 @@ class Control:
         shared: bool = False,
         restore: Callable[[Transaction], None] | None = None,
         committed: Callable[[], None] | None = None,
+        throttle: Throttle | None = None,
         poll: float = POLL_SECONDS,
     ) -> None:
         self.settings = settings
@@ -66,6 +69,7 @@ class Control:
         self._data_plane = data_plane
         self._shared = shared
         self._committed = committed
+        self._throttle = throttle
         self._random = random.SystemRandom()
         self._writing = threading.Lock()
         self._closed = threading.Event()
@@ -78,6 +82,8 @@ class Control:
         operation = OPERATIONS.get((call.service, call.operation))
         if operation is None:
             raise ApiError("InvalidAction", f"The action {call.operation} is not valid for this web service.")
+        if self._throttle is not None:
+            self._throttle.take(call)
         try:
             self._catch_up()
             with self._moment(operation) as (transaction, tell_engine):

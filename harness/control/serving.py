@@ -27,6 +27,7 @@ from halfsilver.harness.control.local.routes import routes
 from halfsilver.harness.control.operations.call import DEFAULT_REGION, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.quotas import Quotas
+from halfsilver.harness.control.operations.throttling import Throttle
 from halfsilver.harness.control.plane.data_plane import DataPlane
 from halfsilver.harness.control.plane.mirror_file import MirrorFile
 from halfsilver.harness.control.plane.restoring import restore
@@ -48,6 +49,7 @@ class Options:
     mirror     the mirror file (``mirror_file``), or None
     database   URL of a PostgreSQL that has the state, and that other servers may share; None: SQLite in the directory
     region     None: that of the inventory
+    throttle   EC2's throttling times this factor; None: nothing is throttled
     """
 
     open_engine: Callable[[], Engine]
@@ -58,6 +60,7 @@ class Options:
     database: str | None = None
     region: str | None = None
     quotas: Quotas = field(default_factory=Quotas)
+    throttle: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class _Server:
                     _permit_all if options.listen.insecure else keys.policies,
                     shared=options.database is not None,
                     committed=self._write_mirror,
+                    throttle=None if options.throttle is None else Throttle(options.throttle),
                     restore=None if edited is None else lambda transaction: self._restore(transaction, edited),
                 )
             )

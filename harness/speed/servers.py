@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from botocore.credentials import Credentials
 
-from halfsilver.harness.control.http.app import App, Receive, Scope, Send
+from halfsilver.harness.control.http.app import App, Scope, Send
+from halfsilver.harness.control.http.bodies import Receive
 from halfsilver.harness.control.http.server import Listen, serve
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.speed.client import Client

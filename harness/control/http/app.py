@@ -12,30 +12,33 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from halfsilver.harness.control.http.bodies import (
+    BODIES,
+    BODY_SECONDS,
+    MAX_DRAINED,
+    Bodies,
+    GaveWay,
+    Receive,
+    too_large,
+)
+from halfsilver.harness.control.http.crowding import Bounds
 from halfsilver.harness.control.http.exchange import Exchange, Peer
 from halfsilver.harness.control.http.protocols import Response
-from halfsilver.harness.control.http.protocols.limits import MAX_BODY, MAX_HEAD
+from halfsilver.harness.control.http.protocols.limits import MAX_HEAD
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["App", "BODY_SECONDS", "MAX_REQUESTS", "WORKERS"]
+__all__ = ["App", "REQUESTS", "Scope", "Send", "WORKERS"]
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-BODY_SECONDS = 20.0
-"""How long a client may take to send a body. A megabyte in that time is a modem of 1998."""
 WORKERS = 12
 """Threads that answer. One is enough for the processor (Python runs one at a time); the others are there so that
 requests which only read do not wait for those that wait for the disk or the engine. Terraform sends ten at once."""
 
-MAX_REQUESTS = 192
-"""Under way at once, fewer than there may be connections. With a body each they fill 192 MB."""
-_DRAIN_SECONDS = 1.0
-"""How long the body of a request that is one too many is read before the answer."""
-_MAX_DRAINED = 8 * MAX_BODY
-"""Bytes of a body that are read, though not kept, so that the client gets to read why it was refused."""
+REQUESTS = Bounds(128, 64)
+"""Whole requests under way at once; with the bodies that are waited for, fewer than there may be connections."""
 
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 """Names under which a client on this machine may know the server, and names under the first (``ec2.localhost``)."""
@@ -49,6 +52,7 @@ class App:
                   reach it through the user's browser, so a request made by a web page (``Origin``) is refused, and
                   one for another host's name (a name that was pointed here, "DNS rebinding") as well
     body_seconds  how long a client may take to send a body
+    bodies        how many are waited for at once
     requests      how many may be under way at once; more are told to try again, as AWS's clients do by themselves
     """
 
@@ -58,13 +62,15 @@ class App:
         *,
         local_only: bool = False,
         body_seconds: float = BODY_SECONDS,
-        requests: int = MAX_REQUESTS,
+        bodies: Bounds = BODIES,
+        requests: Bounds = REQUESTS,
     ) -> None:
         self._exchange = exchange
         self._local_only = local_only
-        self._body_seconds = body_seconds
+        self._bodies = Bodies(body_seconds, bodies)
         self._requests = requests
-        self._under_way = 0
+        self._under_way: list[str] = []
+        """The addresses of those who asked."""
         self._workers = ThreadPoolExecutor(WORKERS, "halfsilver-answer")
 
     def close(self) -> None:
@@ -74,41 +80,30 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"only HTTP is spoken here, not {scope['type']}")
-        request = _head(scope)
-        self._under_way += 1
-        try:
-            if self._under_way > self._requests:
-                await self._turn_away(request, receive, send)
-            else:
-                await self._answer(request, _peer(scope), receive, send)
-        finally:
-            self._under_way -= 1
-
-    async def _answer(self, request: Request, peer: Peer, receive: Receive, send: Send) -> None:
+        request, peer = _head(scope), _peer(scope)
         whole = False
         try:
             self._admit(request)
-            body = await self._body(receive, self._body_seconds)
+            body = await self._bodies.read(receive, peer.address)
             if body is None:
                 return
-            whole = True
-            loop = asyncio.get_running_loop()
-            response = await loop.run_in_executor(
-                self._workers, self._exchange.answer, replace(request, body=body), peer
-            )
+            whole, request = True, replace(request, body=body)
+            response = await self._answer(request, peer)
         except ApiError as error:
             response = self._exchange.refuse(request, error)
+        except GaveWay:
+            response = self._exchange.turn_away(request)
         await _send(response, send, keep_alive=whole)
 
-    async def _turn_away(self, request: Request, receive: Receive, send: Send) -> None:
-        """Refuse a request that is one too many. A body that comes at once is read, so that the client can read why."""
+    async def _answer(self, request: Request, peer: Peer) -> Response:
+        self._under_way.append(peer.address)
         try:
-            body = await self._body(receive, _DRAIN_SECONDS)
-        except ApiError:
-            await _send(self._exchange.turn_away(request), send, keep_alive=False)
-            return
-        if body is not None:
-            await _send(self._exchange.turn_away(replace(request, body=body)), send, keep_alive=True)
+            if self._requests.too_many(self._under_way, peer.address):
+                return self._exchange.turn_away(request)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._workers, self._exchange.answer, request, peer)
+        finally:
+            self._under_way.remove(peer.address)
 
     def _admit(self, request: Request) -> None:
         """Refuse what is refused for its head alone."""
@@ -116,8 +111,12 @@ class App:
         if size + sum(len(name) + len(value) for name, value in request.headers) > MAX_HEAD:
             raise ApiError("RequestHeaderSectionTooLarge", f"Path and headers are longer than {MAX_HEAD} bytes.", 431)
         length = request.header("content-length")
-        if length is not None and length.isdecimal() and (len(length) > 12 or int(length) > _MAX_DRAINED):
-            raise _too_large()
+        if length is not None and request.header("transfer-encoding") is not None:
+            # Whatever stands before the server may have believed the other one (RFC 9112, section 6.1).
+            why = "it has both Content-Length and Transfer-Encoding, and must have one of them"
+            raise ApiError("InvalidHttpRequest", f"The HTTP request is invalid. Reason: {why}.")
+        if length is not None and length.isdecimal() and (len(length) > 12 or int(length) > MAX_DRAINED):
+            raise too_large()
         if self._local_only:
             host = (request.header("host") or "").lower()
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
@@ -128,31 +127,6 @@ class App:
                     "the address of localhost; web pages are not.",
                     403,
                 )
-
-    async def _body(self, receive: Receive, seconds: float) -> bytes | None:
-        """The whole body; None when the client has gone."""
-        pieces: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        return None
-                    piece = message.get("body", b"")
-                    size += len(piece)
-                    if size <= MAX_BODY:
-                        pieces.append(piece)
-                    else:
-                        pieces.clear()
-                    whole = not message.get("more_body", False)
-                    if size > MAX_BODY and (whole or size > _MAX_DRAINED):
-                        raise _too_large()
-                    if whole:
-                        return b"".join(pieces)
-        except TimeoutError:
-            reason = f"The body did not arrive in {seconds:g} seconds."
-            raise ApiError("RequestTimeout", reason, 408) from None
 
 
 def _head(scope: Scope) -> Request:
@@ -165,10 +139,6 @@ def _head(scope: Scope) -> Request:
 def _peer(scope: Scope) -> Peer:
     client = scope.get("client")
     return Peer(client[0] if client else "", scope.get("scheme") == "https")
-
-
-def _too_large() -> ApiError:
-    return ApiError("RequestEntityTooLarge", f"The body is longer than {MAX_BODY} bytes.", 413)
 
 
 async def _send(response: Response, send: Send, *, keep_alive: bool) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import uvicorn
 
 from halfsilver.harness.control.http import connections
+from halfsilver.harness.control.http.accepting import Acceptor
 from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.connections import Connection
 from halfsilver.harness.control.http.protocols.limits import MAX_HEAD
@@ -94,9 +95,8 @@ async def _serve(
         timeout_keep_alive=connections.HEAD_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD,
-        ssl_context_factory=None if context is None else lambda _config, _default: context,
     )
-    server = _Server(config, lambda: listening(_url(listener, secure=context is not None)))
+    server = _Server(config, context, lambda: listening(_url(listener, secure=context is not None)))
     loop = asyncio.get_running_loop()
 
     def reload_all() -> None:
@@ -116,19 +116,31 @@ async def _serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, with the signals left to us: it would send them to itself again after the stop."""
+    """uvicorn, with two things left to us: signals, as it would send them to itself again after the stop, and taking
+    connections (``accepting``)."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext | None, started: Callable[[], None]) -> None:
         super().__init__(config)
+        self._context = context
         self._tell_started = started
+        self._acceptors: list[Acceptor] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
+        self._acceptors = [Acceptor(each, self._context, self._connection) for each in sockets or ()]
         self._tell_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await super().shutdown(sockets)
+
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, {})
 
     def stop(self) -> None:
         """Take no more connections; at the second call, wait for nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import ssl
 import threading
@@ -15,20 +16,41 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from halfsilver.harness.control.http.connections import MAX_CONNECTIONS
+from halfsilver.harness.control.http.accepting import HANDSHAKES
+from halfsilver.harness.control.http.bodies import BODIES
+from halfsilver.harness.control.http.connections import CONNECTIONS
 from tests.control.kits.wire_server_kit import BODY, Running, closed, exchange, head, make_certificate, running
 
-MANY = 400
+MANY = 1000
 CLIENTS = 20
+ADDRESSES = [f"127.0.0.{number}" for number in range(2, 12)]
+"""Where a crowd comes from: no more than its share from each."""
+HALF_A_BODY = head() + BODY[:5]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def descriptors() -> None:
+    """As many as the system lets us have: a crowd has more than the usual limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4096), hard), hard))
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Running]:
+    """A server with the numbers of a real one, that gives each a little more time."""
+    with running(body_seconds=20) as server:
+        yield server
 
 
 @contextmanager
-def crowd(server: Running, says: bytes = b"", count: int = MANY) -> Iterator[list[socket.socket]]:
+def crowd(
+    server: Running, says: bytes = b"", count: int = MANY, sources: Sequence[str] = ADDRESSES
+) -> Iterator[list[socket.socket]]:
     """That many open connections, each of which has said the same."""
     with ExitStack() as stack:
         connections = []
-        for _ in range(count):
-            connections.append(stack.enter_context(server.connect()))
+        for number in range(count):
+            connections.append(stack.enter_context(server.connect(sources[number % len(sources)])))
             with suppress(ConnectionError):
                 connections[-1].sendall(says)
         yield connections
@@ -55,17 +77,49 @@ def still_open(connections: Sequence[socket.socket]) -> list[bool]:
     return found
 
 
-@pytest.mark.parametrize("says", [b"", b"P", b"POST / HTTP/1.1\r\nHost: "], ids=["nothing", "a letter", "half a head"])
-def test_clients_are_answered_beside_many_connections_that_wait(says: bytes) -> None:
-    with running() as server, crowd(server, says) as silent:
-        assert answered(server) == CLIENTS
+@pytest.mark.parametrize("says", [b"", b"POST / HTTP/1.1\r\nHost: "], ids=["nothing", "half a head"])
+def test_clients_are_answered_beside_a_thousand_connections_that_wait(patient: Running, says: bytes) -> None:
+    with crowd(patient, says) as silent:
+        assert answered(patient) == CLIENTS
         kept = still_open(silent)
-        assert not any(kept[: MANY - MAX_CONNECTIONS]), "those that wait longest go"
-        assert all(kept[MANY - MAX_CONNECTIONS + CLIENTS :]), "and no more than it takes"
+        assert not any(kept[: MANY - CONNECTIONS.most]), "those that wait longest go"
+        assert all(kept[MANY - CONNECTIONS.most + 2 * CLIENTS :]), "and no more than it takes"
 
 
-def test_heads_a_drop_at_a_time_keep_nobody_out() -> None:
-    with running() as server, crowd(server, b"POST / HTTP/1.1\r\nX: ") as slow:
+def test_clients_are_answered_beside_a_thousand_bodies_that_do_not_come(patient: Running) -> None:
+    with crowd(patient, HALF_A_BODY) as slow:
+        assert answered(patient) == CLIENTS
+        said = closed(slow[MANY - CONNECTIONS.most])
+        assert said.startswith(b"HTTP/1.1 503 ") and b"<Code>RequestLimitExceeded</Code>" in said
+        assert all(still_open(slow[MANY - BODIES.most + CLIENTS :]))
+
+
+def test_one_address_has_its_share_and_no_more(patient: Running) -> None:
+    with patient.connect("127.0.0.50") as first, crowd(patient, b"", 2 * CONNECTIONS.each, ADDRESSES[:1]) as greedy:
+        with patient.connect() as last:
+            exchange(last)  # behind the crowd
+        assert exchange(first), "older than the crowd, and from elsewhere"
+        kept = still_open(greedy)
+        assert not any(kept[: CONNECTIONS.each]) and all(kept[CONNECTIONS.each :])
+    with patient.connect("127.0.0.50") as first, crowd(patient, HALF_A_BODY, 2 * BODIES.each, ADDRESSES[:1]) as greedy:
+        first.sendall(HALF_A_BODY)
+        assert b"RequestLimitExceeded" in closed(greedy[0])
+        assert b" 200 " in exchange(first, BODY[5:])
+
+
+def test_a_new_connection_has_less_time_than_one_that_has_asked_before() -> None:
+    with running(first_head_seconds=1, head_seconds=20) as server, server.connect() as known:
+        exchange(known)
+        with server.connect() as silent, server.connect() as slow:
+            slow.sendall(b"POST / HTTP/1.1\r\n")
+            started = time.monotonic()
+            assert closed(silent) == closed(slow) == b""
+            assert 0.5 < time.monotonic() - started < 10
+        assert still_open([known]) == [True]
+
+
+def test_heads_a_drop_at_a_time_keep_nobody_out(patient: Running) -> None:
+    with crowd(patient, b"POST / HTTP/1.1\r\nX: ", 400) as slow:
         stop = threading.Event()
 
         def drip() -> None:
@@ -77,79 +131,92 @@ def test_heads_a_drop_at_a_time_keep_nobody_out() -> None:
         dripping = threading.Thread(target=drip)
         dripping.start()
         try:
-            assert answered(server) == CLIENTS
+            assert answered(patient) == CLIENTS
         finally:
             stop.set()
             dripping.join()
 
 
-def test_many_connections_that_stay_open_between_requests() -> None:
-    with running() as server, ExitStack() as stack:
-        connections = [stack.enter_context(server.connect()) for _ in range(MAX_CONNECTIONS)]
+def test_many_connections_that_stay_open_between_requests(patient: Running) -> None:
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(patient.connect(ADDRESSES[number % len(ADDRESSES)]))
+            for number in range(CONNECTIONS.most)
+        ]
         for connection in connections:
             exchange(connection)
         exchange(connections[0])  # the first one has asked again: now the second has waited longest
-        assert answered(server) == CLIENTS
+        assert answered(patient) == CLIENTS
         kept = still_open(connections)
         assert kept[0] and not any(kept[1 : CLIENTS // 2])
-        assert sum(kept) >= MAX_CONNECTIONS - CLIENTS
+        assert sum(kept) >= CONNECTIONS.most - 2 * CLIENTS
 
 
 def test_the_same_over_tls_before_and_after_the_handshake(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path, "lab")
     context = ssl.create_default_context(cafile=certificate)
-    with running(certificate=str(certificate), key=str(key)) as server, crowd(server) as strangers:
-        greeted = []
-        for each in strangers[MANY // 4 :]:
-            with suppress(OSError):
-                greeted.append(context.wrap_socket(each, server_hostname="127.0.0.1"))
-        assert len(greeted) > MAX_CONNECTIONS
+    settings = {"certificate": str(certificate), "key": str(key), "handshake_seconds": 4}
+    with running(**settings) as server, crowd(server) as strangers:
+        assert answered(server, verify=str(certificate)) == CLIENTS
+        kept = still_open(strangers)
+        assert not any(kept[: MANY - HANDSHAKES.most]) and sum(kept) > HANDSHAKES.most - 2 * CLIENTS
+        for each in strangers[MANY - HANDSHAKES.most :]:
+            each.setblocking(True)
+            each.settimeout(20)
+            assert closed(each) == b"", "who does not shake hands in time is cut off"
+        greeted = [
+            context.wrap_socket(server.connect(ADDRESSES[number % 10]), server_hostname="127.0.0.1")
+            for number in range(CONNECTIONS.most)
+        ]
         assert answered(server, verify=str(certificate)) == CLIENTS
         for each in greeted:
             each.close()
 
 
-def test_a_request_under_way_is_not_cut() -> None:
-    with running(body_seconds=20) as server, server.connect() as sending, server.connect() as asking:
-        sending.sendall(head() + BODY[:5])
+def test_a_request_under_way_is_not_cut(patient: Running) -> None:
+    with patient.connect() as sending, patient.connect() as asking:
+        sending.sendall(HALF_A_BODY)
         asking.sendall(head(len(BODY) + 13) + BODY + b"&MaxResults=6")
-        assert server.line() == "working"
-        with crowd(server):
+        assert patient.line() == "working"
+        with crowd(patient, b"", 400):
             assert b" 200 " in exchange(asking, b"")  # it has waited for a second, with the crowd beside it
             assert b" 200 " in exchange(sending, BODY[5:])
 
 
 def test_one_too_many_is_told_so_in_words_that_boto3_understands_and_tries_again() -> None:
-    with running(body_seconds=20, requests=2) as server, crowd(server, head() + BODY[:5], 2) as busy:
+    with running(requests=(2, 2)) as server, server.connect() as first, server.connect() as second:
+        for busy in (first, second):
+            busy.sendall(head(len(BODY) + 13) + BODY + b"&MaxResults=6")
+            assert server.line() == "working"
         with pytest.raises(ClientError) as refused:
             server.client().describe_tags()
         error = refused.value.response
         assert error["Error"]["Code"] == "RequestLimitExceeded"
         assert error["ResponseMetadata"]["HTTPStatusCode"] == 503
-        later = threading.Timer(0.5, lambda: [exchange(connection, BODY[5:]) for connection in busy])
-        later.start()
         assert server.client(attempts=8).describe_tags()["NextToken"]
-        later.join()
 
 
-def test_one_too_many_with_a_slow_body_is_not_waited_for() -> None:
-    with running(body_seconds=20, requests=1) as server, crowd(server, head() + BODY[:5], 2) as (first, second):
-        started = time.monotonic()
-        assert b"RequestLimitExceeded" in closed(second)
-        assert time.monotonic() - started < 10
-        assert b" 200 " in exchange(first, BODY[5:])
-
-
-def test_a_client_that_does_not_read_keeps_nobody_out() -> None:
+def test_answers_that_nobody_reads_keep_nobody_out_and_are_not_kept_for_ever() -> None:
     asked = BODY + b"&NextToken=" + b"x" * 500_000  # the answer is as long
-    with running(head_seconds=5, requests=1) as server, server.connect() as greedy:
-        client = server.client()
+    with running(head_seconds=3, requests=(1, 1)) as server, server.connect() as greedy:
         greedy.settimeout(0.5)
         with suppress(TimeoutError):
             for _ in range(100):  # until the server does not take more, as nobody reads its answers
                 greedy.sendall(head(len(asked)) + asked)
             pytest.fail("the server has taken 50 MB")
-        with pytest.raises(ClientError, match="RequestLimitExceeded"):
-            client.describe_tags()
-        time.sleep(6)
-        assert client.describe_tags()["NextToken"]
+        assert server.client().describe_tags()["NextToken"]
+        time.sleep(4)
+        greedy.settimeout(5)
+        with pytest.raises(ConnectionError):
+            while greedy.recv(1 << 20):
+                pass
+            raise ConnectionResetError
+
+
+def test_two_ways_to_tell_the_length_of_a_body_are_refused_and_nothing_is_read_behind_them(patient: Running) -> None:
+    smuggled = b"0\r\n\r\n" + head() + BODY
+    with patient.connect() as connection:
+        connection.sendall(head(len(smuggled), b"Transfer-Encoding: chunked\r\n") + smuggled)
+        said = closed(connection)
+        assert said.startswith(b"HTTP/1.1 400 ") and b"<Code>InvalidHttpRequest</Code>" in said
+        assert said.count(b"HTTP/1.1") == 1 and b"connection: close" in said

@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.control.http import connections, server
-from halfsilver.harness.control.http.app import MAX_REQUESTS, App
+from halfsilver.harness.control.http import accepting, connections, server
+from halfsilver.harness.control.http.app import REQUESTS, App
+from halfsilver.harness.control.http.bodies import BODIES
+from halfsilver.harness.control.http.crowding import Bounds
 from halfsilver.harness.control.http.exchange import Exchange
 from halfsilver.harness.control.http.protocols import load
 from halfsilver.harness.control.operations.call import Call, Caller
@@ -32,7 +34,13 @@ class Sleeper:
 
 def main(options: dict[str, Any]) -> None:
     connections.HEAD_SECONDS = options.pop("head_seconds", connections.HEAD_SECONDS)
-    limits = {"body_seconds": options.pop("body_seconds", 1), "requests": options.pop("requests", MAX_REQUESTS)}
+    connections.FIRST_HEAD_SECONDS = options.pop("first_head_seconds", connections.HEAD_SECONDS)
+    accepting.HANDSHAKE_SECONDS = options.pop("handshake_seconds", accepting.HANDSHAKE_SECONDS)
+    limits = {
+        "body_seconds": options.pop("body_seconds", 1),
+        "bodies": Bounds(*options.pop("bodies", (BODIES.most, BODIES.each))),
+        "requests": Bounds(*options.pop("requests", (REQUESTS.most, REQUESTS.each))),
+    }
     files = {name: Path(options[name]) for name in ("certificate", "key") if name in options}
     app = App(Exchange(load([("ec2", "DescribeTags")]), lambda request: CALLER, Sleeper()), **limits)
     server.serve(

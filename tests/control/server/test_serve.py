@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from halfsilver.harness.cli import main
@@ -403,6 +404,7 @@ def test_a_state_directory_in_use(refusal, server):
         (["--inventory", str(INVENTORY), "--quota", "sessions=0"], "1 to 1,000,000"),
         (["--inventory", str(INVENTORY), "--quota", "sessoins=5"], "sessions-per-interface"),
         (["--inventory", str(INVENTORY), "--port", "65536"], "65535"),
+        (["--inventory", str(INVENTORY), "--throttle", "0"], "--throttle 0.0: must be 0.01 to 100"),
         (["--inventory", str(INVENTORY), "--region", "eu-west-1"], "us-east-1"),
         (["--inventory", str(INVENTORY), "--host", "0.0.0.0"], "TLS only, give --tls-certificate PEM --tls-key PEM"),
         (["--inventory", str(INVENTORY), "--host", "0.0.0.0", "--insecure"], "loopback"),
@@ -509,3 +511,21 @@ def test_an_engine_without_its_packages(refusal, state, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     said = refusal(3, "--inventory", str(INVENTORY), "--state", str(state), "--port", "0", "--engine", "verilator")
     assert "needs pyverilator" in said and "pip install '.[sim]' in " in said
+
+
+def test_throttled_requests_are_sent_again_by_boto3_until_they_succeed(tmp_path):
+    with Server(tmp_path / "state", "--throttle", "0.04") as server:  # two changes, then one in five seconds
+        patient = server.served.session("default").client(
+            "ec2", endpoint_url=server.served.url, config=Config(retries={"total_max_attempts": 10})
+        )
+        sent = []
+        patient.meta.events.register("before-send.ec2", lambda **_: sent.append(1))
+        for _ in range(3):
+            patient.create_traffic_mirror_filter()
+        assert len(sent) > 3, "one of them was refused first"
+        hasty = server.served.client()
+        with pytest.raises(ClientError) as refused:
+            for _ in range(3):
+                hasty.create_traffic_mirror_filter()
+        assert refused.value.response["Error"]["Code"] == "RequestLimitExceeded"
+        assert len(hasty.describe_traffic_mirror_filters()["TrafficMirrorFilters"]) in (3, 4, 5)
