@@ -20,7 +20,21 @@ QUOTED = re.compile(r"`([^`\n]+)`")
 ROOMS = ("boards", "docs", "examples", "harness", "hdl", "sim", "tests", "tools", r"\.ci", r"\.github")
 PATH = re.compile(rf"(?:{'|'.join(ROOMS)})/[\w./-]*\w/?")
 
-SOURCES = ("guide", "CLI", "Terraform", "Datadog", "EC2", "VPC", "RFC", "IANA", "IEEE", "RSS", "capture", "decided")
+SOURCES = (
+    "guide",
+    "CLI",
+    "Terraform",
+    "Datadog",
+    "EC2",
+    "VPC",
+    "GWLB",
+    "RFC",
+    "IANA",
+    "IEEE",
+    "RSS",
+    "capture",
+    "decided",
+)
 """What a statement of the law may come from; the page explains them at its top."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,7 +17,7 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.types import Limits
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.report.tables import plural
-from halfsilver.harness.verdict import Direction
+from halfsilver.harness.verdict import Direction, VerdictRecord
 
 if TYPE_CHECKING:
     from halfsilver.harness.bench.recording import Recorder
@@ -28,7 +28,9 @@ __all__ = [
     "DIRECTIONS",
     "DirectionChooser",
     "NothingRan",
+    "Received",
     "Subparsers",
+    "add_appliance_argument",
     "add_direction_argument",
     "add_flag_arguments",
     "add_format_argument",
@@ -39,6 +41,7 @@ __all__ = [
     "open_engine",
     "open_golden",
     "plural",
+    "received",
     "recording",
     "say",
     "say_warnings",
@@ -46,6 +49,9 @@ __all__ = [
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What ``add`` takes; argparse gives the type no public name."""
+
+Received = Callable[[VerdictRecord, bytes], bytes]
+"""What becomes of a copy on its way to who gets it."""
 
 AUTO = "auto"
 DIRECTIONS = (*map(str, Direction), AUTO)
@@ -87,6 +93,26 @@ def add_rig_argument(parser: argparse.ArgumentParser) -> None:
         metavar="BENCH.TOML",
         help="bench file that names the boards of --engine board:NAME (default: $HALFSILVER_RIG, else bench.toml)",
     )
+
+
+def add_appliance_argument(parser: argparse.ArgumentParser) -> None:
+    """``--appliance``, for every subcommand that writes copies to a file; see ``received``."""
+    parser.add_argument(
+        "--appliance",
+        metavar="ENI",
+        help="write copies to Gateway Load Balancer endpoints as the appliance with this interface gets them from the "
+        "load balancer, in GENEVE; other copies as they are",
+    )
+
+
+def received(arguments: argparse.Namespace, policy: Policy) -> Received:
+    """What ``--appliance`` makes of copies; without it they stay as they left. UsageError if there is no such way."""
+    if arguments.appliance is None:
+        return lambda record, copy: copy
+    from halfsilver.harness.golden.geneve import BehindGateway
+    from halfsilver.harness.policy.appliance import find_appliance
+
+    return BehindGateway(policy, find_appliance(policy, arguments.appliance))
 
 
 def add_policy_arguments(parser: argparse.ArgumentParser) -> None:

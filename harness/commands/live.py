@@ -20,11 +20,13 @@ from halfsilver.harness.commands.common import (
     DirectionChooser,
     NothingRan,
     Subparsers,
+    add_appliance_argument,
     add_policy_arguments,
     flags_of,
     load_policy,
     open_golden,
     plural,
+    received,
     say,
     say_warnings,
 )
@@ -70,6 +72,7 @@ def add(subparsers: Subparsers) -> None:
         help="udp sends each copy from this host to its target, by the host's routes (the Ethernet header and the "
         "identification of IPv4 are the host's, all else is as of the card); a FILE is written as of mirror -w",
     )
+    add_appliance_argument(parser)
     parser.add_argument("--seconds", type=_above_zero(float), metavar="N", help="end after so many seconds")
     parser.add_argument("--frames", type=_above_zero(int), metavar="N", help="end after so many frames, or some more")
     parser.add_argument("--json", action="store_true", help="print the sums as JSON on stdout")
@@ -82,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output == "-" and arguments.json:
         raise UsageError("-o - and --json would mix on standard output; give -o a file name")
     _refuse_what_is_no_output(arguments.output)
+    if arguments.output == UDP and arguments.appliance is not None:
+        raise UsageError("--appliance says what is in a file; -o udp sends what the card would, give -o a file name")
     refuse_overwriting_input("-o", arguments.output, {"-c": arguments.config})
     policy = load_policy(arguments)
     with ExitStack() as stack:
@@ -151,14 +156,16 @@ class _Live:
                     sender.send(copy.data)
 
             return send
+        as_received = received(self._arguments, self.summary.policy)
         make = writer_class(output)
         stream = stack.enter_context(atomic_output(output))
         writer = make(stack.enter_context(packed(stream, output)))
 
         def write(batch: list[CapturedFrame], result: Result) -> None:
             for copy in result.outputs:
-                comment = copy_comment(result.verdicts[copy.frame], self.summary.policy)
-                writer.write(copy.data, batch[copy.frame].timestamp, comment)
+                record = result.verdicts[copy.frame]
+                comment = copy_comment(record, self.summary.policy)
+                writer.write(as_received(record, copy.data), batch[copy.frame].timestamp, comment)
             stream.flush()
 
         return write

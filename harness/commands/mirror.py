@@ -11,7 +11,7 @@ from typing import BinaryIO
 from halfsilver.harness.capture.compression import packed
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.writer import CaptureWriter, PcapWriter, writer_class
-from halfsilver.harness.commands.common import Subparsers, recording, say
+from halfsilver.harness.commands.common import Received, Subparsers, add_appliance_argument, received, recording, say
 from halfsilver.harness.commands.judging import Take, add_judging_arguments, exit_code, judge_capture, refuse_options
 from halfsilver.harness.commands.report import Report, add_report_argument
 from halfsilver.harness.engine import Result
@@ -38,6 +38,7 @@ def add(subparsers: Subparsers) -> None:
         help="write the copies to this .pcapng, each with its verdict as comments, in words and as JSON, "
         "or .pcap, which has no comments; .gz or .zst behind it compresses; - is standard output, as pcapng",
     )
+    add_appliance_argument(parser)
     parser.add_argument("--verdicts", metavar="FILE", help="write one JSON object per frame; - is standard output")
     add_report_argument(parser)
     parser.set_defaults(run=run)
@@ -87,6 +88,8 @@ def _check(arguments: argparse.Namespace) -> None:
     inputs = {"-r": arguments.read, "-c": arguments.config}
     refuse_overwriting_input("-w", arguments.write, inputs)
     refuse_overwriting_input("--verdicts", arguments.verdicts, inputs)
+    if arguments.appliance is not None and arguments.write is None:
+        raise UsageError("--appliance says what is in the file of -w; give it one, or leave the option out")
     if arguments.write is not None and arguments.write == arguments.verdicts:
         raise UsageError(f"-w and --verdicts both name {arguments.write}; give them two names")
     if arguments.write is not None and writer_class(arguments.write) is PcapWriter:
@@ -102,6 +105,7 @@ class _Outputs:
     def __init__(self, stack: ExitStack, arguments: argparse.Namespace, policy: Policy) -> None:
         self._policy = policy
         self._next_frame = 1
+        self._received: Received = received(arguments, policy)
         self._writer: CaptureWriter | None = None
         self._verdicts: BinaryIO | None = None
         self._streams: list[BinaryIO] = []
@@ -132,8 +136,10 @@ class _Outputs:
             self._verdicts.writelines(f"{line}\n".encode() for line in lines)
         if self._writer is not None:
             for output in sorted(result.outputs, key=lambda output: output.frame):
-                why = copy_comment(result.verdicts[output.frame], self._policy)
-                self._writer.write(output.data, batch[output.frame].timestamp, why, lines[output.frame])
+                record = result.verdicts[output.frame]
+                data = self._received(record, output.data)
+                why = copy_comment(record, self._policy)
+                self._writer.write(data, batch[output.frame].timestamp, why, lines[output.frame])
         self._flush()
         self._next_frame += len(batch)
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from halfsilver.harness.law import VXLAN_PORT
 from halfsilver.harness.policy.policy import Outer
 
-__all__ = ["encapsulate", "internet_checksum"]
+__all__ = ["encapsulate", "internet_checksum", "ipv4_header", "udp_checksum", "udp_header"]
 
 
 _UDP = 17
@@ -35,21 +35,23 @@ def encapsulate(outer: Outer, vni: int, source_port: int, copy: bytes) -> bytes:
     """The frame that leaves the NIC, without FCS: Ethernet, IP, UDP, VXLAN and the copied bytes."""
     vxlan = struct.pack("!B3xI", _VXLAN_FLAGS, vni << 8)
     payload = vxlan + copy
+    addresses = outer.source.packed + outer.destination.packed
     if isinstance(outer.destination, IPv4Address):
         ethertype = 0x0800
-        ip = _ipv4_header(outer.source.packed + outer.destination.packed, _UDP_HEADER + len(payload))
-        udp = _udp_header(source_port, len(payload), 0)
+        ip = ipv4_header(addresses, _UDP_HEADER + len(payload))
+        checksum = 0
     else:
         ethertype = 0x86DD
-        ip = _ipv6_header(outer, _UDP_HEADER + len(payload))
-        udp = _udp_header(source_port, len(payload), _udp_checksum(outer, source_port, payload))
+        ip = _ipv6_header(addresses, _UDP_HEADER + len(payload))
+        checksum = udp_checksum(addresses, source_port, VXLAN_PORT, payload)
+    udp = udp_header(source_port, VXLAN_PORT, len(payload), checksum)
     ethernet = outer.destination_mac + outer.source_mac + struct.pack("!H", ethertype)
     return ethernet + ip + udp + payload
 
 
 @lru_cache(_IPV4_HEADERS_KEPT)
-def _ipv4_header(addresses: bytes, payload_length: int) -> bytes:
-    """``addresses``: source, then destination."""
+def ipv4_header(addresses: bytes, payload_length: int) -> bytes:
+    """Of a UDP packet; ``addresses``: source, then destination."""
 
     def header(checksum: int) -> bytes:
         version_ihl, tos, identification, flags = 0x45, 0, 0, 0
@@ -71,19 +73,21 @@ def _ipv4_header(addresses: bytes, payload_length: int) -> bytes:
     return header(internet_checksum(header(0)))
 
 
-def _ipv6_header(outer: Outer, payload_length: int) -> bytes:
+def _ipv6_header(addresses: bytes, payload_length: int) -> bytes:
     version_class_label = 6 << 28
     fixed = struct.pack("!IHBB", version_class_label, payload_length, _UDP, _HOP_LIMIT)
-    return fixed + outer.source.packed + outer.destination.packed
+    return fixed + addresses
 
 
-def _udp_header(source_port: int, payload_length: int, checksum: int) -> bytes:
-    return struct.pack("!HHHH", source_port, VXLAN_PORT, _UDP_HEADER + payload_length, checksum)
+def udp_header(source_port: int, destination_port: int, payload_length: int, checksum: int) -> bytes:
+    return struct.pack("!HHHH", source_port, destination_port, _UDP_HEADER + payload_length, checksum)
 
 
-def _udp_checksum(outer: Outer, source_port: int, payload: bytes) -> int:
-    """RFC 8200 section 8.1: over pseudo-header, UDP header and payload; 0 is sent as 0xffff."""
-    pseudo_header = (
-        outer.source.packed + outer.destination.packed + struct.pack("!II", _UDP_HEADER + len(payload), _UDP)
-    )
-    return internet_checksum(pseudo_header + _udp_header(source_port, len(payload), 0) + payload) or 0xFFFF
+def udp_checksum(addresses: bytes, source_port: int, destination_port: int, payload: bytes) -> int:
+    """Over pseudo-header, UDP header and payload; 0 is sent as 0xffff (RFC 8200 section 8.1, RFC 768).
+
+    ``addresses`` are those of either family: length and protocol add up to the same in both pseudo-headers.
+    """
+    pseudo_header = addresses + struct.pack("!II", _UDP_HEADER + len(payload), _UDP)
+    header = udp_header(source_port, destination_port, len(payload), 0)
+    return internet_checksum(pseudo_header + header + payload) or 0xFFFF

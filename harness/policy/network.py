@@ -56,6 +56,9 @@ IPV6_ADDRESSES = Objects(
     "Ipv6Addresses", "its IPv6 addresses; the primary one, else the first", fields=(EACH_IPV6, IS_PRIMARY)
 )
 ZONE = Text("AvailabilityZone", "of several interfaces behind a target, the one in the source's zone is taken")
+INTERFACE_TYPE = Text(
+    "InterfaceType", "`gateway_load_balancer`: it is that of a Gateway Load Balancer, which sends to its appliances"
+)
 DESCRIPTION = Text("Description", "`ELB net/NAME/ID` says that it is an interface of this load balancer")
 TAG_LISTS = (Objects("TagSet", INTERFACE_TAGS, fields=TAG), Objects("Tags", INTERFACE_TAGS, fields=TAG))
 INTERFACE = (
@@ -68,6 +71,7 @@ INTERFACE = (
     SUBNET_ID,
     GROUPS,
     ZONE,
+    INTERFACE_TYPE,
     DESCRIPTION,
     *TAG_LISTS,
 )
@@ -136,6 +140,7 @@ def read_interface(node: Node, eni_id: str, resolvers: Mapping[str, IPv4Address]
         description=DESCRIPTION.of(node) or "",
         subnet_id=SUBNET_ID.of(node),
         group_ids=_read_groups(node),
+        interface_type=INTERFACE_TYPE.of(node),
     )
 
 

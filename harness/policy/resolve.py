@@ -41,6 +41,7 @@ class _Door:
     interface: NetworkInterface
     addresses: tuple[Address, ...]  # the first of a family is used
     mtu: int | None
+    endpoint_id: str | None = None
 
 
 def resolve(
@@ -185,7 +186,7 @@ def _address(source: NetworkInterface, mac: bytes, door: _Door) -> Outer | str:
         for address in door.addresses:
             if own is not None and address.version == own.version:
                 limit = None if door.mtu is None else door.mtu - headroom
-                return Outer(door.interface.mac, mac, own, address, limit)
+                return Outer(door.interface.mac, mac, own, address, limit, door.endpoint_id)
     return (
         f"source {source.eni_id} has {_families(_primary(source))} and target interface {eni_id} has "
         f"{_families(door.addresses)}; they need one family in common"
@@ -206,7 +207,7 @@ def _doors(described: Described, target: Target) -> tuple[list[_Door], str | Non
         known = [described.interfaces[eni_id] for eni_id in endpoint.eni_ids if eni_id in described.interfaces]
         if not known:
             return [], f"no interface of {target.destination} is in NetworkInterfaces; add one there"
-        return [_Door(interface, _primary(interface), ENDPOINT_MTU) for interface in known], None
+        return [_Door(interface, _primary(interface), ENDPOINT_MTU, endpoint.endpoint_id) for interface in known], None
     return _balancer_doors(described, target.destination)
 
 

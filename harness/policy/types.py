@@ -112,7 +112,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class NetworkInterface:
-    """An ENI: ``ipv4`` and ``ipv6`` are its primary addresses, ``addresses`` all of them; MTU in bytes."""
+    """An ENI: ``ipv4`` and ``ipv6`` are its primary addresses, ``addresses`` all of them; MTU in bytes.
+
+    ``interface_type`` is AWS's InterfaceType, None where the file does not say.
+    """
 
     eni_id: str
     mac: bytes | None
@@ -126,6 +129,7 @@ class NetworkInterface:
     description: str
     subnet_id: str | None = None
     group_ids: tuple[str, ...] = ()
+    interface_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +248,7 @@ class Outer:
     """How a copy is addressed. Both addresses are of one family.
 
     ``mtu_limit`` is the longest inner frame in bytes (MTU - 40 over IPv4, - 60 over IPv6), None for load
-    balancer targets.
+    balancer targets. ``endpoint_id`` is the Gateway Load Balancer endpoint that copies go to, None for other targets.
     """
 
     destination_mac: bytes
@@ -252,6 +256,7 @@ class Outer:
     source: Address
     destination: Address
     mtu_limit: int | None
+    endpoint_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
