@@ -49,6 +49,7 @@ MODULES = {
         (
             "test_api_docs",
             "test_connections",
+            "test_console_http",
             "test_inventory_file",
             "test_mirror_properties",
             "test_serial_port",

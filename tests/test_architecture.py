@@ -56,6 +56,16 @@ ALLOWED = {
     "harness.report": PLAIN | {"harness.policy", "harness.capture", "harness.engine", "harness.engines"},
     "harness.control": PLAIN
     | {"harness.policy", "harness.capture", "harness.engine", "harness.output", "harness.report"},
+    "harness.console": PLAIN
+    | {
+        "harness.policy",
+        "harness.engine",
+        "harness.engines",
+        "harness.golden",
+        "harness.capture",
+        "harness.report",
+        "harness.control",
+    },
     "harness.speed": {
         "harness.arguments",
         "harness.errors",

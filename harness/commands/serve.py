@@ -125,6 +125,8 @@ def run(arguments: argparse.Namespace) -> int:
     if mirror is not None and arguments.database is not None:
         raise UsageError(f"--state {mirror} is one server's, and a --database may have several; give only one of them")
     try:
+        from halfsilver.harness.console.console import Console
+        from halfsilver.harness.console.visit import PATH as CONSOLE
         from halfsilver.harness.control import serving
         from halfsilver.harness.control.http.server import Listen
     except ModuleNotFoundError as error:
@@ -146,6 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
         region=arguments.region,
         quotas=quotas,
         throttle=arguments.throttle,
+        pages={CONSOLE: Console},
     )
     serving.run(options, lambda ready: _announce(ready, arguments.json))
     return EXIT_OK

@@ -13,6 +13,7 @@ from halfsilver.harness.control.catalogue import OPERATIONS
 from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.directory import StateDirectory
 from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.by_path import Answerer, ByPath
 from halfsilver.harness.control.http.exchange import Authenticate, Exchange
 from halfsilver.harness.control.http.protocols import Services, load
 from halfsilver.harness.control.http.request import Request
@@ -37,7 +38,16 @@ from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import read_documents
 from halfsilver.harness.policy.types import Problem
 
-__all__ = ["Options", "Ready", "run"]
+__all__ = ["Options", "Parts", "Ready", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What of a server its pages need."""
+
+    exchange: Exchange
+    control: Control
+    keys: KeyStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ class Options:
     database   URL of a PostgreSQL that has the state, and that other servers may share; None: SQLite in the directory
     region     None: that of the inventory
     throttle   EC2's throttling times this factor; None: nothing is throttled
+    pages      what answers beside the API, made of the server's parts, by the first word of its paths (``/console``)
     """
 
     open_engine: Callable[[], Engine]
@@ -61,6 +72,7 @@ class Options:
     region: str | None = None
     quotas: Quotas = field(default_factory=Quotas)
     throttle: float | None = None
+    pages: Mapping[str, Callable[[Parts], Answerer]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +148,10 @@ class _Server:
         )
         services = load(OPERATIONS)
         beside = {**routes(self._control), FRAMES_PATH: frames_route(self._control)}
-        self.app = App(
-            Exchange(services, self._authenticator(services, keys), self._control, beside),
-            local_only=options.listen.insecure,
-        )
+        exchange = Exchange(services, self._authenticator(services, keys), self._control, beside)
+        parts = Parts(exchange, self._control, keys)
+        pages = {path: make(parts) for path, make in options.pages.items()}
+        self.app = App(ByPath(exchange, pages), local_only=options.listen.insecure)
 
     def ready(self, url: str) -> Ready:
         state = self._plane.state

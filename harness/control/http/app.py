@@ -21,8 +21,9 @@ from halfsilver.harness.control.http.bodies import (
     Receive,
     too_large,
 )
+from halfsilver.harness.control.http.by_path import Answerer
 from halfsilver.harness.control.http.crowding import Bounds
-from halfsilver.harness.control.http.exchange import Exchange, Peer
+from halfsilver.harness.control.http.exchange import Peer
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.protocols.limits import MAX_HEAD
 from halfsilver.harness.control.http.request import Request
@@ -49,8 +50,9 @@ class App:
 
     exchange      what answers
     local_only    the server does not check signatures: then a web page that the user happens to look at must not
-                  reach it through the user's browser, so a request made by a web page (``Origin``) is refused, and
-                  one for another host's name (a name that was pointed here, "DNS rebinding") as well
+                  reach it through the user's browser, so a request made by a web page (``Origin``) that is not the
+                  server's own is refused, and one for another host's name (a name that was pointed here, "DNS
+                  rebinding") as well
     body_seconds  how long a client may take to send a body
     bodies        how many are waited for at once
     requests      how many may be under way at once; more are told to try again, as AWS's clients do by themselves
@@ -58,7 +60,7 @@ class App:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: Answerer,
         *,
         local_only: bool = False,
         body_seconds: float = BODY_SECONDS,
@@ -120,13 +122,19 @@ class App:
         if self._local_only:
             host = (request.header("host") or "").lower()
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
-            if request.header("origin") is not None or not (name in _LOCAL_HOSTS or name.endswith(".localhost")):
+            if not own_page(request) or not (name in _LOCAL_HOSTS or name.endswith(".localhost")):
                 raise ApiError(
                     "AuthFailure",
                     "Without signatures, only programs on this machine are served, at "
                     "the address of localhost; web pages are not.",
                     403,
                 )
+
+
+def own_page(request: Request) -> bool:
+    """No web page made the request, or one that came from the same host and port."""
+    origin = request.header("origin")
+    return origin is None or origin.lower().partition("://")[2] == (request.header("host") or "").lower()
 
 
 def _head(scope: Scope) -> Request:

@@ -19,7 +19,7 @@ from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.call import Call, Caller, Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["Authenticate", "Exchange", "Executor", "Peer", "Route"]
+__all__ = ["Authenticate", "Exchange", "Executor", "Peer", "Route", "log_internal"]
 
 Authenticate = Callable[[Request], Caller]
 """Who signed a request; ApiError when that cannot be said."""
@@ -96,8 +96,18 @@ class Exchange:
         except ApiError as error:
             return service.refuse(error, request_id)
         except Exception as error:
-            _log(error, request, request_id)
+            log_internal(error, request, request_id)
             return service.refuse(ApiError("InternalError", "An internal error has occurred", 500), request_id)
+
+    def ask(self, request: Request, caller: Caller, peer: Peer) -> Mapping[str, Any]:
+        """What an operation gives to somebody whom other proof than a signature has identified. ApiError: refused."""
+        return self._control.execute(self.read(request, caller, peer))
+
+    def read(self, request: Request, caller: Caller, peer: Peer) -> Call:
+        """The call that such a request is; ApiError where the API would refuse to read it."""
+        service = self._services.of(request)
+        operation, found = service.identify(request)
+        return _call(service.name, operation.name, operation.read(found), caller, str(uuid.uuid4()), peer)
 
     def refuse(self, request: Request, error: ApiError) -> Response:
         """An error that was found before the request was whole, in the protocol of its service."""
@@ -125,7 +135,7 @@ def _call(service: str, name: str, parameters: Parameters, caller: Caller, reque
     return Call(service, name, parameters, caller, request_id, peer.address, datetime.now(UTC), peer.secure)
 
 
-def _log(error: Exception, request: Request, request_id: str) -> None:
+def log_internal(error: Exception, request: Request, request_id: str) -> None:
     """Where it happened and what it was, without what the client sent or what proves who it is."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     message = str(error)

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from halfsilver.harness.engines.registry import REFERENCE
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.page.charts import Chart, stacked
@@ -20,6 +18,7 @@ from halfsilver.harness.report.page.gathering import COPIES, Gathering, Sample
 from halfsilver.harness.report.page.groups import MEANING, Group, group_of
 from halfsilver.harness.report.page.layers import layers_of
 from halfsilver.harness.report.page.talkers import in_words
+from halfsilver.harness.report.page.template_files import open_templates
 from halfsilver.harness.report.rule_hits import rule_hits
 from halfsilver.harness.report.run_sums import Fate, FateSum
 from halfsilver.harness.report.summary import RunSummary, agreement
@@ -28,7 +27,6 @@ from halfsilver.harness.report.verdict_lines import why
 
 __all__ = ["About", "link", "render_page"]
 
-TEMPLATES = Path(__file__).with_name("templates")
 TALKERS = 15
 """Rows of the table of who was not mirrored."""
 UNITS = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000), ("ns", 1))
@@ -50,14 +48,7 @@ class About:
 
 def render_page(summary: RunSummary, gathering: Gathering, about: About) -> str:
     """The page's HTML. What comes from captures and policies is escaped by the templates' engine."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = lambda count: f"{count:,}"
+    environment = open_templates()
     environment.filters["address"] = in_words
     talkers, others = gathering.talkers.top(TALKERS)
     return environment.get_template("page.html").render(

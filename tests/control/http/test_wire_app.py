@@ -242,6 +242,14 @@ def test_without_signatures_web_pages_and_other_names_are_refused(headers: list[
         assert local(app, *headers).status == 200
 
 
+def test_without_signatures_the_servers_own_pages_are_served() -> None:
+    host = (b"host", b"localhost:4510")
+    with application(FakeControl(), local_only=True) as app:
+        assert local(app, host, (b"origin", b"http://localhost:4510")).status == 200
+        for origin in (b"http://localhost:8000", b"http://localhost", b"http://localhost:4510.example.com"):
+            assert local(app, host, (b"origin", origin)).status == 403
+
+
 # Beside the API.
 
 

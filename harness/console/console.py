@@ -1,0 +1,165 @@
+"""The console as a whole: who may pass the door, and what becomes of a request behind it.
+
+Chosen for the server that there is: it hands whole requests to functions in threads, within its limits, so pages are
+such functions too, and nothing is needed but templates (Jinja2) and a reader of uploads (python-multipart). Without
+script everything works; one that there is (htmx) only renews counters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from halfsilver.harness.console import filters, overview, rules, sessions, tags, targets
+from halfsilver.harness.console.sign_ins import Attempts, SignIn, SignIns, check_key
+from halfsilver.harness.console.targets import destination_of
+from halfsilver.harness.console.visit import PATH, Visit, find_page
+from halfsilver.harness.console.web import EMPTY, Form, cookie, html, read_form, read_query, redirect, static
+from halfsilver.harness.control.http.app import own_page
+from halfsilver.harness.control.http.exchange import Peer, log_internal
+from halfsilver.harness.control.http.protocols import Response
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.serving import Parts
+from halfsilver.harness.report.page.template_files import TEMPLATES, open_templates
+
+__all__ = ["MODULES", "Console"]
+
+MODULES = (filters, overview, rules, sessions, tags, targets)
+"""The modules whose functions are pages."""
+
+HERE = Path(__file__).parent
+COOKIE, DOOR_COOKIE = "halfsilver-console", "halfsilver-door"
+"""Of somebody who has signed in, and of somebody who is about to."""
+SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
+STATIC = f"{PATH}/static/"
+FILES = {"console.css": ("text/css; charset=utf-8", (TEMPLATES / "page.css", HERE / "static" / "console.css"))}
+"""Files by name: what they are, and what they are put together from."""
+
+
+class Console:
+    """Answers everything below ``PATH``; threads may share it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._sign_ins = SignIns(parts.keys)
+        self._attempts = Attempts()
+        self._secret = secrets.token_bytes(32)
+        self._files: dict[str, tuple[bytes, str]] = {}
+        addresses = {}
+        for name, (kind, paths) in FILES.items():
+            data = b"\n".join(path.read_bytes() for path in paths)
+            address = f"{STATIC}{hashlib.sha256(data).hexdigest()[:16]}/{name}"
+            self._files[address], addresses[name] = (data, kind), address
+        self._templates = open_templates(HERE / "templates")
+        self._templates.filters.update(destination=destination_of, ports=_ports)
+        self._templates.globals.update(path=PATH, files=addresses, region=parts.control.settings.region, visit=None)
+
+    def answer(self, request: Request, peer: Peer) -> Response:
+        """The page; never raises."""
+        visit: Visit | None = None
+        try:
+            if (file := self._files.get(request.path)) is not None:
+                return static(*file)
+            if not own_page(request):
+                raise ApiError("AccessDenied", "The request was made by another web page.", 403)
+            if request.path == SIGN_IN:
+                return self._sign_in(request, peer)
+            visit = self._enter(request, peer)
+            if visit is None:
+                return redirect(f"{SIGN_IN}?expired=1" if cookie(request, COOKIE) else SIGN_IN)
+            return self._visit(request, visit)
+        except ApiError as error:
+            return self._refuse(error, visit)
+        except Exception as error:
+            log_internal(error, request, str(uuid.uuid4()))
+            return self._refuse(ApiError("InternalError", "An internal error has occurred", 500), None)
+
+    def refuse(self, request: Request, error: ApiError) -> Response:
+        """An error that was found before the request was whole."""
+        return self._refuse(error, None)
+
+    def turn_away(self, request: Request) -> Response:
+        """The refusal of a request that is one too many."""
+        return self._refuse(ApiError("ServiceUnavailable", "Too many requests are under way. Try again.", 503), None)
+
+    def _visit(self, request: Request, visit: Visit) -> Response:
+        if request.path == SIGN_OUT and request.method == "POST":
+            self._sign_ins.end(cookie(request, COOKIE) or "")
+            return redirect(SIGN_IN, _cookie(COOKIE, "", visit.peer, age=0))
+        function, parts = find_page("GET" if request.method == "HEAD" else request.method, request.path)
+        return function(visit, **parts)
+
+    def _enter(self, request: Request, peer: Peer) -> Visit | None:
+        """Somebody who has signed in, and whose form comes from a page of theirs; None for others."""
+        token = cookie(request, COOKIE)
+        sign_in = self._sign_ins.find(token) if token else None
+        if sign_in is None:
+            return None
+        form = EMPTY
+        if request.method == "POST":
+            form = read_form(request)
+            _check_form(form, sign_in)
+        return Visit(sign_in, peer, read_query(request), form, self._parts.exchange, self._parts.control, self._render)
+
+    def _sign_in(self, request: Request, peer: Peer) -> Response:
+        """The door. What stands in its form goes with a cookie, so that no other page can sign somebody in."""
+        if request.method in ("GET", "HEAD"):
+            expired = bool(read_query(request).get("expired"))
+            return self._door(peer, "The last sign-in has ended. Sign in again." if expired else "", 200)
+        if request.method != "POST":
+            raise ApiError("MethodNotAllowed", "This page takes GET and POST.", 405)
+        form = read_form(request)
+        door = cookie(request, DOOR_COOKIE)
+        if door is None or not hmac.compare_digest(self._door_proof(door).encode(), form.get("csrf").encode()):
+            return self._door(peer, "The form was too old, or the browser keeps no cookies. Sign in again.", 403)
+        key_id, secret = form.get("AccessKeyId"), form.get("SecretAccessKey")
+        try:
+            self._attempts.admit(peer.address, key_id)
+        except ApiError as error:
+            return self._door(peer, error.message, error.status)
+        key = check_key(self._parts.keys, key_id, secret)
+        if key is None:
+            self._attempts.failed(peer.address, key_id)
+            return self._door(peer, "There is no active access key with this id and this secret.", 403)
+        token = self._sign_ins.start(key)
+        return redirect(f"{PATH}/", _cookie(COOKIE, token, peer), _cookie(DOOR_COOKIE, "", peer, age=0))
+
+    def _door(self, peer: Peer, problem: str, status: int) -> Response:
+        door = secrets.token_urlsafe(16)
+        text = self._render("sign_in.html", problem=problem, csrf=self._door_proof(door))
+        return html(text, status, _cookie(DOOR_COOKIE, door, peer))
+
+    def _door_proof(self, door: str) -> str:
+        return hmac.digest(self._secret, door.encode("utf-8", "surrogateescape"), "sha256").hex()
+
+    def _refuse(self, error: ApiError, visit: Visit | None) -> Response:
+        return html(self._render("refused.html", visit=visit, error=error), error.status)
+
+    def _render(self, template: str, **values: Any) -> str:
+        return self._templates.get_template(template).render(**values)
+
+
+def _ports(ports: Mapping[str, int] | None) -> str:
+    if ports is None:
+        return ""
+    first, last = ports["FromPort"], ports["ToPort"]
+    return f", port {first}" if first == last else f", ports {first}–{last}"
+
+
+def _check_form(form: Form, sign_in: SignIn) -> None:
+    if not hmac.compare_digest(form.get("csrf").encode(), sign_in.csrf.encode()):
+        raise ApiError("AccessDenied", "The form does not come from a page of this sign-in. Load the page again.", 403)
+
+
+def _cookie(name: str, value: str, peer: Peer, age: int | None = None) -> tuple[str, str]:
+    """For this browser, this console and requests of its own pages; it ends with the browser, or after ``age``."""
+    parts = [f"{name}={value}", f"Path={PATH}", "HttpOnly", "SameSite=Strict"]
+    parts += ["Secure"] if peer.secure else []
+    parts += [] if age is None else [f"Max-Age={age}"]
+    return "set-cookie", "; ".join(parts)

@@ -1,0 +1,128 @@
+"""Mirror sessions: the guide's "Create, modify, or delete a traffic mirror session", and why one is not active."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.targets import interface_choices, named
+from halfsilver.harness.console.visit import Visit, page, tag_fields
+from halfsilver.harness.console.web import EMPTY, Form
+from halfsilver.harness.control.http.protocols import Response
+from halfsilver.harness.control.operations.errors import ApiError
+
+__all__ = ["Standing"]
+
+_NUMBERS = ("SessionNumber", "VirtualNetworkId", "PacketLength")
+_REFERENCES = ("TrafficMirrorTargetId", "TrafficMirrorFilterId")
+_REMOVABLE = {"PacketLength": "packet-length", "VirtualNetworkId": "virtual-network-id", "Description": "description"}
+"""What a session may be without, and what RemoveFields calls it."""
+_DELETED = "Nothing more is mirrored by it."
+
+
+class Standing(NamedTuple):
+    """``active``, ``stopped`` until it is modified, ``down`` until its target is there, or ``elsewhere``; and why."""
+
+    state: str
+    reason: str | None
+
+
+def _standings(visit: Visit) -> dict[str, Standing]:
+    """Of the sessions that this NIC knows."""
+    interfaces = visit.control.status(visit.caller.account)["interfaces"]
+    return {
+        session["id"]: Standing(session["state"], session["reason"])
+        for interface in interfaces
+        for session in interface["sessions"]
+    }
+
+
+def _standing(known: dict[str, Standing], session: Any) -> Standing:
+    elsewhere = Standing("elsewhere", f"this NIC does not carry {session['NetworkInterfaceId']}")
+    return known.get(session["TrafficMirrorSessionId"], elsewhere)
+
+
+@page("GET", "/sessions")
+def show_sessions(visit: Visit) -> Response:
+    sessions, following = visit.one_page("DescribeTrafficMirrorSessions", "TrafficMirrorSessions")
+    known = _standings(visit)
+    standings = {each["TrafficMirrorSessionId"]: _standing(known, each) for each in sessions}
+    return visit.show("sessions.html", sessions=sessions, standings=standings, next=following)
+
+
+@page("GET", "/sessions/create")
+def ask_session(visit: Visit) -> Response:
+    return _form(visit, EMPTY)
+
+
+@page("POST", "/sessions/create")
+def create_session(visit: Visit) -> Response:
+    fields = visit.form.given("NetworkInterfaceId", "Description", *_REFERENCES, *_NUMBERS)
+    tags = tag_fields(visit.form, "TagSpecification.1.Tag")
+    if tags:
+        fields |= {"TagSpecification.1.ResourceType": "traffic-mirror-session", **tags}
+    try:
+        made = visit.ask("CreateTrafficMirrorSession", fields)["TrafficMirrorSession"]
+    except ApiError as error:
+        return _form(visit, visit.form, error=error)
+    return visit.done(f"/sessions/{made['TrafficMirrorSessionId']}", "created")
+
+
+@page("GET", "/sessions/{session_id}")
+def show_session(visit: Visit, session_id: str) -> Response:
+    session = _find(visit, session_id)
+    return visit.show("session.html", session=session, standing=_standing(_standings(visit), session))
+
+
+@page("GET", "/sessions/{session_id}/modify")
+def ask_modified_session(visit: Visit, session_id: str) -> Response:
+    session = _find(visit, session_id)
+    names = ("Description", *_REFERENCES, *_NUMBERS)
+    return _form(visit, Form({name: str(session[name]) for name in names if name in session}), session_id)
+
+
+@page("POST", "/sessions/{session_id}/modify")
+def modify_session(visit: Visit, session_id: str) -> Response:
+    form = visit.form
+    removed = [word for name, word in _REMOVABLE.items() if not form.get(name)]
+    fields = {
+        "TrafficMirrorSessionId": session_id,
+        **form.given("Description", *_REFERENCES, *_NUMBERS),
+        **{f"RemoveField.{index}": word for index, word in enumerate(removed, 1)},
+    }
+    try:
+        visit.ask("ModifyTrafficMirrorSession", fields)
+    except ApiError as error:
+        return _form(visit, form, session_id, error)
+    return visit.done(f"/sessions/{session_id}", "modified")
+
+
+@page("GET", "/sessions/{session_id}/delete")
+def ask_to_delete_session(visit: Visit, session_id: str) -> Response:
+    return ask_first(visit, session_id, _DELETED, f"/sessions/{session_id}")
+
+
+@page("POST", "/sessions/{session_id}/delete")
+def delete_session(visit: Visit, session_id: str) -> Response:
+    fields = {"TrafficMirrorSessionId": session_id}
+    back = f"/sessions/{session_id}"
+    return delete(visit, "DeleteTrafficMirrorSession", fields, session_id, _DELETED, back=back, behind="/sessions")
+
+
+def _find(visit: Visit, session_id: str) -> Any:
+    fields = {"TrafficMirrorSessionId.1": session_id}
+    return visit.ask("DescribeTrafficMirrorSessions", fields)["TrafficMirrorSessions"][0]
+
+
+def _form(visit: Visit, form: Form, session_id: str | None = None, error: ApiError | None = None) -> Response:
+    targets = visit.try_list("DescribeTrafficMirrorTargets", "TrafficMirrorTargets")
+    filters = visit.try_list("DescribeTrafficMirrorFilters", "TrafficMirrorFilters")
+    return visit.show(
+        "session_form.html",
+        error=error,
+        form=form,
+        id=session_id,
+        sources=None if session_id else interface_choices(visit),
+        targets=targets and [named(each, "TrafficMirrorTargetId") for each in targets],
+        filters=filters and [named(each, "TrafficMirrorFilterId") for each in filters],
+    )

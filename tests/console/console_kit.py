@@ -1,0 +1,90 @@
+"""A browser without eyes: it keeps cookies, follows nothing by itself, and finds forms in pages."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.parse
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from tests.control.kits.serve_kit import Server
+
+__all__ = ["Answer", "Client", "key_of", "sign_in"]
+
+
+class _Inputs(HTMLParser):
+    """The inputs of a page that have a name, with their values."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        if tag == "input" and found.get("name") and found.get("type") != "checkbox":
+            self.values[str(found["name"])] = found.get("value") or ""
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    text: str
+
+    @property
+    def location(self) -> str:
+        return self.headers["location"] or ""
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        return _Inputs(self.text).values
+
+
+@dataclass
+class Client:
+    """One browser at one server."""
+
+    url: str
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.send("GET", path, None, headers)
+
+    def post(self, path: str, form: dict[str, str] | bytes, **headers: str) -> Answer:
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        body = form if isinstance(form, bytes) else urllib.parse.urlencode(form).encode()
+        return self.send("POST", path, body, {**kind, **headers})
+
+    def submit(self, path: str, form: dict[str, str]) -> Answer:
+        """The form of a page, as it is there but for these values."""
+        return self.post(path, {**self.get(path).inputs, **form})
+
+    def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        address = urllib.parse.urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=20)
+        jar = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        connection.request(method, path, body, {**({"cookie": jar} if jar else {}), **headers})
+        response = connection.getresponse()
+        answer = Answer(response.status, response.headers, response.read().decode())
+        connection.close()
+        for header in response.headers.get_all("set-cookie") or ():
+            name, _, rest = header.partition("=")
+            self.cookies[name] = rest.partition(";")[0]
+        return answer
+
+
+def key_of(server: Server, profile: str = "default") -> tuple[str, str]:
+    """Id and secret of an account's administrator."""
+    found = server.served.session(profile).get_credentials()
+    return found.access_key, found.secret_key
+
+
+def sign_in(url: str, key: tuple[str, str]) -> Client:
+    """A client that has signed in."""
+    client = Client(url)
+    answer = client.submit("/console/sign-in", {"AccessKeyId": key[0], "SecretAccessKey": key[1]})
+    assert (answer.status, answer.location) == (303, "/console/"), answer.text
+    return client
