@@ -22,6 +22,9 @@ PRINTED_BY = {
     "Vpcs": "aws ec2 describe-vpcs",
     "SecurityGroups": "aws ec2 describe-security-groups",
     "NetworkAcls": "aws ec2 describe-network-acls",
+    "RouteTables": "aws ec2 describe-route-tables",
+    "VpcPeeringConnections": "aws ec2 describe-vpc-peering-connections",
+    "TransitGatewayVpcAttachments": "aws ec2 describe-transit-gateway-vpc-attachments",
 }
 HEAD = """# mirror.json
 

@@ -3,7 +3,19 @@
 The gateware and its driver have theirs from ``halfsilver.hdl.layout``; tests/test_contract.py holds both together.
 """
 
-__all__ = ["FLOOR_IPV4", "FLOOR_IPV6", "LONGEST_FRAME", "SHORTEST_FRAME", "VXLAN_PORT"]
+__all__ = [
+    "ETHERNET",
+    "FLOOR_IPV4",
+    "FLOOR_IPV6",
+    "HEADROOM_IPV4",
+    "HEADROOM_IPV6",
+    "LONGEST_FRAME",
+    "SHORTEST_FRAME",
+    "VXLAN_PORT",
+]
+
+ETHERNET = 14
+"""Bytes of an Ethernet header without tags."""
 
 SHORTEST_FRAME = 14
 """Bytes of an Ethernet header; anything shorter is malformed."""
@@ -13,6 +25,9 @@ LONGEST_FRAME = 9216
 
 FLOOR_IPV4, FLOOR_IPV6 = 35, 55
 """A copy is never cut below these (the guide's MTU and packet length section): headers and one byte."""
+
+HEADROOM_IPV4, HEADROOM_IPV6 = 54, 74
+"""Bytes of an MTU that the guide wants left for the outer headers of an inner IP packet."""
 
 VXLAN_PORT = 4789
 """UDP destination port (RFC 7348 section 5)."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from halfsilver.harness.golden.model import Trace
 from halfsilver.harness.golden.parse import Headers, Kind
 from halfsilver.harness.golden.select import Mismatch
 from halfsilver.harness.golden.truncate import FLOOR, Limit
-from halfsilver.harness.policy.policy import Interface, Rule, Session
+from halfsilver.harness.law import ETHERNET, HEADROOM_IPV4, HEADROOM_IPV6
+from halfsilver.harness.policy.policy import Interface, Outer, Rule, Session
 from halfsilver.harness.verdict import Direction, Service, Verdict
 
 __all__ = ["describe", "describe_fields", "describe_mismatch"]
 
 _PROTOCOLS = {1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}  # IANA
+_UDP, _NTP = 17, 123
+_TCP_HEADERS = {Kind.IPV4: 40, Kind.IPV6: 60}
+"""IP and TCP headers without options: what of a packet is no segment (RFC 9293 section 3.7.1)."""
 
 
 def describe(trace: Trace) -> list[str]:
@@ -27,6 +32,8 @@ def describe(trace: Trace) -> list[str]:
             lines.append(f"service: {trace.record.service}, which the rules never see")
         lines += _walk(trace, trace.interface)
     lines.append(f"verdict: {trace.record.verdict}, {_reason(trace)}")
+    if trace.record.verdict is Verdict.MIRRORED:
+        lines += _remarks(trace)
     return lines
 
 
@@ -111,6 +118,31 @@ def _reason(trace: Trace) -> str:
             return "it is no interface's frame"
         case _:
             return "no rule of any session matches"
+
+
+def _remarks(trace: Trace) -> Iterator[str]:
+    """Of a copy that is sent: what AWS's documents say otherwise, what would leave it whole, who cannot receive it."""
+    record, interface = trace.record, trace.interface
+    if interface is None or record.session is None:
+        return
+    session = interface.sessions[record.session]
+    if trace.headers.protocol == _UDP and _NTP in (trace.headers.ports or ()):
+        yield "note: AWS's guide says that NTP is not mirrored; of public servers its own mirror does (4.1)"
+    if trace.cut is not None and trace.cut.limit is Limit.MTU and session.outer is not None:
+        yield f"note: {_uncut(trace, session.outer)}"
+    for obstacle in session.obstacles:
+        yield f"note: the copy is sent, {session.target_id} cannot receive: {obstacle}"
+
+
+def _uncut(trace: Trace, outer: Outer) -> str:
+    """What MTU leaves such a frame whole: the guide's headroom is 54 bytes over IPv4, 74 over IPv6 (6.6)."""
+    headroom = HEADROOM_IPV4 if outer.destination.version == 4 else HEADROOM_IPV6
+    limit, needed = outer.mtu_limit or 0, len(trace.frame.data) - ETHERNET + headroom
+    packet = limit - ETHERNET
+    segment = packet - _TCP_HEADERS[trace.headers.kind]
+    at_source = f"a source MTU of {packet:,} (TCP MSS {segment:,})"
+    ways = f"a target MTU of {needed:,}, or {at_source}" if outer.endpoint_id is None else at_source
+    return f"such frames are copied whole with {ways}: headroom is {headroom} bytes (6.6)"
 
 
 def _copy(trace: Trace, session: Session) -> str:

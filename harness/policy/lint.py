@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from halfsilver.harness.law import FLOOR_IPV4, FLOOR_IPV6
-from halfsilver.harness.policy.types import Described, Interface, MirrorSession, Network, Problem, Rule, Session
+from halfsilver.harness.law import ETHERNET, FLOOR_IPV4, FLOOR_IPV6, HEADROOM_IPV4, HEADROOM_IPV6
+from halfsilver.harness.policy.types import Described, Interface, MirrorSession, Network, Outer, Problem, Rule, Session
 
 __all__ = ["covers", "lint"]
 
@@ -88,6 +88,31 @@ def _session(described: Described, session: MirrorSession, resolved: Session | N
     if resolved is not None and resolved.down_reason is not None:
         message = f"{session.target_id} is down: {resolved.down_reason}"
         yield _warning(f"{where} TrafficMirrorTargetId", message)
+    if resolved is not None and resolved.outer is not None:
+        yield from _long_frames(described, session, resolved.outer)
+    for obstacle in () if resolved is None else resolved.obstacles:
+        yield _warning(
+            f"{where} TrafficMirrorTargetId", f"copies are sent, {session.target_id} cannot receive: {obstacle}"
+        )
+
+
+def _long_frames(described: Described, session: MirrorSession, outer: Outer) -> Iterator[Problem]:
+    """An interface target with a smaller MTU than the source: copies of long frames are cut (6.6).
+
+    With equal ones, as by default, only frames in the last 54 or 74 bytes are, and nothing is said.
+    """
+    source = described.interfaces[session.eni_id].mtu
+    headroom = HEADROOM_IPV4 if outer.destination.version == 4 else HEADROOM_IPV6
+    if outer.endpoint_id is not None or outer.mtu_limit is None:
+        return
+    packet = outer.mtu_limit - ETHERNET
+    if packet + headroom < source and (session.packet_length is None or session.packet_length > outer.mtu_limit):
+        yield _warning(
+            f"{described.places[session.session_id]} TrafficMirrorTargetId",
+            f"{session.target_id} has an MTU of {packet + headroom}, which leaves packets of {packet} bytes after "
+            f"{headroom} of headers, and the source one of {source}: longer copies are cut; to keep them whole, give "
+            f"the source an MTU of {packet} or the target one of {source + headroom}",
+        )
 
 
 def _crowded(described: Described) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from halfsilver.harness.policy.types import Address, Network, Problem
 
 __all__ = ["Node", "is_identifier", "show"]
 
-_IDENTIFIER = re.compile(r"[a-z]+-[0-9A-Za-z]{1,64}")
+_AFTER_PREFIX = re.compile(r"-[0-9A-Za-z]{1,64}")
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 _CIDR = re.compile(r"[0-9A-Fa-f.:]{2,45}/(0|[1-9][0-9]{0,2})")
 _SHOWN = 48
@@ -39,7 +39,7 @@ def show(value: object) -> str:
 
 def is_identifier(value: object, prefix: str) -> bool:
     """Whether it is an AWS id: prefix, hyphen, letters and digits (ids in AWS's documents end in EXAMPLE)."""
-    return isinstance(value, str) and value.startswith(prefix + "-") and bool(_IDENTIFIER.fullmatch(value))
+    return isinstance(value, str) and value.startswith(prefix) and bool(_AFTER_PREFIX.fullmatch(value, len(prefix)))
 
 
 class Node:

@@ -8,9 +8,10 @@ its id stays known, and the rest is read, so that all problems come out at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import TypeVar
 
 from halfsilver.harness.policy.fields import Choice, Identifier, Pattern, Text, Whole
 from halfsilver.harness.policy.filters import FILTER, read_filter
@@ -29,6 +30,14 @@ from halfsilver.harness.policy.network import (
     read_tags,
 )
 from halfsilver.harness.policy.node import Node, show
+from halfsilver.harness.policy.reachability import (
+    ATTACHMENT,
+    PEERING,
+    ROUTE_TABLE,
+    read_attachment,
+    read_peering,
+    read_route_table,
+)
 from halfsilver.harness.policy.security import NETWORK_ACL, SECURITY_GROUP, read_network_acl, read_security_group
 from halfsilver.harness.policy.types import (
     MAX_NUMBER,
@@ -44,6 +53,8 @@ from halfsilver.harness.policy.types import (
 )
 
 __all__ = ["DESTINATIONS", "LISTS", "STOPPED", "WHOLE_FILE", "read", "read_session_numbers"]
+
+T = TypeVar("T")
 
 _ARN = re.compile(r"arn:[!-~]{1,250}")
 _ARN_FIELD = Pattern(
@@ -107,6 +118,12 @@ LISTS = {
     "Vpcs": (Identifier("VpcId", "its id", required=True, prefix="vpc"), *VPC),
     "SecurityGroups": (Identifier("GroupId", "its id", required=True, prefix="sg"), *SECURITY_GROUP),
     "NetworkAcls": (Identifier("NetworkAclId", "its id", required=True, prefix="acl"), *NETWORK_ACL),
+    "RouteTables": (Identifier("RouteTableId", "its id", required=True, prefix="rtb"), *ROUTE_TABLE),
+    "VpcPeeringConnections": (Identifier("VpcPeeringConnectionId", "its id", required=True, prefix="pcx"), *PEERING),
+    "TransitGatewayVpcAttachments": (
+        Identifier("TransitGatewayAttachmentId", "its id", required=True, prefix="tgw-attach"),
+        *ATTACHMENT,
+    ),
 }
 """What is read of the objects of each list; the first field is the id by which others refer to them."""
 
@@ -165,12 +182,11 @@ class _Reader:
             described.load_balancers[arn] = read_load_balancer(node, arn)
         for endpoint_id, node in self._objects(root, "VpcEndpoints"):
             described.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
-        if root.values.get("SecurityGroups") is not None:
-            groups = self._objects(root, "SecurityGroups")
-            described.groups = {group_id: read_security_group(node, group_id) for group_id, node in groups}
-        if root.values.get("NetworkAcls") is not None:
-            acls = self._objects(root, "NetworkAcls")
-            described.acls = {acl_id: read_network_acl(node, acl_id) for acl_id, node in acls}
+        described.groups = self._listed(root, "SecurityGroups", read_security_group)
+        described.acls = self._listed(root, "NetworkAcls", read_network_acl)
+        described.route_tables = self._listed(root, "RouteTables", read_route_table)
+        described.peerings = self._listed(root, "VpcPeeringConnections", read_peering)
+        described.attachments = self._listed(root, "TransitGatewayVpcAttachments", read_attachment)
         for filter_id, node in self._objects(root, "TrafficMirrorFilters"):
             described.filters[filter_id] = read_filter(node, filter_id, described.places, self.limits.rules)
         for target_id, node in self._objects(root, "TrafficMirrorTargets"):
@@ -201,6 +217,12 @@ class _Reader:
             nodes[identifier] = node.named(identifier)
             self.described.places[identifier] = nodes[identifier].place()
         return list(nodes.items())
+
+    def _listed(self, root: Node, name: str, read_one: Callable[[Node, str], T]) -> dict[str, T] | None:
+        """What a list holds, by id; None where the file does not have it."""
+        if root.values.get(name) is None:
+            return None
+        return {identifier: read_one(node, identifier) for identifier, node in self._objects(root, name)}
 
     def _refer(self, node: Node, field: Identifier, name: str) -> str | None:
         """A required reference to an object of the list ``name``; None when it is wrong or leads nowhere."""

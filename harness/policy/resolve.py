@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from halfsilver.harness.policy.network import load_balancer_name
+from halfsilver.harness.policy.reachability import obstacles
 from halfsilver.harness.policy.security import find_guard
 from halfsilver.harness.policy.types import (
     ENDPOINT_MTU,
@@ -42,6 +43,14 @@ class _Door:
     addresses: tuple[Address, ...]  # the first of a family is used
     mtu: int | None
     endpoint_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How copies are addressed, and what is in their way."""
+
+    outer: Outer
+    obstacles: tuple[str, ...]
 
 
 def resolve(
@@ -87,8 +96,8 @@ def _build(
         own = [session for session in described.sessions.values() if session.eni_id == interface.eni_id]
         sessions = []
         for session in sorted(own, key=lambda session: session.number):
-            outer = session.stopped or _find_outer(described, interface, mac, described.targets[session.target_id])
-            sessions.append(_resolve_session(described, session, outer, vnis[session.session_id]))
+            way = session.stopped or _find_way(described, interface, mac, described.targets[session.target_id])
+            sessions.append(_resolve_session(described, session, way, vnis[session.session_id]))
         guard, found = find_guard(described, interface)
         problems += found
         interfaces.append(Interface(interface.eni_id, mac, interface.resolver, tuple(sessions), guard))
@@ -143,8 +152,8 @@ def number_networks(described: Described) -> dict[str, int]:
     return vnis
 
 
-def _resolve_session(described: Described, session: MirrorSession, outer: Outer | str, vni: int) -> Session:
-    """``outer`` is how the copies reach the target, or why they do not."""
+def _resolve_session(described: Described, session: MirrorSession, way: _Way | str, vni: int) -> Session:
+    """``way`` is how the copies reach the target, or why they do not."""
     mirror_filter = described.filters[session.filter_id]
     packet_length = session.packet_length
     target = described.targets.get(session.target_id)
@@ -160,19 +169,20 @@ def _resolve_session(described: Described, session: MirrorSession, outer: Outer 
         amazon_dns=mirror_filter.amazon_dns,
         ingress=mirror_filter.ingress,
         egress=mirror_filter.egress,
-        outer=outer if isinstance(outer, Outer) else None,
-        down_reason=outer if isinstance(outer, str) else None,
+        outer=None if isinstance(way, str) else way.outer,
+        down_reason=way if isinstance(way, str) else None,
+        obstacles=() if isinstance(way, str) else way.obstacles,
     )
 
 
-def _find_outer(described: Described, source: NetworkInterface, mac: bytes, target: Target) -> Outer | str:
+def _find_way(described: Described, source: NetworkInterface, mac: bytes, target: Target) -> _Way | str:
     """How the copies of ``source``, which has ``mac``, reach ``target``, or why they do not."""
     doors, reason = _doors(described, target)
     reasons = [reason] if reason else []
     for door in sorted(doors, key=lambda door: door.interface.zone != source.zone):
         outer = _address(source, mac, door)
         if isinstance(outer, Outer):
-            return outer
+            return _Way(outer, obstacles(described, source, door.interface, outer))
         reasons.append(outer)
     return reasons[0]
 

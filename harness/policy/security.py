@@ -27,7 +27,7 @@ from halfsilver.harness.policy.types import (
     SecurityGroup,
 )
 
-__all__ = ["find_guard", "read_network_acl", "read_security_group"]
+__all__ = ["acl_of", "find_guard", "group_rules", "read_network_acl", "read_security_group"]
 
 _NAMES = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58}
 """Protocols that EC2 prints by name (EC2 API, IpPermission)."""
@@ -231,9 +231,9 @@ def find_guard(described: Described, interface: NetworkInterface) -> tuple[Guard
             if group_id not in described.groups:
                 refuse("Groups", f"{group_id} is not in SecurityGroups; add its description there")
         own = [described.groups[each] for each in interface.group_ids if each in described.groups]
-        groups = tuple(rule for group in own for rule in _group_rules(described, group))
+        groups = tuple(rule for group in own for rule in group_rules(described, group))
     if described.acls is not None:
-        found = _acl_of(described, interface)
+        found = acl_of(described, interface)
         if found is None:
             subnet = interface.subnet_id or "its subnet, which SubnetId does not state,"
             refuse("SubnetId", f"the network ACL of {subnet} is not in NetworkAcls; add it, or leave out NetworkAcls")
@@ -244,8 +244,8 @@ def find_guard(described: Described, interface: NetworkInterface) -> tuple[Guard
     return Guard(groups, acl), problems
 
 
-def _acl_of(described: Described, interface: NetworkInterface) -> NetworkAcl | None:
-    """The ACL of the interface's subnet: the one associated with it, else the default one of the VPC."""
+def acl_of(described: Described, interface: NetworkInterface) -> NetworkAcl | None:
+    """The ACL of the interface's subnet: the one associated with it, else the default one of the VPC; None unknown."""
     acls = (described.acls or {}).values()
     for acl in acls:
         if interface.subnet_id is not None and interface.subnet_id in acl.subnets:
@@ -254,7 +254,7 @@ def _acl_of(described: Described, interface: NetworkInterface) -> NetworkAcl | N
     return next((acl for acl in acls if acl.default and vpc_id is not None and acl.vpc_id == vpc_id), None)
 
 
-def _group_rules(described: Described, group: SecurityGroup) -> Iterator[Rule]:
+def group_rules(described: Described, group: SecurityGroup) -> Iterator[Rule]:
     """One rule for each network of each permission, a group's members being networks of one address."""
     for permission in group.permissions:
         members = [

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
 
+from halfsilver.harness.law import ETHERNET, HEADROOM_IPV4, HEADROOM_IPV6
+
 __all__ = [
     "Address",
     "DEFAULT_MTU",
@@ -19,6 +21,7 @@ __all__ = [
     "Filter",
     "Guard",
     "Interface",
+    "Joint",
     "Described",
     "Limits",
     "LoadBalancer",
@@ -39,6 +42,8 @@ __all__ = [
     "Outer",
     "Permission",
     "Problem",
+    "Route",
+    "RouteTable",
     "Rule",
     "SecurityGroup",
     "Session",
@@ -65,7 +70,7 @@ DEFAULT_MTU = 9001
 """MTU of an interface without the tag ``halfsilver:mtu``."""
 ENDPOINT_MTU = 8500
 """MTU of a Gateway Load Balancer endpoint (guide, quotas)."""
-OUTER_IPV4, OUTER_IPV6 = 40, 60
+OUTER_IPV4, OUTER_IPV6 = HEADROOM_IPV4 - ETHERNET, HEADROOM_IPV6 - ETHERNET
 """MTU minus longest inner frame: the guide's 54 and 74 bytes of headroom, less 14 of inner Ethernet."""
 
 Address = IPv4Address | IPv6Address
@@ -163,6 +168,39 @@ class NetworkAcl:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A route to a network; ``hop`` is what it leads to, ``local`` within the VPC; not ``active``: a blackhole."""
+
+    network: Network
+    hop: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """A route table, and the subnets that have it; ``main``: those of the VPC that have none of their own, too."""
+
+    table_id: str
+    vpc_id: str | None
+    main: bool
+    subnets: frozenset[str]
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """What joins VPCs: a peering connection of two, or the attachment of one to a transit gateway, whose id it has.
+
+    ``state`` is AWS's word for it, empty where the file does not say.
+    """
+
+    joint_id: str
+    vpcs: frozenset[str]
+    active: bool
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoadBalancerAddress:
     """The addresses of a Network Load Balancer in one Availability Zone."""
 
@@ -226,7 +264,7 @@ class MirrorSession:
 class Described:
     """Everything in the file that could be read, by id, in file order; ``places`` says where each id was.
 
-    ``groups`` and ``acls`` are None where the file does not have the list.
+    The lists that may be None are, where the file does not have them.
     """
 
     interfaces: dict[str, NetworkInterface] = field(default_factory=dict)
@@ -237,6 +275,9 @@ class Described:
     sessions: dict[str, MirrorSession] = field(default_factory=dict)
     groups: dict[str, SecurityGroup] | None = None
     acls: dict[str, NetworkAcl] | None = None
+    route_tables: dict[str, RouteTable] | None = None
+    peerings: dict[str, Joint] | None = None
+    attachments: dict[str, Joint] | None = None
     places: dict[str, str] = field(default_factory=dict)
 
 
@@ -265,7 +306,8 @@ class Session:
 
     ``packet_length`` is as configured (8500 filled in for a load balancer target), None for the whole frame.
     ``amazon_dns`` is the filter's network service. ``outer`` is None when the target is down, and
-    ``down_reason`` then says why.
+    ``down_reason`` then says why. ``obstacles`` are why the target cannot receive the copies, which are sent all the
+    same.
     """
 
     session_id: str
@@ -279,6 +321,7 @@ class Session:
     egress: tuple[Rule, ...]
     outer: Outer | None
     down_reason: str | None
+    obstacles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ CASES = [read_case(folder) for folder in case_folders()]
 API = "of the served API: "
 CAPTURES = "of frames as captures have them, before an engine: "
 GENEVE = "of what a load balancer makes of copies: tests/harness/golden/test_geneve.py"
+WAY = "of what is behind the card: tests/harness/policy/test_reachability.py"
 BENCH = "shown by benches that see clock cycles: "
 WITHOUT = {
     "1.9": API + "tests/control/server/test_serve.py",
@@ -45,6 +46,7 @@ WITHOUT = {
     "14.10": "refusals: tests/harness/policy/test_security.py",
     "14.13": "a refusal: tests/sim/test_security_groups.py",
     **{f"15.{number}": GENEVE for number in range(1, 10)},
+    **{f"16.{number}": WAY for number in range(1, 7)},
     "15.10": "which interface is the load balancer's: tests/harness/commands/test_appliance.py",
 }
 """Rules without a case, and why."""
