@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help man sim sim-all test test-long suite judges check cocotb mac lint yosys verilog regs synth screenshots bitstream bitstreams bench load virtual formal coverage mutants docs site clean
+.PHONY: help man sim sim-all test test-long suite judges check cocotb mac lint yosys verilog scenario regs synth screenshots bitstream bitstreams bench load virtual formal coverage mutants docs site clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -28,7 +28,8 @@ takes-suite := ENGINE SCHEDULER
 takes-load := SEED
 takes-virtual := SEED
 takes-bitstream := BOARD
-takers := sim sim-with-TEST cocotb coverage test sim-all suite mutants load virtual bitstream
+takes-scenario := NAME ENGINE SETUP
+takers := sim sim-with-TEST cocotb coverage test sim-all suite mutants load virtual bitstream scenario
 goals := $(patsubst sim,sim$(if $(TEST),-with-TEST),$(or $(MAKECMDGOALS),help))
 idle := $(firstword $(filter-out PYTHON $(foreach goal,$(goals),$(takes-$(goal))),$(given)))
 $(if $(idle),$(error $(idle) is not for $(goals); \
@@ -62,7 +63,8 @@ help: ## this list
 #: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load, virtual: repeat a run
 #: SCHEDULER=tcp://host:8786     for sim-all, suite, mutants: a Dask scheduler, or "local" for one of this machine's own
 #:                                (docs/farm.md)
-#: ENGINE=virtual                 for suite: one of those that `halfsilver list` shows; golden without it
+#: ENGINE=virtual                 for suite, scenario: one of those that `halfsilver list` shows; golden without it
+#: NAME=tcp-and-udp SETUP=cli     for scenario: a folder of examples/scenarios; set up by the AWS CLI or by terraform
 #: SAMPLE=n                       for mutants: only the first n of the list
 #: LIST=hand                      for mutants: the faults planted by hand
 #: BOARD=versa-ecp5-5g            for bitstream: one of those that `halfsilver list` shows
@@ -176,6 +178,10 @@ ifdef SCHEDULER
 else
 	@$(run) -m halfsilver.sim.mutation.mutants $(if $(LIST),--list $(call quote,$(LIST))) $(sample) $(seed)
 endif
+
+scenario: $(ready) ## one of the scenarios of AWS's guide (examples/scenarios): its frames by its policy, beside its page's table
+	@$(if $(NAME),,echo "make scenario wants NAME=name; examples/scenarios has them" >&2; exit 2)
+	@$(run) examples/scenarios/run.py $(call quote,$(NAME)) --engine $(engine) $(if $(SETUP),--setup $(call quote,$(SETUP)))
 
 screenshots: $(ready) ## pictures of the page of a run, light and dark, in docs/images (needs Chromium)
 	@$(run) docs/screenshots.py

@@ -51,6 +51,7 @@ FIXED_TARGETS = {
     "formal",
     "mac",
     "man",
+    "scenario",
 }
 TIMEOUT = 60
 
