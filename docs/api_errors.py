@@ -89,6 +89,26 @@ ERRORS = {
         "ValidationError": "a missing parameter or a value that is not allowed, an ARN of another account, a wrong "
         "marker",
     },
+    "CloudWatch": {
+        "AccessDenied": "the user's policies do not allow it",
+        "IncompleteSignature": "the signature cannot be read or lacks a part",
+        "InvalidAction": "query: no such operation or version",
+        "InvalidClientTokenId": "an unknown key, or a session token",
+        "InvalidFormat": "SetAlarmState: the reason's data is not JSON",
+        "InvalidNextToken": "the token is not from the same request of the same account",
+        "InvalidParameterCombination": "no statistic, or more than 1,440 data points",
+        "InvalidParameterValue": "a parameter of the wrong type; a period that is no multiple of 60, times in the "
+        "wrong order, a percentile",
+        "LimitExceeded": "an account has 5,000 alarms",
+        "MissingAuthenticationToken": "the request is not signed",
+        "ResourceNotFound": "no such alarm",
+        "SerializationException": "the body is not a JSON object or not CBOR",
+        "SignatureDoesNotMatch": "a wrong or an old signature",
+        "UnknownOperationException": "JSON and CBOR: no such operation",
+        "UnknownParameter": "a parameter that the operation does not have",
+        "ValidationError": "a missing parameter or a value that is not allowed, a query or an alarm that cannot be "
+        "answered here",
+    },
     "RAM": {
         "AccessDeniedException": "the user's policies do not allow it",
         "IdempotentParameterMismatchException": "the `clientToken` came with other parameters in the last 24 hours",

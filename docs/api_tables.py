@@ -19,6 +19,7 @@ from botocore.model import OperationModel, ServiceModel
 
 import halfsilver.harness.control
 from halfsilver.harness.control.catalogue import MODULES, OPERATIONS
+from halfsilver.harness.control.cloudwatch import alarms
 from halfsilver.harness.control.ec2 import mirror_objects, tags
 from halfsilver.harness.control.http import accepting, app, bodies, connections
 from halfsilver.harness.control.http.crowding import Bounds
@@ -37,6 +38,8 @@ __all__ = ["TABLES", "WITHOUT_EFFECT", "collect_errors", "model"]
 SOURCES = Path(halfsilver.harness.control.__file__).parent
 
 WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("cloudwatch", "GetMetricData"): {"LabelOptions": "no effect, labels have no times"},
+    ("cloudwatch", "ListMetrics"): {"IncludeLinkedAccounts": "no effect, no accounts are linked"},
     ("ec2", "DescribeAvailabilityZones"): {"AllAvailabilityZones": "no effect, all zones of the inventory are shown"},
     ("ec2", "DescribeInstances"): {"IncludeManagedResources": "no effect, everything is shown"},
     ("ec2", "DescribeNetworkInterfaces"): {"IncludeManagedResources": "no effect, everything is shown"},
@@ -60,7 +63,14 @@ WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
 _DEFAULT_ONLY = "the default permission only, others are `InvalidParameterException`"
 _NO_SOURCES = "empty only, others are `InvalidParameterException`"
 _ONE_TYPE = "`ec2:TrafficMirrorTarget` only, others are"
+_REFUSED = "refused, `ValidationError`"
+_NO_SUCH_ALARMS = "the answer is empty, there are metric alarms alone"
 _LIMITED: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("cloudwatch", "DescribeAlarmHistory"): {"AlarmContributorId": _NO_SUCH_ALARMS},
+    ("cloudwatch", "DescribeAlarms"): {name: _NO_SUCH_ALARMS for name in ("ChildrenOfAlarmName", "ParentsOfAlarmName")},
+    ("cloudwatch", "DescribeAlarmsForMetric"): {"ExtendedStatistic": _NO_SUCH_ALARMS},
+    ("cloudwatch", "GetMetricStatistics"): {"ExtendedStatistics": "refused, `InvalidParameterValue`"},
+    ("cloudwatch", "PutMetricAlarm"): {name: _REFUSED for name in alarms.NOT_SERVED},
     ("ram", "AssociateResourceShare"): {"sources": _NO_SOURCES},
     ("ram", "CreateResourceShare"): {"permissionArns": _DEFAULT_ONLY, "sources": _NO_SOURCES},
     ("ram", "DisassociateResourceShare"): {"sources": _NO_SOURCES},
@@ -226,6 +236,7 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
         ),
         ("data_plane.py", "_LIMITS[error.resource]"): plain(data_plane._LIMITS.values()),
         ("listing.py", "listing.not_found"): given("Listing", 3, "not_found"),
+        ("reading.py", "code"): given("_span", 1),
         ("elbv2.py", "code"): plain(["LoadBalancerNotFound", "ListenerNotFound"]),
         ("network.py", "form.malformed"): given("_Form", 1),
         ("mirror_objects.py", "NOT_FOUND[kind]"): plain(mirror_objects.NOT_FOUND.values()),
@@ -313,7 +324,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "connections": _connections,
     **{
         f"operations of {service}": lambda service=service: _coverage(service)
-        for service in ("ec2", "elbv2", "ram", "sts")
+        for service in ("cloudwatch", "ec2", "elbv2", "ram", "sts")
     },
     **{f"errors of {family}": lambda family=family: _errors(family) for family in ERRORS},
     "filters": _filters,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from halfsilver.harness.control import elbv2, sts
+from halfsilver.harness.control.cloudwatch import alarms, reading
 from halfsilver.harness.control.ec2 import filters, network, regions, rules, sessions, tags, targets
 from halfsilver.harness.control.operations.operation import OPERATIONS
 from halfsilver.harness.control.ram import invitations, lists, owners
 
 __all__ = ["MODULES", "OPERATIONS"]
 
-MODULES = (elbv2, filters, invitations, lists, network, owners, regions, rules, sessions, sts, tags, targets)
+MODULES = (
+    *(alarms, elbv2, filters, invitations, lists, network, owners, reading, regions, rules, sessions, sts, tags),
+    targets,
+)
 """The modules whose functions are operations."""

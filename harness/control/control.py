@@ -10,10 +10,13 @@ from functools import partial
 from typing import Any
 
 from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.cloudwatch.states import evaluate_all
 from halfsilver.harness.control.iam.authorization import authorize
 from halfsilver.harness.control.iam.policies import Policies
 from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.inventory.inventory_file import Inventory
+from halfsilver.harness.control.metrics.book import Clock, SessionKey, utc_now
+from halfsilver.harness.control.metrics.collector import Collector
 from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context, Operation
@@ -44,6 +47,7 @@ class Control:
     committed   called after every committed change and before the client has its answer, one call at a time
     throttle    refuses requests that come too fast; None: there are none
     poll        seconds, see POLL_SECONDS
+    clock       by which minutes of the metrics end
 
     UsageError: the inventory is not for these settings. HalfsilverError: the engine cannot be used. A stored policy
     that is only too large for it is no error: ``status`` shows it, and the API is there to change it.
@@ -62,6 +66,7 @@ class Control:
         committed: Callable[[], None] | None = None,
         throttle: Throttle | None = None,
         poll: float = POLL_SECONDS,
+        clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
         self.policies = policies
@@ -74,6 +79,7 @@ class Control:
         self._writing = threading.Lock()
         self._closed = threading.Event()
         self._start(inventory, restore)
+        self._collector = Collector(store, data_plane.book, self._carried, clock, evaluate_all)
         self._poller = threading.Thread(target=self._poll, args=(poll,), name="halfsilver-poll", daemon=True)
         self._poller.start()
 
@@ -86,6 +92,8 @@ class Control:
             self._throttle.take(call)
         try:
             self._catch_up()
+            if call.service == "cloudwatch":
+                self._collector.collect()
             with self._moment(operation) as (transaction, tell_engine):
                 context = Context(transaction, call, self.settings, self._random)
                 authorize(context, self.policies(call.caller), operation.on)
@@ -125,9 +133,11 @@ class Control:
         return describe_engine(self._data_plane.state, account)
 
     def close(self) -> None:
-        """Stop looking after the engine."""
+        """Stop looking after the engine, and write what it has counted."""
         self._closed.set()
         self._poller.join()
+        with suppress(StoreError):
+            self._collector.finish()
 
     def _start(self, inventory: Inventory, restore: Callable[[Transaction], None] | None) -> None:
         with self._store.begin(write=True) as transaction:
@@ -175,6 +185,15 @@ class Control:
                 # A store that cannot be reached is told to whoever asks for something.
                 with suppress(HalfsilverError, OSError), self._store.begin() as transaction:
                     self._data_plane.follow(transaction)
+            with suppress(StoreError):
+                self._collector.collect()
+
+    def _carried(self) -> list[SessionKey]:
+        """The sessions that the engine has, none while it is down."""
+        state = self._data_plane.state
+        if state.nic is None or state.identity is None:
+            return []
+        return [(each.eni_id, session.session_id) for each in state.nic.policy.interfaces for session in each.sessions]
 
 
 def _nothing() -> None:

@@ -25,6 +25,7 @@ from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.inventory.inventory_file import Inventory
 from halfsilver.harness.control.local.frames import FRAMES_PATH, frames_route
 from halfsilver.harness.control.local.routes import routes
+from halfsilver.harness.control.metrics.book import Book, Clock, utc_now
 from halfsilver.harness.control.operations.call import DEFAULT_REGION, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.quotas import Quotas
@@ -61,6 +62,7 @@ class Options:
     region     None: that of the inventory
     throttle   EC2's throttling times this factor; None: nothing is throttled
     pages      what answers beside the API, made of the server's parts, by the first word of its paths (``/console``)
+    clock      of all but signatures, which are of the machine's time
     """
 
     open_engine: Callable[[], Engine]
@@ -73,6 +75,7 @@ class Options:
     quotas: Quotas = field(default_factory=Quotas)
     throttle: float | None = None
     pages: Mapping[str, Callable[[Parts], Answerer]] = field(default_factory=dict)
+    clock: Clock = utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ class _Server:
         self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digests)
         edited = None if self._mirror is None else self._mirror.edited()
         self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
-        self._plane = stack.enter_context(closing(DataPlane(options.open_engine, inventory.nic)))
+        self._plane = stack.enter_context(closing(DataPlane(options.open_engine, inventory.nic, Book(options.clock))))
         self._inventory = inventory
         self._restored: str | None = None
         keys = directory.add_users(inventory.accounts, self._settings.partition)
@@ -143,12 +146,13 @@ class _Server:
                     committed=self._write_mirror,
                     throttle=None if options.throttle is None else Throttle(options.throttle),
                     restore=None if edited is None else lambda transaction: self._restore(transaction, edited),
+                    clock=options.clock,
                 )
             )
         )
         services = load(OPERATIONS)
         beside = {**routes(self._control), FRAMES_PATH: frames_route(self._control)}
-        exchange = Exchange(services, self._authenticator(services, keys), self._control, beside)
+        exchange = Exchange(services, self._authenticator(services, keys), self._control, beside, options.clock)
         parts = Parts(exchange, self._control, keys)
         pages = {path: make(parts) for path, make in options.pages.items()}
         self.app = App(ByPath(exchange, pages), local_only=options.listen.insecure)

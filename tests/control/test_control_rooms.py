@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 CONTROL = ROOT / "harness" / "control"
 NAME = "halfsilver.harness.control"
 ORDER = (
-    *("state", "operations", "http", "iam", "inventory", "ec2", "ram", "elbv2", "sts"),
+    *("state", "operations", "http", "iam", "inventory", "metrics", "cloudwatch", "ec2", "ram", "elbv2", "sts"),
     *("catalogue", "plane", "control", "local", "directory", "serving"),
 )
 """As ``harness/control/__init__.py`` and ``docs/architecture.md`` have it."""

@@ -65,6 +65,7 @@ class Exchange:
     authenticate  called for every request, other paths included, before any parameter is believed
     control       called for a request that is whole and right in itself
     routes        other paths by their names
+    clock         what requests are told the time by
     """
 
     def __init__(
@@ -73,7 +74,9 @@ class Exchange:
         authenticate: Authenticate,
         control: Executor,
         routes: Mapping[str, Route] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._clock = clock
         self._services = services
         self._authenticate = authenticate
         self._control = control
@@ -88,10 +91,10 @@ class Exchange:
             if route is not None:
                 _check_route(route, service.name, request)
                 caller = self._authenticate(request)
-                return route.answer(request, _call(service.name, route.name, {}, caller, request_id, peer))
+                return route.answer(request, self._call(service.name, route.name, {}, caller, request_id, peer))
             operation, found = service.identify(request)
             caller = self._authenticate(request)
-            call = _call(service.name, operation.name, operation.read(found), caller, request_id, peer)
+            call = self._call(service.name, operation.name, operation.read(found), caller, request_id, peer)
             return operation.write(self._control.execute(call), request_id)
         except ApiError as error:
             return service.refuse(error, request_id)
@@ -107,7 +110,12 @@ class Exchange:
         """The call that such a request is; ApiError where the API would refuse to read it."""
         service = self._services.of(request)
         operation, found = service.identify(request)
-        return _call(service.name, operation.name, operation.read(found), caller, str(uuid.uuid4()), peer)
+        return self._call(service.name, operation.name, operation.read(found), caller, str(uuid.uuid4()), peer)
+
+    def _call(
+        self, service: str, name: str, parameters: Parameters, caller: Caller, request_id: str, peer: Peer
+    ) -> Call:
+        return Call(service, name, parameters, caller, request_id, peer.address, self._clock(), peer.secure)
 
     def refuse(self, request: Request, error: ApiError) -> Response:
         """An error that was found before the request was whole, in the protocol of its service."""
@@ -129,10 +137,6 @@ def _check_route(route: Route, service: str, request: Request) -> None:
     if request.method not in route.methods:
         message = f"The HTTP request is invalid. Reason: use {' or '.join(route.methods)}."
         raise ApiError("InvalidHttpRequest", message, 405)
-
-
-def _call(service: str, name: str, parameters: Parameters, caller: Caller, request_id: str, peer: Peer) -> Call:
-    return Call(service, name, parameters, caller, request_id, peer.address, datetime.now(UTC), peer.secure)
 
 
 def log_internal(error: Exception, request: Request, request_id: str) -> None:

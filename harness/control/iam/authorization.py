@@ -1,9 +1,9 @@
 """May they? What the policies are asked of a request, and the refusal.
 
 Sources: Service Authorization Reference, "Actions, resources, and condition keys" of Amazon EC2, Elastic Load
-Balancing V2 and AWS RAM; IAM User Guide, "AWS global condition context keys". Every resource that an operation names
-is checked, and the one that it makes (as ``.../*``, since it has no id yet); tags given at the creation need
-``ec2:CreateTags`` as well. Operations that only describe have no resources: a policy allows them on ``*``.
+Balancing V2, AWS RAM and Amazon CloudWatch; IAM User Guide, "AWS global condition context keys". Every resource that an
+operation names is checked, and the one that it makes (as ``.../*``, since it has no id yet); tags given at the creation
+need ``ec2:CreateTags`` as well. Operations that only describe have no resources: a policy allows them on ``*``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 from halfsilver.harness.control.iam import condition_keys
 from halfsilver.harness.control.iam.condition_keys import Values
 from halfsilver.harness.control.iam.policies import Decision, Policies
-from halfsilver.harness.control.iam.sigv4 import SIGNING_NAMES
 from halfsilver.harness.control.operations.call import Call, Parameters, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.identifiers import TYPES, kind_of
@@ -40,6 +39,9 @@ class Check:
 
 _TAGGING = ("CreateTags", "DeleteTags", "TagResource", "UntagResource")
 """Operations whose tags are about the resources that they name."""
+
+_PREFIXES = {"elbv2": "elasticloadbalancing"}
+"""botocore's name of a service -> the one in its actions, where they differ."""
 
 _REFUSALS = {"ec2": "UnauthorizedOperation", "ram": "AccessDeniedException"}
 
@@ -66,7 +68,7 @@ def require(call: Call, settings: Settings, policies: Policies, checks: Iterable
 
 def _checks(context: Context, on: Sequence[Resource]) -> Iterator[Check]:
     call = context.call
-    action = f"{SIGNING_NAMES.get(call.service, call.service)}:{call.operation}"
+    action = f"{_PREFIXES.get(call.service, call.service)}:{call.operation}"
     if not on:
         yield Check(action, "*")
         return
@@ -128,7 +130,8 @@ def _arn(context: Context, kind: Kind | None, account: str, identifier: str) -> 
     if identifier.startswith("arn:"):
         return identifier
     name = "*" if kind is None else TYPES[kind]
-    return context.settings.arn(context.call.service, account, f"{name}/{identifier}")
+    separator = ":" if kind is Kind.ALARM else "/"
+    return context.settings.arn(context.call.service, account, f"{name}{separator}{identifier}")
 
 
 def _refusal(call: Call, check: Check, decision: Decision) -> ApiError:

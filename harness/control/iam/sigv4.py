@@ -32,7 +32,7 @@ CLOCK_SKEW = timedelta(minutes=15)
 LONGEST_VALIDITY = 7 * 24 * 3600
 """Seconds for which a presigned request may be valid; the signing key is good for no longer."""
 
-SIGNING_NAMES = {"elbv2": "elasticloadbalancing"}
+SIGNING_NAMES = {"cloudwatch": "monitoring", "elbv2": "elasticloadbalancing"}
 """botocore's name of a service -> the service in the scope, where they differ."""
 GLOBAL_REGIONS = {"sts": "us-east-1"}
 """A service whose global endpoint is signed for this region, wherever the client is."""
@@ -84,7 +84,7 @@ class Claim:
 def authenticate(request: Request, keys: Keys, now: datetime, *, service: str, region: str) -> Caller:
     """The user who signed the request. ApiError in the words of the service when nobody who is known did.
 
-    service   botocore's name of the service that the request goes to: ec2, elbv2, ram, sts
+    service   botocore's name of the service that the request goes to: cloudwatch, ec2, elbv2, ram, sts
     region    the server's
     """
     errors = errors_of(service)

@@ -33,7 +33,12 @@ TAGGED = {
     Kind.ENDPOINT: "vpc-endpoint",
 }
 """What EC2 calls the kinds of objects that can have tags."""
-TYPES = {**TAGGED, Kind.RESOURCE_SHARE: "resource-share", Kind.SHARE_INVITATION: "resource-share-invitation"}
+TYPES = {
+    **TAGGED,
+    Kind.RESOURCE_SHARE: "resource-share",
+    Kind.SHARE_INVITATION: "resource-share-invitation",
+    Kind.ALARM: "alarm",
+}
 """The kinds that policies and tags name, as their ARNs have them."""
 _DIGITS = 17
 

@@ -1,6 +1,7 @@
 """Which objects an operation is about: what IAM's policies are asked of, declared with each operation.
 
-Source: Service Authorization Reference, "Actions, resources, and condition keys" of Amazon EC2 and AWS RAM.
+Source: Service Authorization Reference, "Actions, resources, and condition keys" of Amazon EC2, AWS RAM and Amazon
+CloudWatch.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from halfsilver.harness.control.state.record import Kind
 
 __all__ = [
+    "ALARM",
+    "ALARMS",
     "FILTER",
     "FILTER_OF_RULE",
     "INVITATION",
@@ -60,3 +63,5 @@ NAMED = Given(None, "Resources")
 SHARE = Given(Kind.RESOURCE_SHARE, "resourceShareArn")
 TAGGED_SHARE = Given(Kind.RESOURCE_SHARE, "resourceShareArn", instead="resourceArn")
 INVITATION = Given(Kind.SHARE_INVITATION, "resourceShareInvitationArn")
+ALARM = Given(Kind.ALARM, "AlarmName")
+ALARMS = Given(Kind.ALARM, "AlarmNames")

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from halfsilver.harness.control.metrics.book import Book
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.plane.nic_policy import NicPolicy, read_nic_policy
 from halfsilver.harness.control.state.store import Transaction
@@ -69,9 +70,13 @@ class DataPlane:
     open_engine  makes an engine that is not configured; called again when an engine broke, or when the NIC is to
                  carry other interfaces than before
     interfaces   ids of the NIC's interfaces in index order
+    book         what the engines count is entered there
     """
 
-    def __init__(self, open_engine: Callable[[], Engine], interfaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self, open_engine: Callable[[], Engine], interfaces: Sequence[str] = (), book: Book | None = None
+    ) -> None:
+        self.book = Book() if book is None else book
         self._open_engine = open_engine
         self._lock = threading.RLock()
         self._engine: Engine | None = None
@@ -121,10 +126,12 @@ class DataPlane:
             if self._engine is None or state.nic is None:
                 raise HalfsilverError(f"the engine is down: {state.trouble or 'it has no policy yet'}")
             try:
-                return Judged(self._engine.process(frames), state.nic, state.generation)
+                result = self._engine.process(frames)
             except (HalfsilverError, OSError) as error:
                 self._discard(str(error))
                 raise
+            self.book.absorb(result, state.nic.policy)
+            return Judged(result, state.nic, state.generation)
 
     def close(self) -> None:
         with self._lock:
@@ -175,6 +182,7 @@ class DataPlane:
                 self._discard(self._state.trouble)
         if self._engine is None:
             self._engine = self._open_engine()
+            self.book.opened()
         before, self._loaded = self._loaded, None
         try:
             self._engine.configure(nic.policy)

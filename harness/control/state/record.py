@@ -30,6 +30,8 @@ class Kind(StrEnum):
     RESOURCE_SHARE = "resource-share"
     SHARE_ASSOCIATION = "share-association"
     SHARE_INVITATION = "share-invitation"
+    ALARM = "alarm"
+    ALARM_HISTORY = "alarm-history"
     # Of the server itself.
     TOKEN = "token"
     # Never stored: what Describe operations list as if it were.

@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from halfsilver.harness.control.state import statements
+from halfsilver.harness.control.state.minutes import Minutes
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.tables import SCHEMA_VERSION, links, meta, metadata
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
@@ -117,6 +118,11 @@ class Transaction:
     def generation(self) -> int:
         """How many changes of the mirroring policy have been committed; with ``advance``, this one included."""
         return self._number(_GENERATION)
+
+    @property
+    def minutes(self) -> Minutes:
+        """What sessions have mirrored, minute by minute."""
+        return Minutes(self._connection, self._check_writable)
 
     # Writing.
 
@@ -236,6 +242,7 @@ class Store:
                     f"the state in {self.name} has version {version} of the tables and this program knows "
                     f"version {SCHEMA_VERSION}; use the version of the program that wrote it"
                 )
+            metadata.create_all(connection)  # tables that an earlier program of this version did not have
             return
         foreign = [name for name in names if not name.startswith(_INTERNAL)]
         if foreign and self._engine.dialect.name == "sqlite":

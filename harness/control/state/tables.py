@@ -2,8 +2,7 @@
 
 ``halfsilver_meta``     named numbers: the version of these tables, and the generation
 ``halfsilver_records``  one row per object of the API (``operations.Record``)
-``halfsilver_links``    which records mention what: sessions by target, targets by their interface, ...
-"""
+XX"""
 
 from __future__ import annotations
 
@@ -13,8 +12,9 @@ from collections.abc import Iterator
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table
 
 from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.records import METRICS
 
-__all__ = ["SCHEMA_VERSION", "link", "links", "links_table", "meta", "metadata", "records"]
+__all__ = ["SCHEMA_VERSION", "link", "links", "links_table", "meta", "metadata", "minutes", "records"]
 
 SCHEMA_VERSION = 1
 """Goes up with every change of the tables or of what records hold."""
@@ -62,6 +62,18 @@ links_table = Table(
     Column("name", String, primary_key=True),
 )
 Index("halfsilver_links_by_name", links_table.c.name, links_table.c.serial)
+
+minutes = Table(
+    "halfsilver_minutes",
+    metadata,
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),  # its first second, since 1970
+    Column("session", String, primary_key=True),
+    Column("interface", String, nullable=False),
+    Column("instance", String, nullable=False),
+    Column("account", String, nullable=False),  # the interface's
+    *(Column(name, BigInteger, nullable=False) for name in METRICS),
+)
+Index("halfsilver_minutes_by_instance", minutes.c.account, minutes.c.instance, minutes.c.minute)
 
 _MEMBERS = {
     Kind.SESSION: ("TrafficMirrorTargetId", "TrafficMirrorFilterId", "VirtualNetworkId"),

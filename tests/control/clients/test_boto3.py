@@ -50,7 +50,34 @@ def use_every_operation(cloud: Any) -> None:
     target_id = mirror(cloud, filter_id)
     label(cloud, target_id)
     share(cloud, target_id)
+    watch(cloud)
     take_down(cloud, filter_id, target_id)
+
+
+def watch(cloud: Cloud) -> None:
+    """What the metrics say is tested with a clock; here is that every operation answers."""
+    client, metric = cloud.client("cloudwatch"), {"Namespace": "AWS/EC2", "MetricName": "NetworkMirrorIn"}
+    span = {"StartTime": "2026-11-20T12:00:00Z", "EndTime": "2026-11-20T12:05:00Z"}
+    client.list_metrics(**metric)
+    client.get_metric_statistics(**metric, **span, Period=60, Statistics=["Sum"])
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    client.get_metric_data(MetricDataQueries=[{"Id": "m", "MetricStat": stat}], **span)
+    client.put_metric_alarm(
+        AlarmName="a",
+        **metric,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    client.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="a rehearsal")
+    client.disable_alarm_actions(AlarmNames=["a"])
+    client.enable_alarm_actions(AlarmNames=["a"])
+    assert [each["AlarmName"] for each in client.describe_alarms()["MetricAlarms"]] == ["a"]
+    assert client.describe_alarms_for_metric(**metric)["MetricAlarms"]
+    assert client.describe_alarm_history(AlarmName="a")["AlarmHistoryItems"]
+    client.delete_alarms(AlarmNames=["a"])
 
 
 def look_around(cloud: Cloud) -> None:

@@ -94,12 +94,22 @@ RAM_CASES = {
 }
 
 
+_ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:a"
+CLOUDWATCH_CASES = {
+    **{name: ({"AlarmName": "a"}, [_ALARM]) for name in ("PutMetricAlarm", "SetAlarmState")},
+    **{
+        name: ({"AlarmNames": ["a", "b"]}, [_ALARM, _ALARM[:-1] + "b"])
+        for name in ("DeleteAlarms", "DisableAlarmActions", "EnableAlarmActions")
+    },
+}
+ALL_CASES = {"ec2": CASES, "ram": RAM_CASES, "cloudwatch": CLOUDWATCH_CASES}
+
+
 @pytest.mark.parametrize(
-    ("service", "name"),
-    [*zip(["ec2"] * len(CASES), CASES, strict=True), *zip(["ram"] * len(RAM_CASES), RAM_CASES, strict=True)],
+    ("service", "name"), [(service, name) for service, cases in ALL_CASES.items() for name in cases]
 )
 def test_every_resource_of_an_operation_must_be_allowed(service: str, name: str, transaction: Transaction) -> None:
-    parameters, resources = (CASES if service == "ec2" else RAM_CASES)[name]
+    parameters, resources = ALL_CASES[service][name]
     asked, action = call(name, parameters, service), f"{service}:{name}"
     assert permitted(transaction, asked, allow(action, resources))
     for resource in resources:
@@ -113,11 +123,14 @@ def test_every_resource_of_an_operation_must_be_allowed(service: str, name: str,
 def test_the_operations_that_change_something_are_those_with_resources() -> None:
     changing = {key for key, operation in OPERATIONS.items() if operation.writes}
     assert changing == {name for name, each in OPERATIONS.items() if each.on}
-    assert {name for service, name in changing if service == "ec2"} == set(CASES)
-    assert {name for service, name in changing if service == "ram"} == set(RAM_CASES)
+    for service, cases in ALL_CASES.items():
+        assert {name for of, name in changing if of == service} == set(cases)
 
 
-@pytest.mark.parametrize(("service", "prefix"), [("ec2", "ec2"), ("elbv2", "elasticloadbalancing"), ("ram", "ram")])
+@pytest.mark.parametrize(
+    ("service", "prefix"),
+    [("cloudwatch", "cloudwatch"), ("ec2", "ec2"), ("elbv2", "elasticloadbalancing"), ("ram", "ram")],
+)
 def test_operations_that_only_look_are_allowed_on_everything_or_not_at_all(
     service: str, prefix: str, transaction: Transaction
 ) -> None:

@@ -112,13 +112,21 @@ def vnis(copies: Sequence[Packet]) -> list[int]:
 
 
 class Server:
-    """``halfsilver serve`` in a process; ends with the block. ``lines`` has what it said on stderr."""
+    """``halfsilver serve`` in a process; ends with the block. ``lines`` has what it said on stderr.
+
+    ``program`` is another one that takes the same options.
+    """
 
     def __init__(
-        self, state: Path, *options: str, inventory: Path | None = INVENTORY, environment: dict[str, str] | None = None
+        self,
+        state: Path,
+        *options: str,
+        inventory: Path | None = INVENTORY,
+        environment: dict[str, str] | None = None,
+        program: Sequence[str] = (str(HALFSILVER), "serve"),
     ) -> None:
         self.state = state
-        arguments = [str(HALFSILVER), "serve", "--state", str(state), "--port", "0", "--json", *options]
+        arguments = [*program, "--state", str(state), "--port", "0", "--json", *options]
         if inventory is not None:
             arguments += ["--inventory", str(inventory)]
         self.log = state.with_suffix(".log")

@@ -95,6 +95,8 @@ def structures(shape: Shape | None, *, gaps: bool = False, whole: bool = True) -
         return st.just({})
     required = set(shape.required_members) if whole else set()
     members = {name: values(member, gaps=gaps) for name, member in shape.members.items()}
+    if getattr(shape, "is_tagged_union", False):
+        return st.one_of(st.fixed_dictionaries({name: each}) for name, each in members.items())
     chosen = st.fixed_dictionaries(
         {name: members[name] for name in required},
         optional={name: each for name, each in members.items() if name not in required},

@@ -12,7 +12,7 @@ from typing import Protocol
 from halfsilver.harness.control.http.protocols.limits import MAX_QUOTED
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["EC2_FAULTS", "Faults", "FrameworkFaults", "QUERY_FAULTS", "REST_JSON_FAULTS"]
+__all__ = ["EC2_FAULTS", "Faults", "FrameworkFaults", "JSON_FAULTS", "QUERY_FAULTS", "REST_JSON_FAULTS"]
 
 MOST_NAMED = 12
 """An enumeration up to this size is listed in the message."""
@@ -149,4 +149,7 @@ QUERY_FAULTS: Faults = FrameworkFaults(
 )
 REST_JSON_FAULTS: Faults = FrameworkFaults(
     constraint="InvalidParameterException", unknown="InvalidParameterException", form="SerializationException"
+)
+JSON_FAULTS: Faults = FrameworkFaults(
+    constraint="ValidationException", unknown="ValidationException", form="SerializationException"
 )

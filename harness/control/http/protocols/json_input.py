@@ -1,4 +1,8 @@
-"""Parameters of an operation from a JSON object and a query string, along the shape of the operation's input."""
+"""Parameters of an operation from a JSON object and a query string, along the shape of the operation's input.
+
+What is read along the shape may come from another notation of the same values: CBOR has the same structures, lists and
+maps, and other scalars (``rpc_cbor``). ``Notation`` has what differs.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,37 @@ import binascii
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from halfsilver.harness.control.http.protocols.faults import REST_JSON_FAULTS as FAULTS
+from halfsilver.harness.control.http.protocols.faults import Faults
 from halfsilver.harness.control.http.protocols.form import SIGNATURE_PARAMETERS, decode
 from halfsilver.harness.control.http.protocols.limits import MAX_NESTING, MAX_NUMBER_DIGITS, MAX_PARAMETERS
 from halfsilver.harness.control.http.protocols.values import checker, from_text, moment
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["document", "inputs", "query"]
+__all__ = ["JSON_SCALARS", "Notation", "Reader", "Scalar", "body", "document", "inputs", "query", "typed"]
 
-_Reader = Callable[[Any, str], Any]
+Reader = Callable[[Any, str], Any]
+"""Takes what is at a path, and the path; returns the value."""
+Scalar = Callable[[Any, str, Faults], Any]
+"""The same of a scalar shape, with the words for what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """What differs where values are read along one shape: the words of the service, the scalars of the format.
+
+    scalars   by the type name of the shape
+    """
+
+    faults: Faults
+    scalars: Mapping[str, Scalar]
 
 
 def query(request: Request) -> dict[str, str]:
@@ -84,7 +104,7 @@ def _constant(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
-def inputs(shape: StructureShape | None) -> tuple[_Reader, Callable[[dict[str, str]], dict[str, Any]]]:
+def inputs(shape: StructureShape | None) -> tuple[Reader, Callable[[dict[str, str]], dict[str, Any]]]:
     """What reads the body, and what reads the query string."""
     everything: Mapping[str, Shape] = {} if shape is None else shape.members
     required = set() if shape is None else set(shape.required_members)
@@ -110,47 +130,57 @@ def inputs(shape: StructureShape | None) -> tuple[_Reader, Callable[[dict[str, s
         return result
 
     in_body = {name: member for name, member in everything.items() if not places[name]}
-    return _structure(in_body, [name for name in in_body if name in required], 1), read_query
+    notation = Notation(FAULTS, JSON_SCALARS)
+    return _structure(notation, in_body, [name for name in in_body if name in required], 1), read_query
 
 
-def _structure(members: Mapping[str, Shape], required: list[str], depth: int) -> _Reader:
+def body(shape: StructureShape | None, notation: Notation) -> Reader:
+    """What reads the document of an operation all of whose parameters are in it."""
+    if shape is None:
+        return _structure(notation, {}, [], 1)
+    return _structure(notation, shape.members, list(shape.required_members), 1)
+
+
+def _structure(notation: Notation, members: Mapping[str, Shape], required: list[str], depth: int) -> Reader:
+    faults = notation.faults
     if depth > MAX_NESTING:
         raise ValueError(f"an input is nested more than {MAX_NESTING} deep")
     readers = {
-        str(member.serialization.get("name", name)): (name, _reader(member, depth + 1))
+        str(member.serialization.get("name", name)): (name, _reader(notation, member, depth + 1))
         for name, member in members.items()
     }
 
     def read(value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise FAULTS.malformed(path, "is a structure, written as a JSON object")
+            raise faults.malformed(path, "is a structure, written as an object")
         prefix = f"{path}." if path else ""
         result = {}
         for wire, each in value.items():
             if wire not in readers:
-                raise FAULTS.unknown(f"{prefix}{wire}")
+                raise faults.unknown(f"{prefix}{wire}")
             if each is None:
                 continue
             name, reader = readers[wire]
             result[name] = reader(each, f"{prefix}{wire}")
         for name in required:
             if name not in result:
-                raise FAULTS.missing(f"{prefix}{name}")
+                raise faults.missing(f"{prefix}{name}")
         return result
 
     return read
 
 
-def _reader(shape: Shape, depth: int) -> _Reader:
+def _reader(notation: Notation, shape: Shape, depth: int) -> Reader:
+    faults = notation.faults
     if isinstance(shape, StructureShape):
-        return _structure(shape.members, list(shape.required_members), depth)
-    check = checker(shape, FAULTS)
+        return _structure(notation, shape.members, list(shape.required_members), depth)
+    check = checker(shape, faults)
     if isinstance(shape, ListShape):
-        convert = _list(_reader(shape.member, depth + 1))
+        convert = _list(_reader(notation, shape.member, depth + 1), faults)
     elif isinstance(shape, MapShape):
-        convert = _map(_reader(shape.key, depth + 1), _reader(shape.value, depth + 1))
+        convert = _map(_reader(notation, shape.key, depth + 1), _reader(notation, shape.value, depth + 1), faults)
     else:
-        convert = _SCALARS[shape.type_name]
+        convert = _scalar(notation.scalars[shape.type_name], faults)
 
     def read(value: Any, path: str) -> Any:
         result = convert(value, path)
@@ -161,28 +191,34 @@ def _reader(shape: Shape, depth: int) -> _Reader:
     return read
 
 
-def _list(read_item: _Reader) -> _Reader:
+def _scalar(scalar: Scalar, faults: Faults) -> Reader:
+    return lambda value, path: scalar(value, path, faults)
+
+
+def _list(read_item: Reader, faults: Faults) -> Reader:
     def read(value: Any, path: str) -> list[Any]:
         if not isinstance(value, list):
-            raise FAULTS.malformed(path, "is a list, written as a JSON array")
+            raise faults.malformed(path, "is a list, written as an array")
         return [read_item(each, f"{path}.{index}") for index, each in enumerate(value, 1)]
 
     return read
 
 
-def _map(read_key: _Reader, read_value: _Reader) -> _Reader:
+def _map(read_key: Reader, read_value: Reader, faults: Faults) -> Reader:
     def read(value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise FAULTS.malformed(path, "is a map, written as a JSON object")
+            raise faults.malformed(path, "is a map, written as an object")
         return {read_key(key, path): read_value(each, f"{path}.{key}") for key, each in value.items()}
 
     return read
 
 
-def _typed(kinds: tuple[type, ...], expected: str) -> _Reader:
-    def read(value: Any, path: str) -> Any:
+def typed(kinds: tuple[type, ...], expected: str) -> Scalar:
+    """A scalar that is of one of these types, as the format has it."""
+
+    def read(value: Any, path: str, faults: Faults) -> Any:
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise FAULTS.wrong_type(path, _shown(value), expected)
+            raise faults.wrong_type(path, _shown(value), expected)
         return value
 
     return read
@@ -192,30 +228,30 @@ def _shown(value: Any) -> str:
     """A value for a message; of what has parts, only its kind."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
-    return json.dumps(value)
+    return json.dumps(value, default=str)
 
 
-def _blob(value: Any, path: str) -> bytes:
+def _blob(value: Any, path: str, faults: Faults) -> bytes:
     try:
         return base64.b64decode(value.encode("ascii"), validate=True)
     except (AttributeError, UnicodeEncodeError, binascii.Error):
-        raise FAULTS.wrong_type(path, _shown(value), "base64") from None
+        raise faults.wrong_type(path, _shown(value), "base64") from None
 
 
-def _timestamp(value: Any, path: str) -> datetime:
+def _timestamp(value: Any, path: str, faults: Faults) -> datetime:
     try:
-        return moment(value) if isinstance(value, str) else datetime.fromtimestamp(_NUMBER(value, path), UTC)
+        return moment(value) if isinstance(value, str) else datetime.fromtimestamp(_NUMBER(value, path, faults), UTC)
     except (ValueError, OverflowError, OSError):
-        raise FAULTS.wrong_type(path, _shown(value), "a time") from None
+        raise faults.wrong_type(path, _shown(value), "a time") from None
 
 
-_NUMBER = _typed((int, float), "a number")
+_NUMBER = typed((int, float), "a number")
 
-_SCALARS: dict[str, _Reader] = {
-    "string": _typed((str,), "a string"),
-    "boolean": _typed((bool,), "true or false"),
-    "integer": _typed((int,), "an integer"),
-    "long": _typed((int,), "an integer"),
+JSON_SCALARS: Mapping[str, Scalar] = {
+    "string": typed((str,), "a string"),
+    "boolean": typed((bool,), "true or false"),
+    "integer": typed((int,), "an integer"),
+    "long": typed((int,), "an integer"),
     "float": _NUMBER,
     "double": _NUMBER,
     "blob": _blob,

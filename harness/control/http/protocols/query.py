@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from halfsilver.harness.control.operations.errors import ApiError
 
 __all__ = ["Ec2", "Query"]
 
+_VERSION = re.compile(rb"(?:^|&)Version=([0-9-]{10})(?:&|\Z)")
+
 
 class _Form(Service):
     """What the two have in common. ``version`` is the API version that a request must name."""
@@ -30,6 +33,10 @@ class _Form(Service):
         self._names = names
         self._faults = faults
         self._operations = {model.name: self._operation(model) for model in models}
+
+    def claims(self, request: Request) -> bool:
+        found = _VERSION.search(request.query_string.encode("latin-1", "replace")) or _VERSION.search(request.body)
+        return found is not None and found[1].decode() == self.version
 
     def identify(self, request: Request) -> tuple[Operation, dict[str, str]]:
         if request.path != "/":

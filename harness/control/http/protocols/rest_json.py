@@ -8,21 +8,18 @@ refused when the model is loaded.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.model import OperationModel
 
 from halfsilver.harness.control.http.protocols.json_input import document, inputs, query
+from halfsilver.harness.control.http.protocols.json_output import JSON_CONVERSIONS, writer
 from halfsilver.harness.control.http.protocols.service import Operation, Response, Service
-from halfsilver.harness.control.http.protocols.values import blob_text, moment
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
 __all__ = ["RestJson"]
-
-_Writer = Callable[[Any], Any]
 
 
 class RestJson(Service):
@@ -38,9 +35,8 @@ class RestJson(Service):
             raise ApiError("UnknownOperationException", "There is no such operation.", 404)
         return operation, request
 
-    def has_path(self, path: str) -> bool:
-        """Whether some operation is at this path."""
-        return any(path == each for _, each in self._operations)
+    def claims(self, request: Request) -> bool:
+        return any(request.path == each for _, each in self._operations)
 
     def refuse(self, error: ApiError, request_id: str) -> Response:
         return _answer(
@@ -55,7 +51,7 @@ def _answer(status: int, document: object, request_id: str, *more: tuple[str, st
 
 def _operation(model: OperationModel) -> Operation:
     read_body, read_query = inputs(model.input_shape)
-    convert = _writer(model.output_shape) if model.output_shape is not None else _empty
+    convert = writer(model.output_shape, JSON_CONVERSIONS)
 
     def read(request: Request) -> dict[str, Any]:
         parameters = read_query(query(request))
@@ -66,41 +62,3 @@ def _operation(model: OperationModel) -> Operation:
         return _answer(200, convert(result), request_id)
 
     return Operation(model.name, read, write)
-
-
-def _empty(result: Any) -> dict[str, Any]:
-    return {}
-
-
-def _writer(shape: Shape) -> _Writer:
-    """What makes a value of a shape ready for ``json.dumps``, without members that are None or not in the model."""
-    if isinstance(shape, StructureShape):
-        members = {
-            name: (str(member.serialization.get("name", name)), _writer(member))
-            for name, member in shape.members.items()
-        }
-        return lambda value: {
-            members[name][0]: members[name][1](each)
-            for name, each in value.items()
-            if each is not None and name in members
-        }
-    if isinstance(shape, ListShape):
-        item = _writer(shape.member)
-        return lambda value: [item(each) for each in value]
-    if isinstance(shape, MapShape):
-        entry = _writer(shape.value)
-        return lambda value: {key: entry(each) for key, each in value.items()}
-    return _CONVERSIONS.get(shape.type_name, _as_it_is)
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _seconds(value: datetime | str) -> float:
-    """Seconds since 1970, to the millisecond."""
-    at = moment(value) if isinstance(value, str) else value
-    return round(at.timestamp(), 3)
-
-
-_CONVERSIONS: dict[str, _Writer] = {"timestamp": _seconds, "blob": blob_text}

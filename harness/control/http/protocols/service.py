@@ -36,11 +36,19 @@ class Operation:
 
 
 class Service(ABC):
-    """One service in its protocol. ``name`` is botocore's: ec2, elbv2, ram, sts."""
+    """One service in its protocol. ``name`` is botocore's: cloudwatch, ec2, elbv2, ram, sts."""
 
     def __init__(self, name: str, protocol: str) -> None:
         self.name = name
         self.protocol = protocol
+
+    @abstractmethod
+    def claims(self, request: Request) -> bool:
+        """Whether a request without signature is for this service, in this protocol."""
+
+    def speaking(self, request: Request) -> Service:
+        """The service in the protocol of the request: itself, unless it has several."""
+        return self
 
     @abstractmethod
     def identify(self, request: Request) -> tuple[Operation, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from botocore.loaders import Loader
@@ -12,8 +12,10 @@ from botocore.model import OperationModel, ServiceModel
 from halfsilver.harness.control.http.protocols.faults import quoted
 from halfsilver.harness.control.http.protocols.form import decode
 from halfsilver.harness.control.http.protocols.query import Ec2, Query
+from halfsilver.harness.control.http.protocols.remote_call import AwsJson, RpcCbor
 from halfsilver.harness.control.http.protocols.rest_json import RestJson
 from halfsilver.harness.control.http.protocols.service import Response, Service
+from halfsilver.harness.control.http.protocols.several import Several
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
@@ -21,41 +23,44 @@ __all__ = ["Services", "load"]
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/,\s]*/[^/,\s]*/([^/,\s]+)/aws4_request")
 _SIGNED_QUERY = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)")
-_VERSION = re.compile(rb"(?:^|&)Version=([0-9-]{10})(?:&|\Z)")
 
-_KINDS: Mapping[str, type[Ec2] | type[Query] | type[RestJson]] = {"ec2": Ec2, "query": Query, "rest-json": RestJson}
+_KINDS: Mapping[str, Callable[[str, list[OperationModel]], Service]] = {
+    "ec2": Ec2,
+    "query": Query,
+    "rest-json": RestJson,
+    "json": AwsJson,
+    "smithy-rpc-v2-cbor": RpcCbor,
+}
 
 
 class Services:
     """All services that are served.
 
     ``of`` says whose a request is, without judging it: the signature's scope names the service; without a signature,
-    the path (RAM's operations have one each) or the version does. What is left is taken for EC2's.
+    the path does (RAM's operations have one each), the header of AWS JSON or the version. What is left is taken for
+    EC2's. A service with several protocols is given in that of the request.
     """
 
     def __init__(self, served: Mapping[str, Service]) -> None:
         """``served``: by the name that a signature's scope has for the service."""
         self._by_scope = dict(served)
-        self._by_path = [each for each in served.values() if isinstance(each, RestJson)]
-        self._by_version = {each.version.encode(): each for each in served.values() if isinstance(each, Ec2 | Query)}
         self._ec2: Service = self._by_scope["ec2"]
+        self._documents = [each for each in served.values() if isinstance(each, RestJson | AwsJson)]
         self._queries = [each for each in served.values() if isinstance(each, Query)]
 
     def of(self, request: Request) -> Service:
         """The service whose request this is; never fails, but the service may be one that refuses everything."""
         scope = signed_for(request)
         if scope is not None:
-            return self._by_scope.get(scope) or _NotServed(scope, self._speaker(request))
-        for service in self._by_path:
-            if service.has_path(request.path):
-                return service
-        version = _VERSION.search(request.query_string.encode("latin-1", "replace")) or _VERSION.search(request.body)
-        return self._by_version.get(version[1], self._ec2) if version is not None else self._ec2
+            service = self._by_scope.get(scope) or _NotServed(scope, self._speaker(request))
+        else:
+            service = next((each for each in self._by_scope.values() if each.claims(request)), self._ec2)
+        return service.speaking(request)
 
     def _speaker(self, request: Request) -> Service:
         """A service whose errors the client of some other service will understand."""
         json = "json" in (request.header("content-type") or "") or request.header("x-amz-target") is not None
-        return next(iter(self._by_path if json else self._queries), self._ec2)
+        return next(iter(self._documents if json else self._queries), self._ec2)
 
 
 class _NotServed(Service):
@@ -64,6 +69,9 @@ class _NotServed(Service):
     def __init__(self, name: str, speaker: Service) -> None:
         super().__init__(name, speaker.protocol)
         self._speaker = speaker
+
+    def claims(self, request: Request) -> bool:
+        return False
 
     def identify(self, request: Request) -> NoReturn:
         raise ApiError("InvalidAction", f"The service {quoted(self.name)} is not served here.")
@@ -97,10 +105,12 @@ def load(operations: Iterable[tuple[str, str]]) -> Services:
     for service, names in wanted.items():
         model: Any = ServiceModel(loader.load_service_model(service, "service-2"), service)
         unknown = set(names) - set(model.operation_names)
-        if unknown or model.resolved_protocol not in _KINDS:
+        protocols = [each for each in model.metadata.get("protocols", [model.protocol]) if each in _KINDS]
+        if unknown or not protocols:
             raise ValueError(f"{service}: botocore has no {', '.join(sorted(unknown)) or 'protocol served here'}")
         models: list[OperationModel] = [model.operation_model(name) for name in names]
-        served[str(model.signing_name)] = _KINDS[model.resolved_protocol](service, models)
+        spoken = [_KINDS[each](service, models) for each in protocols]
+        served[str(model.signing_name)] = spoken[0] if len(spoken) == 1 else Several(spoken)
     if "ec2" not in served:
         raise ValueError("EC2 is always served: name one of its operations")
     return Services(served)

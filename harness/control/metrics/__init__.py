@@ -1,0 +1,1 @@
+"""What the data plane counts, by names that last: totals, minutes kept in the store, and a page for Prometheus."""

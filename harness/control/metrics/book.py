@@ -1,0 +1,174 @@
+"""What the engine has counted since the server began, by the ids of sessions and rules.
+
+An engine's counters have indices, which mean something else after a change of the policy, and they begin anew with a
+new engine. So each reading is held against the one before, under the policy that judged, and only the difference is
+taken: a total never goes back, and no minute has a negative sum.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from halfsilver.harness.engine import Result
+from halfsilver.harness.policy.policy import Policy
+from halfsilver.harness.records import METRICS, Counters, Tally
+from halfsilver.harness.verdict import Direction, Service
+
+__all__ = ["MINUTE", "Book", "Clock", "SessionKey", "Totals", "minute_of", "utc_now"]
+
+Clock = Callable[[], datetime]
+"""The time, with its zone."""
+SessionKey = tuple[str, str]
+"""Ids of the interface and of the session."""
+
+MINUTE = 60
+"""Seconds."""
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Reading = dict[tuple[object, ...], tuple[int, int]]
+"""Frames and bytes by table and index."""
+
+
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
+def minute_of(moment: datetime) -> int:
+    """The first second of the minute, since 1970."""
+    return int(moment.timestamp()) // MINUTE * MINUTE
+
+
+@dataclass
+class Totals:
+    """Frames and bytes since the server began; keys have the direction, "ingress" or "egress", first.
+
+    verdicts  by verdict
+    sessions  copies, by interface, session
+    skipped   copies left out for want of room, by interface, session
+    rules     by interface, session, rule
+    services  frames that no rule sees, by what they are: arp, dhcp ...
+    engines   how often an engine was opened
+    """
+
+    verdicts: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    sessions: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
+    skipped: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
+    rules: dict[tuple[str, str, str, str], Tally] = field(default_factory=dict)
+    services: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    engines: int = 0
+
+
+class Book:
+    """Totals, and the minutes that have not been taken yet. Threads may share it."""
+
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._before: _Reading = {}
+        self._totals = Totals()
+        self._minutes: dict[tuple[int, SessionKey], Counter[str]] = {}
+
+    def opened(self) -> None:
+        """There is a new engine, whose counters begin at zero."""
+        with self._lock:
+            self._before = {}
+            self._totals.engines += 1
+
+    def absorb(self, result: Result, policy: Policy) -> None:
+        """Take what a batch has added to the counters; ``policy`` judged it."""
+        with self._lock:
+            reading = _flat(result.counters)
+            if _went_back(self._before, reading):
+                self._before = {}  # the engine has begun anew by itself
+            minute = minute_of(self._clock())
+            for key, (frames, octets) in reading.items():
+                frames_before, octets_before = self._before.get(key, (0, 0))
+                if frames != frames_before:
+                    self._enter(key, Tally(frames - frames_before, octets - octets_before), policy, minute)
+            self._before = reading
+            for record in result.verdicts:
+                if record.service is not Service.NONE:
+                    _add(self._totals.services, (str(record.direction), str(record.service)), Tally(1, record.length))
+
+    def totals(self) -> Totals:
+        """A copy."""
+        with self._lock:
+            totals = self._totals
+            return Totals(
+                _copy(totals.verdicts),
+                _copy(totals.sessions),
+                _copy(totals.skipped),
+                _copy(totals.rules),
+                _copy(totals.services),
+                totals.engines,
+            )
+
+    def take(self, before: int | None = None) -> dict[tuple[int, SessionKey], Counter[str]]:
+        """The sums of the minutes that began before this second, by AWS's names; None: of all. They are given once."""
+        with self._lock:
+            taken = {key: sums for key, sums in self._minutes.items() if before is None or key[0] < before}
+            for key in taken:
+                del self._minutes[key]
+            return taken
+
+    def _enter(self, key: tuple[object, ...], more: Tally, policy: Policy, minute: int) -> None:
+        table, direction, *indices = key
+        assert isinstance(direction, Direction)
+        way = str(direction)
+        if table == "verdicts":
+            _add(self._totals.verdicts, (way, str(indices[0])), more)
+            return
+        interface = policy.interfaces[_index(indices[0])]
+        session = interface.sessions[_index(indices[1])]
+        place = (way, interface.eni_id, session.session_id)
+        if table == "rules":
+            rules = session.ingress if direction is Direction.INGRESS else session.egress
+            _add(self._totals.rules, (*place, rules[_index(indices[2])].rule_id), more)
+            return
+        skipped = table == "skipped"
+        _add(self._totals.skipped if skipped else self._totals.sessions, place, more)
+        names = f"{'Skip' if skipped else ''}Mirror{'In' if direction is Direction.INGRESS else 'Out'}"
+        sums = self._minutes.setdefault((minute, place[1:]), Counter(dict.fromkeys(METRICS, 0)))
+        sums[f"Network{names}"] += more.octets
+        sums[f"NetworkPackets{names}"] += more.frames
+
+
+def _flat(counters: Counters) -> _Reading:
+    found: _Reading = {}
+    tables: tuple[tuple[str, Mapping[Any, Tally]], ...] = (
+        ("verdicts", counters.verdicts),
+        ("sessions", counters.sessions),
+        ("skipped", counters.skipped),
+        ("rules", counters.rules),
+    )
+    for name, tallies in tables:
+        found.update(((name, *key), (tally.frames, tally.octets)) for key, tally in tallies.items())
+    return found
+
+
+def _went_back(before: _Reading, reading: _Reading) -> bool:
+    """Whether any number is smaller than it was."""
+    return any(
+        new < old for key, each in before.items() for old, new in zip(each, reading.get(key, (0, 0)), strict=True)
+    )
+
+
+def _index(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _add(table: dict[_Key, Tally], key: _Key, more: Tally) -> None:
+    tally = table.setdefault(key, Tally())
+    tally.frames += more.frames
+    tally.octets += more.octets
+
+
+def _copy(table: dict[_Key, Tally]) -> dict[_Key, Tally]:
+    return {key: Tally(tally.frames, tally.octets) for key, tally in table.items()}

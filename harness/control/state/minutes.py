@@ -1,0 +1,106 @@
+"""What each session has mirrored and skipped, minute by minute: the part of the store that is not made by clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from halfsilver.harness.control.state.tables import minutes
+from halfsilver.harness.records import METRICS
+
+__all__ = ["Minute", "Minutes"]
+
+_TABLE = minutes.c
+_KEY = (_TABLE.minute == bindparam("of_minute"), _TABLE.session == bindparam("of_session"))
+_ADD = update(minutes).where(*_KEY).values({name: _TABLE[name] + bindparam(f"more_{name}") for name in METRICS})
+_INSERT = insert(minutes)
+_FORGET = sqlalchemy.delete(minutes).where(_TABLE.minute < bindparam("before"))
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One session in one minute.
+
+    minute    its first second, since 1970
+    account   the interface's owner
+    counts    by AWS's name of the metric (``METRICS``)
+    """
+
+    minute: int
+    session: str
+    interface: str
+    instance: str
+    account: str
+    counts: Mapping[str, int]
+
+
+class Minutes:
+    """The rows of one transaction; ``check_writable`` raises where that one may only read."""
+
+    def __init__(self, connection: Connection, check_writable: Callable[[], None]) -> None:
+        self._connection = connection
+        self._check_writable = check_writable
+
+    def add(self, found: Iterable[Minute]) -> None:
+        """Add to what is there of the same minute and session: before a restart, or by another server."""
+        self._check_writable()
+        for each in found:
+            more = {f"more_{name}": count for name, count in each.counts.items()}
+            key = {"of_minute": each.minute, "of_session": each.session}
+            if self._connection.execute(_ADD, {**key, **more}).rowcount:
+                continue
+            row = {
+                "minute": each.minute,
+                "session": each.session,
+                "interface": each.interface,
+                "instance": each.instance,
+                "account": each.account,
+            }
+            self._connection.execute(_INSERT, {**row, **each.counts})
+
+    def forget(self, before: int) -> None:
+        """Minutes that began before this second are no longer kept."""
+        self._check_writable()
+        self._connection.execute(_FORGET, {"before": before})
+
+    def find(self, start: int, end: int, account: str | None = None) -> list[Minute]:
+        """All that began from ``start`` on and before ``end``, in order of time; of one account or of all."""
+        asked = select(minutes).where(*_span(start, end)).order_by(_TABLE.minute, _TABLE.session)
+        if account is not None:
+            asked = asked.where(_TABLE.account == account)
+        return [
+            Minute(
+                row.minute,
+                row.session,
+                row.interface,
+                row.instance,
+                row.account,
+                {name: getattr(row, name) for name in METRICS},
+            )
+            for row in self._connection.execute(asked)
+        ]
+
+    def sums(
+        self, metric: str, start: int, end: int, account: str, instances: Iterable[str] | None
+    ) -> list[tuple[int, int]]:
+        """One sample for each minute and instance: (minute, value), in order of time; None: of all instances."""
+        asked: sqlalchemy.Select[Any] = select(_TABLE.minute, func.sum(_TABLE[metric])).where(
+            *_span(start, end), _TABLE.account == account
+        )
+        if instances is not None:
+            asked = asked.where(_TABLE.instance.in_(sorted(instances)))
+        asked = asked.group_by(_TABLE.minute, _TABLE.instance).order_by(_TABLE.minute)
+        return [(int(minute), int(value)) for minute, value in self._connection.execute(asked)]
+
+    def instances(self, account: str, since: int) -> list[str]:
+        """Those that have samples since then, in order."""
+        asked = select(_TABLE.instance).where(_TABLE.account == account, _TABLE.minute >= since).distinct()
+        return sorted(self._connection.execute(asked).scalars())
+
+
+def _span(start: int, end: int) -> tuple[sqlalchemy.ColumnElement[bool], ...]:
+    return (_TABLE.minute >= start, _TABLE.minute < end)
