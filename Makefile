@@ -107,7 +107,7 @@ judges: $(ready) ## other software judges copies and filters, with 100,000 rando
 	@$(run) -m pytest tests/judges --judged 100000
 
 check: lint ## what to run before each commit: lint, types and the quick tests, in about a minute
-	@$(run) -m pytest -n 2 -q -m "not (simulation or slow or tools or root)" --no-header -r fE
+	@$(run) -m pytest -n 2 -q --quick -m "not (simulation or slow or tools or root)" --no-header -r fE
 
 cocotb: $(ready) ## the cocotb regression alone, or one bench of it
 	@$(cocotb)

@@ -103,6 +103,13 @@ def test_a_room_has_its_tier(project):
     assert re.search(r" 1 passed, 3 deselected in ", done.stdout.splitlines()[-1])
 
 
+def test_the_quick_tier_does_not_import_modules_of_others(project):
+    (project / "tests" / "sim" / "test_simulated.py").write_text("raise AssertionError('imported')\n")
+    assert run(project, "-m", "not simulation").returncode == pytest.ExitCode.INTERRUPTED
+    done = run(project, "-m", "not simulation", "--quick")
+    assert re.search(r" 1 passed, 2 skipped in ", done.stdout.splitlines()[-1])
+
+
 def test_modules_with_a_tier_of_their_own_exist(request):
     (conftest,) = [plugin for plugin in request.config.pluginmanager.get_plugins() if hasattr(plugin, "tiers_of")]
     there = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
