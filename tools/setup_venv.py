@@ -151,7 +151,7 @@ def install_packages() -> None:
         "--constraint",
         CONSTRAINTS,
         "--editable",
-        f"{ROOT}[all,farm,test,lint,docs]",
+        f"{ROOT}[all,farm,moto,test,lint,docs]",
     ]
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     assert pip.stdout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib.util
 import json
 import logging
 import os
@@ -15,8 +16,8 @@ from halfsilver.harness.commands.common import DEFAULT_SEED, Subparsers, add_rig
 from halfsilver.harness.control.operations.call import DEFAULT_REGION
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.engines.registry import ENGINE_NAMES, REFERENCE, make_engine
-from halfsilver.harness.errors import EXIT_OK, UsageError
-from halfsilver.harness.installation import missing_package
+from halfsilver.harness.errors import EXIT_OK, EnvironmentMissing, UsageError
+from halfsilver.harness.installation import how_to_get, missing_package
 from halfsilver.harness.spelling import nearest
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ DEFAULT_PORT = 4510
 DEFAULT_STATE = "halfsilver.state"
 MIN_FACTOR, MAX_FACTOR = 0.01, 100.0
 """Of EC2's throttling: from a bucket of one request to nearly none."""
+MOTO = ("moto", "flask", "flask_cors")
+"""What moto's server is made of."""
 MIRROR_SUFFIX = ".json"
 """By which --state tells a policy file from a directory."""
 
@@ -105,6 +108,13 @@ def add(subparsers: Subparsers) -> None:
         help="refuse requests that come faster than EC2 allows (RequestLimitExceeded), to rehearse how a client backs "
         "off; sizes and rates are EC2's documented ones times FACTOR (default: 1)",
     )
+    parser.add_argument(
+        "--upstream",
+        metavar="URL",
+        help="an AWS look-alike (moto, LocalStack) that answers all but Traffic Mirroring; what it has is the "
+        "inventory, and --inventory then names the accounts only",
+    )
+    parser.add_argument("--with-moto", action="store_true", help="start moto's server, and it is the upstream")
     parser.add_argument("--json", action="store_true", help="when ready, print one line of JSON with the address")
     parser.set_defaults(run=run)
 
@@ -124,11 +134,16 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if mirror is not None and arguments.database is not None:
         raise UsageError(f"--state {mirror} is one server's, and a --database may have several; give only one of them")
+    if arguments.upstream is not None and arguments.with_moto:
+        raise UsageError("--upstream names a look-alike and --with-moto starts one; give only one of them")
+    if arguments.with_moto and not all(map(importlib.util.find_spec, MOTO)):
+        raise EnvironmentMissing(f"--with-moto needs moto's server, which is not installed; {how_to_get('moto')}")
     try:
         from halfsilver.harness.console.console import Console
         from halfsilver.harness.console.visit import PATH as CONSOLE
         from halfsilver.harness.control import serving
         from halfsilver.harness.control.http.server import Listen
+        from halfsilver.harness.control.upstream.connection import check_url
     except ModuleNotFoundError as error:
         raise missing_package("serve", error, "serve") from None
     logging.basicConfig(format="halfsilver: %(message)s", level=logging.WARNING)
@@ -149,6 +164,8 @@ def run(arguments: argparse.Namespace) -> int:
         quotas=quotas,
         throttle=arguments.throttle,
         pages={CONSOLE: Console},
+        upstream=None if arguments.upstream is None else check_url(arguments.upstream),
+        with_moto=arguments.with_moto,
     )
     serving.run(options, lambda ready: _announce(ready, arguments.json))
     return EXIT_OK
@@ -162,6 +179,8 @@ def _announce(ready: Ready, as_json: bool) -> None:
         say(ready.restored)
     if ready.trouble is not None:
         say(f"warning: the engine does not do what is stored: {ready.trouble}")
+    if ready.upstream is not None:
+        say(f"{ready.upstream} answers the rest, and what it has is the inventory")
     say("For AWS clients:")
     for name, value in (
         ("AWS_ENDPOINT_URL", ready.url),

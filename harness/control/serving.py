@@ -33,7 +33,12 @@ from halfsilver.harness.control.operations.throttling import Throttle
 from halfsilver.harness.control.plane.data_plane import DataPlane
 from halfsilver.harness.control.plane.mirror_file import MirrorFile
 from halfsilver.harness.control.plane.restoring import restore
+from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.control.state.store import Store, Transaction
+from halfsilver.harness.control.upstream.connection import Connection
+from halfsilver.harness.control.upstream.gateway import Gateway
+from halfsilver.harness.control.upstream.moto import moto_server
+from halfsilver.harness.control.upstream.stock import Stock
 from halfsilver.harness.engine import Engine
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import read_documents
@@ -56,13 +61,15 @@ class Options:
     """What a server is started with.
 
     state      the directory of state
-    inventory  the inventory file; None: the mirror file has the inventory too
+    inventory  the inventory file; None: the mirror file has the inventory too; with an upstream, it has accounts only
     mirror     the mirror file (``mirror_file``), or None
     database   URL of a PostgreSQL that has the state, and that other servers may share; None: SQLite in the directory
     region     None: that of the inventory
     throttle   EC2's throttling times this factor; None: nothing is throttled
     pages      what answers beside the API, made of the server's parts, by the first word of its paths (``/console``)
     clock      of all but signatures, which are of the machine's time
+    upstream   URL of an AWS look-alike that answers the rest and has the inventory, None if there is none
+    with_moto  start moto's server, and it is the upstream
     """
 
     open_engine: Callable[[], Engine]
@@ -76,6 +83,8 @@ class Options:
     throttle: float | None = None
     pages: Mapping[str, Callable[[Parts], Answerer]] = field(default_factory=dict)
     clock: Clock = utc_now
+    upstream: str | None = None
+    with_moto: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,7 @@ class Ready:
     warnings     of the inventory file
     trouble      why the engine does not do what is stored, None if it does
     restored     what an edited mirror file has put in the place of the stored policy, None if it was not edited
+    upstream     URL of what answers the rest, None if nothing does
     """
 
     url: str
@@ -96,6 +106,7 @@ class Ready:
     warnings: tuple[Problem, ...]
     trouble: str | None
     restored: str | None
+    upstream: str | None
 
 
 def run(options: Options, ready: Callable[[Ready], None]) -> None:
@@ -103,14 +114,16 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
 
     A server that does not come to serve leaves no directory behind that was not there.
     """
-    _read_inventory(options)  # once before anything is made, a mirror file or a model of the gateware among it
+    if options.upstream is None and not options.with_moto:
+        _read_inventory(options)  # once before anything is made, a mirror file or a model of the gateware among it
     check(options.listen)
     directory = StateDirectory(options.state)
     with ExitStack() as stack:
         if options.database is None:
             stack.enter_context(directory.lock())
         used = stack.enter_context(directory.kept_if_used())
-        server = _Server(options, directory, stack)
+        upstream = stack.enter_context(moto_server()) if options.with_moto else options.upstream
+        server = _Server(options, directory, stack, upstream)
 
         def listening(url: str) -> None:
             used()
@@ -122,14 +135,19 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
 class _Server:
     """The parts of a server; ``stack`` closes them, the last one first."""
 
-    def __init__(self, options: Options, directory: StateDirectory, stack: ExitStack) -> None:
+    def __init__(self, options: Options, directory: StateDirectory, stack: ExitStack, upstream: str | None) -> None:
         self._options = options
         self._directory = directory
-        self._documents, inventory = _read_inventory(options)
+        self._upstream = None if upstream is None else stack.enter_context(closing(Connection(upstream)))
+        self._stock = None if self._upstream is None else _stock(options, self._upstream)
+        self._gateway: Gateway | None = None
+        self._documents, inventory = self._read()
         self._settings = Settings(options.region or inventory.region or DEFAULT_REGION, quotas=options.quotas)
         self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digests)
         edited = None if self._mirror is None else self._mirror.edited()
         self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
+        if self._stock is not None:
+            self._stock.sources = self._sources
         self._plane = stack.enter_context(closing(DataPlane(options.open_engine, inventory.nic, Book(options.clock))))
         self._inventory = inventory
         self._restored: str | None = None
@@ -150,9 +168,19 @@ class _Server:
                 )
             )
         )
+        if self._upstream is not None and self._stock is not None:
+            gateway = Gateway(self._upstream, self._stock, self._control, OPERATIONS, self._adopt)
+            self._gateway = stack.enter_context(closing(gateway))
         services = load(OPERATIONS)
         beside = {**routes(self._control), FRAMES_PATH: frames_route(self._control)}
-        exchange = Exchange(services, self._authenticator(services, keys), self._control, beside, options.clock)
+        exchange = Exchange(
+            services,
+            self._authenticator(services, keys),
+            self._gateway or self._control,
+            beside,
+            options.clock,
+            self._gateway.route if self._gateway is not None else None,
+        )
         parts = Parts(exchange, self._control, keys)
         pages = {path: make(parts) for path, make in options.pages.items()}
         self.app = App(ByPath(exchange, pages), local_only=options.listen.insecure)
@@ -168,12 +196,33 @@ class _Server:
             self._inventory.warnings,
             state.trouble,
             self._restored,
+            None if self._upstream is None else self._upstream.url,
         )
 
     def reload(self) -> None:
-        """Read the inventory file again. HalfsilverError, and then the server goes on with the one before."""
-        before = self._documents
-        self._documents, inventory = _read_inventory(self._options)
+        """Read the inventory again. HalfsilverError, and then the server goes on with the one before."""
+        if self._gateway is not None:
+            self._gateway.refresh(accept=True)
+        else:
+            self._take_up(*self._read())
+
+    def _read(self) -> tuple[dict[str, Any], Inventory]:
+        if self._stock is None:
+            return _read_inventory(self._options)
+        documents = self._stock.read()
+        return documents, _understood(documents)
+
+    def _adopt(self, documents: dict[str, Any]) -> None:
+        self._take_up(documents, _understood(documents))
+
+    def _sources(self) -> list[str]:
+        """Ids of the interfaces that have sessions, the oldest first."""
+        with self._store.begin() as transaction:
+            return [session.parent for session in transaction.find(Kind.SESSION)]
+
+    def _take_up(self, documents: dict[str, Any], inventory: Inventory) -> None:
+        """Make it the inventory; the documents are what it was read from."""
+        before, self._documents = self._documents, documents
         try:
             self._control.reload(inventory)
         except ApiError as error:
@@ -210,6 +259,23 @@ class _Server:
 
 def _permit_all(caller: Caller) -> Policies:
     return ADMINISTRATOR
+
+
+def _stock(options: Options, upstream: Connection) -> Stock:
+    """What an upstream has; of an inventory file only the accounts are read. UsageError if there is more in it."""
+    documents = {} if options.inventory is None else read_documents(options.inventory)
+    more = [name for name in documents if name != "Accounts"] if isinstance(documents, Mapping) else ["a list"]
+    if more:
+        raise UsageError(
+            f"{options.inventory}: has {more[0]}; with an upstream, which has the inventory, it may have Accounts only"
+        )
+    if documents:
+        inventory_file.from_documents(documents, where=str(options.inventory), may_be_empty=True)
+    return Stock(upstream, options.region or DEFAULT_REGION, documents.get("Accounts", ()))
+
+
+def _understood(documents: dict[str, Any]) -> Inventory:
+    return inventory_file.from_documents(documents, where="the upstream", may_be_empty=True)
 
 
 def _read_inventory(options: Options) -> tuple[dict[str, Any], Inventory]:

@@ -66,6 +66,8 @@ class Exchange:
     control       called for a request that is whole and right in itself
     routes        other paths by their names
     clock         what requests are told the time by
+    beyond        what answers a request that another server is to answer, None for one of ours; it gets the name of
+                  the service, and ApiError is its refusal
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class Exchange:
         control: Executor,
         routes: Mapping[str, Route] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        beyond: Callable[[str, Request], Route | None] | None = None,
     ) -> None:
         self._clock = clock
         self._services = services
         self._authenticate = authenticate
         self._control = control
         self._routes = dict(routes or {})
+        self._beyond = beyond
 
     def answer(self, request: Request, peer: Peer) -> Response:
         """The answer to a request; never raises."""
@@ -90,6 +94,9 @@ class Exchange:
             route = self._routes.get(request.path)
             if route is not None:
                 _check_route(route, service.name, request)
+            elif self._beyond is not None:
+                route = self._beyond(service.name, request)
+            if route is not None:
                 caller = self._authenticate(request)
                 return route.answer(request, self._call(service.name, route.name, {}, caller, request_id, peer))
             operation, found = service.identify(request)

@@ -2,8 +2,8 @@
 
 The signature covers method, path, query string, the named headers and the body; it is made with a key derived from
 the user's secret for one day, region and service, the *scope*. Source: IAM User Guide, "AWS Signature Version 4 for
-API requests". The rules are those of all services but S3: the path is normalized and encoded once more, the body is
-always hashed (``UNSIGNED-PAYLOAD`` is for S3), and ``host`` and every ``x-amz-*`` header must be signed.
+API requests". The path is normalized and encoded once more, but for S3; the body is always hashed, but where S3's
+client says ``UNSIGNED-PAYLOAD``; and ``host`` and every ``x-amz-*`` header must be signed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = ["Keys", "SIGNING_NAMES", "authenticate"]
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
+UNSIGNED_BODY = "UNSIGNED-PAYLOAD"
 CLOCK_SKEW = timedelta(minutes=15)
 """A date may be this far from the server's clock, either way."""
 LONGEST_VALIDITY = 7 * 24 * 3600
@@ -34,8 +35,8 @@ LONGEST_VALIDITY = 7 * 24 * 3600
 
 SIGNING_NAMES = {"cloudwatch": "monitoring", "elbv2": "elasticloadbalancing"}
 """botocore's name of a service -> the service in the scope, where they differ."""
-GLOBAL_REGIONS = {"sts": "us-east-1"}
-"""A service whose global endpoint is signed for this region, wherever the client is."""
+GLOBAL_REGIONS = dict.fromkeys(("sts", "iam", "route53", "cloudfront", "organizations", "budgets"), "us-east-1")
+"""Services whose global endpoint is signed for this region, wherever the client is."""
 
 _STAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _HEADER_FIELDS = ("Credential", "SignedHeaders", "Signature")
@@ -96,7 +97,10 @@ def authenticate(request: Request, keys: Keys, now: datetime, *, service: str, r
     _check_time(claim, now, errors)
     _check_coverage(claim, headers, errors)
     body_hash = hashlib.sha256(request.body).hexdigest()
-    if headers.get("x-amz-content-sha256", [body_hash]) != [body_hash]:
+    stated = headers.get("x-amz-content-sha256", [body_hash])
+    if service == "s3" and stated == [UNSIGNED_BODY]:
+        body_hash = UNSIGNED_BODY
+    if stated != [body_hash]:
         raise errors.mismatch("The x-amz-content-sha256 header is not the SHA-256 of the body.")
     key = keys.find(claim.key_id)
     if key is None:
@@ -308,7 +312,7 @@ def _canonical_path(path: str) -> str:
 def _canonical_request(request: Request, headers: Headers, claim: Claim, body_hash: str) -> bytes:
     lines = [
         request.method,
-        _canonical_path(request.path),
+        request.path if claim.scope[2] == "s3" else _canonical_path(request.path),
         "&".join(f"{name}={value}" for name, value in sorted(claim.query)),
     ]
     for name in claim.signed:

@@ -75,9 +75,12 @@ def load(path: str | Path) -> Inventory:
     return from_documents(read_documents(path), where=str(path))
 
 
-def from_documents(documents: object, *, where: str = "inventory.json") -> Inventory:
-    """The same from what the file holds; ``where`` is what error messages call it."""
-    found = reader.read(documents)
+def from_documents(documents: object, *, where: str = "inventory.json", may_be_empty: bool = False) -> Inventory:
+    """The same from what the file holds; ``where`` is what error messages call it.
+
+    ``may_be_empty``: it may have no interfaces, and a NIC that carries none.
+    """
+    found = reader.read(documents, may_be_empty=may_be_empty)
     if any(problem.severity == "error" for problem in found.problems):
         raise InventoryError(where, found.problems)
     return Inventory(found.records, found.nic, found.region, found.problems)

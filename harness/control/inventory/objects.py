@@ -20,7 +20,7 @@ from halfsilver.harness.control.operations.parameters import ILLEGAL
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.policy.node import Node, show
 
-__all__ = ["conform", "derive", "region_of", "shape", "text"]
+__all__ = ["conform", "derive", "model", "region_of", "shape", "text"]
 
 _ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)+-[0-9]+)(?:-[a-z]+-[0-9]+)?[a-z]")
 _BITS = {"integer": 32, "long": 64}
@@ -29,11 +29,12 @@ _BITS = {"integer": 32, "long": 64}
 @cache
 def shape(service: str, name: str) -> Any:
     """A shape of botocore's service model, such as ("ec2", "NetworkInterface")."""
-    return _model(service).shape_for(name)
+    return model(service).shape_for(name)
 
 
 @cache
-def _model(service: str) -> Any:
+def model(service: str) -> Any:
+    """botocore's model of a service, by botocore's name for it."""
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 

@@ -18,7 +18,7 @@ from halfsilver.harness.policy.node import Node, is_identifier, show
 from halfsilver.harness.policy.reader import read as read_policy
 from halfsilver.harness.policy.types import MAX_INTERFACES, Problem
 
-__all__ = ["Found", "read"]
+__all__ = ["Found", "LISTS", "read"]
 
 _ORGANISATION = re.compile(r"o-[0-9a-z]{10,32}")
 _ACCOUNT_ARN = re.compile(r"arn:[\w-]+:organizations::\w*:account/(o-[0-9a-z]{10,32})/[0-9]{12}", re.ASCII)
@@ -48,6 +48,9 @@ _LISTS = {
     "Listeners": _List(Kind.LISTENER, "ListenerArn", "listener", "elbv2", "Listener"),
 }
 
+LISTS = tuple(_LISTS)
+"""The lists of objects that an inventory may have, by the names that AWS's describe commands give them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -59,11 +62,11 @@ class Found:
     problems: tuple[Problem, ...]
 
 
-def read(documents: object) -> Found:
-    """Read the documents. Never raises for what it is given."""
+def read(documents: object, *, may_be_empty: bool = False) -> Found:
+    """Read the documents. Never raises for what it is given. Without interfaces they ``may_be_empty``, or wrong."""
     if not isinstance(documents, Mapping):
         return Found((), (), None, (Problem("error", "the file", f"must be a JSON object, not {show(documents)}"),))
-    reader = _Reader(Node(documents, []))
+    reader = _Reader(Node(documents, []), may_be_empty)
     reader.read()
     said = {problem.where for problem in reader.root.problems}
     network = {key: value for key, value in documents.items() if key not in _MIRRORING}
@@ -74,8 +77,9 @@ def read(documents: object) -> Found:
 class _Reader:
     """One pass over a file. ``nodes`` has the object of each record."""
 
-    def __init__(self, root: Node) -> None:
+    def __init__(self, root: Node, may_be_empty: bool) -> None:
         self.root = root
+        self._may_be_empty = may_be_empty
         self.records: dict[str, Record] = {}
         self.nodes: dict[str, Node] = {}
         self.nic: tuple[str, ...] = ()
@@ -87,7 +91,7 @@ class _Reader:
             if name in root.values:
                 root.error(name, "is no part of an inventory; filters, targets and sessions are made by clients")
         check_lists(root, strict=True)
-        if not root.items("NetworkInterfaces"):
+        if not root.items("NetworkInterfaces") and not self._may_be_empty:
             root.problems.append(
                 Problem(
                     "error",
@@ -219,7 +223,7 @@ class _Reader:
         else:
             check_keys(nic, ("NetworkInterfaceIds",), "Nic has no such member", strict=True)
             listed = nic.items("NetworkInterfaceIds")
-            if not listed:
+            if not listed and not self._may_be_empty:
                 nic.error("NetworkInterfaceIds", "is missing; it must name the interfaces that the NIC carries")
             chosen = [each for place, item in listed for each in self._carried(nic, place, item, interfaces)]
         chosen = list(dict.fromkeys(chosen))

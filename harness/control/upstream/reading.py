@@ -1,0 +1,104 @@
+"""What the look-alike has, read back: the lists of an inventory, as its describe operations give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from botocore.parsers import ResponseParserError, ResponseParserFactory
+from botocore.serialize import create_serializer
+
+from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.inventory.objects import model
+from halfsilver.harness.control.inventory.reader import LISTS
+from halfsilver.harness.control.upstream.connection import Connection, Scope, UpstreamError
+
+__all__ = ["Documents", "UpstreamReader"]
+
+Documents = dict[str, list[dict[str, Any]]]
+
+_OPERATIONS = {
+    "Vpcs": ("ec2", "DescribeVpcs"),
+    "Subnets": ("ec2", "DescribeSubnets"),
+    "NetworkInterfaces": ("ec2", "DescribeNetworkInterfaces"),
+    "VpcEndpoints": ("ec2", "DescribeVpcEndpoints"),
+    "SecurityGroups": ("ec2", "DescribeSecurityGroups"),
+    "NetworkAcls": ("ec2", "DescribeNetworkAcls"),
+    "RouteTables": ("ec2", "DescribeRouteTables"),
+    "Reservations": ("ec2", "DescribeInstances"),
+    "LoadBalancers": ("elbv2", "DescribeLoadBalancers"),
+    "TargetGroups": ("elbv2", "DescribeTargetGroups"),
+}
+"""The operation that gives a list, for each list that it is read for."""
+_OWNED = ("Vpcs", "Subnets", "NetworkInterfaces", "VpcEndpoints", "SecurityGroups", "NetworkAcls", "RouteTables")
+"""Lists whose objects say whose they are."""
+_PAGES = (("NextToken", "NextToken"), ("NextMarker", "Marker"))
+"""Where the mark of the next page is in a result, and where it goes in the next request."""
+
+
+class UpstreamReader:
+    """Reads all that some accounts have in a region."""
+
+    def __init__(self, connection: Connection, region: str, accounts: Sequence[str]) -> None:
+        self._connection = connection
+        self._region = region
+        self._accounts = accounts
+        self._parsers = ResponseParserFactory()
+        self._parsers.set_parser_defaults(timestamp_parser=str)  # as it is written, which JSON can keep
+
+    def read(self) -> Documents:
+        """The lists, of all accounts together. UpstreamError if one of them cannot be had."""
+        found: Documents = {name: [] for name in (*_OPERATIONS, "Listeners") if _is_read(name)}
+        found["AvailabilityZones"] = list(
+            self._list(self._accounts[0], "ec2", "DescribeAvailabilityZones", "AvailabilityZones")
+        )
+        for account in self._accounts:
+            for name, (service, operation) in _OPERATIONS.items():
+                if _is_read(name):
+                    objects = self._list(account, service, operation, name)
+                    found[name] += [{"OwnerId": account, **each} if name in _OWNED else each for each in objects]
+        for balancer in found["LoadBalancers"]:
+            arn = balancer["LoadBalancerArn"]
+            found["Listeners"] += self._list(
+                arn.split(":")[4], "elbv2", "DescribeListeners", "Listeners", LoadBalancerArn=arn
+            )
+        return found
+
+    def _list(
+        self, account: str, service: str, operation: str, member: str, **parameters: Any
+    ) -> Iterator[dict[str, Any]]:
+        """All pages of a list."""
+        while True:
+            result = self._ask(account, service, operation, parameters)
+            yield from result.get(member, ())
+            marks = {name: result[mark] for mark, name in _PAGES if result.get(mark)}
+            if not marks:
+                return
+            parameters = {**parameters, **marks}
+
+    def _ask(self, account: str, service: str, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        described = model(service)
+        asked = described.operation_model(operation)
+        protocol = described.metadata["protocol"]
+        serialized = create_serializer(protocol, include_validation=False).serialize_to_request(parameters, asked)
+        headers = tuple((name.lower(), value) for name, value in serialized["headers"].items())
+        body = urlencode(serialized["body"]).encode()
+        scope = Scope(account, self._region, described.signing_name)
+        answer = self._connection.send(Request("POST", "/", "", headers, body), scope, wait=True)
+        received = {"status_code": answer.status, "headers": dict(answer.headers), "body": answer.body}
+        try:
+            result: dict[str, Any] = self._parsers.create_parser(protocol).parse(received, asked.output_shape)
+        except (ResponseParserError, ValueError, KeyError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise UpstreamError(f"{operation} of {self._connection.url} cannot be read: {reason[:200]}") from None
+        if answer.status >= 300:
+            why = result.get("Error", {})
+            raise UpstreamError(
+                f"{self._connection.url} refuses {operation}: {answer.status} {why.get('Code')} {why.get('Message')}"
+            )
+        return result
+
+
+def _is_read(name: str) -> bool:
+    return name in LISTS or name == "Reservations"

@@ -1,0 +1,94 @@
+"""What the look-alike has, as an inventory: read, put right, with the interfaces chosen that the NIC carries."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from halfsilver.harness.control.upstream.arns import BalancerArns
+from halfsilver.harness.control.upstream.bridges import Bridges
+from halfsilver.harness.control.upstream.connection import Connection, UpstreamError
+from halfsilver.harness.control.upstream.reading import Documents, UpstreamReader
+from halfsilver.harness.policy.types import MAX_INTERFACES
+
+__all__ = ["DEFAULT_ACCOUNT", "Stock", "UpstreamLost"]
+
+DEFAULT_ACCOUNT = "123456789012"
+"""Whose everything is when no file names accounts: moto's own."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class UpstreamLost(UpstreamError):
+    """What answers has forgotten all, or is another look-alike: it has VPCs, and not one of those before."""
+
+
+class Stock:
+    """What was read last, and how the next reading is made of what the look-alike has then.
+
+    accounts  as an inventory file has them; what others have is not read
+    sources   ids of the interfaces that have sessions, the oldest first
+    """
+
+    def __init__(self, connection: Connection, region: str, accounts: Sequence[Mapping[str, Any]]) -> None:
+        self.arns = BalancerArns()
+        self.bridges = Bridges()
+        self.sources: Callable[[], Sequence[str]] = tuple
+        self._accounts = [dict(each) for each in accounts] or [{"Id": DEFAULT_ACCOUNT}]
+        self._reader = UpstreamReader(connection, region, [each["Id"] for each in self._accounts])
+        self._lists: Documents = {}
+        self._carried: list[str] = []
+        self._accepted = False
+
+    @property
+    def account(self) -> str:
+        """The first one."""
+        return str(self._accounts[0]["Id"])
+
+    def read(self) -> dict[str, Any]:
+        """The documents of an inventory. UpstreamError when they cannot be had, and then all is as before."""
+        lists = self._reader.read()
+        self.arns.learn(lists["LoadBalancers"])
+        lists = json.loads(self.arns.to_clients(json.dumps(lists).encode()))
+        before, now = ({each["VpcId"] for each in some.get("Vpcs", ())} for some in (self._lists, lists))
+        if before and now and not before & now and not self._accepted:
+            raise UpstreamLost("the upstream has forgotten all that it had; the inventory stays until SIGHUP")
+        self.bridges.mend(lists, self._lists)
+        self._lists = lists
+        self._accepted = False
+        return self.documents()
+
+    def documents(self) -> dict[str, Any]:
+        """What was read last, with the NIC that it takes for the sessions of now."""
+        self._carried = carry(self._lists["NetworkInterfaces"], self.sources(), self._carried)
+        return {"Accounts": self._accounts, **self._lists, "Nic": {"NetworkInterfaceIds": self._carried}}
+
+    def accept(self) -> None:
+        """The next reading counts, even if nothing is left of what was there."""
+        self._accepted = True
+
+    def attachment(self, identifier: str) -> Mapping[str, Any] | None:
+        """An attachment that has not ended, by its id."""
+        for each in self._lists["NetworkInterfaces"]:
+            attachment: Mapping[str, Any] = each.get("Attachment") or {}
+            if attachment.get("AttachmentId") == identifier and attachment.get("Status") != "detached":
+                return attachment
+        return None
+
+
+def carry(interfaces: Iterable[Mapping[str, Any]], sources: Sequence[str], before: Sequence[str]) -> list[str]:
+    """Which interfaces the NIC carries: those with sessions first, then those that it carried, then the others.
+
+    ``sources`` are the oldest session's first, ``interfaces`` in the order of the look-alike. Only interfaces of
+    instances are frames' own; those of load balancers and endpoints are where copies go. Who stays keeps the order.
+    """
+    own = [each["NetworkInterfaceId"] for each in interfaces if _is_of_instance(each)]
+    wanted = list(dict.fromkeys([each for each in (*sources, *before) if each in own] + own))[:MAX_INTERFACES]
+    return [each for each in before if each in wanted] + [each for each in wanted if each not in before]
+
+
+def _is_of_instance(interface: Mapping[str, Any]) -> bool:
+    attachment = interface.get("Attachment") or {}
+    return "MacAddress" in interface and "InstanceId" in attachment and attachment.get("Status") != "detached"
