@@ -28,7 +28,13 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 TESTS = Path(__file__).resolve().parent
 THREADS = "/proc/self/task"
 
-ROOMS = {"sim": "simulation", "hdl": "simulation", "control/clients": "slow", "control/server": "slow"}
+ROOMS = {
+    "sim": "simulation",
+    "hdl": "simulation",
+    "control/clients": "slow",
+    "control/server": "slow",
+    "control/upstream": "slow",
+}
 """Rooms whose tests belong to one tier, but for the modules below. A single test elsewhere says so itself."""
 
 MODULES = {
@@ -41,10 +47,12 @@ MODULES = {
             "test_compilation",
             "test_links",
             "test_passage",
+            "test_upstream_parts",
         ),
         (),
     ),
     **dict.fromkeys(("test_postgresql", "test_terraform"), ("tools",)),
+    "test_upstream_terraform": ("tools", "long"),
     **dict.fromkeys(
         (
             "test_api_docs",

@@ -18,8 +18,6 @@ from tests.control.kits.serve_kit import ANYWHERE, QUICK, REGION, Server
 from tests.control.kits.server_kit import error_of
 from tests.control.kits.upstream_kit import ACCOUNT, IMAGE, with_moto
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -18,8 +18,6 @@ from tests.control.kits.serve_kit import ANYWHERE, Server
 from tests.control.kits.server_kit import error_of
 from tests.control.kits.upstream_kit import IMAGE, look_alike
 
-pytestmark = pytest.mark.slow
-
 
 class Relay:
     """Passes requests on to the look-alike at ``to``; None: it breaks the connection off."""
