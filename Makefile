@@ -183,7 +183,7 @@ scenario: $(ready) ## one of the scenarios of AWS's guide (examples/scenarios): 
 	@$(if $(NAME),,echo "make scenario wants NAME=name; examples/scenarios has them" >&2; exit 2)
 	@$(run) examples/scenarios/run.py $(call quote,$(NAME)) --engine $(engine) $(if $(SETUP),--setup $(call quote,$(SETUP)))
 
-screenshots: $(ready) ## pictures of the page of a run, light and dark, in docs/images (needs Chromium)
+screenshots: $(ready) ## pictures of the page of a run and of the console, light and dark, in docs/images (needs Chromium)
 	@$(run) docs/screenshots.py
 
 docs: $(ready) ## diagrams, docs/tables.md, docs/mirror_json.md, aws_members.json, and the generated parts of README.md and the pages

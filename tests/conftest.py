@@ -77,7 +77,7 @@ MODULES = {
     "test_openvswitch": ("root",),
     "test_tcpdump": ("simulation", "tools"),
     "test_suricata": ("simulation", "tools"),
-    "test_page_in_browser": ("tools",),
+    **dict.fromkeys(("test_page_in_browser", "test_console_in_browser"), ("tools",)),
 }
 """Modules whose tests belong to other tiers than their room's, or to one where the room has none."""
 

@@ -159,13 +159,8 @@ def flags_of(arguments: argparse.Namespace) -> Flags:
 def open_golden(policy: Policy, flags: Flags, like: Identity | None = None) -> GoldenEngine:
     """The golden model, configured; ``like`` is a gateware build whose limits it should have."""
     from halfsilver.harness.engines.golden import GoldenEngine
-    from halfsilver.harness.golden.parse import EXTENSION_HEADERS
 
-    build = like.parameters if like else {}
-    headers = build.get("extension_headers", EXTENSION_HEADERS)
-    engine = GoldenEngine(
-        extension_headers=headers, longest_copy=build.get("cut_copies"), shortest_frame=build.get("shortest_frame", 0)
-    )
+    engine = GoldenEngine.like(like)
     engine.configure(policy, flags)
     return engine
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.console import filters, overview, rules, sessions, tags, targets
+from halfsilver.harness.console import filters, overview, rules, sessions, tags, targets, why_not
 from halfsilver.harness.console.sign_ins import Attempts, SignIn, SignIns, check_key
 from halfsilver.harness.console.targets import destination_of
 from halfsilver.harness.console.visit import PATH, Visit, find_page
@@ -30,7 +30,7 @@ from halfsilver.harness.report.page.template_files import TEMPLATES, open_templa
 
 __all__ = ["MODULES", "Console"]
 
-MODULES = (filters, overview, rules, sessions, tags, targets)
+MODULES = (filters, overview, rules, sessions, tags, targets, why_not)
 """The modules whose functions are pages."""
 
 HERE = Path(__file__).parent
@@ -38,7 +38,10 @@ COOKIE, DOOR_COOKIE = "halfsilver-console", "halfsilver-door"
 """Of somebody who has signed in, and of somebody who is about to."""
 SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
 STATIC = f"{PATH}/static/"
-FILES = {"console.css": ("text/css; charset=utf-8", (TEMPLATES / "page.css", HERE / "static" / "console.css"))}
+FILES = {
+    "console.css": ("text/css; charset=utf-8", (TEMPLATES / "page.css", HERE / "static" / "console.css")),
+    "icon.svg": ("image/svg+xml", (HERE / "static" / "icon.svg",)),
+}
 """Files by name: what they are, and what they are put together from."""
 
 

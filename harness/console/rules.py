@@ -9,8 +9,10 @@ from halfsilver.harness.console.deletion import ask_first, delete
 from halfsilver.harness.console.filters import find_filter
 from halfsilver.harness.console.visit import Visit, page
 from halfsilver.harness.console.web import Form
+from halfsilver.harness.console.what_if import is_asked, what_if
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.report.changes import Changes
 
 __all__: list[str] = []
 
@@ -35,11 +37,7 @@ def ask_rule(visit: Visit, filter_id: str) -> Response:
 @page("POST", "/filters/{filter_id}/rules/create")
 def create_rule(visit: Visit, filter_id: str) -> Response:
     fields = {"TrafficMirrorFilterId": filter_id, **_written(visit.form)}
-    try:
-        visit.ask("CreateTrafficMirrorFilterRule", fields)
-    except ApiError as error:
-        return _form(visit, filter_id, visit.form, error=error)
-    return visit.done(f"/filters/{filter_id}", "created")
+    return _do(visit, "CreateTrafficMirrorFilterRule", fields, filter_id, None, "created")
 
 
 @page("GET", "/filters/{filter_id}/rules/{rule_id}/modify")
@@ -52,11 +50,8 @@ def ask_modified_rule(visit: Visit, filter_id: str, rule_id: str) -> Response:
 
 @page("POST", "/filters/{filter_id}/rules/{rule_id}/modify")
 def modify_rule(visit: Visit, filter_id: str, rule_id: str) -> Response:
-    try:
-        visit.ask("ModifyTrafficMirrorFilterRule", _changes(visit.form, rule_id))
-    except ApiError as error:
-        return _form(visit, filter_id, visit.form, rule_id, error)
-    return visit.done(f"/filters/{filter_id}", "modified")
+    fields = _changes(visit.form, rule_id)
+    return _do(visit, "ModifyTrafficMirrorFilterRule", fields, filter_id, rule_id, "modified")
 
 
 @page("GET", "/filters/{filter_id}/rules/{rule_id}/delete")
@@ -71,10 +66,28 @@ def delete_rule(visit: Visit, filter_id: str, rule_id: str) -> Response:
     return delete(visit, "DeleteTrafficMirrorFilterRule", fields, rule_id, _DELETED, back=back, behind=back)
 
 
-def _form(
-    visit: Visit, filter_id: str, form: Form, rule_id: str | None = None, error: ApiError | None = None
+def _do(
+    visit: Visit, action: str, fields: Mapping[str, str], filter_id: str, rule_id: str | None, what: str
 ) -> Response:
-    return visit.show("rule_form.html", error=error, filter_id=filter_id, rule_id=rule_id, form=form)
+    """Do it and go to the filter's page; or say what it would change, or why it was refused, on the form's page."""
+    try:
+        if is_asked(visit):
+            return _form(visit, filter_id, visit.form, rule_id, changes=what_if(visit, action, fields))
+        visit.ask(action, fields)
+    except ApiError as error:
+        return _form(visit, filter_id, visit.form, rule_id, error)
+    return visit.done(f"/filters/{filter_id}", what)
+
+
+def _form(
+    visit: Visit,
+    filter_id: str,
+    form: Form,
+    rule_id: str | None = None,
+    error: ApiError | None = None,
+    changes: Changes | None = None,
+) -> Response:
+    return visit.show("rule_form.html", error=error, filter_id=filter_id, rule_id=rule_id, form=form, changes=changes)
 
 
 def _find(visit: Visit, filter_id: str, rule_id: str) -> Mapping[str, Any]:

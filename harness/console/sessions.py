@@ -8,8 +8,10 @@ from halfsilver.harness.console.deletion import ask_first, delete
 from halfsilver.harness.console.targets import interface_choices, named
 from halfsilver.harness.console.visit import Visit, page, tag_fields
 from halfsilver.harness.console.web import EMPTY, Form
+from halfsilver.harness.console.what_if import is_asked, what_if
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.report.changes import Changes
 
 __all__ = ["Standing"]
 
@@ -62,6 +64,8 @@ def create_session(visit: Visit) -> Response:
     if tags:
         fields |= {"TagSpecification.1.ResourceType": "traffic-mirror-session", **tags}
     try:
+        if is_asked(visit):
+            return _form(visit, visit.form, changes=what_if(visit, "CreateTrafficMirrorSession", fields))
         made = visit.ask("CreateTrafficMirrorSession", fields)["TrafficMirrorSession"]
     except ApiError as error:
         return _form(visit, visit.form, error=error)
@@ -91,6 +95,8 @@ def modify_session(visit: Visit, session_id: str) -> Response:
         **{f"RemoveField.{index}": word for index, word in enumerate(removed, 1)},
     }
     try:
+        if is_asked(visit):
+            return _form(visit, form, session_id, changes=what_if(visit, "ModifyTrafficMirrorSession", fields))
         visit.ask("ModifyTrafficMirrorSession", fields)
     except ApiError as error:
         return _form(visit, form, session_id, error)
@@ -114,7 +120,13 @@ def _find(visit: Visit, session_id: str) -> Any:
     return visit.ask("DescribeTrafficMirrorSessions", fields)["TrafficMirrorSessions"][0]
 
 
-def _form(visit: Visit, form: Form, session_id: str | None = None, error: ApiError | None = None) -> Response:
+def _form(
+    visit: Visit,
+    form: Form,
+    session_id: str | None = None,
+    error: ApiError | None = None,
+    changes: Changes | None = None,
+) -> Response:
     targets = visit.try_list("DescribeTrafficMirrorTargets", "TrafficMirrorTargets")
     filters = visit.try_list("DescribeTrafficMirrorFilters", "TrafficMirrorFilters")
     return visit.show(
@@ -122,6 +134,7 @@ def _form(visit: Visit, form: Form, session_id: str | None = None, error: ApiErr
         error=error,
         form=form,
         id=session_id,
+        changes=changes,
         sources=None if session_id else interface_choices(visit),
         targets=targets and [named(each, "TrafficMirrorTargetId") for each in targets],
         filters=filters and [named(each, "TrafficMirrorFilterId") for each in filters],

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from halfsilver.harness.console.sign_ins import SignIn
@@ -56,6 +58,11 @@ class Visit:
     def call(self, action: str, fields: Mapping[str, str] | None = None) -> Call:
         """The call that the API would make of such a request. ApiError where it would not."""
         return self.exchange.read(_request(action, fields or {}, "ec2"), self.caller, self.peer)
+
+    def beside(self, name: str) -> Call:
+        """A call of what the API has beside its operations, for its authorization."""
+        peer = self.peer
+        return Call("ec2", name, {}, self.caller, str(uuid.uuid4()), peer.address, datetime.now(UTC), peer.secure)
 
     def one_page(self, action: str, result: str, fields: Mapping[str, str] | None = None) -> tuple[list[Any], str]:
         """A page of a list as the query asks for it, and the token of the next page, "" where this is the last."""

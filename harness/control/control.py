@@ -26,6 +26,7 @@ from halfsilver.harness.control.plane.data_plane import Apply, DataPlane, Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
 from halfsilver.harness.control.plane.status import describe_engine
 from halfsilver.harness.control.state.store import Store, StoreError, Transaction
+from halfsilver.harness.engine import Identity
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
 from halfsilver.harness.records import Frame
 
@@ -85,11 +86,7 @@ class Control:
 
     def execute(self, call: Call) -> dict[str, Any]:
         """The result of an operation, after its commit. ApiError, and then nothing has changed."""
-        operation = OPERATIONS.get((call.service, call.operation))
-        if operation is None:
-            raise ApiError("InvalidAction", f"The action {call.operation} is not valid for this web service.")
-        if self._throttle is not None:
-            self._throttle.take(call)
+        operation = self._find(call)
         try:
             self._catch_up()
             if call.service == "cloudwatch":
@@ -103,6 +100,27 @@ class Control:
             return result
         except StoreError as error:
             raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
+
+    def rehearse(self, call: Call) -> tuple[NicPolicy, NicPolicy]:
+        """What the NIC is to do, and what it would be after an operation, which is then undone.
+
+        ApiError as of ``execute``, and where no engine could do it. The engine is not told: what it alone would refuse
+        (a build with less room) is not found out.
+        """
+        operation = self._find(call)
+        policies: list[NicPolicy] = []
+        try:
+            with suppress(_Undone), self._writing, self._store.begin(write=True) as transaction:
+                context = Context(transaction, call, self.settings, self._random)
+                policies.append(self._data_plane.preview(transaction))
+                authorize(context, self.policies(call.caller), operation.on)
+                perform(operation, context)
+                policies.append(self._data_plane.preview(transaction))
+                raise _Undone
+        except StoreError as error:
+            raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
+        before, after = policies
+        return before, after
 
     def reload(self, inventory: Inventory) -> None:
         """Another inventory file: other objects, the NIC's interfaces, and sessions that end or stop with what is gone.
@@ -128,6 +146,10 @@ class Control:
             raise HalfsilverError(f"the engine is down: {self._data_plane.state.trouble}")
         return nic
 
+    def engine(self) -> Identity | None:
+        """Who the engine is; None while there is none."""
+        return self._data_plane.state.identity
+
     def status(self, account: str | None = None) -> dict[str, Any]:
         """What the engine does, see ``status.describe_engine``; of one account's interfaces and sessions, or of all."""
         return describe_engine(self._data_plane.state, account)
@@ -149,6 +171,15 @@ class Control:
         with suppress(CapacityExceeded, UsageError), self._store.begin() as transaction:
             self._data_plane.follow(transaction)
         self._tell()
+
+    def _find(self, call: Call) -> Operation:
+        """The operation of a call, which counts for the throttling."""
+        operation = OPERATIONS.get((call.service, call.operation))
+        if operation is None:
+            raise ApiError("InvalidAction", f"The action {call.operation} is not valid for this web service.")
+        if self._throttle is not None:
+            self._throttle.take(call)
+        return operation
 
     @contextmanager
     def _moment(self, operation: Operation) -> Iterator[tuple[Transaction, Callable[[], None]]]:
@@ -194,6 +225,10 @@ class Control:
         if state.nic is None or state.identity is None:
             return []
         return [(each.eni_id, session.session_id) for each in state.nic.policy.interfaces for session in each.sessions]
+
+
+class _Undone(Exception):
+    """Ends a transaction of which nothing is to be kept."""
 
 
 def _nothing() -> None:

@@ -61,6 +61,16 @@ class GoldenEngine:
         self.begin({})
         self._model = self._build_model((), DEFAULT_FLAGS)
 
+    @classmethod
+    def like(cls, build: Identity | None) -> GoldenEngine:
+        """One with the limits of a gateware build; of none, with those that the law leaves open as they usually are."""
+        parameters = build.parameters if build else {}
+        return cls(
+            extension_headers=parameters.get("extension_headers", EXTENSION_HEADERS),
+            longest_copy=parameters.get("cut_copies"),
+            shortest_frame=parameters.get("shortest_frame", 0),
+        )
+
     def identify(self) -> Identity:
         return Identity(GOLDEN, "golden model in Python", {"extension_headers": self._extension_headers})
 

@@ -12,6 +12,9 @@ from tests.control.kits.serve_kit import Server
 __all__ = ["Answer", "Client", "key_of", "sign_in"]
 
 
+BOUNDARY = b"a-boundary"
+
+
 class _Inputs(HTMLParser):
     """The inputs of a page that have a name, with their values."""
 
@@ -22,7 +25,7 @@ class _Inputs(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         found = dict(attributes)
-        if tag == "input" and found.get("name") and found.get("type") != "checkbox":
+        if tag == "input" and found.get("name") and found.get("type") not in ("checkbox", "file"):
             self.values[str(found["name"])] = found.get("value") or ""
 
 
@@ -61,6 +64,17 @@ class Client:
     def submit(self, path: str, form: dict[str, str]) -> Answer:
         """The form of a page, as it is there but for these values."""
         return self.post(path, {**self.get(path).inputs, **form})
+
+    def upload(self, path: str, form: dict[str, str], capture: bytes, name: str = "x.pcap") -> Answer:
+        """The same with a capture."""
+        values = {**self.get(path).inputs, **form}
+        head = 'Content-Disposition: form-data; name="{}"'
+        parts = [f"{head.format(field)}\r\n\r\n{value}".encode() for field, value in values.items()]
+        quoted = name.replace('"', "%22")
+        parts.append(f'{head.format("capture")}; filename="{quoted}"\r\n\r\n'.encode() + capture)
+        body = b"".join(b"--" + BOUNDARY + b"\r\n" + part + b"\r\n" for part in parts) + b"--" + BOUNDARY + b"--\r\n"
+        kind = {"content-type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
+        return self.post(path, body, **kind)
 
     def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         address = urllib.parse.urlsplit(self.url)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from halfsilver.harness.cli import main as halfsilver
 from tests.console.console_kit import Client, key_of, sign_in
-from tests.control.kits.serve_kit import COLLECTOR, WEB, Server, make_filter, make_session, make_target
+from tests.control.kits.serve_kit import (
+    COLLECTOR,
+    INVENTORY,
+    WEB,
+    capture,
+    make_filter,
+    make_session,
+    make_target,
+    to_web,
+)
 from tests.control.kits.server_kit import Cloud
 
 EVIL = "</title><script>alert(1)</script>\"'&"
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with Server(tmp_path_factory.mktemp("console") / "state") as server:
-        yield Cloud(server)
-        assert server.end() == 0
-        log = server.log.read_text()
-        assert "Traceback" not in log and "internal error" not in log, log
 
 
 @pytest.fixture
@@ -38,6 +42,13 @@ def ec2(cloud: Cloud) -> Any:
 
 def csrf(client: Client) -> str:
     return client.get("/console/").inputs["csrf"]
+
+
+def user(cloud: Cloud, name: str, *actions: str) -> Client:
+    """A user of the first account who may do these and nothing else, signed in."""
+    if ("111122223333", name) not in cloud.keys:
+        cloud.add_user(name, {"Effect": "Allow", "Action": list(actions), "Resource": "*"})
+    return sign_in(cloud.url, cloud.keys["111122223333", name])
 
 
 # The door.
@@ -112,7 +123,7 @@ def test_a_key_that_is_no_longer_active_ends_the_sign_in(cloud: Cloud):
 
 
 def test_every_answer_has_its_guards(owner: Client):
-    style = re.search('href="(/console/static/[^"]+)"', owner.get("/console/").text)
+    style = re.search('href="(/console/static/[^"]+css)"', owner.get("/console/").text)
     assert style is not None
     answers = [owner.get(path) for path in ("/console/", "/console/sign-in", "/console/nothing", style[1])]
     answers.append(owner.post("/console/targets/create", {}))
@@ -298,9 +309,7 @@ def test_a_refusal_has_the_apis_words_and_keeps_what_was_written(owner: Client, 
 def test_a_reader_reads_and_does_nothing_else(cloud: Cloud, owner: Client, ec2: Any):
     target, filter_id = make_target(ec2), make_filter(ec2, 80)
     session = make_session(ec2, filter_id, target)
-    if ("111122223333", "reader") not in cloud.keys:
-        cloud.add_user("reader", {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"})
-    reader = sign_in(cloud.url, cloud.keys["111122223333", "reader"])
+    reader = user(cloud, "reader", "ec2:Describe*")
     before = cloud.everything()
     for path in ("", "targets", f"targets/{target}", f"filters/{filter_id}", f"sessions/{session}", "sessions/create"):
         assert reader.get(f"/console/{path}").status == 200
@@ -352,3 +361,145 @@ def test_long_lists_come_in_pages(owner: Client, ec2: Any):
     second = owner.get(f"/console/filters{following[1]}").text
     shown = [each for text in (first, second) for each in dict.fromkeys(re.findall(r"filters/(tmf-\w+)", text))]
     assert shown == made and "?next=" not in second
+
+
+# Frames.
+
+CAPTURE = capture([to_web(80), to_web(22), to_web(443)])
+
+
+def walks(text: str) -> list[list[str]]:
+    return [unescape(each).splitlines() for each in re.findall("<pre>(.*?)</pre>", text, re.DOTALL)]
+
+
+def test_a_capture_is_explained_frame_by_frame(owner: Client, ec2: Any):
+    session = make_session(ec2, make_filter(ec2, 80, 443), make_target(ec2))
+    answer = owner.upload("/console/why-not", {"number": ""}, CAPTURE, name=EVIL)
+    assert answer.status == 200 and "Verdicts on 3 frames" in answer.text
+    first, second, third = walks(answer.text)
+    assert first[-1].startswith(f"verdict: mirrored, session 1 ({session}) takes it: 114 of 114 bytes")
+    assert second[-2:] == ["  no rule matches", "verdict: no-match, no rule of any session matches"]
+    assert "accept: destination port 443 not in 80-80" in third[3] and third[4].endswith("accept: matches")
+    one = owner.upload("/console/why-not", {"number": "2"}, CAPTURE)
+    assert walks(one.text) == [second] and re.search(r"TCP, \d+ bytes, 1234 → 22", one.text)
+    for number in ("0", "4", "x", "-1"):
+        refused = owner.upload("/console/why-not", {"number": number}, CAPTURE)
+        assert refused.status == 400 and "its frames are 1 to 3" in refused.text
+
+
+def test_the_walk_is_that_of_the_command(owner: Client, ec2: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """``halfsilver explain`` with what the API describes as its policy."""
+    make_session(ec2, make_filter(ec2, 80, 443), make_target(ec2))
+    described = {
+        "TrafficMirrorFilters": ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"],
+        "TrafficMirrorTargets": ec2.describe_traffic_mirror_targets()["TrafficMirrorTargets"],
+        "TrafficMirrorSessions": ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"],
+        "NetworkInterfaces": json.loads(INVENTORY.read_text())["NetworkInterfaces"],
+    }
+    (tmp_path / "mirror.json").write_text(json.dumps(described))
+    (tmp_path / "x.pcap").write_bytes(CAPTURE)
+    arguments = ["explain", "-r", str(tmp_path / "x.pcap"), "-c", str(tmp_path / "mirror.json"), "-n", "2"]
+    assert halfsilver(arguments) == 0
+    (walk,) = walks(owner.upload("/console/why-not", {"number": "2"}, CAPTURE).text)
+    assert walk == capsys.readouterr().out.splitlines()[1:]
+
+
+@pytest.mark.parametrize(
+    ("headers", "verdict"),
+    [
+        ({"protocol": "6", "destination_port": "80"}, "mirrored"),
+        ({"protocol": "6", "destination_port": "81"}, "no-match"),
+        ({"protocol": "17", "destination_port": "80"}, "no-match"),
+        ({"protocol": "1"}, "no-match"),
+        ({"protocol": "6", "destination_port": "80", "direction": "egress"}, "no-match"),
+        (
+            {"protocol": "6", "destination_port": "80", "source": "2001:db8::1", "destination": "2001:db8::2"},
+            "no-match",
+        ),
+        ({"protocol": "17", "destination": "169.254.169.254", "destination_port": "80"}, "not-eligible"),
+    ],
+)
+def test_a_frame_can_be_named_by_its_headers(owner: Client, ec2: Any, headers: dict[str, str], verdict: str):
+    make_session(ec2, make_filter(ec2, 80), make_target(ec2))
+    form = {"eni": WEB, "direction": "ingress", "source": "10.9.9.9", "destination": "10.0.1.10", "source_port": "4"}
+    answer = owner.post("/console/why-not/frame", {**form, **headers, "csrf": csrf(owner)})
+    assert answer.status == 200
+    (walk,) = walks(answer.text)
+    assert walk[-1].startswith(f"verdict: {verdict},")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"source": "x"}, {"destination": "2001:db8::1"}, {"source_port": "65536"}, {"protocol": "6x"}, {"eni": "eni-0"}],
+)
+def test_a_frame_that_cannot_be_is_refused(owner: Client, wrong: dict[str, str]):
+    form = {"eni": WEB, "protocol": "6", "source": "10.9.9.9", "destination": "10.0.1.10", "source_port": "4"}
+    answer = owner.post("/console/why-not/frame", {**form, "destination_port": "80", **wrong, "csrf": csrf(owner)})
+    assert answer.status == 400 and 'role="alert"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "upload", [b"", b"no capture", CAPTURE[:-3], CAPTURE[:24]], ids=["none", "text", "cut", "empty"]
+)
+def test_what_is_no_capture_is_refused(owner: Client, upload: bytes):
+    answer = owner.upload("/console/why-not", {"number": ""}, upload)
+    assert answer.status == 400 and 'role="alert"' in answer.text
+
+
+def test_an_upload_has_its_limit(owner: Client):
+    assert owner.upload("/console/why-not", {}, bytes(1 << 20)).status == 413
+
+
+def test_every_byte_of_an_upload_arrives(owner: Client):
+    """Line ends and half a boundary among them."""
+    payload = b"\r\n--a-boundar\r\r\n\n--\r\n" + bytes(range(256))
+    answer = owner.upload("/console/why-not", {"number": "1"}, capture([to_web(80, payload=payload)]))
+    assert f"{payload[:64].hex(' ')} … and {len(payload) - 64} more" in answer.text
+
+
+def test_frames_of_another_account_are_refused(cloud: Cloud, owner: Client):
+    stranger = sign_in(cloud.url, cloud.keys["444455556666", "admin"])
+    answer = stranger.upload("/console/why-not", {"number": ""}, CAPTURE)
+    assert answer.status == 403 and f"{WEB} belongs to another account" in answer.text and not walks(answer.text)
+    answer = user(cloud, "reader", "ec2:Describe*").upload("/console/why-not", {"number": ""}, CAPTURE)
+    assert answer.status == 403 and "not authorized to perform: halfsilver:ProcessFrames" in answer.text
+
+
+RULE = {
+    "TrafficDirection": "ingress",
+    "RuleNumber": "5",
+    "RuleAction": "reject",
+    "SourceCidrBlock": "0.0.0.0/0",
+    "DestinationCidrBlock": "0.0.0.0/0",
+}
+
+
+def test_what_a_rule_would_change_is_shown_before_it_is_saved(cloud: Cloud, owner: Client, ec2: Any):
+    filter_id = make_filter(ec2, 22, 443)
+    session = make_session(ec2, filter_id, make_target(ec2))
+    before, generation = cloud.everything(), cloud.server.served.status()["stored_generation"]
+    page = f"/console/filters/{filter_id}/rules/create"
+    accepting = {**RULE, "RuleNumber": "50", "RuleAction": "accept", "Protocol": "6", "what_if": "yes"}
+    answer = owner.upload(page, accepting, CAPTURE)
+    assert answer.status == 200 and "Of 3 frames, <strong>1</strong> would change" in answer.text
+    assert "now copied" in answer.text and "The capture grows: 114 bytes more of 1 frames" in answer.text
+    assert answer.inputs["RuleNumber"] == "50", "what was written is still there"
+    number = {"RuleNumber": "40000", "what_if": "yes"}
+    assert "InvalidParameterValue" in owner.upload(page, {**RULE, **number}, CAPTURE).text
+    rule = ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"][0]["IngressFilterRules"][0]
+    page = f"/console/filters/{filter_id}/rules/{rule['TrafficMirrorFilterRuleId']}"
+    assert "2 copies are made, 1 would be" in owner.upload(f"{page}/delete", {"what_if": "yes"}, CAPTURE).text
+    answer = owner.upload(f"{page}/modify", {**RULE, "what_if": "yes"}, CAPTURE)
+    assert "no longer copied" in answer.text and "2 copies are made, 1 would be" in answer.text
+    answer = owner.upload(f"/console/sessions/{session}/delete", {"what_if": "yes"}, CAPTURE)
+    assert "no longer copied" in answer.text and "0 would be" in answer.text
+    assert cloud.everything() == before and cloud.server.served.status()["stored_generation"] == generation
+
+
+def test_who_may_not_do_it_may_not_ask_what_if(cloud: Cloud, owner: Client, ec2: Any):
+    filter_id = make_filter(ec2, 80)
+    make_session(ec2, filter_id, make_target(ec2))
+    judge = user(cloud, "judge", "ec2:Describe*", "halfsilver:ProcessFrames")
+    answer = judge.upload(f"/console/filters/{filter_id}/rules/create", {**RULE, "what_if": "yes"}, CAPTURE)
+    assert answer.status == 403 and "ec2:CreateTrafficMirrorFilterRule" in answer.text
+    assert judge.upload("/console/why-not", {"number": ""}, CAPTURE).status == 200

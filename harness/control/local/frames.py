@@ -39,7 +39,7 @@ from halfsilver.harness.report.copy_comment import copy_comment
 from halfsilver.harness.report.verdict_lines import verdict_line
 from halfsilver.harness.verdict import Direction
 
-__all__ = ["ACTION", "FRAMES_PATH", "MAX_FRAMES", "frames_route"]
+__all__ = ["ACTION", "FRAMES_PATH", "MAX_FRAMES", "NAME", "direct", "frames_route", "permit", "read_capture"]
 
 FRAMES_PATH = "/halfsilver/frames"
 NAME = "ProcessFrames"
@@ -55,11 +55,11 @@ _MEDIA_TYPE = "application/vnd.tcpdump.pcap"
 def frames_route(control: Control) -> Route:
     def answer(request: Request, call: Call) -> Response:
         direction, eni_id = _read_query(request.query_string)
-        captured = _read_capture(request.body)
+        captured = read_capture(request.body)
         try:
             nic = control.nic()
-            frames = _direct(captured, direction, nic.policy.interfaces, eni_id)
-            _permit(control, call, nic, frames)
+            frames = direct(captured, direction, nic.policy.interfaces, eni_id)
+            permit(control, call, nic, frames)
             judged = control.process(frames)
         except HalfsilverError as error:
             raise ApiError("ServiceUnavailable", f"No frame was judged: {error}.", 503) from error
@@ -92,7 +92,8 @@ def _read_query(query: str) -> tuple[str, str | None]:
     return direction, values.get("eni")
 
 
-def _read_capture(body: bytes) -> list[CapturedFrame]:
+def read_capture(body: bytes) -> list[CapturedFrame]:
+    """The frames of a pcap or pcapng. ApiError if it is none, has no frame, or too many."""
     if (packed := compression_of(body)) is not None:  # a small one may unpack to any size
         raise ApiError("InvalidParameterValue", f"the body is compressed ({packed.name}); send it unpacked")
     reader = CaptureReader(io.BytesIO(body), "the body")
@@ -113,7 +114,7 @@ def _read_capture(body: bytes) -> list[CapturedFrame]:
     return captured
 
 
-def _direct(
+def direct(
     captured: Sequence[CapturedFrame], direction: str, interfaces: Sequence[Interface], eni_id: str | None
 ) -> list[Frame]:
     """The frames with their directions; ApiError if one is not ``eni_id``'s."""
@@ -132,7 +133,7 @@ def _direct(
     return frames
 
 
-def _permit(control: Control, call: Call, nic: NicPolicy, frames: Sequence[Frame]) -> None:
+def permit(control: Control, call: Call, nic: NicPolicy, frames: Sequence[Frame]) -> None:
     """ApiError unless the caller may send frames of these interfaces."""
     found = {each.eni_id for each in (_interface_of(frame, nic.policy.interfaces) for frame in frames) if each}
     for eni_id in sorted(found):

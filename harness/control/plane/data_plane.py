@@ -103,6 +103,13 @@ class DataPlane:
                     self._go_back(before)
                 raise
 
+    def preview(self, transaction: Transaction) -> NicPolicy:
+        """What the engine would do by what a transaction has made of the store. ApiError if no engine could."""
+        try:
+            return read_nic_policy(transaction, self._interfaces, self._state.nic)
+        except (HalfsilverError, OSError) as error:
+            raise _refusal(error) from error
+
     def follow(self, transaction: Transaction) -> None:
         """Bring the engine to the stored policy, however it came there.
 
