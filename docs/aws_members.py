@@ -31,7 +31,13 @@ OPERATIONS = {
         "DescribeVpcPeeringConnections",
         "DescribeTransitGatewayVpcAttachments",
     ),
-    "elbv2": ("DescribeLoadBalancers", "DescribeListeners"),
+    "elbv2": (
+        "DescribeLoadBalancers",
+        "DescribeListeners",
+        "DescribeTargetGroups",
+        "DescribeTargetHealth",
+        "DescribeLoadBalancerAttributes",
+    ),
     "organizations": ("ListAccounts",),
 }
 """The operations whose output a policy or an inventory file may hold."""

@@ -18,6 +18,8 @@ PRINTED_BY = {
     "TrafficMirrorTargets": "aws ec2 describe-traffic-mirror-targets",
     "NetworkInterfaces": "aws ec2 describe-network-interfaces",
     "LoadBalancers": "aws elbv2 describe-load-balancers",
+    "Listeners": "aws elbv2 describe-listeners",
+    "TargetGroups": "aws elbv2 describe-target-groups",
     "VpcEndpoints": "aws ec2 describe-vpc-endpoints",
     "Vpcs": "aws ec2 describe-vpcs",
     "SecurityGroups": "aws ec2 describe-security-groups",

@@ -28,6 +28,7 @@ from halfsilver.harness.control.plane.status import describe_engine
 from halfsilver.harness.control.state.store import Store, StoreError, Transaction
 from halfsilver.harness.engine import Identity
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
+from halfsilver.harness.policy.policy import find_obstacles
 from halfsilver.harness.records import Frame
 
 __all__ = ["Control", "POLL_SECONDS"]
@@ -79,6 +80,7 @@ class Control:
         self._random = random.SystemRandom()
         self._writing = threading.Lock()
         self._closed = threading.Event()
+        self._ways = inventory.ways
         self._start(inventory, restore)
         self._collector = Collector(store, data_plane.book, self._carried, clock, evaluate_all)
         self._poller = threading.Thread(target=self._poll, args=(poll,), name="halfsilver-poll", daemon=True)
@@ -132,6 +134,7 @@ class Control:
                 if inventory_file.synchronize(transaction, inventory, self.settings):
                     transaction.advance()
                 apply(transaction)
+            self._ways = inventory.ways
             self._tell()
 
     def process(self, frames: Sequence[Frame]) -> Judged:
@@ -152,7 +155,9 @@ class Control:
 
     def status(self, account: str | None = None) -> dict[str, Any]:
         """What the engine does, see ``status.describe_engine``; of one account's interfaces and sessions, or of all."""
-        return describe_engine(self._data_plane.state, account)
+        state, ways = self._data_plane.state, self._ways
+        found = {} if state.nic is None else find_obstacles({**state.nic.documents, **ways}, state.nic.carried)
+        return describe_engine(state, account, found)
 
     def close(self) -> None:
         """Stop looking after the engine, and write what it has counted."""

@@ -38,8 +38,9 @@ OWN_MEMBERS: dict[str, Mapping[str, str]] = {
     "ec2.TrafficMirrorFilter": {"OwnerId": ""},
     "ec2.TrafficMirrorSession": {"StoppedReason": ""},
     "ec2.NetworkInterface": {"Tags": "ec2.Tag"},
-    "elbv2.LoadBalancer": {"Tags": "ec2.Tag"},
+    "elbv2.LoadBalancer": {"Tags": "ec2.Tag", "Attributes": "elbv2.LoadBalancerAttribute"},
     "elbv2.Listener": {"Tags": "ec2.Tag"},
+    "elbv2.TargetGroup": {"TargetHealthDescriptions": "elbv2.TargetHealthDescription"},
     "organizations.Account": {"OrganizationId": ""},
 }
 """What our own files have beside AWS's members."""

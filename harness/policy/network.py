@@ -12,19 +12,43 @@ from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv4Network
 
 from halfsilver.harness.law import LONGEST_FRAME
-from halfsilver.harness.policy.fields import AnyAddress, Cidr, Flag, Identifier, Ipv4, Ipv6, Mac, Objects, Text, Values
+from halfsilver.harness.policy.fields import (
+    AnyAddress,
+    Cidr,
+    Flag,
+    Identifier,
+    Ipv4,
+    Ipv6,
+    Mac,
+    Object,
+    Objects,
+    Text,
+    Values,
+    Whole,
+)
 from halfsilver.harness.policy.node import Node, is_identifier, show
 from halfsilver.harness.policy.types import (
     DEFAULT_MTU,
     Address,
+    Listener,
     LoadBalancer,
     LoadBalancerAddress,
     NetworkInterface,
+    RegisteredTarget,
     VpcEndpoint,
 )
 from halfsilver.harness.spelling import nearest
 
-__all__ = ["load_balancer_name", "read_endpoint", "read_interface", "read_load_balancer", "read_resolver", "read_tags"]
+__all__ = [
+    "load_balancer_name",
+    "read_endpoint",
+    "read_interface",
+    "read_listener",
+    "read_load_balancer",
+    "read_resolver",
+    "read_tags",
+    "read_target_group",
+]
 
 MIN_MTU, MAX_MTU = 576, LONGEST_FRAME
 """The smallest datagram every IPv4 host takes (RFC 791), and the longest frame the NIC handles; in bytes."""
@@ -84,7 +108,34 @@ ZONE_ADDRESSES = Objects(
     "LoadBalancerAddresses", "its addresses in the zone", fields=(ZONE_IPV4, ZONE_IPV6, ZONE_ADDRESS)
 )
 ZONES = Objects("AvailabilityZones", "where it has interfaces", fields=(ZONE_NAME, ZONE_ADDRESSES))
-LOAD_BALANCER = (ZONES, VPC_ID)
+ATTRIBUTE_KEY, ATTRIBUTE_VALUE = Text("Key", "the attribute's name"), Text("Value", "its value")
+ATTRIBUTES = Objects(
+    "Attributes",
+    "a member of ours: what describe-load-balancer-attributes prints; of it `load_balancing.cross_zone.enabled`",
+    fields=(ATTRIBUTE_KEY, ATTRIBUTE_VALUE),
+)
+CROSS_ZONE = ("load_balancing.cross_zone.enabled", "true")
+LOAD_BALANCER = (ZONES, VPC_ID, ATTRIBUTES)
+
+LISTENER_OF = Text("LoadBalancerArn", "its load balancer", required=True)
+LISTENER_PROTOCOL = Text("Protocol", "a target's must have one for UDP or TCP_UDP")
+LISTENER_PORT = Whole("Port", "and it must be 4789", low=1, high=65535)
+GROUP_ARN = Text("TargetGroupArn", "the target group it forwards to")
+FORWARD_GROUPS = Objects("TargetGroups", "several of them", fields=(GROUP_ARN,))
+FORWARD = Object("ForwardConfig", "where it forwards to", fields=(FORWARD_GROUPS,))
+ACTIONS = Objects("DefaultActions", "what it does", fields=(GROUP_ARN, FORWARD))
+LISTENER = (LISTENER_OF, LISTENER_PROTOCOL, LISTENER_PORT, ACTIONS)
+
+REGISTERED_ZONE = Text("AvailabilityZone", "where it is; `all` or absent: anywhere")
+REGISTERED = Object("Target", "the registered target", fields=(REGISTERED_ZONE,))
+HEALTH_STATE = Text("State", "`healthy` or another state")
+HEALTH = Object("TargetHealth", "its health", fields=(HEALTH_STATE,))
+HEALTHS = Objects(
+    "TargetHealthDescriptions",
+    "a member of ours: what describe-target-health prints for this group",
+    fields=(REGISTERED, HEALTH),
+)
+TARGET_GROUP = (HEALTHS,)
 
 ENDPOINT_TYPE = Text("VpcEndpointType", "a target's must be GatewayLoadBalancer")
 ENDPOINT_ENI = Identifier("NetworkInterfaceIds", "the id of one of its interfaces", prefix="eni")
@@ -198,7 +249,31 @@ def read_load_balancer(node: Node, arn: str) -> LoadBalancer:
         for entry in ZONE_ADDRESSES.of(zone):
             found = (ZONE_IPV4.of(entry), ZONE_IPV6.of(entry), ZONE_ADDRESS.of(entry))
             places.append(LoadBalancerAddress(name, tuple(address for address in found if address is not None)))
-    return LoadBalancer(arn, VPC_ID.of(node), tuple(places))
+    attributes = [(ATTRIBUTE_KEY.of(each), ATTRIBUTE_VALUE.of(each)) for each in ATTRIBUTES.of(node)]
+    return LoadBalancer(arn, VPC_ID.of(node), tuple(places), CROSS_ZONE in attributes)
+
+
+def read_listener(node: Node, _: str) -> Listener:
+    groups = []
+    for action in ACTIONS.of(node):
+        forward = FORWARD.of(action)
+        for place in (action, *([] if forward is None else FORWARD_GROUPS.of(forward))):
+            groups.append(GROUP_ARN.of(place))
+    named = tuple(dict.fromkeys(group for group in groups if group is not None))
+    return Listener(LISTENER_OF.of(node) or "", LISTENER_PROTOCOL.of(node) or "", LISTENER_PORT.of(node), named)
+
+
+def read_target_group(node: Node, _: str) -> tuple[RegisteredTarget, ...] | None:
+    """The targets that are registered with it; None where the file does not say."""
+    if node.values.get(HEALTHS.name) is None:
+        return None
+    found = []
+    for each in HEALTHS.of(node):
+        target, health = REGISTERED.of(each), HEALTH.of(each)
+        zone = None if target is None else REGISTERED_ZONE.of(target)
+        state = None if health is None else HEALTH_STATE.of(health)
+        found.append(RegisteredTarget(None if zone == "all" else zone, state or ""))
+    return tuple(found)
 
 
 def read_endpoint(node: Node, endpoint_id: str) -> VpcEndpoint:

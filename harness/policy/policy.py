@@ -39,6 +39,7 @@ __all__ = [
     "Rule",
     "Session",
     "check",
+    "find_obstacles",
     "policy_files",
     "read_documents",
     "read_joined",
@@ -115,6 +116,15 @@ def check(documents: object, *, carried: Sequence[str] | None = None, limits: Li
     ``carried`` as for ``Policy.from_documents``; without ``limits``, those of AWS hold.
     """
     return _examine(documents, carried=carried, limits=limits)[1]
+
+
+def find_obstacles(documents: Mapping[str, Any], carried: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What keeps copies of the sessions from their targets, by session id; mistakes of the documents are passed over.
+
+    For documents that are not those of a policy alone: ``carried`` as for ``Policy.from_documents``.
+    """
+    interfaces, _ = resolve(read(documents)[0], carried=carried)
+    return {session.session_id: session.obstacles for interface in interfaces for session in interface.sessions}
 
 
 def policy_files(path: str | Path) -> list[Path]:

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 
 from halfsilver.harness.law import VXLAN_PORT
 from halfsilver.harness.policy.fields import Cidr, Flag, Identifier, Object, Objects, Text
-from halfsilver.harness.policy.network import SUBNET_ID, VPC_ID
+from halfsilver.harness.policy.network import SUBNET_ID, VPC_ID, load_balancer_name
 from halfsilver.harness.policy.node import Node
 from halfsilver.harness.policy.security import acl_of, group_rules
-from halfsilver.harness.policy.types import Described, Joint, NetworkInterface, Outer, Route, RouteTable, Rule
+from halfsilver.harness.policy.types import Described, Joint, Listener, NetworkInterface, Outer, Route, RouteTable, Rule
 
-__all__ = ["obstacles", "read_attachment", "read_peering", "read_route_table"]
+__all__ = ["obstacles", "read_attachment", "read_peering", "read_route_table", "vxlan_listeners"]
 
 _UDP = 17
-_BLACKHOLE, _LOCAL = "blackhole", "local"
+_BLACKHOLE, _LOCAL, _HEALTHY = "blackhole", "local", "healthy"
 
 _TO_IPV4 = Cidr("DestinationCidrBlock", "the IPv4 network that the route is for")
 _TO_IPV6 = Cidr("DestinationIpv6CidrBlock", "the IPv6 network that the route is for")
@@ -75,15 +75,22 @@ def read_attachment(node: Node, _: str) -> Joint:
     return Joint(gateway, frozenset([vpc_id] if vpc_id else []), state in (None, "available"), state or "")
 
 
+def vxlan_listeners(described: Described, arn: str) -> list[Listener]:
+    """Those of a load balancer that take copies."""
+    listeners = [each for each in (described.listeners or {}).values() if each.balancer_arn == arn]
+    return [each for each in listeners if each.port == VXLAN_PORT and each.protocol in ("UDP", "TCP_UDP")]
+
+
 def obstacles(
-    described: Described, source: NetworkInterface, target: NetworkInterface, outer: Outer
+    described: Described, source: NetworkInterface, target: NetworkInterface, outer: Outer, destination: str
 ) -> tuple[str, ...]:
     """Why the target's interface cannot receive the copies that ``source`` sends as ``outer`` says; none if it can, or
-    nothing is known."""
+    nothing is known. ``destination`` is what the target leads to: a load balancer's ARN, an id."""
     found = [_on_the_way(described, source, target, outer)]
     if outer.endpoint_id is None:  # an endpoint has no security group that copies would meet
         found.append(_at_groups(described, target, outer))
     found.append(_at_acl(described, source, target, outer))
+    found.append(_behind(described, target, destination))
     return tuple(each for each in found if each is not None)
 
 
@@ -154,6 +161,26 @@ def _at_acl(described: Described, source: NetworkInterface, target: NetworkInter
         return None
     by = "has no entry that allows" if entry is None else f"denies by entry {entry.number}"
     return f"{acl.acl_id} of {target.eni_id}'s subnet {by} UDP {VXLAN_PORT} from {outer.source}; allow it"
+
+
+def _behind(described: Described, node: NetworkInterface, arn: str) -> str | None:
+    """A load balancer's node without a healthy target: anywhere, or in its zone where it does not balance across."""
+    known = described.target_groups or {}
+    groups = [known.get(each) for listener in vxlan_listeners(described, arn) for each in listener.group_arns]
+    stated = [group for group in groups if group is not None]
+    if not stated or len(stated) < len(groups):
+        return None
+    healthy = [each for group in stated for each in group if each.state == _HEALTHY]
+    name = load_balancer_name(arn)
+    if not healthy:
+        return f"{name} has no healthy target; register one, or see why its health check fails"
+    balancer = described.load_balancers.get(arn)
+    if balancer is None or balancer.cross_zone or any(each.zone in (None, node.zone) for each in healthy):
+        return None
+    return (
+        f"{name} has no healthy target in {node.zone}, where its copies arrive, and does not balance across zones; "
+        "enable cross-zone load balancing"
+    )
 
 
 def _first(rules: Iterable[Rule], outer: Outer) -> Rule | None:

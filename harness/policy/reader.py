@@ -13,21 +13,25 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TypeVar
 
-from halfsilver.harness.policy.fields import Choice, Identifier, Pattern, Text, Whole
+from halfsilver.harness.policy.fields import Choice, Field, Identifier, Pattern, Text, Whole
 from halfsilver.harness.policy.filters import FILTER, read_filter
 from halfsilver.harness.policy.members import PAGE_MARKS, check_lists, check_members, list_shapes
 from halfsilver.harness.policy.network import (
     ENDPOINT,
     INTERFACE,
+    LISTENER,
     LOAD_BALANCER,
     TAGS,
+    TARGET_GROUP,
     VPC,
     load_balancer_name,
     read_endpoint,
     read_interface,
+    read_listener,
     read_load_balancer,
     read_resolver,
     read_tags,
+    read_target_group,
 )
 from halfsilver.harness.policy.node import Node, show
 from halfsilver.harness.policy.reachability import (
@@ -57,13 +61,13 @@ __all__ = ["DESTINATIONS", "LISTS", "STOPPED", "WHOLE_FILE", "read", "read_sessi
 T = TypeVar("T")
 
 _ARN = re.compile(r"arn:[!-~]{1,250}")
-_ARN_FIELD = Pattern(
-    "LoadBalancerArn",
-    "its ARN",
-    required=True,
-    pattern="^arn:[!-~]{1,250}$",
-    right="an ARN such as arn:aws:elasticloadbalancing:...",
-)
+
+
+def _arn_field(name: str) -> Pattern:
+    right = "an ARN such as arn:aws:elasticloadbalancing:..."
+    return Pattern(name, "its ARN", required=True, pattern="^arn:[!-~]{1,250}$", right=right)
+
+
 DESTINATIONS: dict[str, TargetKind] = {
     "NetworkInterfaceId": "network-interface",
     "NetworkLoadBalancerArn": "network-load-balancer",
@@ -113,7 +117,9 @@ LISTS = {
     "TrafficMirrorSessions": (Identifier("TrafficMirrorSessionId", "its id", required=True, prefix="tms"), *SESSION),
     "TrafficMirrorTargets": (Identifier("TrafficMirrorTargetId", "its id", required=True, prefix="tmt"), *TARGET),
     "NetworkInterfaces": (Identifier("NetworkInterfaceId", "its id", required=True, prefix="eni"), *INTERFACE),
-    "LoadBalancers": (_ARN_FIELD, *LOAD_BALANCER),
+    "LoadBalancers": (_arn_field("LoadBalancerArn"), *LOAD_BALANCER),
+    "Listeners": (_arn_field("ListenerArn"), *LISTENER),
+    "TargetGroups": (_arn_field("TargetGroupArn"), *TARGET_GROUP),
     "VpcEndpoints": (Identifier("VpcEndpointId", "its id", required=True, prefix="vpce"), *ENDPOINT),
     "Vpcs": (Identifier("VpcId", "its id", required=True, prefix="vpc"), *VPC),
     "SecurityGroups": (Identifier("GroupId", "its id", required=True, prefix="sg"), *SECURITY_GROUP),
@@ -182,6 +188,8 @@ class _Reader:
             described.load_balancers[arn] = read_load_balancer(node, arn)
         for endpoint_id, node in self._objects(root, "VpcEndpoints"):
             described.endpoints[endpoint_id] = read_endpoint(node, endpoint_id)
+        described.listeners = self._listed(root, "Listeners", read_listener)
+        described.target_groups = self._listed(root, "TargetGroups", read_target_group)
         described.groups = self._listed(root, "SecurityGroups", read_security_group)
         described.acls = self._listed(root, "NetworkAcls", read_network_acl)
         described.route_tables = self._listed(root, "RouteTables", read_route_table)
@@ -207,7 +215,7 @@ class _Reader:
         nodes = self.nodes.setdefault(name, {})
         of_node = LISTS[name][0]
         for node in root.children(name):
-            identifier = of_node.of(node) if isinstance(of_node, Identifier) else _read_arn(node)
+            identifier = of_node.of(node) if isinstance(of_node, Identifier) else _read_arn(node, of_node)
             check_members(node if identifier is None else node.named(identifier), self._shapes[name])
             if identifier is None:
                 continue
@@ -337,11 +345,11 @@ class _Reader:
                     node.error("NetworkLoadBalancerArn", f"is that of {other} too; a load balancer is one target only")
 
 
-def _read_arn(node: Node) -> str | None:
-    value = _ARN_FIELD.of(node)
+def _read_arn(node: Node, field: Field) -> str | None:
+    value = node.text(field.name, field.form, required=True)
     if value is None or _ARN.fullmatch(value):
         return value
-    node.error(_ARN_FIELD.name, f"must be {_ARN_FIELD.form}, not {show(value)}")
+    node.error(field.name, f"must be {field.form}, not {show(value)}")
     return None
 
 

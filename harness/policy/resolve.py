@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from halfsilver.harness.law import VXLAN_PORT
 from halfsilver.harness.policy.network import load_balancer_name
-from halfsilver.harness.policy.reachability import obstacles
+from halfsilver.harness.policy.reachability import obstacles, vxlan_listeners
 from halfsilver.harness.policy.security import find_guard
 from halfsilver.harness.policy.types import (
     ENDPOINT_MTU,
@@ -182,7 +183,7 @@ def _find_way(described: Described, source: NetworkInterface, mac: bytes, target
     for door in sorted(doors, key=lambda door: door.interface.zone != source.zone):
         outer = _address(source, mac, door)
         if isinstance(outer, Outer):
-            return _Way(outer, obstacles(described, source, door.interface, outer))
+            return _Way(outer, obstacles(described, source, door.interface, outer, target.destination))
         reasons.append(outer)
     return reasons[0]
 
@@ -224,6 +225,9 @@ def _doors(described: Described, target: Target) -> tuple[list[_Door], str | Non
 def _balancer_doors(described: Described, arn: str) -> tuple[list[_Door], str | None]:
     """By the addresses elbv2 states, then by the description AWS gives a load balancer's interfaces."""
     balancer = described.load_balancers.get(arn, LoadBalancer(arn, None, ()))
+    if described.listeners is not None and not vxlan_listeners(described, arn):
+        name = load_balancer_name(arn)
+        return [], f"the load balancer {name} has no UDP listener on port {VXLAN_PORT} in Listeners; it starts with one"
     near = [
         interface
         for interface in described.interfaces.values()

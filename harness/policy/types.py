@@ -24,6 +24,7 @@ __all__ = [
     "Joint",
     "Described",
     "Limits",
+    "Listener",
     "LoadBalancer",
     "LoadBalancerAddress",
     "MAX_INTERFACES",
@@ -42,6 +43,7 @@ __all__ = [
     "Outer",
     "Permission",
     "Problem",
+    "RegisteredTarget",
     "Route",
     "RouteTable",
     "Rule",
@@ -210,11 +212,30 @@ class LoadBalancerAddress:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
-    """A load balancer of any type, as elbv2 describes it."""
+    """A load balancer of any type, as elbv2 describes it; ``cross_zone``: its nodes send to targets of all zones."""
 
     arn: str
     vpc_id: str | None
     addresses: tuple[LoadBalancerAddress, ...]
+    cross_zone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listener of a load balancer, and the target groups that it forwards to, by their ARNs."""
+
+    balancer_arn: str
+    protocol: str
+    port: int | None
+    group_arns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredTarget:
+    """A target of a group: where it is, None if that is not known, and AWS's word for its health."""
+
+    zone: str | None
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +299,8 @@ class Described:
     route_tables: dict[str, RouteTable] | None = None
     peerings: dict[str, Joint] | None = None
     attachments: dict[str, Joint] | None = None
+    listeners: dict[str, Listener] | None = None
+    target_groups: dict[str, tuple[RegisteredTarget, ...] | None] | None = None
     places: dict[str, str] = field(default_factory=dict)
 
 

@@ -287,8 +287,9 @@ def test_the_state_of_sessions(control):
         "vni": 5,
         "state": "active",
         "reason": None,
+        "obstacles": [],
     }
-    assert (described[1]["id"], described[1]["state"]) == (silent, "stopped")
+    assert (described[1]["id"], described[1]["state"]) == (silent, "down")
     assert "no UDP listener on port 4789" in described[1]["reason"]
     assert {each["owner"] for each in control.status(SECURITY)["interfaces"]} == {SECURITY}
     assert control.status(OWNER)["interfaces"] == [each for each in shown["interfaces"] if each["owner"] == OWNER]
@@ -309,6 +310,39 @@ def test_an_inventory_that_the_engine_cannot_take_is_not_taken(control, engine, 
     control.reload(smaller)
     assert verdict(control) == (Verdict.NO_ENI,)
     assert verdict(control, eni_id=DATABASE) == (Verdict.NO_SESSION,)
+
+
+def test_the_status_says_what_keeps_copies_from_their_target(control):
+    """By lists of the inventory file, from its next reading; nothing else changes for them."""
+    make_session(control, make_parts(control), VirtualNetworkId=5)
+    documents = json.loads(INVENTORY.read_text())
+    table = {"RouteTableId": "rtb-1", "VpcId": "vpc-0a1b2c3d4e5f60001", "Associations": [{"Main": True}]}
+
+    def obstacles(*routes):
+        given = {**documents, "RouteTables": [{**table, "Routes": list(routes)}]}
+        control.reload(inventory_file.from_documents(given))
+        assert verdict(control) == (Verdict.MIRRORED, 5)
+        (session,) = control.status()["interfaces"][0]["sessions"]
+        assert session["state"] == "active"
+        return session["obstacles"]
+
+    assert obstacles() == ["rtb-1 has no route to 10.0.3.40; add one"]
+    assert obstacles({"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "State": "active"}) == []
+
+
+def test_a_listener_that_appears_starts_the_sessions_that_wait(control):
+    documents = json.loads(INVENTORY.read_text())
+    silent = inventory_file.from_documents({**documents, "Listeners": []})
+    filter_id, _ = make_parts(control)
+    balancer = documents["LoadBalancers"][0]["LoadBalancerArn"]
+    target = invoke(control, "CreateTrafficMirrorTarget", NetworkLoadBalancerArn=balancer)["TrafficMirrorTarget"]
+    control.reload(silent)
+    make_session(control, (filter_id, target["TrafficMirrorTargetId"]), VirtualNetworkId=5)
+    assert verdict(control)[0] is Verdict.TARGET_DOWN
+    control.reload(inventory_file.from_documents(documents))
+    assert verdict(control) == (Verdict.MIRRORED, 5)
+    control.reload(silent)
+    assert verdict(control)[0] is Verdict.TARGET_DOWN
 
 
 def test_an_inventory_of_another_region(start, engine):

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from halfsilver.harness.control.inventory import reader
 from halfsilver.harness.control.operations import sharing
@@ -39,6 +40,17 @@ KINDS = (
 )
 """Kinds of records that come from an inventory file."""
 
+SURROUNDINGS = (
+    "LoadBalancers",
+    "TargetGroups",
+    "RouteTables",
+    "VpcPeeringConnections",
+    "TransitGatewayVpcAttachments",
+    "SecurityGroups",
+    "NetworkAcls",
+)
+"""Lists that say what is between a source and its target (``docs/mirroring.md`` section 16)."""
+
 
 class InventoryError(UsageError):
     """An inventory file that cannot be used: one line for each mistake. ``problems`` has them, and the warnings."""
@@ -57,12 +69,14 @@ class Inventory:
     nic       ids of the NIC's interfaces, in order of their index, at most 16
     region    the one region of all zones and load balancers, None when nothing names one
     warnings  what the file may say but hardly means
+    ways      its lists of SURROUNDINGS, which say whether copies reach their targets and are in no store
     """
 
     records: tuple[Record, ...]
     nic: tuple[str, ...]
     region: str | None
     warnings: tuple[Problem, ...] = ()
+    ways: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -83,15 +97,17 @@ def from_documents(documents: object, *, where: str = "inventory.json", may_be_e
     found = reader.read(documents, may_be_empty=may_be_empty)
     if any(problem.severity == "error" for problem in found.problems):
         raise InventoryError(where, found.problems)
-    return Inventory(found.records, found.nic, found.region, found.problems)
+    assert isinstance(documents, Mapping)  # anything else is an error
+    ways = {name: documents[name] for name in SURROUNDINGS if documents.get(name)}
+    return Inventory(found.records, found.nic, found.region, found.problems, ways)
 
 
 def synchronize(transaction: Transaction, inventory: Inventory, settings: Settings) -> int:
     """Make the store's inventory that of the file; returns how many records changed, sessions included.
 
-    Sessions of an interface that is gone go with it. Sessions whose target has lost its interface, load balancer,
-    UDP listener on port 4789 or endpoint, or is shared with their account no longer, stop, with the reason in
-    ``note["stopped"]``. Tags that clients gave to an object stay unless the file changes them.
+    Sessions of an interface that is gone go with it. Sessions whose target has lost its interface, load balancer or
+    endpoint, or is shared with their account no longer, stop, with the reason in ``note["stopped"]``. Tags that clients
+    gave to an object stay unless the file changes them.
     UsageError when the file is of another region than the server.
     """
     if inventory.region not in (None, settings.region):

@@ -32,6 +32,9 @@ def assemble(transaction: Transaction, carried: Sequence[str] | None = None) -> 
         "Vpcs": [_tagged(each) for each in parts.vpcs],
         "NetworkInterfaces": [_tagged(each, "TagSet") for each in parts.interfaces],
         "LoadBalancers": [dict(each.document) for each in parts.balancers],
+        "Listeners": [
+            {**each.document, "ListenerArn": each.id, "LoadBalancerArn": each.parent} for each in parts.listeners
+        ],
         "VpcEndpoints": [_tagged(each) for each in parts.endpoints],
         "TrafficMirrorFilters": [_filter(each, rules.get(each.id, [])) for each in parts.filters],
         "TrafficMirrorTargets": [_tagged(each) for each in parts.targets],
@@ -54,6 +57,7 @@ class _Everything:
         self.rules = transaction.find(Kind.RULE)
         self.interfaces = transaction.find(Kind.INTERFACE)
         self.balancers = transaction.find(Kind.LOAD_BALANCER)
+        self.listeners = transaction.find(Kind.LISTENER)
         self.endpoints = transaction.find(Kind.ENDPOINT)
         self.vpcs = transaction.find(Kind.VPC)
 
@@ -68,6 +72,7 @@ class _Needed:
         self.filters = self._named(Kind.FILTER, _values(self.sessions, "TrafficMirrorFilterId"))
         self.rules = transaction.find(Kind.RULE, parent=[each.id for each in self.filters])
         self.balancers = self._named(Kind.LOAD_BALANCER, _values(self.targets, "NetworkLoadBalancerArn"))
+        self.listeners = transaction.find(Kind.LISTENER, parent=[each.id for each in self.balancers])
         self.endpoints = self._named(Kind.ENDPOINT, _values(self.targets, "GatewayLoadBalancerEndpointId"))
         own = {each.id: each for each in self._named(Kind.INTERFACE, carried)}
         behind = self._named(

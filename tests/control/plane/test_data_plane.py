@@ -148,7 +148,8 @@ def test_a_load_balancer_needs_a_vxlan_listener_and_its_interface(store, plane):
     listener = Record("listener", NLB + "/1", OWNER, {"Protocol": "UDP", "Port": 4789}, parent=NLB)
     change(store, plane, listener)
     said, copy = verdict(plane)
-    assert said is Verdict.MIRRORED and copy[5] == 9
+    assert said is Verdict.MIRRORED and copy[5] == 9, "it began by itself"
+    assert plane.state.nic.stopped == set()
 
 
 def test_tags_of_an_interface_set_its_mtu(store, plane):

@@ -8,10 +8,20 @@ import pytest
 
 from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.golden.narrate import describe
-from halfsilver.harness.policy.policy import Policy, check
+from halfsilver.harness.policy.policy import Policy, check, find_obstacles
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
-from tests.harness.policy.policy_kit import APPLIANCE, SOURCE, documents, entry, group, interface, permission
+from tests.harness.policy.policy_kit import (
+    APPLIANCE,
+    NLB_ARN,
+    SOURCE,
+    documents,
+    entry,
+    group,
+    interface,
+    permission,
+    to_balancer,
+)
 
 HERE, THERE = "vpc-1", "vpc-2"
 SAYS = "copies are sent, tmt-07f75d8feeEXAMPLE cannot receive: "
@@ -205,3 +215,67 @@ def test_what_is_mirrored_is_the_same_and_explain_says_it() -> None:
     assert (
         last == "note: the copy is sent, tmt-07f75d8feeEXAMPLE cannot receive: rtb-1 has no route to 10.9.0.2; add one"
     )
+
+
+GROUP = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/tap/1"
+
+
+def balanced(*healths: tuple[str | None, str], cross_zone: bool = False, **listener: Any) -> dict[str, Any]:
+    """The account with a load balancer as target, its node in zone a; targets of its group by zone and state."""
+    given = to_balancer(Attributes=[{"Key": "load_balancing.cross_zone.enabled", "Value": str(cross_zone).lower()}])
+    of = {"ListenerArn": f"{NLB_ARN}/1", "LoadBalancerArn": NLB_ARN, "Protocol": "UDP", "Port": 4789}
+    given["Listeners"] = [{**of, "DefaultActions": [{"Type": "forward", "TargetGroupArn": GROUP}], **listener}]
+    described = [
+        {"Target": {"Id": f"10.0.0.{n}", "AvailabilityZone": zone}, "TargetHealth": {"State": state}}
+        for n, (zone, state) in enumerate(healths, 50)
+    ]
+    given["TargetGroups"] = [{"TargetGroupArn": GROUP, "Protocol": "UDP", "TargetHealthDescriptions": described}]
+    return given
+
+
+A, B = "eu-central-1a", "eu-central-1b"
+NOBODY = "net/tap/50dc6c495c0c9188 has no healthy target; register one, or see why its health check fails"
+ELSEWHERE = (
+    f"net/tap/50dc6c495c0c9188 has no healthy target in {A}, where its copies arrive, and does not balance across "
+    "zones; enable cross-zone load balancing"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (balanced((A, "healthy"), (B, "unhealthy")), []),
+        (balanced((A, "unhealthy"), (B, "healthy")), [ELSEWHERE]),
+        (balanced((A, "unhealthy"), (B, "healthy"), cross_zone=True), []),
+        (balanced((A, "unhealthy"), ("all", "healthy")), []),
+        (balanced((A, "unhealthy"), (B, "draining"), cross_zone=True), [NOBODY]),
+        (balanced(), [NOBODY]),
+        ({**balanced(), "TargetGroups": []}, []),
+        ({**balanced(), "TargetGroups": [{"TargetGroupArn": GROUP}]}, []),
+    ],
+)
+def test_a_load_balancers_node_without_healthy_targets(given: dict[str, Any], says: list[str]) -> None:
+    assert found(given) == says
+
+
+@pytest.mark.parametrize(
+    ("listener", "mirrors"),
+    [({}, True), ({"Protocol": "TCP_UDP"}, True), ({"Protocol": "TCP"}, False), ({"Port": 4790}, False)],
+)
+def test_sessions_wait_for_a_listener(listener: dict[str, Any], mirrors: bool) -> None:
+    """Law 1.10: where the file has Listeners. Without the list it is not known, and copies are sent."""
+    given = balanced((A, "healthy"), **listener)
+    (session,) = Policy.from_documents(given).interfaces[0].sessions
+    assert (session.outer is not None) == mirrors
+    assert mirrors or "no UDP listener on port 4789" in (session.down_reason or "")
+    (session,) = Policy.from_documents({**given, "Listeners": []}).interfaces[0].sessions
+    assert session.outer is None
+    (session,) = Policy.from_documents({**given, "Listeners": None}).interfaces[0].sessions
+    assert session.outer is not None
+
+
+def test_obstacles_are_found_in_documents_that_are_no_policy() -> None:
+    """As the server has them: its own, with an inventory's lists beside, whose mistakes are told elsewhere."""
+    given = account(**FAR, RouteTables=[table()], SecurityGroups=[OPEN])
+    assert any(problem.severity == "error" for problem in check(given)), "the source's group is not described"
+    assert find_obstacles(given, [SOURCE]) == {"tms-08a33b1214EXAMPLE": ("rtb-1 has no route to 10.9.0.2; add one",)}
