@@ -213,7 +213,7 @@ def _try(policy: Policy, seen: _Seen, tap: bool) -> Trial:
 
 def _next_command(arguments: argparse.Namespace, tap: bool) -> str:
     """The command that uses the policy, as a shell takes it."""
-    config = "mirror.json" if arguments.output == "-" else arguments.output
+    config = "MIRROR.JSON" if arguments.output == "-" else arguments.output  # only its reader knows where it goes
     captures = arguments.captures or ["my.pcap"]
     words = ["halfsilver", "mirror", "-r", *captures, "-c", config, "-w", "mirrored.pcapng"]
     return shlex.join(words + ["--tap"] * tap)

@@ -220,6 +220,11 @@ class AnyAddress(Field):
         return {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 
 
+_IPV4_NETWORK = r"[0-9.]{7,15}/([0-9]|[12][0-9]|3[0-2])"
+_IPV6_NETWORK = r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{1,44}/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8])"
+"""No prefix is longer than the address; whether that is one, the reader says."""
+
+
 @dataclass(frozen=True)
 class Cidr(Field):
     """A network without host bits."""
@@ -232,7 +237,7 @@ class Cidr(Field):
         return node.cidr(self.name, required=self.required)
 
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": "^[0-9A-Fa-f.:]{2,45}/(0|[1-9][0-9]{0,2})$"}
+        return {"type": "string", "pattern": f"^({_IPV4_NETWORK}|{_IPV6_NETWORK})$"}
 
 
 @dataclass(frozen=True)

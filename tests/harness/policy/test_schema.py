@@ -136,3 +136,17 @@ def test_the_example_of_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[s
     capture = write_capture(tmp_path, [bytes(to / TCP(dport=port)) for port in (443, 80)])
     said = json.loads(output_of(capsys, "mirror", "-r", capture, "-c", str(policy), "--json"))
     assert said["verdicts"] == {"mirrored": 1, "no-match": 1}
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/33", "10.0.0.0/99", "2001:db8::/129", "0.0.0.0/00", "::/200", "10/8"])
+def test_a_prefix_longer_than_its_address_is_refused_by_both(network: str) -> None:
+    config = documents()
+    config["TrafficMirrorFilters"][0]["IngressFilterRules"][0]["SourceCidrBlock"] = network
+    assert refused(config) and not VALIDATOR.is_valid(config)
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "10.0.0.0/32", "192.0.2.128/25", "::/0", "2001:db8::/128", "::1/128"])
+def test_a_prefix_as_long_as_its_address_is_taken_by_the_schema(network: str) -> None:
+    config = documents()
+    config["TrafficMirrorFilters"][0]["IngressFilterRules"][0]["SourceCidrBlock"] = network
+    assert VALIDATOR.is_valid(config)

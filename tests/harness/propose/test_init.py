@@ -222,6 +222,7 @@ def test_on_standard_output_there_is_nothing_but_the_policy(tmp_path: Path, caps
     assert run("init", capture, "-o", "-") == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["TrafficMirrorSessions"] and "next: halfsilver mirror" in printed.err
+    assert "-c MIRROR.JSON -w" in printed.err  # not a file that was never written
     assert run("init", capture, "-o", "-", "--json") == 2
     assert "would mix" in capsys.readouterr().err
 
