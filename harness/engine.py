@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output, Tally
 from halfsilver.harness.verdict import Direction, VerdictRecord
 
-__all__ = ["Engine", "Identity", "Progress", "Result"]
+__all__ = ["Engine", "Identity", "Numbered", "Progress", "Result"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (frames done, frames in the batch)."""
@@ -57,3 +57,11 @@ class Engine(Protocol):
     def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> Result: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """An engine with chance in it, which is another one for each batch and can be said to be that of any of them."""
+
+    def number_batch(self, number: int) -> None:
+        """The number of the next batch, from 0."""

@@ -161,6 +161,16 @@ class Counters:
         _merge(self.rules, other.rules)
         _merge(self.ports, other.ports)
 
+    def since(self, before: Counters) -> Counters:
+        """What was counted since there were those counters of ``before``."""
+        return Counters(
+            _less(self.verdicts, before.verdicts),
+            _less(self.sessions, before.sessions),
+            _less(self.skipped, before.skipped),
+            _less(self.rules, before.rules),
+            _less(self.ports, before.ports),
+        )
+
     def metrics(self, eni: int) -> dict[str, int]:
         """AWS's eight sums for one interface, by name (``docs/mirroring.md`` section 9)."""
         sums = dict.fromkeys(METRICS, 0)
@@ -182,3 +192,13 @@ def _merge(table: dict[_Key, Tally], other: dict[_Key, Tally]) -> None:
         mine = table.setdefault(key, Tally())
         mine.frames += tally.frames
         mine.octets += tally.octets
+
+
+def _less(table: dict[_Key, Tally], before: dict[_Key, Tally]) -> dict[_Key, Tally]:
+    zero = Tally()
+    less = {}
+    for key, tally in table.items():
+        was = before.get(key, zero)
+        if tally != was:
+            less[key] = Tally(tally.frames - was.frames, tally.octets - was.octets)
+    return less

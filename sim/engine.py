@@ -99,6 +99,11 @@ class VerilatorEngine:
         """Offer the frames of all batches from now on in this way; call it after the first ``configure``."""
         self._pacing = pacing
 
+    def number_batch(self, number: int) -> None:
+        """The next batch has the pauses that a batch of this number has, from 0."""
+        if self._pump is not None:
+            self._pump.batches = number
+
     def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> Result:
         """Judge a batch. Copies that belong to no mirrored frame, or are missing, are a HalfsilverError; so is a
         production frame that does not come out as it went in."""

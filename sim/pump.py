@@ -140,7 +140,8 @@ class PumpRun:
 class Pump:
     """One simulated NIC, just reset.
 
-    ``seed`` gives undefined bits their value and, mixed with the number of the batch, the stalls. ``waves``:
+    ``seed`` gives undefined bits their value and, mixed with the number of the batch, the stalls; ``batches`` is the
+    number of the next one, from 0. ``waves``:
     write a VCD file (the library must have been built with tracing). Several may exist in one process.
     """
 
@@ -152,7 +153,7 @@ class Pump:
         self._check_layout(library)
         self._native.pump_error.restype = ctypes.c_char_p
         self._seed = seed
-        self._batches = 0
+        self.batches = 0
         if waves is not None:
             waves.parent.mkdir(parents=True, exist_ok=True)
             self._simulation.start_vcd_trace(str(waves), auto_tracing=False)
@@ -204,7 +205,7 @@ class Pump:
             offset += len(frame.data)
         data = b"".join([frame.data for frame in frames])
         options = structures.Options(
-            self._seed ^ (self._batches << 32),
+            self._seed ^ (self.batches << 32),
             pacing.limit_bytes,
             pacing.limit_frames,
             round(pacing.input_stalls * 65536),
@@ -214,7 +215,7 @@ class Pump:
             pacing.gap,
             stops,
         )
-        self._batches += 1
+        self.batches += 1
         raised: list[BaseException] = []
 
         def report(done: int) -> int:

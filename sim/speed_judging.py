@@ -1,37 +1,33 @@
-"""``make bench``: frames per second that the golden model judges, in one process and in several, beside other programs.
+"""``make bench``: what ``halfsilver mirror`` needs for a large capture, in one process and in several, beside others.
 
 All work on the same frames: the project's example, repeated. ``tcprewrite`` copies the capture with another VLAN tag,
-``tshark`` reads it and prints a line per frame; what is not installed is left out with the reason. Seconds of one
-process are processor time; several processes are compared with one by the clock, both in the same run and the best of
-``RUNS``, which says nothing on a machine that is busy with other things.
+``tshark`` reads it and prints a line per frame; what is not installed is left out with the reason. Seconds are those of
+processors, which other work on the machine blurs little; of several processes the busiest one counts, which is what the
+run takes where each has a processor of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from halfsilver.harness.arguments import Parser
 from halfsilver.harness.capture.writer import PcapWriter
-from halfsilver.harness.engines.golden import GoldenEngine
-from halfsilver.harness.engines.jobs import GoldenJobs, Lot
-from halfsilver.harness.errors import HalfsilverError
-from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import DEFAULT_FLAGS, Frame
+from halfsilver.harness.cli import main as halfsilver
+from halfsilver.harness.errors import EXIT_OK, HalfsilverError
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.example import example_batch, make_example
 
 __all__ = ["main"]
 
-BATCH = 4096
-BATCHES = 20
-RUNS = 3
-JOBS = 2
+FRAMES = 200_000
+JOBS = (1, 2)
 PROGRAM_SECONDS = 600
 
 PROGRAMS = {
@@ -41,46 +37,56 @@ PROGRAMS = {
 """Programs to compare with: the package of Debian that has it, and what it is asked to do."""
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Command line; prints a line per program. Exit code 0, or that of the error."""
+    parser = Parser(prog="python -m halfsilver.sim.speed_judging", description=__doc__.partition("\n")[0])
+    parser.add_argument("--frames", type=int, default=FRAMES, help="default: %(default)s")
+    options = parser.parse_args(arguments)
+    if options.frames < 1:
+        parser.error("--frames must be at least 1")
     try:
-        policy = Policy.load(str(make_example().with_name("mirror.json")))
-        _, example = example_batch(NicParameters(enis=4))
+        return _compare(options.frames)
     except HalfsilverError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    frames = [example[at % len(example)] for at in range(BATCH * BATCHES)]
-    print(f"{len(frames):,} frames of the example, {sum(len(frame.data) for frame in frames) / 1e6:,.0f} MB")
-    judged = min(_one_process(policy, frames) for _ in range(RUNS))
-    _say("golden model, one process", len(frames), judged)
-    alone, together = (min(_clock(policy, frames, jobs) for _ in range(RUNS)) for jobs in (1, JOBS))
-    print(f"{JOBS} processes take {together / alone:.2f} times as long as one, on {os.cpu_count()} processors")
+
+
+def _compare(count: int) -> int:
+    policy = make_example().with_name("mirror.json")
     with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
         capture = Path(place) / "in.pcap"
-        with capture.open("wb") as stream:
-            writer = PcapWriter(stream)
-            for frame in frames:
-                writer.write(frame.data, 0)
+        print(f"{count:,} frames of the example, {_write(capture, count) / 1e6:,.0f} MB")
+        for jobs in JOBS:
+            _mirror(capture, policy, jobs, count)
         for name in PROGRAMS:
-            _other(name, capture, len(frames))
-    return 0
+            _other(name, capture, count)
+    return EXIT_OK
 
 
-def _one_process(policy: Policy, frames: list[Frame]) -> float:
-    engine = GoldenEngine()
-    engine.configure(policy)
-    start = time.process_time()
-    for at in range(0, len(frames), BATCH):
-        engine.process(frames[at : at + BATCH])
-    return time.process_time() - start
+def _write(capture: Path, count: int) -> int:
+    """The example over and over; how many bytes its frames are."""
+    _, example = example_batch(NicParameters(enis=4))
+    octets = 0
+    with capture.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for at in range(count):
+            frame = example[at % len(example)].data
+            writer.write(frame, at * 1000)
+            octets += len(frame)
+    return octets
 
 
-def _clock(policy: Policy, frames: list[Frame], jobs: int) -> float:
-    start = time.monotonic()
-    with GoldenJobs(policy, DEFAULT_FLAGS, jobs, alone=0) as judges:
-        for _ in judges.judge(Lot(at, frames[at : at + BATCH], False) for at in range(0, len(frames), BATCH)):
-            pass
-    return time.monotonic() - start
+def _mirror(capture: Path, policy: Path, jobs: int, count: int) -> None:
+    """The whole command, in this process, and those that it starts: what each of them took."""
+    copies = str(capture.with_name("out.pcapng"))
+    command = ["mirror", "-r", str(capture), "-c", str(policy), "-w", copies, "--jobs", str(jobs)]
+    mine, theirs = _seconds(resource.RUSAGE_SELF), _seconds(resource.RUSAGE_CHILDREN)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        halfsilver(command)
+    mine, theirs = _seconds(resource.RUSAGE_SELF) - mine, _seconds(resource.RUSAGE_CHILDREN) - theirs
+    busiest = max(mine, theirs / jobs)
+    share = f", {mine / (mine + theirs):.0%} of the work in the one that reads and writes" if jobs > 1 else ""
+    _say(f"halfsilver mirror, --jobs {jobs}", count, busiest, f"{mine + theirs:.1f} s in all{share}")
 
 
 def _other(name: str, capture: Path, count: int) -> None:
@@ -90,14 +96,18 @@ def _other(name: str, capture: Path, count: int) -> None:
         print(f"{name}: not here (apt install {package})")
         return
     files = ["-r", str(capture)] if name == "tshark" else ["-i", str(capture), "-o", str(capture.with_suffix(".out"))]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = _seconds(resource.RUSAGE_CHILDREN)
     subprocess.run([program, *options, *files], check=True, capture_output=True, timeout=PROGRAM_SECONDS)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    _say(name, count, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    _say(name, count, _seconds(resource.RUSAGE_CHILDREN) - before)
 
 
-def _say(name: str, count: int, seconds: float) -> None:
-    print(f"{name:28}  {count / seconds:12,.0f} frames/s")
+def _seconds(who: int) -> float:
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
+
+
+def _say(name: str, count: int, seconds: float, more: str = "") -> None:
+    print(f"{name:28}  {count / seconds:12,.0f} frames/s  {more}".rstrip())
 
 
 if __name__ == "__main__":

@@ -30,29 +30,46 @@ class ByteStream(Protocol):
 class ByteSource:
     """What has come and was not taken yet, and a way to more of it.
 
-    ``ended``: nothing more comes. ``fault``: it has ended because what is compressed is damaged, and how.
-    ``consumed`` are bytes of the stream read so far, before they are unpacked.
+    ``held`` is what has come and was not taken; ``ended``: nothing more comes. ``fault``: it ends because what is
+    compressed is damaged, and how. ``consumed`` are bytes of the stream read so far, before they are unpacked.
+    ``plain``: the stream is not looked at whether it is compressed.
     """
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, *, plain: bool = False, fault: str | None = None) -> None:
         self.ended = False
-        self.fault: str | None = None
+        self.fault = fault
         self.consumed = 0
+        self.held = bytearray()
         self._stream = stream
         self._slow = _may_be_slow(stream)
         self._stopped: float | None = None
-        self._held = bytearray()
-        self._begun = False
+        self._begun = plain
         self._unpacker: Unpacker | None = None
+        self._kept: bytearray | None = None
+
+    @property
+    def is_file(self) -> bool:
+        """What is taken are the bytes of a file as they stand in it; known once something has come."""
+        return self._unpacker is None and self._slow is None
+
+    def keep(self) -> None:
+        """What is taken from now on is kept for ``let_go``."""
+        self._kept = bytearray()
+
+    def let_go(self, count: int) -> bytes:
+        """The first ``count`` bytes of what is kept."""
+        assert self._kept is not None
+        return _taken(self._kept, count)
 
     def has(self, count: int) -> bool:
         """Whether ``count`` bytes, or all there are to the end, can be taken at once."""
-        return len(self._held) >= count or self.ended
+        return len(self.held) >= count or self.ended
 
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes, fewer if there are not so many."""
-        taken = bytes(memoryview(self._held)[:count])
-        del self._held[:count]
+        taken = _taken(self.held, count)
+        if self._kept is not None:
+            self._kept += taken
         return taken
 
     def stop(self) -> None:
@@ -69,15 +86,15 @@ class ByteSource:
         """Take in a portion more, or notice the end."""
         try:
             if self._unpacker is not None and not self._unpacker.hungry:
-                self._held += self._unpacker.unpack(b"")
+                self.held += self._unpacker.unpack(b"")
                 return
             data = self._read()
             if not self._begun:
                 self._begin(data)
             elif self._unpacker is not None and data:
-                self._held += self._unpacker.unpack(data)
+                self.held += self._unpacker.unpack(data)
             else:
-                self._held += data
+                self.held += data
             self.ended = not data
             if self.ended and self._unpacker is not None:
                 self._unpacker.finish()
@@ -86,15 +103,15 @@ class ByteSource:
 
     def _begin(self, data: bytes) -> None:
         """Whether it is compressed shows in the first bytes; until there are enough they are held as they are."""
-        self._held += data
-        if data and len(self._held) < LONGEST_MAGIC:
+        self.held += data
+        if data and len(self.held) < LONGEST_MAGIC:
             return
         self._begun = True
-        kind = compression_of(self._held)
+        kind = compression_of(self.held)
         if kind is not None:
             self._unpacker = Unpacker(kind)
-            packed = self.take(len(self._held))
-            self._held += self._unpacker.unpack(packed)
+            packed = self.take(len(self.held))
+            self.held += self._unpacker.unpack(packed)
 
     def _waits_in_vain(self) -> bool:
         """Wait for bytes or the end; True if it was stopped and is not worth waiting for."""
@@ -115,6 +132,12 @@ class ByteSource:
             data = self._stream.read(CHUNK)
         self.consumed += len(data)
         return data
+
+
+def _taken(held: bytearray, count: int) -> bytes:
+    taken = bytes(memoryview(held)[:count])
+    del held[:count]
+    return taken
 
 
 def _may_be_slow(stream: ByteStream) -> int | None:

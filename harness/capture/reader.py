@@ -11,28 +11,23 @@ room against scapy.
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 from halfsilver.harness.capture.byte_source import ByteSource, ByteStream
 from halfsilver.harness.capture.formats import (
-    BYTE_ORDER_MAGIC,
-    INTERFACE,
-    MAX_RECORD,
     NANOSECONDS,
     OLD_PACKET,
     OPTION_COMMENT,
-    OPTION_FCSLEN,
     OPTION_FLAGS,
-    OPTION_TSOFFSET,
-    OPTION_TSRESOL,
     OPTION_VERDICT,
     PACKET,
     PCAP_MAGIC,
@@ -41,6 +36,7 @@ from halfsilver.harness.capture.formats import (
     CapturedFrame,
     Damage,
 )
+from halfsilver.harness.capture.heads import Broken, PcapHead, PcapngHead, Place, Walk, fields, options
 from halfsilver.harness.capture.link import (
     LINK_ETHERNET,
     LINK_NAMES,
@@ -49,13 +45,10 @@ from halfsilver.harness.capture.link import (
     Stations,
     with_ethernet,
 )
+from halfsilver.harness.capture.lots import Found, Lot, Portion
 from halfsilver.harness.errors import UsageError
 
 __all__ = ["CaptureReader", "NotACapture", "open_capture"]
-
-MAX_BLOCK = 16 * 1024 * 1024
-"""Longest pcapng block believed in, in bytes."""
-
 
 PACKET_ERRORS = 0xF700_0000
 """Bits of a packet's flags that a MAC sets on a damaged frame: wrong CRC, length, preamble or symbols, but not gap."""
@@ -74,26 +67,11 @@ class NotACapture(UsageError):
     """The file is of another kind."""
 
 
-class _Broken(Exception):
-    """The record or block being read is damaged (message says how)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Interface:
-    """An interface of a pcapng section: link type, clock ticks per second, clock offset in s, FCS bytes."""
-
-    link: int
-    snaplen: int
-    ticks: int
-    offset: int
-    fcs: int
-
-
 class CaptureReader:
     """Frames of a pcap or pcapng stream, in order, one at a time.
 
     ``stream`` is binary and need not seek; what is compressed with gzip or Zstandard is unpacked. ``size`` is its
-    length in bytes where known, ``consumed`` how many of them have been read. Iterate once.
+    length in bytes where known, ``consumed`` how many of them have been read, ``path`` that of the file. Iterate once.
     Everything readable is yielded; where the file is damaged an entry is added to ``damage`` and reading goes
     on behind the block (pcapng, if its two lengths agree) or ends. ``offset`` is the number of bytes taken so
     far, unpacked; ``short`` counts frames captured with fewer bytes than they had on the wire, ``lifted`` those that
@@ -103,9 +81,10 @@ class CaptureReader:
     compressed in a way that this Python cannot unpack.
     """
 
-    def __init__(self, stream: ByteStream, name: str, size: int | None = None) -> None:
+    def __init__(self, stream: ByteStream, name: str, size: int | None = None, path: str | None = None) -> None:
         self.name = name
         self.size = size
+        self.path = path
         self.damage: list[Damage] = []
         self.offset = 0
         self.short = 0
@@ -114,8 +93,10 @@ class CaptureReader:
         self._stations: Stations = {}
         self._start = 0
         self._source = ByteSource(stream)
-        self._order = "<"
-        self._interfaces: list[_Interface] = []
+        self._file: PcapHead | None = None
+        self._section = PcapngHead()
+        self._records = 0
+        self._begun = self._ended = False
 
     def __iter__(self) -> Iterator[CapturedFrame]:
         return (frame for frame in self.flow() if frame is not None)
@@ -137,22 +118,122 @@ class CaptureReader:
         """Called by a signal: the frames end soon, with what has come of a stream."""
         self._source.stop()
 
+    @classmethod
+    def of_portion(cls, portion: Portion, stations: Stations) -> CaptureReader:
+        """A reader of these frames alone, as one of the whole capture has them."""
+        reader = cls(io.BytesIO(), portion.name)
+        reader._source = ByteSource(io.BytesIO(portion.octets()), plain=True, fault=portion.fault)
+        reader.offset, reader._records, head = portion.place
+        if isinstance(head, PcapHead):
+            reader._file = head
+        else:
+            reader._section = head
+        reader._begun = True
+        reader._stations = stations
+        return reader
+
     def flow(self) -> Iterator[CapturedFrame | None]:
         """The frames as they come: None says that the next one has not come yet, and asking for it waits."""
-        magic = yield from self._read(4)
+        if not self._begun:
+            yield from self.begin()
+        if not self._ended:
+            yield from self._frames()
+
+    def lots(self, records: int, octets: int) -> Iterator[Lot]:
+        """Instead of the frames, the capture in lots, each of so many records or bytes, whatever comes first.
+
+        Their ends are found by the lengths of records alone, many times as fast as frames are read. What is damaged is
+        in the last one, for who reads that to say.
+        """
+        for _ in self.begin():
+            pass
+        source = self._source
+        walk = Walk(0, 0, self.place.head)
+        while not self._ended:
+            step = walk.head.walk(source.held, walk.end, records - walk.records, octets - walk.end)
+            walk = step._replace(records=walk.records + step.records)
+            is_full = walk.records >= records or walk.end >= octets
+            self._ended = walk.broken or (source.ended and not is_full)
+            waits = not self._ended and not is_full and source.would_wait()
+            if self._ended and not walk.broken:
+                walk = walk._replace(end=len(source.held))  # with what is cut off, if anything
+            if is_full or self._ended or (waits and walk.records):
+                if walk.end or source.fault is not None:
+                    yield Lot((self._take(walk),), waits)
+                walk = Walk(0, 0, walk.head)
+            else:
+                source.fill()
+
+    def _take(self, walk: Walk) -> Portion:
+        """What was walked over."""
+        place = self.place
+        data = self._source.take(walk.end)
+        self.offset += walk.end
+        self._records += walk.records
+        if isinstance(walk.head, PcapngHead):
+            self._section = walk.head
+        return self._portion(0, 0, place, walk.end, data, ended=self._ended)
+
+    def keep(self) -> None:
+        """What is read from now on is kept for ``kept``."""
+        if not self._in_file:
+            self._source.keep()
+
+    def kept(self, capture: int, order: int, place: Place, length: int, *, ended: bool) -> Portion:
+        """So many bytes from a place on, which is where ``keep`` was called, or the end of the last portion."""
+        data = b"" if self._in_file else self._source.let_go(length)
+        return self._portion(capture, order, place, length, data, ended=ended)
+
+    def _portion(self, capture: int, order: int, place: Place, length: int, data: bytes, *, ended: bool) -> Portion:
+        path, octets = (self.path, b"") if self._in_file else (None, data)
+        fault = self._source.fault if ended else None
+        return Portion(capture, order, self.name, place, length, path, octets, fault)
+
+    @property
+    def _in_file(self) -> bool:
+        """What is read stands in a file as it is."""
+        return self.path is not None and self._source.is_file
+
+    @property
+    def ended(self) -> bool:
+        """Its head says that no frame follows, or all lots were given."""
+        return self._ended
+
+    @property
+    def place(self) -> Place:
+        """Behind the last frame, or in front of the first one; once the file's head was read."""
+        return Place(self.offset, self._records, self._section if self._file is None else self._file)
+
+    def take_in(self, found: Found) -> None:
+        """Count what another reader found in a portion of this capture."""
+        self.damage += found.damage
+        self.short += found.short
+        self.lifted += found.lifted
+
+    def begin(self) -> Generator[None, None, None]:
+        """Read the head of the file, if it has one of its own; yields where it has to wait. NotACapture."""
+        self._begun, self._ended = True, True
+        yield from self._await(4)
+        magic = bytes(self._source.held[:4])
         little, big = int.from_bytes(magic, "little"), int.from_bytes(magic, "big")
         if len(magic) < 4 and (self._source.fault or not magic):
-            self._end()
-            return
-        if len(magic) == 4 and little == SECTION:
-            frames = self._pcapng(magic)
-        elif len(magic) == 4 and little in PCAP_MAGIC:
-            frames = self._pcap("<", PCAP_MAGIC[little])
-        elif len(magic) == 4 and big in PCAP_MAGIC:
-            frames = self._pcap(">", PCAP_MAGIC[big])
-        else:
+            return self._end()
+        if len(magic) < 4 or not {little, big} & {SECTION, *PCAP_MAGIC}:
             raise NotACapture(f"{self.name}: not a pcap or pcapng file, it starts with {magic.hex(' ')}")
-        for frame in frames:
+        if little != SECTION:
+            order, ticks = ("<", PCAP_MAGIC[little]) if little in PCAP_MAGIC else (">", PCAP_MAGIC[big])
+            yield from self._read(4)
+            try:
+                header = yield from self._read_exactly(20, "the file header")
+            except Broken as broken:
+                return self._note(str(broken))
+            self._file = PcapHead.parse(order, ticks, header)
+            self._check_link(self._file.link, "")
+        self._ended = False
+
+    def _frames(self) -> _Frames:
+        """Those behind the place where it is."""
+        for frame in self._pcapng() if self._file is None else self._pcap(self._file):
             if frame is None:
                 yield None
             elif frame.data:
@@ -172,14 +253,17 @@ class CaptureReader:
 
     def _read(self, count: int) -> Generator[None, None, bytes]:
         """Up to ``count`` bytes; fewer only at the end of the stream. Yields where it has to wait for them."""
+        yield from self._await(count)
+        data = self._source.take(count)
+        self.offset += len(data)
+        return data
+
+    def _await(self, count: int) -> Generator[None, None, None]:
         source = self._source
         while not source.has(count):
             if source.would_wait():
                 yield
             source.fill()
-        data = source.take(count)
-        self.offset += len(data)
-        return data
 
     def _read_exactly(self, count: int, what: str) -> Generator[None, None, bytes]:
         data = yield from self._read(count)
@@ -187,10 +271,10 @@ class CaptureReader:
             raise self._cut_off(what, count, len(data))
         return data
 
-    def _cut_off(self, what: str, needed: int, present: int) -> _Broken:
+    def _cut_off(self, what: str, needed: int, present: int) -> Broken:
         if self._source.fault is not None:
-            return _Broken(self._source.fault)
-        return _Broken(f"the file ends inside {what}: {needed} bytes needed, {present} present")
+            return Broken(self._source.fault)
+        return Broken(f"the file ends inside {what}: {needed} bytes needed, {present} present")
 
     def _check_link(self, link: int, where: str) -> None:
         if link != LINK_ETHERNET and link not in OTHER_LINKS:
@@ -210,55 +294,49 @@ class CaptureReader:
             try:
                 data, longer, outbound = with_ethernet(link, data, self._stations)
             except HeaderCutOff:
-                raise _Broken(f"a frame of {len(data)} bytes ends in its {LINK_NAMES[link]} header") from None
+                raise Broken(f"a frame of {len(data)} bytes ends in its {LINK_NAMES[link]} header") from None
             original += longer
             self.lifted[link] += 1
         return CapturedFrame(data, min(max(timestamp, 0), 2**64 - 1), original, outbound=outbound)
 
     # pcap ------------------------------------------------------------------------------------------------
 
-    def _pcap(self, order: str, ticks: int) -> _Frames:
-        record = struct.Struct(order + "IIII")
-        number = 0
+    def _pcap(self, head: PcapHead) -> _Frames:
+        record = head.record
         try:
-            header = yield from self._read_exactly(20, "the file header")
-            snaplen, link = struct.unpack(order + "12xII", header)
-            # Link type in the low 16 bits; bit 26: FCS present, as many 16-bit words as the top 4 bits say.
-            fcs = (link >> 28) * 2 if link & (1 << 26) else 0
-            link &= 0xFFFF
-            self._check_link(link, "")
             while True:
-                self._start, number = self.offset, number + 1
+                self._start, self._records = self.offset, self._records + 1
                 raw = yield from self._read(record.size)
                 if not raw:
                     return self._end()
                 if len(raw) < record.size:
-                    raise self._cut_off(f"the header of frame {number}", record.size, len(raw))
+                    raise self._cut_off(f"the header of frame {self._records}", record.size, len(raw))
                 seconds, fraction, captured, original = record.unpack(raw)
-                if captured > max(MAX_RECORD, snaplen if snaplen < MAX_BLOCK else 0):
-                    raise _Broken(f"frame {number} claims {captured} captured bytes")
-                data = yield from self._read_exactly(captured, f"frame {number}")
-                timestamp = seconds * NANOSECONDS + fraction * (NANOSECONDS // ticks)
+                if captured > head.longest:
+                    raise Broken(f"frame {self._records} claims {captured} captured bytes")
+                data = yield from self._read_exactly(captured, f"frame {self._records}")
+                timestamp = seconds * NANOSECONDS + fraction * (NANOSECONDS // head.ticks)
                 try:
-                    yield self._frame(link, data, timestamp, original, fcs)
-                except _Broken as broken:  # costs this frame only
+                    yield self._frame(head.link, data, timestamp, original, head.fcs)
+                except Broken as broken:  # costs this frame only
                     self._note(str(broken))
-        except _Broken as broken:
+        except Broken as broken:
             self._note(str(broken))
 
     # pcapng ----------------------------------------------------------------------------------------------
 
-    def _pcapng(self, magic: bytes) -> _Frames:
-        kind_bytes = magic
+    def _pcapng(self) -> _Frames:
+        self._start = self.offset
+        kind_bytes = yield from self._read(4)
         while kind_bytes:
             try:
                 kind, body = yield from self._block(kind_bytes)
-            except _Broken as broken:
+            except Broken as broken:
                 self._note(str(broken))
                 return
             try:
                 frame = self._take_block(kind, body)
-            except _Broken as broken:
+            except Broken as broken:
                 self._note(str(broken))
                 frame = None
             if frame is not None:
@@ -275,87 +353,57 @@ class CaptureReader:
         head = b""
         if int.from_bytes(kind_bytes, "little") == SECTION:  # the same in both byte orders
             head = yield from self._read_exactly(4, "a section header")
-            orders = {BYTE_ORDER_MAGIC.to_bytes(4, "little"): "<", BYTE_ORDER_MAGIC.to_bytes(4, "big"): ">"}
-            if head not in orders:
-                raise _Broken(f"byte-order magic is {head.hex(' ')}, not 1a 2b 3c 4d in either order")
-            self._order = orders[head]
-        (kind,), (length,) = (struct.unpack(self._order + "I", part) for part in (kind_bytes, length_bytes))
-        if length % 4 or not 12 + len(head) <= length <= MAX_BLOCK:
-            raise _Broken(f"block total length is {length}")
+            self._section = self._section.in_order_of(head)
+        order = self._section.order
+        (kind,), (length,) = (struct.unpack(order + "I", part) for part in (kind_bytes, length_bytes))
+        self._section.check_length(kind, length)
         rest = yield from self._read_exactly(length - 8 - len(head), f"a block of {length} bytes")
         if rest[-4:] != length_bytes:
-            raise _Broken(
+            raise Broken(
                 f"block total length is {length} in front of the block, "
-                f"{struct.unpack(self._order + 'I', rest[-4:])[0]} behind it"
+                f"{struct.unpack(order + 'I', rest[-4:])[0]} behind it"
             )
         return kind, head + rest[:-4]
 
     def _take_block(self, kind: int, body: bytes) -> CapturedFrame | None:
-        if kind == SECTION:
-            self._interfaces = []
-        elif kind == INTERFACE:
-            self._interfaces.append(self._interface(body))
-        elif kind == PACKET:
-            index, high, low, captured, original = self._fields("IIIII", body, "an enhanced packet block")
+        order = self._section.order
+        if kind == PACKET:
+            index, high, low, captured, original = fields(order, "IIIII", body, "an enhanced packet block")
             return self._packet(index, (high << 32) | low, captured, original, body[20:])
-        elif kind == OLD_PACKET:
-            index, _drops, high, low, captured, original = self._fields("HHIIII", body, "a packet block")
+        if kind == OLD_PACKET:
+            index, _drops, high, low, captured, original = fields(order, "HHIIII", body, "a packet block")
             return self._packet(index, (high << 32) | low, captured, original, body[20:])
-        elif kind == SIMPLE_PACKET:
-            (original,) = self._fields("I", body, "a simple packet block")
-            snaplen = self._interfaces[0].snaplen if self._interfaces else 0
+        if kind == SIMPLE_PACKET:
+            (original,) = fields(order, "I", body, "a simple packet block")
+            interfaces = self._section.interfaces
+            snaplen = interfaces[0].snaplen if interfaces else 0
             captured = min(original, snaplen) if snaplen else original
             return self._packet(0, 0, captured, original, body[4:])
+        self._section = self._section.behind(kind, body)
         return None
-
-    def _fields(self, layout: str, body: bytes, what: str) -> tuple[int, ...]:
-        fields = struct.Struct(self._order + layout)
-        if len(body) < fields.size:
-            raise _Broken(f"{what} of {len(body)} bytes is too short")
-        return fields.unpack_from(body)
-
-    def _interface(self, body: bytes) -> _Interface:
-        link, _reserved, snaplen = self._fields("HHI", body, "an interface description block")
-        ticks, offset, fcs = 1_000_000, 0, 0
-        for code, value in self._options(body, 8):
-            if code == OPTION_TSRESOL and len(value) == 1:
-                exponent = value[0] & 0x7F
-                ticks = 2**exponent if value[0] & 0x80 else 10**exponent
-            elif code == OPTION_TSOFFSET and len(value) == 8:
-                (offset,) = struct.unpack(self._order + "q", value)
-            elif code == OPTION_FCSLEN and len(value) == 1:
-                fcs = value[0]
-        return _Interface(link, snaplen, ticks, offset, fcs)
-
-    def _options(self, body: bytes, position: int) -> Iterator[tuple[int, bytes]]:
-        while position + 4 <= len(body):
-            code, size = struct.unpack_from(self._order + "HH", body, position)
-            if code == 0:
-                return
-            yield code, body[position + 4 : position + 4 + size]
-            position += 4 + size + -size % 4
 
     def _marked(self, frame: CapturedFrame, rest: bytes, captured: int) -> CapturedFrame:
         """The frame with what the options behind it say: that it came damaged, was dropped, came in or left."""
         bad = dropped = False
         outbound = frame.outbound
-        for code, value in self._options(rest, captured + -captured % 4):
+        for code, value in options(self._section.order, rest, captured + -captured % 4):
             if code == OPTION_FLAGS and len(value) == 4:
-                (flags,) = struct.unpack(self._order + "I", value)
+                (flags,) = struct.unpack(self._section.order + "I", value)
                 bad = bool(flags & PACKET_ERRORS)
                 outbound = DIRECTIONS.get(flags & 3, outbound)
             elif code == OPTION_VERDICT and len(value) == 9:
-                dropped |= (value[0], struct.unpack(self._order + "Q", value[1:])[0]) in DROP_VERDICTS
+                dropped |= (value[0], struct.unpack(self._section.order + "Q", value[1:])[0]) in DROP_VERDICTS
             elif code == OPTION_COMMENT:
                 dropped |= value == DROPPED_COMMENT
         return replace(frame, bad=bad, dropped=dropped, outbound=outbound)
 
     def _packet(self, index: int, clock: int, captured: int, original: int, rest: bytes) -> CapturedFrame:
-        if index >= len(self._interfaces):
-            raise _Broken(f"a frame of interface {index}, but the section describes {len(self._interfaces)}")
+        interfaces = self._section.interfaces
+        if index >= len(interfaces):
+            raise Broken(f"a frame of interface {index}, but the section describes {len(interfaces)}")
         if captured > len(rest):
-            raise _Broken(f"a frame claims {captured} captured bytes, its block holds {len(rest)}")
-        interface = self._interfaces[index]
+            raise Broken(f"a frame claims {captured} captured bytes, its block holds {len(rest)}")
+        interface = interfaces[index]
         self._check_link(interface.link, f" on interface {index}")
         timestamp = clock * NANOSECONDS // interface.ticks + interface.offset * NANOSECONDS
         frame = self._frame(interface.link, rest[:captured], timestamp, original, interface.fcs)
@@ -370,4 +418,4 @@ def open_capture(path: str | Path) -> Iterator[CaptureReader]:
             yield CaptureReader(stream, "standard input")
         return
     with open(path, "rb", buffering=0) as stream:
-        yield CaptureReader(stream, str(path), os.fstat(stream.fileno()).st_size or None)
+        yield CaptureReader(stream, str(path), os.fstat(stream.fileno()).st_size or None, os.path.abspath(path))

@@ -48,6 +48,12 @@ class Segmenter:
         self.left = 0
         self.asked = mtu
 
+    def take_in(self, other: Segmenter) -> None:
+        """What another one did with other frames."""
+        self.cut += other.cut
+        self.segments += other.segments
+        self.left += other.left
+
     def __call__(self, frame: CapturedFrame) -> Sequence[CapturedFrame]:
         if self.asked is None:
             self.left += frame.original_length > LONGEST_FRAME

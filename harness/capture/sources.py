@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import heapq
+import io
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from halfsilver.harness.capture.formats import CapturedFrame, Damage
+from halfsilver.harness.capture.heads import Place
 from halfsilver.harness.capture.link import Stations
+from halfsilver.harness.capture.lots import Found, Lot, Portion
 from halfsilver.harness.capture.reader import CaptureReader, NotACapture, open_capture
 from halfsilver.harness.errors import UsageError
 
-__all__ = ["Captures", "open_captures"]
+__all__ = ["Captures", "frames_of", "open_captures"]
 
 
 class Captures(Protocol):
-    """One capture, or several as one. Iterate once, by ``flow`` or as it is.
+    """One capture, or several as one. Iterate once: as it is, by ``flow``, or by ``lots``.
 
     ``size`` and ``consumed`` are bytes of the files, ``short`` counts frames with fewer bytes than on the wire, and
     ``readers`` has each capture for itself, with what it counted.
@@ -49,6 +52,12 @@ class Captures(Protocol):
     def flow(self) -> Iterator[CapturedFrame | None]:
         """The frames as they come; None: the next one has not come yet, and asking for it waits."""
 
+    def lots(self, records: int, octets: int) -> Iterator[Lot]:
+        """Instead of the frames, where they are: in each lot so many of them, or bytes, whatever comes first.
+
+        What is to be said of them is what `CaptureReader.take_in` gets.
+        """
+
     def __iter__(self) -> Iterator[CapturedFrame]: ...
 
 
@@ -60,13 +69,58 @@ class _Waiting(NamedTuple):
     path: str
 
 
+class _Opened:
+    """A capture while its frames are due; its file is closed behind the last of them.
+
+    ``order`` is where it was named, ``number`` when it was opened. ``ahead`` is the place in front of the frame that is
+    next; None while that was not read.
+    """
+
+    def __init__(self, order: int, number: int, path: str, stations: Stations) -> None:
+        self.order = order
+        self.number = number
+        self.ended = False
+        self.ahead: Place | None = None
+        self._cut: Place | None = None
+        self._stack = ExitStack()
+        self.reader = self._stack.enter_context(open_capture(path))
+        self.reader.know(stations)
+        self._frames = self.reader.flow()
+
+    def begin(self, *, keep: bool) -> Iterator[None]:
+        """Go to the first record; ``keep``: for portions from there on."""
+        yield from self.reader.begin()
+        if keep:
+            self._cut = self.reader.place
+            self.reader.keep()
+
+    def push(self, due: list[_Next]) -> Iterator[None]:
+        """Take in the next frame, if there is one more."""
+        self.ahead = None
+        place = self.reader.place
+        for frame in self._frames:
+            if frame is not None:
+                self.ahead = place
+                return heapq.heappush(due, _Next(frame.timestamp, self.order, frame, self))
+            yield
+        self.ended = True
+        self._stack.close()
+
+    def portion(self) -> Portion:
+        """What came out behind the last portion, up to where the next one begins."""
+        assert self._cut is not None
+        begin, end = self._cut, self.ahead or self.reader.place
+        self._cut = end
+        return self.reader.kept(self.number, self.order, begin, end.offset - begin.offset, ended=self.ended)
+
+
 class _Next(NamedTuple):
     """The next frame of an open capture; of two of one time, the one of the file that was named first."""
 
     timestamp: int
     order: int
     frame: CapturedFrame
-    frames: Iterator[CapturedFrame | None]
+    opened: _Opened
 
 
 class _Merged:
@@ -80,15 +134,13 @@ class _Merged:
         self.left_out = left_out
         self.name = paths[0] if len(paths) == 1 else f"{len(paths)} captures ({paths[0]} ... {paths[-1]})"
         self.readers: list[CaptureReader] = []
+        self.consumed = 0
         self._stations: Stations = {}
+        self._open: list[_Opened] = []
         self._streams = [(order, path) for order, path in enumerate(paths) if not _is_file(path)]
         self._files = sorted(_look_into(order, path) for order, path in enumerate(paths) if _is_file(path))
         sizes = [os.path.getsize(waiting.path) for waiting in self._files]
         self.size = None if self._streams else sum(sizes)
-
-    @property
-    def consumed(self) -> int:
-        return sum(reader.consumed for reader in self.readers)
 
     @property
     def damage(self) -> list[Damage]:
@@ -101,33 +153,56 @@ class _Merged:
         return (frame for frame in self.flow() if frame is not None)
 
     def flow(self) -> Iterator[CapturedFrame | None]:
+        for each in self._ordered(keep=False):
+            yield None if each is None else each.frame
+
+    def lots(self, records: int, octets: int) -> Iterator[Lot]:
+        """Instead of the frames, where those are; their order is found by reading them."""
+        frames = size = 0
+        for each in self._ordered(keep=True):
+            if each is not None:
+                frames += 1
+                size += len(each.frame.data)
+            if frames and (each is None or frames >= records or size >= octets):
+                yield self._cut(waits=each is None)
+                frames = size = 0
+        if self._open:
+            yield self._cut(waits=False)
+
+    def _cut(self, *, waits: bool) -> Lot:
+        """All that came out since the last cut."""
+        lot = Lot(tuple(opened.portion() for opened in self._open), waits)
+        self._open = [opened for opened in self._open if not opened.ended]
+        return lot
+
+    def _ordered(self, *, keep: bool) -> Iterator[_Next | None]:
         due: list[_Next] = []
         for order, path in self._streams:
-            yield from _push(order, self._frames(path), due)
+            yield from self._begin(order, path, due, keep=keep)
         while due or self._files:
             while self._files and (not due or self._files[0][:2] < due[0][:2]):
                 waiting = self._files.pop(0)
-                yield from _push(waiting.order, self._frames(waiting.path), due)
+                yield from self._begin(waiting.order, waiting.path, due, keep=keep)
             if due:
                 first = heapq.heappop(due)
-                yield first.frame
-                yield from _push(first.order, first.frames, due)
+                first.opened.ahead = None
+                yield first
+                before = first.opened.reader.consumed
+                yield from first.opened.push(due)
+                self.consumed += first.opened.reader.consumed - before
 
-    def _frames(self, path: str) -> Iterator[CapturedFrame | None]:
-        """Of one capture, which is closed behind the last."""
-        with open_capture(path) as reader:
-            reader.know(self._stations)
-            self.readers.append(reader)
-            yield from reader.flow()
-
-
-def _push(order: int, frames: Iterator[CapturedFrame | None], due: list[_Next]) -> Iterator[None]:
-    """Take in a capture's next frame, if it has one more."""
-    for frame in frames:
-        if frame is not None:
-            heapq.heappush(due, _Next(frame.timestamp, order, frame, frames))
-            return
-        yield
+    def _begin(self, order: int, path: str, due: list[_Next], *, keep: bool) -> Iterator[None]:
+        """Open a capture, and take in its first frame. What is kept is counted by those who read it once more."""
+        opened = _Opened(order, len(self.readers), path, self._stations)
+        yield from opened.begin(keep=keep)
+        self.readers.append(opened.reader)
+        if keep:
+            again = self.readers[-1] = CaptureReader(io.BytesIO(), opened.reader.name)
+            again.damage += opened.reader.damage
+            if not opened.reader.ended:
+                self._open.append(opened)
+        yield from opened.push(due)
+        self.consumed += opened.reader.consumed
 
 
 def _look_into(order: int, path: str) -> _Waiting:
@@ -138,6 +213,20 @@ def _look_into(order: int, path: str) -> _Waiting:
 def _is_file(path: str) -> bool:
     """A regular file, which can be read twice; or nothing at all, which then is said."""
     return path != "-" and (os.path.isfile(path) or not os.path.exists(path))
+
+
+def frames_of(lot: Lot, stations: Stations) -> tuple[Iterator[CapturedFrame], list[Found]]:
+    """The frames of a lot, by time; and, once they have been read, what is to be said of each portion."""
+    found: list[Found] = []
+
+    def of_portion(portion: Portion) -> Iterator[tuple[int, int, CapturedFrame]]:
+        reader = CaptureReader.of_portion(portion, stations)
+        for frame in reader:
+            yield frame.timestamp, portion.order, frame
+        found.append(Found(portion.capture, reader.damage, reader.short, reader.lifted))
+
+    merged = heapq.merge(*map(of_portion, lot.portions), key=lambda each: each[:2])
+    return (frame for *_, frame in merged), found
 
 
 @contextmanager

@@ -37,10 +37,15 @@ class CaptureWriter(Protocol):
 
 
 class PcapngWriter:
-    """Writes one pcapng section with one Ethernet interface whose clock counts nanoseconds."""
+    """Writes one pcapng section with one Ethernet interface whose clock counts nanoseconds.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    ``begins``: with the head of the file, else what follows on frames that are there.
+    """
+
+    def __init__(self, stream: BinaryIO, *, begins: bool = True) -> None:
         self._stream = stream
+        if not begins:
+            return
         self._block(
             SECTION, struct.pack("<IHHq", BYTE_ORDER_MAGIC, 1, 0, -1) + _options((OPTION_APPLICATION, b"halfsilver"))
         )
@@ -58,11 +63,15 @@ class PcapngWriter:
 
 
 class PcapWriter:
-    """Writes a pcap with nanoseconds. The format has no place for comments; they are left out."""
+    """Writes a pcap with nanoseconds. The format has no place for comments; they are left out.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    ``begins``: as of `PcapngWriter`.
+    """
+
+    def __init__(self, stream: BinaryIO, *, begins: bool = True) -> None:
         self._stream = stream
-        stream.write(struct.pack("<IHHiIII", PCAP_NANOSECONDS, *PCAP_VERSION, 0, 0, MAX_RECORD, LINK_ETHERNET))
+        if begins:
+            stream.write(struct.pack("<IHHiIII", PCAP_NANOSECONDS, *PCAP_VERSION, 0, 0, MAX_RECORD, LINK_ETHERNET))
 
     def write(self, data: bytes, timestamp: int, *comments: str) -> None:
         """Append one frame. UsageError for a time that 32 bits of seconds cannot hold (after 2106)."""

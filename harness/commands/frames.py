@@ -6,12 +6,12 @@ import argparse
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.link import LINK_NAMES, MADE_UP_MAC
-from halfsilver.harness.capture.offered import BothSides, Offered, Step
+from halfsilver.harness.capture.offered import Offered, Steps
 from halfsilver.harness.capture.segment import Segmenter
 from halfsilver.harness.capture.sources import Captures, open_captures
 from halfsilver.harness.commands.common import (
@@ -37,7 +37,6 @@ __all__ = [
     "add_run_arguments",
     "batches",
     "ends_at_interrupt",
-    "is_full",
     "open_frames",
     "report_damage",
 ]
@@ -113,22 +112,24 @@ def _mtu(text: str) -> int:
 
 
 @contextmanager
-def open_frames(arguments: argparse.Namespace) -> Iterator[tuple[Captures, Policy]]:
+def open_frames(arguments: argparse.Namespace) -> Iterator[tuple[Offered, Policy]]:
     """The frames of ``-r`` as they are to be offered, and the policy of ``-c``; its warnings come at the end."""
     with open_captures(arguments.read) as captures:
         policy = load_policy(arguments)
         captures.know(stations_of(policy))
-        segmenter = Segmenter(arguments.segment)
-        steps: list[Step] = [segmenter]
-        if arguments.both_sides:
-            if arguments.direction != AUTO:
-                raise UsageError(
-                    f"--both-sides offers frames in both directions; leave out --direction {arguments.direction}"
-                )
-            steps.append(BothSides({interface.mac for interface in policy.interfaces}))
+        if arguments.both_sides and arguments.direction != AUTO:
+            raise UsageError(
+                f"--both-sides offers frames in both directions; leave out --direction {arguments.direction}"
+            )
+        steps = steps_of(arguments, policy)
         yield Offered(captures, steps), policy
-        _report_segments(captures.name, segmenter)
+        _report_segments(captures.name, steps.segmenter)
         say_warnings(policy)
+
+
+def steps_of(arguments: argparse.Namespace, policy: Policy) -> Steps:
+    """What frames go through, as it is asked for."""
+    return Steps(arguments.segment, {each.mac for each in policy.interfaces} if arguments.both_sides else ())
 
 
 @contextmanager
@@ -183,11 +184,6 @@ def batches(reader: Captures) -> Iterator[list[CapturedFrame]]:
             batch, octets = [], 0
     if batch:
         yield batch
-
-
-def is_full(batch: Sequence[CapturedFrame]) -> bool:
-    """Whether a batch is as long as one gets; behind one that is not, nothing comes, or not yet."""
-    return len(batch) >= BATCH_FRAMES or sum(len(frame.data) for frame in batch) >= BATCH_BYTES
 
 
 def report_damage(captures: Captures) -> bool:

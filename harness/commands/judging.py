@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.capture.sources import Captures
-from halfsilver.harness.commands.common import DirectionChooser, NothingRan, flags_of, open_engine, open_golden, say
+from halfsilver.harness.capture.offered import Offered
+from halfsilver.harness.commands.common import NothingRan, flags_of, open_engine, say
 from halfsilver.harness.commands.frames import (
+    BATCH_BYTES,
     BATCH_FRAMES,
     add_run_arguments,
-    batches,
     ends_at_interrupt,
-    is_full,
     open_frames,
     report_damage,
 )
-from halfsilver.harness.engine import Result
-from halfsilver.harness.engines.jobs import ALONE, GoldenJobs, Lot
+from halfsilver.harness.commands.lots import LotJudge, Observer, Part, Run
+from halfsilver.harness.engines.jobs import Jobs, processors
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.parse import parsed_as_whole
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.report.compare import compare
-from halfsilver.harness.report.cut_frames import CutFrames
+from halfsilver.harness.report.cut_frames import CutFrames, CutSums
 from halfsilver.harness.report.progress import capture_progress
 from halfsilver.harness.report.summary import RunSummary
 
 if TYPE_CHECKING:
     from halfsilver.harness.bench.recording import Recorder
 
-__all__ = ["OpenObservers", "Take", "add_judging_arguments", "exit_code", "judge_capture", "refuse_options"]
+__all__ = ["OpenObservers", "add_judging_arguments", "exit_code", "judge_capture", "refuse_options"]
 
-Take = Callable[[Sequence[CapturedFrame], Result], None]
-"""Gets each batch of frames with their times, in order, and what the engine made of it: records and copies."""
-OpenObservers = Callable[[ExitStack, Policy], Iterable[Take]]
+ALONE = 4
+"""Lots that one process judges before others are started, which takes each of them as long as some lots."""
+_PARALLEL = tuple(name for name, entry in ENGINES.items() if entry.simulated or name == REFERENCE)
+"""Engines of which several may be at work."""
+OpenObservers = Callable[[ExitStack, Policy], Iterable[Observer]]
 """Opens all that wants to see the batches of a run, on a stack that ends with it."""
 
 
@@ -53,9 +53,8 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=_jobs,
         metavar="N",
-        default=1,
-        help=f"processes that judge, with --engine {REFERENCE}, once {ALONE * BATCH_FRAMES:,} frames are judged; the "
-        "result is the same (default: %(default)s)",
+        help=f"processes that judge, with --engine {' or '.join(_PARALLEL)}; the result is the same (default: one for "
+        f"each processor, once {ALONE * BATCH_FRAMES:,} frames are judged)",
     )
 
 
@@ -70,11 +69,23 @@ def _jobs(text: str) -> int:
 
 def refuse_options(arguments: argparse.Namespace) -> None:
     """UsageError if ``--full-rate`` is asked of an engine without a clock, or ``--jobs`` of one that is only one."""
-    if arguments.jobs > 1 and arguments.engine != REFERENCE:
-        raise UsageError(f"--jobs is for --engine {REFERENCE}; {arguments.engine} has one process")
+    if arguments.jobs is not None and arguments.jobs > 1:
+        if arguments.engine not in _PARALLEL:
+            raise UsageError(f"--jobs is for --engine {' or '.join(_PARALLEL)}; {arguments.engine} is only one")
+        if arguments.full_rate:
+            raise UsageError(
+                "--full-rate has one process, in which the queues go on from frame to frame; leave out --jobs"
+            )
     if arguments.full_rate and not entry_of(arguments.engine).simulated:
         simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
         raise UsageError(f"--full-rate needs --engine {simulated}: {arguments.engine} has no clock")
+
+
+def _processes(arguments: argparse.Namespace) -> int:
+    """How many of them may judge; waves are those of one simulation."""
+    if arguments.engine not in _PARALLEL or arguments.full_rate or "HALFSILVER_WAVES" in os.environ:
+        return 1
+    return processors() if arguments.jobs is None else int(arguments.jobs)
 
 
 def judge_capture(
@@ -88,9 +99,10 @@ def judge_capture(
     """
     with open_frames(arguments) as (reader, policy):
         summary = RunSummary(arguments.engine, arguments.seed, policy, compared=arguments.engine != REFERENCE)
-        cut_frames = CutFrames(policy, parsed_as_whole)
+        cut_sums = CutSums()
         with ExitStack() as stack:
-            observers = [*open_observers(stack, policy), cut_frames.take]
+            cuts = Observer(CutFrames(policy, parsed_as_whole), cut_sums.take_in)
+            observers = [*open_observers(stack, policy), cuts]
             if arguments.read == ["-"] and arguments.engine == REFERENCE:
                 interrupted = stack.enter_context(ends_at_interrupt(reader))
                 _judge_all(arguments, reader, summary, observers, recorder)
@@ -104,56 +116,44 @@ def judge_capture(
             elif not summary.frames and not reader.damage:
                 raise NothingRan(f"{reader.name}: holds no frame, nothing was mirrored")
         damaged = report_damage(reader)
-        if (line := cut_frames.describe()) is not None:
+        if (line := cut_sums.describe()) is not None:
             say(f"note: {reader.name}: {line}")
     return summary, damaged
 
 
 def _judge_all(
     arguments: argparse.Namespace,
-    reader: Captures,
+    reader: Offered,
     summary: RunSummary,
-    observers: Sequence[Take],
+    observers: Sequence[Observer],
     recorder: Recorder | None,
 ) -> None:
     flags, policy = flags_of(arguments), summary.policy
     seed, full_rate, rig = arguments.seed, arguments.full_rate, arguments.rig
+    looks = tuple(observer.look for observer in observers)
+    run = Run(policy, flags, arguments.engine, seed, full_rate, arguments.direction, reader.steps.anew(), looks)
     engine = open_engine(arguments.engine, policy, flags, seed, full_rate, rig=rig, recorder=recorder)
     try:
         summary.identity = engine.identify()
-        golden = open_golden(policy, flags, summary.identity) if summary.compared else None
-        with capture_progress(reader, "mirroring") as progress, ExitStack() as stack:
-            lots = _lots(reader, DirectionChooser(arguments.direction, policy))
-            judged: Iterator[tuple[Lot[list[CapturedFrame]], Result]]
-            if arguments.jobs == 1:
-                judged = ((lot, engine.process(lot.frames, progress.within_batch)) for lot in lots)
-            else:
-                judged = stack.enter_context(
-                    GoldenJobs(policy, flags, arguments.jobs, progress.within_batch, alone=ALONE)
-                ).judge(lots)
-            for lot, result in judged:
-                differences = (
-                    []
-                    if golden is None
-                    else compare(
-                        golden.process(lot.frames),
-                        result,
-                        first_frame=summary.frames + 1,
-                        congestion=arguments.full_rate,
-                    )
-                )
-                summary.add([frame.direction for frame in lot.frames], result, differences)
-                if len(result.verdicts) == len(lot.frames):  # else the differences say so, and nobody can tell whose
-                    for take in observers:
-                        take(lot.origin, result)
-                progress.end_batch(len(lot.frames))
+        with capture_progress(reader, "mirroring") as progress:
+            here = LotJudge(run, engine, progress.within_batch)
+            with Jobs(here, run.open, _processes(arguments), alone=ALONE) as jobs:
+                for part in jobs.run(reader.lots(BATCH_FRAMES, BATCH_BYTES)):
+                    _take_in(part, reader, summary, observers)
+                    progress.end_batch(part.tally.frames)
     finally:
         engine.close()
 
 
-def _lots(reader: Captures, choose: DirectionChooser) -> Iterator[Lot[list[CapturedFrame]]]:
-    for batch in batches(reader):
-        yield Lot(batch, [choose.frame(captured) for captured in batch], waits=not is_full(batch))
+def _take_in(part: Part, reader: Offered, summary: RunSummary, observers: Sequence[Observer]) -> None:
+    """Add a lot to what came before it."""
+    summary.take_in(part.tally)
+    reader.steps.segmenter.take_in(part.segmenter)
+    for found in part.found:
+        reader.readers[found.capture].take_in(found)
+    if part.looks:
+        for observer, look in zip(observers, part.looks, strict=True):
+            observer.take(look)
 
 
 def exit_code(summary: RunSummary, damaged: bool) -> int:

@@ -39,7 +39,7 @@ from halfsilver.harness.live.tap import Tap, open_tap
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.copy_comment import copy_comment
-from halfsilver.harness.report.hints import Hints
+from halfsilver.harness.report.hints import Hints, strangers
 from halfsilver.harness.report.summary import RunSummary, render_run
 
 __all__ = ["add", "run"]
@@ -204,7 +204,7 @@ class _Live:
         frames = [self._choose.frame(captured) for captured in batch]
         result = self._engine.process(frames)
         self.summary.add([frame.direction for frame in frames], result, [])
-        self._hints.take(batch, result)
+        self._hints.take_in(strangers(batch, result))
         send(batch, result)
 
     def _failures(self) -> str:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from halfsilver.harness.capture.compression import packed
 from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.capture.writer import CaptureWriter, PcapWriter, writer_class
+from halfsilver.harness.capture.writer import PcapngWriter, PcapWriter, writer_class
 from halfsilver.harness.commands.common import Received, Subparsers, add_appliance_argument, received, recording, say
-from halfsilver.harness.commands.judging import Take, add_judging_arguments, exit_code, judge_capture, refuse_options
+from halfsilver.harness.commands.judging import add_judging_arguments, exit_code, judge_capture, refuse_options
+from halfsilver.harness.commands.lots import Observer
 from halfsilver.harness.commands.report import Report, add_report_argument
 from halfsilver.harness.engine import Result
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.copy_comment import copy_comment
-from halfsilver.harness.report.hints import Hints
+from halfsilver.harness.report.hints import Hints, strangers
 from halfsilver.harness.report.summary import RunSummary, render_run
 from halfsilver.harness.report.verdict_lines import verdict_line
 
@@ -54,10 +57,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     hints: list[Hints] = []
 
-    def observers(stack: ExitStack, policy: Policy) -> Iterator[Take]:
-        yield _Outputs(stack, arguments, policy).write
+    def observers(stack: ExitStack, policy: Policy) -> Iterator[Observer]:
+        outputs = _Outputs(stack, arguments)
+        if arguments.write is not None or arguments.verdicts is not None:
+            as_written = _Format(
+                policy, received(arguments, policy), outputs.writer, verdicts=arguments.verdicts is not None
+            )
+            yield Observer(as_written, outputs.write)
         hints.append(Hints(policy))
-        yield hints[0].take
+        yield Observer(strangers, hints[0].take_in)
         if report is not None:
             yield report.observe(policy)
 
@@ -96,22 +104,46 @@ def _check(arguments: argparse.Namespace) -> None:
         say(f"note: {arguments.write}: pcap has no comments, so the copies are written without their verdicts")
 
 
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """A batch as it is written: its copies, as ``writer`` writes them behind others, and its verdict lines."""
+
+    policy: Policy
+    received: Received
+    writer: type[PcapWriter] | type[PcapngWriter] | None
+    verdicts: bool
+
+    def __call__(self, batch: Sequence[CapturedFrame], result: Result, first: int) -> tuple[bytes, bytes]:
+        """Both in the order of the input; empty if not asked for."""
+        told = range(len(batch)) if self.verdicts else {output.frame for output in result.outputs}
+        lines = {at: json.dumps(verdict_line(result.verdicts[at], first + at, self.policy)) for at in told}
+        copies = io.BytesIO()
+        if self.writer is not None:
+            writer = self.writer(copies, begins=False)
+            for output in sorted(result.outputs, key=lambda output: output.frame):
+                record, time = result.verdicts[output.frame], batch[output.frame].timestamp
+                why = copy_comment(record, self.policy)
+                writer.write(self.received(record, output.data), time, why, lines[output.frame])
+        verdicts = "".join(f"{line}\n" for line in lines.values()) if self.verdicts else ""
+        return copies.getvalue(), verdicts.encode()
+
+
 class _Outputs:
     """The copies and the verdict lines, each if asked for; files appear when ``stack`` ends without error.
 
     What is read from a stream comes out of one as soon as it is judged.
     """
 
-    def __init__(self, stack: ExitStack, arguments: argparse.Namespace, policy: Policy) -> None:
-        self._policy = policy
-        self._next_frame = 1
-        self._received: Received = received(arguments, policy)
-        self._writer: CaptureWriter | None = None
+    def __init__(self, stack: ExitStack, arguments: argparse.Namespace) -> None:
+        self.writer: type[PcapWriter] | type[PcapngWriter] | None = None
+        self._copies: BinaryIO | None = None
         self._verdicts: BinaryIO | None = None
         self._streams: list[BinaryIO] = []
         if arguments.write is not None:
             output = self._open(stack, arguments.write)
-            self._writer = writer_class(arguments.write)(stack.enter_context(packed(output, arguments.write)))
+            self._copies = stack.enter_context(packed(output, arguments.write))
+            self.writer = writer_class(arguments.write)
+            self.writer(self._copies)
         if arguments.verdicts is not None:
             self._verdicts = self._open(stack, arguments.verdicts)
         self._flush()
@@ -124,24 +156,12 @@ class _Outputs:
         for stream in self._streams:
             stream.flush()
 
-    def write(self, batch: Sequence[CapturedFrame], result: Result) -> None:
-        """Verdict lines and copies of one batch, both in the order of the input."""
-        if not self._streams:
-            return
-        lines = [
-            json.dumps(verdict_line(record, frame, self._policy))
-            for frame, record in enumerate(result.verdicts, self._next_frame)
-        ]
-        if self._verdicts is not None:
-            self._verdicts.writelines(f"{line}\n".encode() for line in lines)
-        if self._writer is not None:
-            for output in sorted(result.outputs, key=lambda output: output.frame):
-                record = result.verdicts[output.frame]
-                data = self._received(record, output.data)
-                why = copy_comment(record, self._policy)
-                self._writer.write(data, batch[output.frame].timestamp, why, lines[output.frame])
+    def write(self, batch: tuple[bytes, bytes]) -> None:
+        """Copies and verdict lines of one batch."""
+        for stream, octets in zip((self._copies, self._verdicts), batch, strict=True):
+            if stream is not None:
+                stream.write(octets)
         self._flush()
-        self._next_frame += len(batch)
 
 
 def _print(arguments: argparse.Namespace, summary: RunSummary) -> None:

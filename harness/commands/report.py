@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from halfsilver.harness.commands.common import DirectionChooser, flags_of, open_golden
-from halfsilver.harness.commands.judging import Take
+from halfsilver.harness.commands.lots import Observer
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.golden.narrate import describe
 from halfsilver.harness.installation import missing_package
 from halfsilver.harness.output import atomic_output, refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.report.page.gathering import Gathering, Sample
+from halfsilver.harness.report.page.gathering import Gatherer, Gathering, Sample
 from halfsilver.harness.report.summary import RunSummary
 from halfsilver.hdl.layout.version import VERSION
 
@@ -55,10 +55,10 @@ class Report:
         if not arguments.report or not there.is_dir() or not os.access(there, os.W_OK):
             raise UsageError(f"--report {arguments.report or repr('')}: cannot be made a folder; name one to write to")
 
-    def observe(self, policy: Policy) -> Take:
-        """What has to get the batches of the run."""
-        self._gathering = Gathering(policy)
-        return self._gathering.take
+    def observe(self, policy: Policy) -> Observer:
+        """What has to see the batches of the run."""
+        self._gathering = Gathering()
+        return Observer(Gatherer(policy), self._gathering.take_in)
 
     def write(self, summary: RunSummary, damaged: bool, hints: Sequence[str]) -> str:
         """Write the page; where it is. ``hints`` are lines on what would help."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from halfsilver.harness.engine import Identity, Progress, Result
@@ -41,7 +41,7 @@ class GoldenEngine:
     ``extension_headers`` (IPv6 extension headers read), ``toeplitz_key`` (at least 40 bytes, ValueError if shorter)
     and ``longest_copy`` (bytes of a frame in its copy, at most) are those of the gateware build it stands for, and
     ``shortest_frame`` the bytes to which frames are padded with zeros on their way to it.
-    Sequence numbers and counters are totals since the engine was made, or ``begin``; ``configure`` changes neither.
+    Sequence numbers and counters are totals since the engine was made; ``configure`` changes neither.
     Before the first ``configure`` there is no interface and the generation is 0. ``close`` has nothing to release.
     """
 
@@ -58,7 +58,8 @@ class GoldenEngine:
         self._extension_headers = extension_headers
         self._toeplitz_key = toeplitz_key
         self._generation = 0
-        self.begin({})
+        self._next_sequence = dict.fromkeys(Direction, 0)
+        self._counters = Counters()
         self._model = self._build_model((), DEFAULT_FLAGS)
 
     @classmethod
@@ -73,11 +74,6 @@ class GoldenEngine:
 
     def identify(self) -> Identity:
         return Identity(GOLDEN, "golden model in Python", {"extension_headers": self._extension_headers})
-
-    def begin(self, first: Mapping[Direction, int]) -> None:
-        """Count anew, and number frames from ``first`` of their direction on, 0 where it is not told."""
-        self._next_sequence = {way: first.get(way, 0) & 0xFFFFFFFF for way in Direction}
-        self._counters = Counters()
 
     def configure(self, policy: Policy, flags: Flags = DEFAULT_FLAGS) -> int:
         """Load a policy; UsageError if the settings of the UDP source port exceed 16 bits."""

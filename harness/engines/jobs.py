@@ -1,184 +1,185 @@
-"""The golden model in several processes: batches are judged side by side, and come back in order.
+"""Lots of frames judged side by side in several processes; what is made of them comes back in order.
 
-What goes from frame to frame is only the sequence number of each direction and the counters, so every batch can be
-judged by itself: it is handed its first numbers, and what it counted is added up. A process has one batch at a time,
-so no more than one for each and the one just read are held.
+What crosses is a lot, which is where frames are and not the frames, and what was made of it: finished bytes and sums.
+Two numbers are all that a lot has of those before it, its own and that of its first frame. The latter is known when the
+lots before it were counted, so a process first reads a lot and says how many frames it has, and judges it when it is
+told. A process has one lot at a time; what is held here are at most two for each.
 """
 
 from __future__ import annotations
 
-import copy
 import multiprocessing
+import os
+import pickle
 import signal
-from array import array
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from halfsilver.harness.engine import Progress, Result
-from halfsilver.harness.engines.golden import GoldenEngine
-from halfsilver.harness.errors import EnvironmentMissing
-from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import Counters, Flags, Frame, Output
-from halfsilver.harness.verdict import RECORD_SIZE, Direction, VerdictRecord
+from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError
 
-__all__ = ["ALONE", "GoldenJobs", "Lot"]
-
-ALONE = 16
-"""Batches that one process judges before others are started, which takes each of them as long as some batches."""
-
-_Origin = TypeVar("_Origin")
-
-_BAD, _DROPPED = 2, 4
-"""Bits beside the direction in a packed frame's mark."""
+__all__ = ["Jobs", "Judge", "LotLike", "processors"]
 
 
-class Lot(NamedTuple, Generic[_Origin]):
-    """A batch: where it comes from, and its frames. ``waits``: nothing comes behind it for now."""
+class LotLike(Protocol):
+    """Some frames. ``waits``: nothing comes behind it for now."""
 
-    origin: _Origin
-    frames: Sequence[Frame]
-    waits: bool
-
-
-class _Frames(NamedTuple):
-    """A batch as few large objects, which cross from process to process sooner than many small ones."""
-
-    marks: bytes
-    lengths: array[int]
-    data: bytes
-
-    @classmethod
-    def pack(cls, frames: Sequence[Frame]) -> _Frames:
-        marks = bytes(frame.direction | _BAD * frame.bad | _DROPPED * frame.dropped for frame in frames)
-        return cls(marks, array("I", (len(frame.data) for frame in frames)), b"".join(frame.data for frame in frames))
-
-    def unpack(self) -> list[Frame]:
-        parts = _parts(self.data, self.lengths)
-        return [
-            Frame(data, Direction(mark & 1), bool(mark & _BAD), bool(mark & _DROPPED))
-            for data, mark in zip(parts, self.marks, strict=True)
-        ]
+    @property
+    def waits(self) -> bool: ...
 
 
-class _Answer(NamedTuple):
-    """A result, likewise."""
-
-    records: bytes
-    copied: array[int]
-    lengths: array[int]
-    data: bytes
-    counters: Counters
-
-    @classmethod
-    def pack(cls, result: Result) -> _Answer:
-        copies = [output.data for output in result.outputs]
-        return cls(
-            b"".join(record.to_bytes() for record in result.verdicts),
-            array("I", (output.frame for output in result.outputs)),
-            array("I", map(len, copies)),
-            b"".join(copies),
-            result.counters,
-        )
-
-    def unpack(self) -> Result:
-        wires = (self.records[at : at + RECORD_SIZE] for at in range(0, len(self.records), RECORD_SIZE))
-        copies = zip(self.copied, _parts(self.data, self.lengths), strict=True)
-        outputs = [Output(frame, data) for frame, data in copies]
-        return Result(outputs, [VerdictRecord.from_bytes(wire) for wire in wires], self.counters)
+_Lot = TypeVar("_Lot", bound=LotLike)
+_TakenLot = TypeVar("_TakenLot", contravariant=True)
+_Part = TypeVar("_Part")
+_GivenPart = TypeVar("_GivenPart", covariant=True)
 
 
-class GoldenJobs:
-    """Judges batches in up to ``jobs`` processes, each of them started when there is a batch for it.
+class Judge(Protocol[_TakenLot, _GivenPart]):
+    """Judges lot after lot. What it makes of one depends on that one and its two numbers alone."""
 
-    The first ``alone`` batches are judged here, as is each that nothing follows for now: for a short capture no process
-    is started. A context manager; the processes end with it.
+    def count(self, lot: _TakenLot) -> int:
+        """Read a lot; how many frames it has."""
+
+    def judge(self, number: int, first: int) -> _GivenPart:
+        """Judge the lot just read: its number from 0, and that of its first frame from 1."""
+
+    def close(self) -> None: ...
+
+
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Jobs(Generic[_Lot, _Part]):
+    """Judges lots in up to ``jobs`` processes, each of them started when there is a lot for it.
+
+    The first ``alone`` lots are judged by ``here``, in this process, as is each that nothing follows for now: for a
+    short capture no process is started, and of a stream all that came is out before more is waited for. ``opens`` makes
+    the judge of another process, there. A context manager; the processes end with it.
     """
 
     def __init__(
-        self, policy: Policy, flags: Flags, jobs: int, progress: Progress | None = None, *, alone: int = ALONE
+        self, here: Judge[_Lot, _Part], opens: Callable[[], Judge[_Lot, _Part]], jobs: int, *, alone: int
     ) -> None:
-        self._policy, self._flags, self._jobs, self._progress = policy, flags, jobs, progress
-        self._alone = alone
-        self._next: Counter[Direction] = Counter()
-        self._counters = Counters()
+        self._here, self._opens, self._jobs, self._alone = here, opens, jobs, alone
         self._workers: list[_Worker] = []
-        self._here = _configured(policy, flags)
+        self._pending: deque[_Pending] = deque()
+        self._first = 1
 
-    def __enter__(self) -> GoldenJobs:
+    def __enter__(self) -> Jobs[_Lot, _Part]:
         return self
 
     def __exit__(self, *error: object) -> None:
         for worker in self._workers:
             worker.end()
 
-    def judge(self, lots: Iterable[Lot[_Origin]]) -> Iterator[tuple[Lot[_Origin], Result]]:
-        """Each lot with its result, in order. EnvironmentMissing if a process dies."""
-        busy: deque[tuple[_Worker, Lot[_Origin]]] = deque()
+    def run(self, lots: Iterable[_Lot]) -> Iterator[_Part]:
+        """What is made of each lot, in order; an error where it belongs. EnvironmentMissing if a process dies."""
         for number, lot in enumerate(lots):
-            first, self._next = self._next, self._next + Counter(frame.direction for frame in lot.frames)
-            if lot.waits or number < self._alone or self._jobs == 1:
-                yield from self._rest(busy)
-                self._here.begin(first)
-                yield lot, self._totals(self._here.process(lot.frames, self._progress))
-                continue
-            if len(busy) < self._jobs:
-                worker = self._idle(busy)
-                worker.take(first, lot.frames)
-                busy.append((worker, lot))
-                continue
-            worker, done = busy.popleft()
-            result = worker.answer()
-            worker.take(first, lot.frames)
-            busy.append((worker, lot))
-            yield done, self._totals(result.unpack())
-        yield from self._rest(busy)
+            if self._jobs == 1 or lot.waits or number < self._alone:
+                yield from self._given(at_most=0)
+                count, first = self._here.count(lot), self._first
+                self._first += count
+                yield self._here.judge(number, first)
+            else:
+                yield from self._given(at_most=2 * self._jobs - 1)
+                worker = self._free()
+                worker.send((number, lot))
+                self._pending.append(_Pending(worker))
+        yield from self._given(at_most=0)
 
-    def _rest(self, busy: deque[tuple[_Worker, Lot[_Origin]]]) -> Iterator[tuple[Lot[_Origin], Result]]:
-        while busy:
-            worker, lot = busy.popleft()
-            yield lot, self._totals(worker.answer().unpack())
+    def _given(self, *, at_most: int) -> Iterator[_Part]:
+        """What is made of the lots in front, until so many are left and a process is free for another one."""
+        pending = self._pending
+        while len(pending) > at_most or (pending and len(self._busy()) == self._jobs):
+            if pending[0].answer is None:
+                self._hear()
+            else:
+                yield pending.popleft().part()
 
-    def _idle(self, busy: Iterable[tuple[_Worker, Lot[_Origin]]]) -> _Worker:
-        """A worker that has nothing to do, a new one if need be."""
-        taken = [worker for worker, _ in busy]
+    def _busy(self) -> list[_Pending]:
+        return [each for each in self._pending if each.answer is None]
+
+    def _free(self) -> _Worker:
+        """A process that has nothing to do, a new one if need be."""
+        taken = [each.worker for each in self._busy()]
         for worker in self._workers:
             if worker not in taken:
                 return worker
-        self._workers.append(_Worker(self._policy, self._flags))
+        self._workers.append(_Worker(self._opens))
         return self._workers[-1]
 
-    def _totals(self, result: Result) -> Result:
-        """With the counters of all batches so far instead of its own."""
-        self._counters.add(result.counters)
-        return Result(result.outputs, result.verdicts, copy.deepcopy(self._counters))
+    def _hear(self) -> None:
+        """Wait for a process to say something, and number the lots that are counted now."""
+        busy = {each.worker.connection: each for each in self._busy()}
+        for connection in wait(list(busy)):
+            busy[connection].take(busy[connection].worker.hear())  # type: ignore[index]
+        for each in self._pending:
+            if each.count is None:
+                break
+            if not each.is_numbered:
+                each.is_numbered = True
+                each.worker.send(self._first)
+                self._first += each.count
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A lot that a process has: the count of its frames comes first, and then the answer."""
+
+    worker: _Worker
+    count: int | None = None
+    is_numbered: bool = False
+    answer: _Answer | None = None
+
+    def take(self, said: int | _Answer) -> None:
+        if isinstance(said, int):
+            self.count = said
+        else:
+            self.answer = said
+
+    def part(self) -> Any:
+        assert self.answer is not None
+        if self.answer.error is not None:
+            raise self.answer.error
+        return self.answer.part
+
+
+class _Answer(NamedTuple):
+    """What was made of a lot, or what went wrong."""
+
+    part: Any = None
+    error: BaseException | None = None
 
 
 class _Worker:
-    """A process that judges one batch at a time."""
+    """A process that judges one lot at a time. What is sent and heard: EnvironmentMissing if it has died."""
 
-    def __init__(self, policy: Policy, flags: Flags) -> None:
+    def __init__(self, opens: Callable[[], Judge[Any, Any]]) -> None:
         start = multiprocessing.get_context("spawn")  # a copy of this process would hold what its threads hold
-        self._connection, other = start.Pipe()
-        self._process = start.Process(target=_serve, args=(other, policy, flags), daemon=True)
-        self._process.start()
+        self.connection, other = start.Pipe()
+        self._process = start.Process(target=_serve, args=(other, opens), daemon=True)
+        with _interrupts_held():
+            self._process.start()
         other.close()
 
-    def take(self, first: Mapping[Direction, int], frames: Sequence[Frame]) -> None:
-        """Judge a batch whose first frames have these sequence numbers."""
+    def send(self, what: object) -> None:
         with self._alive():
-            self._connection.send((dict(first), _Frames.pack(frames)))
+            self.connection.send(what)
 
-    def answer(self) -> _Answer:
-        """What became of it; waits."""
+    def hear(self) -> int | _Answer:
         with self._alive():
-            answer: _Answer = self._connection.recv()
-            return answer
+            said: int | _Answer = self.connection.recv()
+            return said
 
     def end(self) -> None:
-        self._connection.close()
+        self.connection.close()
         self._process.terminate()
         self._process.join()
 
@@ -193,26 +194,38 @@ class _Worker:
             ) from None
 
 
-def _serve(connection: Connection, policy: Policy, flags: Flags) -> None:
-    """A worker's whole life: it ends when its parent does, or says so; an interrupt is the parent's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    engine = _configured(policy, flags)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process that is started in the block gets no Ctrl-C, which is for its parent to handle."""
+    resource_tracker.ensure_running()  # which lets interrupts through when it starts, that is before the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(connection: Connection, opens: Callable[[], Judge[Any, Any]]) -> None:
+    """A worker's whole life: it ends when its parent does, or says so."""
     with suppress(EOFError, OSError):
+        judge: Judge[Any, Any] | None = None
         while True:
-            first, frames = connection.recv()
-            engine.begin(first)
-            connection.send(_Answer.pack(engine.process(frames.unpack())))
+            number, lot = connection.recv()
+            try:
+                judge = judge or opens()
+                connection.send(judge.count(lot))
+                answer = _Answer(judge.judge(number, connection.recv()))
+            except (EOFError, BrokenPipeError):
+                raise
+            except Exception as error:
+                answer = _Answer(error=_portable(error))
+            connection.send(answer)
 
 
-def _configured(policy: Policy, flags: Flags) -> GoldenEngine:
-    engine = GoldenEngine()
-    engine.configure(policy, flags)
-    return engine
-
-
-def _parts(data: bytes, lengths: Iterable[int]) -> Iterator[bytes]:
-    """The bytes, cut into pieces of these lengths."""
-    start = 0
-    for length in lengths:
-        yield data[start : start + length]
-        start += length
+def _portable(error: Exception) -> Exception:
+    """The error, or one that says the same, if it cannot leave its process."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return HalfsilverError("".join(traceback.format_exception_only(error)).strip())
+    return error

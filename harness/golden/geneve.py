@@ -48,6 +48,9 @@ class BehindGateway:
         self._appliance = appliance
         self._toeplitz = Toeplitz()
 
+    def __reduce__(self) -> tuple[type[BehindGateway], tuple[Policy, Appliance]]:
+        return BehindGateway, (self._policy, self._appliance)  # another process makes its own tables of the hash
+
     def __call__(self, record: VerdictRecord, copy: bytes) -> bytes:
         """``copy`` is the frame that left, ``record`` the verdict that sent it."""
         if record.eni is None or record.session is None:

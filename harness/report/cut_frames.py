@@ -8,6 +8,7 @@ ends where the capture ends is shorter.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.capture.link import ETHERTYPE_IPV6, network_header
@@ -16,48 +17,27 @@ from halfsilver.harness.law import FLOOR_IPV4, FLOOR_IPV6
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.verdict import Verdict, VerdictRecord
 
-__all__ = ["CutFrames"]
+__all__ = ["CutFrames", "CutSums"]
 
 
-class CutFrames:
-    """Counts of a run: copies ``as_whole``, copies ``shorter`` than the whole frame's, and cut frames ``malformed``.
+@dataclass(slots=True)
+class CutSums:
+    """Copies ``as_whole``, copies ``shorter`` than the whole frame's, and cut frames ``malformed``.
 
-    ``unsure`` are copies of frames of which not all is there that decides over rules and flow hash: ``decided`` (bytes
-    present, bytes on the wire) says whether it is.
+    ``unsure`` are copies of frames of which not all is there that decides over rules and flow hash.
     """
 
-    def __init__(self, policy: Policy, decided: Callable[[bytes, int], bool]) -> None:
-        self.as_whole = 0
-        self.shorter = 0
-        self.unsure = 0
-        self.malformed = 0
-        self._policy = policy
-        self._decided = decided
+    as_whole: int = 0
+    shorter: int = 0
+    unsure: int = 0
+    malformed: int = 0
 
-    def take(self, batch: Sequence[CapturedFrame], result: Result) -> None:
-        for captured, record in zip(batch, result.verdicts, strict=True):
-            if not captured.cut:
-                continue
-            if record.verdict is Verdict.MALFORMED:
-                self.malformed += 1
-            elif record.verdict is Verdict.MIRRORED:
-                if not self._decided(captured.data, captured.original_length):
-                    self.unsure += 1
-                elif self._is_as_whole(captured, record):
-                    self.as_whole += 1
-                else:
-                    self.shorter += 1
-
-    def _is_as_whole(self, captured: CapturedFrame, record: VerdictRecord) -> bool:
-        if record.copied < record.length:
-            return True
-        if record.eni is None or record.session is None:
-            return False
-        session = self._policy.interfaces[record.eni].sessions[record.session]
-        limits = [session.outer.mtu_limit if session.outer is not None else None]
-        if session.packet_length is not None:
-            limits.append(max(session.packet_length, _floor(captured.data)))
-        return any(limit is not None and limit <= record.copied for limit in limits)
+    def take_in(self, other: CutSums) -> None:
+        """The sums of other frames of the run."""
+        self.as_whole += other.as_whole
+        self.shorter += other.shorter
+        self.unsure += other.unsure
+        self.malformed += other.malformed
 
     def describe(self) -> str | None:
         """One line; None if there was nothing of the kind."""
@@ -72,6 +52,41 @@ class CutFrames:
             if count
         ]
         return f"of the frames captured short: {', '.join(parts)}" if parts else None
+
+
+@dataclass(frozen=True, slots=True)
+class CutFrames:
+    """Sums up a batch. ``decided`` (bytes present, bytes on the wire): all that decides over a frame is there."""
+
+    policy: Policy
+    decided: Callable[[bytes, int], bool]
+
+    def __call__(self, batch: Sequence[CapturedFrame], result: Result, first: int) -> CutSums:
+        sums = CutSums()
+        for captured, record in zip(batch, result.verdicts, strict=True):
+            if not captured.cut:
+                continue
+            if record.verdict is Verdict.MALFORMED:
+                sums.malformed += 1
+            elif record.verdict is Verdict.MIRRORED:
+                if not self.decided(captured.data, captured.original_length):
+                    sums.unsure += 1
+                elif self._is_as_whole(captured, record):
+                    sums.as_whole += 1
+                else:
+                    sums.shorter += 1
+        return sums
+
+    def _is_as_whole(self, captured: CapturedFrame, record: VerdictRecord) -> bool:
+        if record.copied < record.length:
+            return True
+        if record.eni is None or record.session is None:
+            return False
+        session = self.policy.interfaces[record.eni].sessions[record.session]
+        limits = [session.outer.mtu_limit if session.outer is not None else None]
+        if session.packet_length is not None:
+            limits.append(max(session.packet_length, _floor(captured.data)))
+        return any(limit is not None and limit <= record.copied for limit in limits)
 
 
 def _floor(data: bytes) -> int:

@@ -12,7 +12,7 @@ from halfsilver.harness.report.run_sums import Fate, FateSum, RunSums
 from halfsilver.harness.report.verdict_lines import names_of
 from halfsilver.harness.verdict import Direction, Verdict
 
-__all__ = ["Hints"]
+__all__ = ["Hints", "strangers"]
 
 LITTLE_PERCENT = 20
 """A run that copied less than this share of its frames copied little; a reason with less is not worth a line."""
@@ -20,6 +20,17 @@ NAMED = 3
 """MACs and rules that a hint names."""
 MOST_MACS = 10_000
 """MACs that are counted; a capture with more has no busiest ones worth naming."""
+
+
+def strangers(batch: Sequence[CapturedFrame], result: Result, first: int = 1) -> Counter[bytes]:
+    """MAC addresses of stations in frames of no interface, with their frames, in the order in which they came."""
+    macs: Counter[bytes] = Counter()
+    for captured, record in zip(batch, result.verdicts, strict=True):
+        if record.verdict is Verdict.NO_ENI:
+            for mac in dict.fromkeys((captured.data[0:6], captured.data[6:12])):
+                if not mac[0] & 1:
+                    macs[mac] += 1
+    return macs
 
 
 class Hints:
@@ -32,14 +43,11 @@ class Hints:
         self._policy = policy
         self._macs: Counter[bytes] = Counter()
 
-    def take(self, batch: Sequence[CapturedFrame], result: Result) -> None:
-        """Take in a batch: its frames, and what the engine made of them."""
-        for captured, record in zip(batch, result.verdicts, strict=True):
-            if record.verdict is not Verdict.NO_ENI:
-                continue
-            for mac in {captured.data[0:6], captured.data[6:12]}:
-                if not mac[0] & 1 and (mac in self._macs or len(self._macs) < MOST_MACS):
-                    self._macs[mac] += 1
+    def take_in(self, strangers: Counter[bytes]) -> None:
+        """The MAC addresses of a batch."""
+        for mac, count in strangers.items():
+            if mac in self._macs or len(self._macs) < MOST_MACS:
+                self._macs[mac] += count
 
     def lines(self, sums: RunSums) -> Iterator[str]:
         """A line for each thing that kept many frames from being copied; none if enough were."""

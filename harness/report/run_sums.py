@@ -7,7 +7,7 @@ which a policy bounds, and not with the frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
@@ -76,6 +76,13 @@ class RunSums:
             if found is None:
                 found = self.fates[fate] = FateSum()
             found.count(self.frames, record)
+
+    def take_in(self, other: RunSums) -> None:
+        """The sums of the frames that came next, numbered from 1 there."""
+        for fate, part in other.fates.items():
+            examples = [self.frames + number for number in part.examples]
+            self.fates.setdefault(fate, FateSum()).add(replace(part, examples=examples))
+        self.frames += other.frames
 
     def by(self, key: Callable[[Fate], _Key]) -> dict[_Key, FateSum]:
         """The sums of fates that ``key`` takes for one, such as ``by(lambda fate: fate.verdict)``; in order of keys'

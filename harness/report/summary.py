@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,28 +16,21 @@ from halfsilver.harness.report.run_sums import FateSum, RunSums
 from halfsilver.harness.report.tables import share, table
 from halfsilver.harness.verdict import Direction, Verdict
 
-__all__ = ["RunSummary", "agreement", "render_run"]
+__all__ = ["RunSummary", "RunTally", "agreement", "render_run"]
 
 KEPT_DIFFERENCES = 20
 """Differences kept in full; all are counted."""
 
 
-@dataclass
-class RunSummary:
-    """The sums of a run, batch by batch.
+@dataclass(kw_only=True)
+class RunTally:
+    """The sums of a run, or of a part of it, batch by batch.
 
     ``sums``: what the records say, frame by frame; ``counters``: what the engine counted itself.
     ``passed``: production frames that came out as they went in; None where the engine carries none.
-    ``noise``: frames of others on the engine's wires. ``interrupted``: the input was ended from outside.
-    ``identity``: what the engine says of itself, once it is open.
-    ``compared`` says that the golden model judged the same frames; ``differences`` are the first few.
+    ``noise``: frames of others on the engine's wires. ``differences`` from the golden model are the first few.
     """
 
-    engine: str
-    seed: int
-    policy: Policy
-    compared: bool = False
-    identity: Identity | None = None
     offered: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
     passed: dict[Direction, int] | None = None
     sums: RunSums = field(default_factory=RunSums)
@@ -45,7 +38,6 @@ class RunSummary:
     counters: Counters = field(default_factory=Counters)
     cycles: int | None = None
     noise: int = 0
-    interrupted: bool = False
     difference_count: int = 0
     differences: list[Difference] = field(default_factory=list)
 
@@ -65,10 +57,43 @@ class RunSummary:
         if result.cycles is not None:
             self.cycles = (self.cycles or 0) + result.cycles
         if result.production is not None:
-            before = self.passed or dict.fromkeys(Direction, 0)
-            self.passed = {way: before[way] + tally.frames for way, tally in result.production.items()}
-        self.difference_count += len(differences)
+            self._pass({way: tally.frames for way, tally in result.production.items()})
+        self._differ(differences, len(differences))
+
+    def take_in(self, other: RunTally) -> None:
+        """The sums of the frames that came next; their counters are of these frames alone."""
+        for way, count in other.offered.items():
+            self.offered[way] += count
+        self.sums.take_in(other.sums)
+        self.copies += other.copies
+        self.noise += other.noise
+        self.counters.add(other.counters)
+        if other.cycles is not None:
+            self.cycles = (self.cycles or 0) + other.cycles
+        if other.passed is not None:
+            self._pass(other.passed)
+        self._differ(other.differences, other.difference_count)
+
+    def _pass(self, passed: Mapping[Direction, int]) -> None:
+        before = self.passed or dict.fromkeys(Direction, 0)
+        self.passed = {way: before[way] + count for way, count in passed.items()}
+
+    def _differ(self, differences: Sequence[Difference], count: int) -> None:
+        self.difference_count += count
         self.differences += differences[: max(0, KEPT_DIFFERENCES - len(self.differences))]
+
+
+@dataclass
+class RunSummary(RunTally):
+    """A run and its sums. ``interrupted``: the input was ended from outside. ``identity``: what the engine says of
+    itself, once it is open. ``compared`` says that the golden model judged the same frames."""
+
+    engine: str
+    seed: int
+    policy: Policy
+    compared: bool = False
+    identity: Identity | None = None
+    interrupted: bool = False
 
     @property
     def verdicts(self) -> dict[Verdict, FateSum]:

@@ -39,18 +39,25 @@ def cut_of(record: VerdictRecord, session: Session) -> Cut:
 class Cuts:
     """Mirrored frames by class of length and by session, each by what cut them; ``longest`` copy of each session."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self) -> None:
         self.classes: list[Counter[Cut]] = [Counter() for _ in BOUNDS]
         self.sessions: dict[tuple[int, int], Counter[Cut]] = {}
         self.longest: dict[tuple[int, int], int] = {}
-        self._policy = policy
 
-    def add(self, record: VerdictRecord) -> None:
+    def take_in(self, other: Cuts) -> None:
+        """Those of other frames of the run."""
+        for mine, theirs in zip(self.classes, other.classes, strict=True):
+            mine.update(theirs)
+        for place, cuts in other.sessions.items():
+            self.sessions.setdefault(place, Counter()).update(cuts)
+            self.longest[place] = max(self.longest.get(place, 0), other.longest[place])
+
+    def add(self, record: VerdictRecord, policy: Policy) -> None:
         """Records of other verdicts, and of sessions that the policy does not have, are left out."""
         if record.verdict is not Verdict.MIRRORED or record.eni is None or record.session is None:
             return
         place = record.eni, record.session
-        interfaces = self._policy.interfaces
+        interfaces = policy.interfaces
         if record.eni >= len(interfaces) or record.session >= len(interfaces[record.eni].sessions):
             return
         cut = cut_of(record, interfaces[record.eni].sessions[record.session])

@@ -15,7 +15,7 @@ from halfsilver.harness.report.page.timeline import Timeline
 from halfsilver.harness.report.run_sums import Fate
 from halfsilver.harness.verdict import Verdict, VerdictRecord
 
-__all__ = ["COPIES", "Gathering", "Sample"]
+__all__ = ["COPIES", "Gatherer", "Gathering", "Sample"]
 
 COPIES = "copies"
 """The name of the copies' bytes, with outer headers, on the timeline; the others are groups of verdicts."""
@@ -34,29 +34,33 @@ class Sample:
 
 
 class Gathering:
-    """An observer of a run: give ``take`` each batch in order."""
+    """What was gathered of a run, or of a part of it."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self) -> None:
         self.timeline = Timeline()
-        self.cuts = Cuts(policy)
+        self.cuts = Cuts()
         self.talkers = Talkers()
         self._kept: dict[Fate, list[Sample]] = {}
-        self._frames = 0
 
-    def take(self, batch: Sequence[CapturedFrame], result: Result) -> None:
-        copies: dict[int, list[bytes]] = {}
-        for output in result.outputs:
-            copies.setdefault(output.frame, []).append(output.data)
-        for index, (frame, record) in enumerate(zip(batch, result.verdicts, strict=False)):
-            self._frames += 1
-            of_frame = copies.get(index, [])
-            self.timeline.add(frame.timestamp, group_of(record.verdict).name, record.length)
-            if of_frame:
-                self.timeline.add(frame.timestamp, COPIES, sum(map(len, of_frame)))
-            self.cuts.add(record)
-            if record.verdict is not Verdict.MIRRORED:
-                self.talkers.add(frame.data, self._frames, record)
-            self._keep(Sample(self._frames, frame, record, tuple(of_frame)))
+    def add(self, sample: Sample, policy: Policy) -> None:
+        """One frame more."""
+        frame, record = sample.frame, sample.record
+        self.timeline.add(frame.timestamp, group_of(record.verdict).name, record.length)
+        if sample.copies:
+            self.timeline.add(frame.timestamp, COPIES, sum(map(len, sample.copies)))
+        self.cuts.add(record, policy)
+        if record.verdict is not Verdict.MIRRORED:
+            self.talkers.add(frame.data, sample.number, record)
+        self._keep(sample)
+
+    def take_in(self, other: Gathering) -> None:
+        """What was gathered of the frames that came next."""
+        self.timeline.take_in(other.timeline)
+        self.cuts.take_in(other.cuts)
+        self.talkers.take_in(other.talkers)
+        for kept in other._kept.values():
+            for sample in kept:
+                self._keep(sample)
 
     def _keep(self, sample: Sample) -> None:
         fate = Fate.of(sample.record)
@@ -71,3 +75,20 @@ class Gathering:
             key=lambda item: (item[0], item[1].number),
         )
         return sorted((sample for _, sample in ranked[:SAMPLES]), key=lambda sample: sample.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Gatherer:
+    """Gathers from a batch."""
+
+    policy: Policy
+
+    def __call__(self, batch: Sequence[CapturedFrame], result: Result, first: int) -> Gathering:
+        """``first`` is the number of the batch's first frame."""
+        gathering = Gathering()
+        copies: dict[int, list[bytes]] = {}
+        for output in result.outputs:
+            copies.setdefault(output.frame, []).append(output.data)
+        for index, (frame, record) in enumerate(zip(batch, result.verdicts, strict=True)):
+            gathering.add(Sample(first + index, frame, record, tuple(copies.get(index, ()))), self.policy)
+        return gathering

@@ -37,6 +37,16 @@ class Talkers:
         talker = Talker(*endpoints(frame), Fate.of(record))
         part = self._sums.setdefault(talker, FateSum())
         part.count(number, record)
+        self._bound()
+
+    def take_in(self, other: Talkers) -> None:
+        """Those of other frames of the run."""
+        self.others.add(other.others)
+        for talker, part in other._sums.items():
+            self._sums.setdefault(talker, FateSum()).add(part)
+        self._bound()
+
+    def _bound(self) -> None:
         if len(self._sums) > KEPT:
             ranked = self._ranked()
             self._sums = dict(ranked[: KEPT // 2])

@@ -35,12 +35,29 @@ class Timeline:
         self._spans: dict[int, Counter[str]] = {}
 
     def add(self, time: int, name: str, amount: int) -> None:
-        self.first = time if self.first is None else min(time, self.first)
-        self.last = time if self.last is None else max(time, self.last)
-        while self.last // self._width - self.first // self._width >= SPANS:
-            self._width *= 10
-            self._spans = _joined(self._spans, 10)
+        self._reach(time, time)
         self._spans.setdefault(time // self._width, Counter())[name] += amount
+
+    def take_in(self, other: Timeline) -> None:
+        """What was summed up of other frames of the run."""
+        if other.first is None or other.last is None:
+            return
+        self._reach(other.first, other.last)
+        self._widen(other._width)
+        for place, amounts in _joined(other._spans, self._width // other._width).items():
+            self._spans.setdefault(place, Counter()).update(amounts)
+
+    def _reach(self, first: int, last: int) -> None:
+        self.first = first if self.first is None else min(first, self.first)
+        self.last = last if self.last is None else max(last, self.last)
+        while self.last // self._width - self.first // self._width >= SPANS:
+            self._widen(self._width * 10)
+
+    def _widen(self, width: int) -> None:
+        """Spans of this width, if they are shorter."""
+        if width > self._width:
+            self._spans = _joined(self._spans, width // self._width)
+            self._width = width
 
     def bars(self) -> Iterator[Bar]:
         """The whole time without gaps, in at most ``BARS`` bars, whose width is 1, 2 or 5 times a power of ten."""

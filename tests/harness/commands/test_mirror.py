@@ -144,7 +144,7 @@ def test_two_runs_give_the_same_bytes(paths):
 
 def test_batches_change_nothing(paths, monkeypatch):
     assert mirror_it(paths, "-w", str(paths[2] / "one"), "--verdicts", str(paths[2] / "v1")) == 0
-    monkeypatch.setattr("halfsilver.harness.commands.frames.BATCH_FRAMES", 2)
+    monkeypatch.setattr("halfsilver.harness.commands.judging.BATCH_FRAMES", 2)
     assert mirror_it(paths, "-w", str(paths[2] / "two"), "--verdicts", str(paths[2] / "v2")) == 0
     assert (paths[2] / "one").read_bytes() == (paths[2] / "two").read_bytes()
     assert (paths[2] / "v1").read_bytes() == (paths[2] / "v2").read_bytes()
@@ -261,7 +261,7 @@ def test_a_wrong_byte_is_found_and_named(paths, capsys, monkeypatch):
 
 
 def test_a_wrong_verdict_in_a_later_batch_has_its_frame_number(paths, capsys, monkeypatch):
-    monkeypatch.setattr("halfsilver.harness.commands.frames.BATCH_FRAMES", 3)
+    monkeypatch.setattr("halfsilver.harness.commands.judging.BATCH_FRAMES", 3)
 
     def fault(result):
         for index, record in enumerate(result.verdicts):

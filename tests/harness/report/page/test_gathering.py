@@ -12,7 +12,7 @@ from halfsilver.harness.policy.types import Outer, Session
 from halfsilver.harness.records import Counters, Output
 from halfsilver.harness.report.page.charts import HEIGHT, stacked
 from halfsilver.harness.report.page.cuts import Cut, cut_of
-from halfsilver.harness.report.page.gathering import COPIES, PER_FATE, SAMPLES, Gathering
+from halfsilver.harness.report.page.gathering import COPIES, PER_FATE, SAMPLES, Gatherer
 from halfsilver.harness.report.page.layers import SHOWN, layers_of
 from halfsilver.harness.report.page.talkers import KEPT, Talkers, endpoints, in_words
 from halfsilver.harness.report.page.timeline import BARS, Timeline
@@ -79,15 +79,15 @@ def test_which_limit_cut_a_copy():
 
 
 def test_samples_are_the_first_of_each_fate():
-    gathering = Gathering(Policy(()))
+    gather = Gatherer(Policy(()))
     fates = [record(rule=number % (2 * SAMPLES), session=0, eni=0) for number in range(5 * SAMPLES)]
     batch = [CapturedFrame(bytes(60), number, 60) for number in range(len(fates))]
-    gathering.take(batch, Result([Output(0, b"copy")], fates, Counters()))
+    gathering = gather(batch, Result([Output(0, b"copy")], fates, Counters()), 1)
     assert [sample.number for sample in gathering.samples] == list(range(1, SAMPLES + 1))
     assert gathering.samples[0].copies == (b"copy",)
     assert sum(bar.amounts[COPIES] for bar in gathering.timeline.bars()) == 4
-    few = Gathering(Policy(()))
-    few.take(batch[:6], Result([], [record(), record(), record(), record(eni=0), record(), record(eni=0)], Counters()))
+    verdicts = [record(), record(), record(), record(eni=0), record(), record(eni=0)]
+    few = gather(batch[:6], Result([], verdicts, Counters()), 1)
     assert PER_FATE == 2 and [sample.number for sample in few.samples] == [1, 2, 4, 6]
 
 
