@@ -109,6 +109,12 @@ def add(subparsers: Subparsers) -> None:
         "off; sizes and rates are EC2's documented ones times FACTOR (default: 1)",
     )
     parser.add_argument(
+        "--metrics",
+        metavar="[ADDRESS:]PORT",
+        help="pages for monitoring, on a port of their own and without signatures: /metrics for Prometheus, /healthz, "
+        "/readyz; on 127.0.0.1 unless another ADDRESS is named, 0 is any free port (default: none)",
+    )
+    parser.add_argument(
         "--upstream",
         metavar="URL",
         help="an AWS look-alike (moto, LocalStack) that answers all but Traffic Mirroring; what it has is the "
@@ -162,6 +168,7 @@ def run(arguments: argparse.Namespace) -> int:
         database=arguments.database,
         region=arguments.region,
         quotas=quotas,
+        monitor=None if arguments.metrics is None else _address(arguments.metrics),
         throttle=arguments.throttle,
         pages={CONSOLE: Console},
         upstream=None if arguments.upstream is None else check_url(arguments.upstream),
@@ -175,6 +182,8 @@ def _announce(ready: Ready, as_json: bool) -> None:
     for warning in ready.warnings:
         say(str(warning))
     say(f"{ready.url} serves EC2 Traffic Mirroring; engine: {ready.engine}")
+    if ready.monitor is not None:
+        say(f"{ready.monitor}/metrics is for Prometheus")
     if ready.restored is not None:
         say(ready.restored)
     if ready.trouble is not None:
@@ -198,11 +207,20 @@ def _announce(ready: Ready, as_json: bool) -> None:
                     "region": ready.region,
                     "credentials": str(ready.credentials.resolve()),
                     "accounts": ready.accounts,
+                    "metrics": ready.monitor,
                     "pid": os.getpid(),
                 }
             ),
             flush=True,
         )
+
+
+def _address(text: str) -> tuple[str, int]:
+    """``9500``, ``10.0.0.1:9500`` or ``[::1]:9500``."""
+    host, colon, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port[:6]) <= 65535) or (colon and not host):
+        raise UsageError(f"--metrics {text}: must be a port from 0 to 65535, or ADDRESS:PORT")
+    return (host.strip("[]") or "127.0.0.1", int(port))
 
 
 def _quotas(options: list[str]) -> Quotas:

@@ -159,6 +159,16 @@ class Control:
         found = {} if state.nic is None else find_obstacles({**state.nic.documents, **ways}, state.nic.carried)
         return describe_engine(state, account, found)
 
+    def unready(self) -> str | None:
+        """Why policies cannot be stored or are not done at the moment, in one line; None when they are."""
+        try:
+            with self._store.begin() as transaction:
+                transaction.generation()
+        except StoreError as error:
+            return str(error)
+        trouble = self._data_plane.state.trouble
+        return None if trouble is None else f"the engine does not do what is stored: {trouble}"
+
     def close(self) -> None:
         """Stop looking after the engine, and write what it has counted."""
         self._closed.set()

@@ -17,7 +17,7 @@ from halfsilver.harness.control.http.by_path import Answerer, ByPath
 from halfsilver.harness.control.http.exchange import Authenticate, Exchange
 from halfsilver.harness.control.http.protocols import Services, load
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.http.server import Listen, check, serve
+from halfsilver.harness.control.http.server import Listen, Monitor, check, serve
 from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous
 from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
 from halfsilver.harness.control.iam.sigv4 import authenticate
@@ -26,6 +26,9 @@ from halfsilver.harness.control.inventory.inventory_file import Inventory
 from halfsilver.harness.control.local.frames import FRAMES_PATH, frames_route
 from halfsilver.harness.control.local.routes import routes
 from halfsilver.harness.control.metrics.book import Book, Clock, utc_now
+from halfsilver.harness.control.metrics.families import Families
+from halfsilver.harness.control.metrics.page import MonitorApp
+from halfsilver.harness.control.metrics.requests import Requests
 from halfsilver.harness.control.operations.call import DEFAULT_REGION, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.quotas import Quotas
@@ -67,6 +70,7 @@ class Options:
     region     None: that of the inventory
     throttle   EC2's throttling times this factor; None: nothing is throttled
     pages      what answers beside the API, made of the server's parts, by the first word of its paths (``/console``)
+    monitor    address and port of the pages for monitoring, unsigned; None: there are none
     clock      of all but signatures, which are of the machine's time
     upstream   URL of an AWS look-alike that answers the rest and has the inventory, None if there is none
     with_moto  start moto's server, and it is the upstream
@@ -82,6 +86,7 @@ class Options:
     quotas: Quotas = field(default_factory=Quotas)
     throttle: float | None = None
     pages: Mapping[str, Callable[[Parts], Answerer]] = field(default_factory=dict)
+    monitor: tuple[str, int] | None = None
     clock: Clock = utc_now
     upstream: str | None = None
     with_moto: bool = False
@@ -94,6 +99,7 @@ class Ready:
     credentials  a shared credentials file with a profile for each account, and ``default`` for the first
     warnings     of the inventory file
     trouble      why the engine does not do what is stored, None if it does
+    monitor      URL of the pages for monitoring, None where there are none
     restored     what an edited mirror file has put in the place of the stored policy, None if it was not edited
     upstream     URL of what answers the rest, None if nothing does
     """
@@ -107,6 +113,7 @@ class Ready:
     trouble: str | None
     restored: str | None
     upstream: str | None
+    monitor: str | None
 
 
 def run(options: Options, ready: Callable[[Ready], None]) -> None:
@@ -129,7 +136,13 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
             used()
             ready(server.ready(url))
 
-        serve(server.app, options.listen, listening=listening, reload=server.reload)
+        serve(
+            server.app,
+            options.listen,
+            listening=listening,
+            reload=server.reload,
+            monitor=server.monitor(options.monitor),
+        )
 
 
 class _Server:
@@ -151,6 +164,8 @@ class _Server:
         self._plane = stack.enter_context(closing(DataPlane(options.open_engine, inventory.nic, Book(options.clock))))
         self._inventory = inventory
         self._restored: str | None = None
+        self._requests = Requests()
+        self._monitor_url: str | None = None
         keys = directory.add_users(inventory.accounts, self._settings.partition)
         self._control = stack.enter_context(
             closing(
@@ -180,6 +195,7 @@ class _Server:
             beside,
             options.clock,
             self._gateway.route if self._gateway is not None else None,
+            self._requests.note,
         )
         parts = Parts(exchange, self._control, keys)
         pages = {path: make(parts) for path, make in options.pages.items()}
@@ -197,7 +213,19 @@ class _Server:
             state.trouble,
             self._restored,
             None if self._upstream is None else self._upstream.url,
+            self._monitor_url,
         )
+
+    def monitor(self, address: tuple[str, int] | None) -> Monitor | None:
+        """The pages for monitoring at an address, or none."""
+        if address is None:
+            return None
+
+        def listening(url: str) -> None:
+            self._monitor_url = url
+
+        families = Families(self._plane.book, self._control.status, self._requests)
+        return Monitor(MonitorApp(families, self._control.unready), *address, listening)
 
     def reload(self) -> None:
         """Read the inventory again. HalfsilverError, and then the server goes on with the one before."""

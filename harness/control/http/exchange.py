@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,6 +21,12 @@ from halfsilver.harness.control.operations.call import Call, Caller, Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 
 __all__ = ["Authenticate", "Exchange", "Executor", "Peer", "Route", "log_internal"]
+
+Note = Callable[[str, str, str, float], None]
+"""Takes service, action, code and seconds of a request."""
+UNKNOWN, LOCAL, BEYOND, DONE = "unknown", "halfsilver", "upstream", "OK"
+"""Service and action of what is not served; services of the paths beside the API, and of what another server answers;
+code of what was done."""
 
 Authenticate = Callable[[Request], Caller]
 """Who signed a request; ApiError when that cannot be said."""
@@ -68,6 +75,8 @@ class Exchange:
     clock         what requests are told the time by
     beyond        what answers a request that another server is to answer, None for one of ours; it gets the name of
                   the service, and ApiError is its refusal
+    note          called after each answer with service, action, code of the error ("OK" where there is none), seconds;
+                  what names no operation that is served is "unknown"
     """
 
     def __init__(
@@ -78,8 +87,10 @@ class Exchange:
         routes: Mapping[str, Route] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         beyond: Callable[[str, Request], Route | None] | None = None,
+        note: Note | None = None,
     ) -> None:
         self._clock = clock
+        self._note = note
         self._services = services
         self._authenticate = authenticate
         self._control = control
@@ -88,26 +99,40 @@ class Exchange:
 
     def answer(self, request: Request, peer: Peer) -> Response:
         """The answer to a request; never raises."""
+        began = time.perf_counter()
+        response, service, action, code = self._answer(request, peer)
+        if self._note is not None:
+            self._note(service, action, code, time.perf_counter() - began)
+        return response
+
+    def _answer(self, request: Request, peer: Peer) -> tuple[Response, str, str, str]:
+        """The answer; and by what it is counted: service, action, code."""
         request_id = str(uuid.uuid4())
         service = self._services.of(request)
+        counted = (UNKNOWN, UNKNOWN)
         try:
             route = self._routes.get(request.path)
             if route is not None:
+                counted = (LOCAL, route.name)
                 _check_route(route, service.name, request)
             elif self._beyond is not None:
                 route = self._beyond(service.name, request)
+                counted = (BEYOND, UNKNOWN) if route is not None else counted
             if route is not None:
                 caller = self._authenticate(request)
-                return route.answer(request, self._call(service.name, route.name, {}, caller, request_id, peer))
+                call = self._call(service.name, route.name, {}, caller, request_id, peer)
+                return route.answer(request, call), *counted, DONE
             operation, found = service.identify(request)
+            counted = (service.name, operation.name)
             caller = self._authenticate(request)
             call = self._call(service.name, operation.name, operation.read(found), caller, request_id, peer)
-            return operation.write(self._control.execute(call), request_id)
+            return operation.write(self._control.execute(call), request_id), *counted, DONE
         except ApiError as error:
-            return service.refuse(error, request_id)
+            return service.refuse(error, request_id), *counted, error.code
         except Exception as error:
             log_internal(error, request, request_id)
-            return service.refuse(ApiError("InternalError", "An internal error has occurred", 500), request_id)
+            internal = ApiError("InternalError", "An internal error has occurred", 500)
+            return service.refuse(internal, request_id), *counted, internal.code
 
     def ask(self, request: Request, caller: Caller, peer: Peer) -> Mapping[str, Any]:
         """What an operation gives to somebody whom other proof than a signature has identified. ApiError: refused."""

@@ -12,7 +12,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from halfsilver.harness.control.http.connections import Connection
 from halfsilver.harness.control.http.protocols.limits import MAX_HEAD
 from halfsilver.harness.errors import HalfsilverError, UsageError
 
-__all__ = ["Listen", "check", "serve"]
+__all__ = ["Listen", "Monitor", "check", "serve"]
 
 STOP_SECONDS = 10
 """How long requests under way may still take when the server stops."""
@@ -50,13 +50,30 @@ class Listen:
     insecure: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Another application on a port of its own, in plain HTTP and unsigned; ``listening`` gets its URL."""
+
+    app: Any
+    host: str
+    port: int
+    listening: Callable[[str], None]
+
+
 def check(listen: Listen) -> None:
     """UsageError for an address that may not be served like this, or for a certificate that cannot be used."""
     _permitted(listen)
     _tls(listen)
 
 
-def serve(app: App, listen: Listen, *, listening: Callable[[str], None], reload: Callable[[], None]) -> None:
+def serve(
+    app: App,
+    listen: Listen,
+    *,
+    listening: Callable[[str], None],
+    reload: Callable[[], None],
+    monitor: Monitor | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way. Runs in the main thread, for the signals.
 
     ``listening`` gets the URL once connections are taken. SIGHUP calls ``reload`` in a thread (what it raises is
@@ -65,25 +82,26 @@ def serve(app: App, listen: Listen, *, listening: Callable[[str], None], reload:
     """
     address = _permitted(listen)
     context = _tls(listen)
+    beside = None if monitor is None else _resolve(monitor.host, monitor.port)[0]
     # asyncio turns Nagle's algorithm off only for sockets that name their protocol. With it on, the second part of
     # every answer would wait 40 ms for the client to acknowledge the first.
-    with socket.socket(address[0], socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        _bind(listener, address[1], listen)
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(address[0], socket.SOCK_STREAM, socket.IPPROTO_TCP))
+        _bind(listener, address[1], listen.host, listen.port)
+        servers = [_Server(_config(app), listener, context, lambda: listening(_url(listener, secure=bool(context))))]
+        if monitor is not None and beside is not None:
+            other = stack.enter_context(socket.socket(beside[0], socket.SOCK_STREAM, socket.IPPROTO_TCP))
+            _bind(other, beside[4], monitor.host, monitor.port)
+            monitor.listening(_url(other, secure=False))
+            servers.insert(0, _Server(_config(monitor.app), other, None, lambda: None))
         try:
-            asyncio.run(_serve(app, listen, listener, context, listening, reload))
+            asyncio.run(_serve(servers, listen, context, reload))
         finally:
             app.close()
 
 
-async def _serve(
-    app: App,
-    listen: Listen,
-    listener: socket.socket,
-    context: ssl.SSLContext | None,
-    listening: Callable[[str], None],
-    reload: Callable[[], None],
-) -> None:
-    config = uvicorn.Config(
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http=Connection,
         ws="none",
@@ -96,7 +114,12 @@ async def _serve(
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD,
     )
-    server = _Server(config, context, lambda: listening(_url(listener, secure=context is not None)))
+
+
+async def _serve(
+    servers: Sequence[_Server], listen: Listen, context: ssl.SSLContext | None, reload: Callable[[], None]
+) -> None:
+    """The last of the servers is started when the others are."""
     loop = asyncio.get_running_loop()
 
     def reload_all() -> None:
@@ -109,21 +132,35 @@ async def _serve(
         except Exception:
             _LOG.exception("not reloaded")
 
+    def stop() -> None:
+        for server in servers:
+            server.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, reload_all))
-    await server.serve(sockets=[listener])
+    await asyncio.gather(*(server.run_on_its_socket() for server in servers))
 
 
 class _Server(uvicorn.Server):
     """uvicorn, with two things left to us: signals, as it would send them to itself again after the stop, and taking
     connections (``accepting``)."""
 
-    def __init__(self, config: uvicorn.Config, context: ssl.SSLContext | None, started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listener: socket.socket,
+        context: ssl.SSLContext | None,
+        started: Callable[[], None],
+    ) -> None:
         super().__init__(config)
+        self._listener = listener
         self._context = context
         self._tell_started = started
         self._acceptors: list[Acceptor] = []
+
+    async def run_on_its_socket(self) -> None:
+        await self.serve(sockets=[self._listener])
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -150,10 +187,7 @@ class _Server(uvicorn.Server):
 
 def _permitted(listen: Listen) -> tuple[socket.AddressFamily, Any]:
     """Family and socket address to bind; UsageError when the address may not be served like this."""
-    try:
-        found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {listen.host}: {error.strerror}; give an address of this machine") from None
+    found = _resolve(listen.host, listen.port)
     local = all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
     if listen.insecure and not local:
         raise UsageError(
@@ -169,14 +203,21 @@ def _permitted(listen: Listen) -> tuple[socket.AddressFamily, Any]:
     return found[0][0], found[0][4]
 
 
-def _bind(listener: socket.socket, address: Any, listen: Listen) -> None:
+def _resolve(host: str, port: int) -> list[Any]:
+    try:
+        return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE))
+    except OSError as error:
+        raise UsageError(f"cannot listen on {host}: {error.strerror}; give an address of this machine") from None
+
+
+def _bind(listener: socket.socket, address: Any, host: str, port: int) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if listener.family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
         listener.bind(address)
     except OSError as error:
-        raise UsageError(f"cannot listen on {listen.host} port {listen.port}: {error.strerror}") from None
+        raise UsageError(f"cannot listen on {host} port {port}: {error.strerror}") from None
 
 
 def _tls(listen: Listen) -> ssl.SSLContext | None:
