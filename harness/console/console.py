@@ -2,7 +2,8 @@
 
 Chosen for the server that there is: it hands whole requests to functions in threads, within its limits, so pages are
 such functions too, and nothing is needed but templates (Jinja2) and a reader of uploads (python-multipart). Without
-script everything works; one that there is (htmx) only renews counters.
+script everything works; the few lines that there are (``static/live.js``) renew counters. A library for that would be a
+thousand times as long.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.console import filters, overview, rules, sessions, tags, targets, why_not
+from halfsilver.harness.console import counters, filters, overview, rules, sessions, tags, targets, why_not
+from halfsilver.harness.console.counters import LIVE
 from halfsilver.harness.console.sign_ins import Attempts, SignIn, SignIns, check_key
 from halfsilver.harness.console.targets import destination_of
 from halfsilver.harness.console.visit import PATH, Visit, find_page
@@ -30,7 +32,7 @@ from halfsilver.harness.report.page.template_files import TEMPLATES, open_templa
 
 __all__ = ["MODULES", "Console"]
 
-MODULES = (filters, overview, rules, sessions, tags, targets, why_not)
+MODULES = (counters, filters, overview, rules, sessions, tags, targets, why_not)
 """The modules whose functions are pages."""
 
 HERE = Path(__file__).parent
@@ -40,6 +42,7 @@ SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
 STATIC = f"{PATH}/static/"
 FILES = {
     "console.css": ("text/css; charset=utf-8", (TEMPLATES / "page.css", HERE / "static" / "console.css")),
+    "live.js": ("text/javascript; charset=utf-8", (HERE / "static" / "live.js",)),
     "icon.svg": ("image/svg+xml", (HERE / "static" / "icon.svg",)),
 }
 """Files by name: what they are, and what they are put together from."""
@@ -101,7 +104,7 @@ class Console:
     def _enter(self, request: Request, peer: Peer) -> Visit | None:
         """Somebody who has signed in, and whose form comes from a page of theirs; None for others."""
         token = cookie(request, COOKIE)
-        sign_in = self._sign_ins.find(token) if token else None
+        sign_in = self._sign_ins.find(token, used=request.path != LIVE) if token else None
         if sign_in is None:
             return None
         form = EMPTY

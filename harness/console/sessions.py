@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from halfsilver.harness.console.counters import charts_of, may_count
 from halfsilver.harness.console.deletion import ask_first, delete
 from halfsilver.harness.console.targets import interface_choices, named
 from halfsilver.harness.console.visit import Visit, page, tag_fields
@@ -12,6 +13,7 @@ from halfsilver.harness.console.what_if import is_asked, what_if
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.report.changes import Changes
+from halfsilver.harness.report.page.charts import Chart
 
 __all__ = ["Standing"]
 
@@ -75,7 +77,8 @@ def create_session(visit: Visit) -> Response:
 @page("GET", "/sessions/{session_id}")
 def show_session(visit: Visit, session_id: str) -> Response:
     session = _find(visit, session_id)
-    return visit.show("session.html", session=session, standing=_standing(_standings(visit), session))
+    standing = _standing(_standings(visit), session)
+    return visit.show("session.html", session=session, standing=standing, charts=_charts(visit, session_id))
 
 
 @page("GET", "/sessions/{session_id}/modify")
@@ -113,6 +116,15 @@ def delete_session(visit: Visit, session_id: str) -> Response:
     fields = {"TrafficMirrorSessionId": session_id}
     back = f"/sessions/{session_id}"
     return delete(visit, "DeleteTrafficMirrorSession", fields, session_id, _DELETED, back=back, behind="/sessions")
+
+
+def _charts(visit: Visit, session_id: str) -> list[Chart]:
+    """Of the last hour; none where the user may not see them."""
+    try:
+        may_count(visit)
+        return list(charts_of(visit, session_id))
+    except ApiError:
+        return []
 
 
 def _find(visit: Visit, session_id: str) -> Any:

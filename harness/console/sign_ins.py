@@ -82,8 +82,11 @@ class SignIns:
             self._all[_hash(token)] = SignIn(key, secrets.token_urlsafe(32), now, now)
         return token
 
-    def find(self, token: str) -> SignIn | None:
-        """Whose token it is, None if it is nobody's or no longer good. ApiError: the keys cannot be read now."""
+    def find(self, token: str, *, used: bool = True) -> SignIn | None:
+        """Whose token it is, None if it is nobody's or no longer good. ApiError: the keys cannot be read now.
+
+        ``used``: somebody uses it, and not a page that somebody has left open.
+        """
         place, now = _hash(token), self._clock()
         with self._lock:
             found = self._all.get(place)
@@ -92,7 +95,8 @@ class SignIns:
         if now - found.started >= LONGEST or now - found.used >= IDLE or self._keys.find(found.key.id) != found.key:
             self.end(token)
             return None
-        found.used = now
+        if used:
+            found.used = now
         return found
 
     def end(self, token: str) -> None:

@@ -59,10 +59,10 @@ class Visit:
         """The call that the API would make of such a request. ApiError where it would not."""
         return self.exchange.read(_request(action, fields or {}, "ec2"), self.caller, self.peer)
 
-    def beside(self, name: str) -> Call:
+    def beside(self, name: str, service: str = "ec2") -> Call:
         """A call of what the API has beside its operations, for its authorization."""
         peer = self.peer
-        return Call("ec2", name, {}, self.caller, str(uuid.uuid4()), peer.address, datetime.now(UTC), peer.secure)
+        return Call(service, name, {}, self.caller, str(uuid.uuid4()), peer.address, datetime.now(UTC), peer.secure)
 
     def one_page(self, action: str, result: str, fields: Mapping[str, str] | None = None) -> tuple[list[Any], str]:
         """A page of a list as the query asks for it, and the token of the next page, "" where this is the last."""

@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,9 @@ from halfsilver.harness.control.iam.authorization import authorize
 from halfsilver.harness.control.iam.policies import Policies
 from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.inventory.inventory_file import Inventory
-from halfsilver.harness.control.metrics.book import Clock, SessionKey, utc_now
+from halfsilver.harness.control.metrics.book import Clock, SessionKey, Totals, utc_now
 from halfsilver.harness.control.metrics.collector import Collector
+from halfsilver.harness.control.metrics.history import Point, series
 from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context, Operation
@@ -148,6 +150,18 @@ class Control:
         if nic is None:
             raise HalfsilverError(f"the engine is down: {self._data_plane.state.trouble}")
         return nic
+
+    def totals(self) -> Totals:
+        """What has been counted since the server began."""
+        return self._data_plane.book.totals()
+
+    def history(self, start: datetime, end: datetime, account: str) -> dict[str, list[Point]]:
+        """Minute by minute, by session: see ``metrics.history.series``. ApiError: the store cannot be read."""
+        try:
+            with self._store.begin() as transaction:
+                return series(transaction, start, end, account=account)
+        except StoreError as error:
+            raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
 
     def engine(self) -> Identity | None:
         """Who the engine is; None while there is none."""

@@ -503,3 +503,27 @@ def test_who_may_not_do_it_may_not_ask_what_if(cloud: Cloud, owner: Client, ec2:
     answer = judge.upload(f"/console/filters/{filter_id}/rules/create", {**RULE, "what_if": "yes"}, CAPTURE)
     assert answer.status == 403 and "ec2:CreateTrafficMirrorFilterRule" in answer.text
     assert judge.upload("/console/why-not", {"number": ""}, CAPTURE).status == 200
+
+
+# Counters.
+
+
+def test_counters_are_of_what_was_mirrored_and_of_ones_own_sessions(cloud: Cloud, owner: Client, ec2: Any):
+    session = make_session(ec2, make_filter(ec2, 80), make_target(ec2))
+    cloud.server.served.push([to_web(80)] * 3 + [to_web(22)])
+    for path in ("/console/counters", "/console/counters/live"):
+        text = owner.get(path).text
+        row = re.search(f"{session}</a></th>(.*?)</tr>", text, re.DOTALL)
+        assert row is not None and [each.strip() for each in re.findall(r"<td[^>]*>([^<]*)", row[1])][1:] == [
+            "3",
+            "342",
+            "0",
+            "0",
+            "0",
+        ], row
+    assert "<html" not in text and "Packets mirrored" in owner.get("/console/counters").text
+    assert "Packets mirrored" in owner.get(f"/console/sessions/{session}").text
+    stranger = sign_in(cloud.url, cloud.keys["444455556666", "admin"])
+    assert session not in stranger.get("/console/counters").text
+    answer = user(cloud, "reader", "ec2:Describe*").get("/console/counters")
+    assert answer.status == 403 and "cloudwatch:GetMetricData" in answer.text

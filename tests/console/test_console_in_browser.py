@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.console.console_kit import key_of
 from tests.control.kits.serve_kit import COLLECTOR, WEB, capture, make_filter, make_session, make_target, to_web
@@ -182,6 +182,7 @@ PAGES = (
     "/sessions",
     "/sessions/create",
     "/sessions/{session}",
+    "/counters",
     "/why-not",
     "/nothing",
 )
@@ -235,6 +236,20 @@ def judge(page: Page, what: str) -> None:
     assert problems == [], what
     assert len(found["passes"]) > 15, what
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), what
+
+
+def test_counters_go_on_while_somebody_looks(cloud: Cloud, browser: Browser, resources: dict[str, str]):
+    context = browser.new_context(viewport=WIDE)
+    page = enter(cloud, context)
+    follow(page, "Counters")
+    copies = page.locator("#session-counts tbody tr td").nth(1)
+    before = int(copies.inner_text())
+    cloud.server.served.push([to_web(80)] * 2)
+    expect(copies).to_have_text(str(before + 2), timeout=WAIT)
+    assert page.locator("figure > svg").count() == 2
+    context.clear_cookies()
+    page.get_by_label("Access key ID").wait_for()  # it asks again, and is sent to the door
+    context.close()
 
 
 def test_the_keyboard_is_enough(cloud: Cloud, browser: Browser):

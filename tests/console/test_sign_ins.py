@@ -94,6 +94,14 @@ def test_it_ends_when_it_is_not_used_and_after_half_a_day(keys: Keys, clock: Clo
     assert sign_ins.find(token) is None
 
 
+def test_a_page_that_is_left_open_is_no_use_of_it(keys: Keys, clock: Clock, sign_ins: SignIns):
+    token = sign_ins.start(keys.add(key()))
+    clock.now += IDLE - 1
+    assert sign_ins.find(token, used=False) is not None
+    clock.now += 1
+    assert sign_ins.find(token, used=False) is None
+
+
 @pytest.mark.parametrize("change", [None, key(secret="t" * 40)], ids=["inactive", "another secret"])
 def test_it_ends_with_its_key(keys: Keys, sign_ins: SignIns, change: AccessKey | None):
     token = sign_ins.start(keys.add(key()))
