@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <string>
 
 namespace {
@@ -35,7 +36,14 @@ struct Random {
     }
     bool chance(uint32_t of_65536) { return of_65536 && number() >> 48 < of_65536; }
     void fill(void* to, size_t size) {
-        for (auto* at = static_cast<uint8_t*>(to); size; size--) *at++ = static_cast<uint8_t>(number() >> 56);
+        auto* at = static_cast<uint8_t*>(to);
+        while (size) {
+            const uint64_t eight = number();
+            const size_t part = size < sizeof eight ? size : sizeof eight;
+            std::memcpy(at, &eight, part);
+            at += part;
+            size -= part;
+        }
     }
 };
 
