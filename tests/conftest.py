@@ -61,6 +61,7 @@ MODULES = {
             "test_inventory_file",
             "test_mirror_properties",
             "test_serial_port",
+            "test_site",
             "test_udp",
             "test_wire_fuzz",
             "test_wire_round_trip",

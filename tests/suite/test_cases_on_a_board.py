@@ -47,6 +47,7 @@ def run_cases(engines: Engines, name: str, cases) -> None:
         engines.close()
 
 
+@pytest.mark.slow
 def test_cases_on_a_board_and_again_from_a_recording(tmp_path):
     path = str(tmp_path / "run.jsonl")
     recorder = Recorder(path)

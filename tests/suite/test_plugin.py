@@ -215,6 +215,7 @@ def test_the_capture_of_the_page(failed):
     assert [bytes(packet) for packet in PcapNgReader(io.BytesIO(base64.b64decode(data)))] == [FRAME, COPY]
 
 
+@pytest.mark.slow
 def test_the_line_of_the_page_repeats_the_failure(failed):
     _, text, _ = failed
     (line,) = re.findall(r"<h2>Again</h2><pre>(.*?)</pre>", text)
@@ -223,6 +224,7 @@ def test_the_line_of_the_page_repeats_the_failure(failed):
     assert "--hil-seed 5" in line
 
 
+@pytest.mark.slow
 def test_the_line_of_an_installed_case_repeats_it(pytester):
     """Such a test is not below pytest's root folder."""
     pytester.makeconftest(CONFTEST.format(engines="suite_kit.engines_with(suite_kit.flip_a_byte(22))"))
