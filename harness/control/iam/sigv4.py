@@ -2,8 +2,8 @@
 
 The signature covers method, path, query string, the named headers and the body; it is made with a key derived from
 the user's secret for one day, region and service, the *scope*. Source: IAM User Guide, "AWS Signature Version 4 for
-API requests". The path is normalized and encoded once more, but for S3; the body is always hashed, but where S3's
-client says ``UNSIGNED-PAYLOAD``; and ``host`` and every ``x-amz-*`` header must be signed.
+API requests". The path is normalized and encoded once more, but for S3; the body is always hashed, but in presigned
+requests of S3 and where its client says ``UNSIGNED-PAYLOAD``; and ``host`` and every ``x-amz-*`` header must be signed.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def authenticate(request: Request, keys: Keys, now: datetime, *, service: str, r
     _check_time(claim, now, errors)
     _check_coverage(claim, headers, errors)
     body_hash = hashlib.sha256(request.body).hexdigest()
-    stated = headers.get("x-amz-content-sha256", [body_hash])
+    stated = headers.get(
+        "x-amz-content-sha256", [body_hash if service != "s3" or claim.valid is None else UNSIGNED_BODY]
+    )
     if service == "s3" and stated == [UNSIGNED_BODY]:
         body_hash = UNSIGNED_BODY
     if stated != [body_hash]:

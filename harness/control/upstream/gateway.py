@@ -27,6 +27,9 @@ __all__ = ["Gateway", "POLL_SECONDS"]
 POLL_SECONDS = 10.0
 """How often the look-alike is read without being asked: others may change it, and it may be back."""
 
+CHOICE_SECONDS = 1.0
+"""How long a new session waits for a reading that is under way."""
+
 _LOG = logging.getLogger(__name__)
 _IAM_NAMES = {"monitoring": "cloudwatch"}
 """The service's name in signatures -> in the actions of policies, where they differ."""
@@ -93,9 +96,9 @@ class Gateway:
     def execute(self, call: Call) -> Mapping[str, Any]:
         """One of our own operations. A new session may be on an interface that the NIC does not carry yet."""
         result = self._control.execute(call)
-        if call.operation == "CreateTrafficMirrorSession":
-            with self._reading:
-                self._take_up(self._stock.documents())
+        made = call.operation == "CreateTrafficMirrorSession"
+        if made and call.parameters["NetworkInterfaceId"] not in self._stock.carried:
+            self._attempt(self._choose)
         return result
 
     def _pass_on(self, asked: Asked, request: Request, call: Call) -> Response:
@@ -117,7 +120,7 @@ class Gateway:
         if not asked.reads and asked.service not in _APART and answer.status < 300:
             if attachment is not None:
                 self._stock.bridges.detach(attachment)
-            self._catch_up()
+            self._attempt(self.refresh)
         return replace(answer, body=arns.to_clients(answer.body))
 
     def _ending(self, asked: Asked) -> Mapping[str, Any] | None:
@@ -152,15 +155,23 @@ class Gateway:
             self._take_up(self._stock.read())
             self._done = number
 
+    def _choose(self) -> None:
+        """Choose again which interfaces the NIC carries. If a look-alike is slow, its next reading does."""
+        if self._reading.acquire(timeout=CHOICE_SECONDS):
+            try:
+                self._take_up(self._stock.documents())
+            finally:
+                self._reading.release()
+
     def _take_up(self, documents: dict[str, Any]) -> None:
         if documents != self._adopted:
             self._adopt(documents)
             self._adopted = documents
 
-    def _catch_up(self) -> None:
-        """Read back; what is wrong is logged once, and tried again at the next occasion."""
+    def _attempt(self, do: Callable[[], None]) -> None:
+        """Do it; what is wrong is logged once, and the next reading tries again."""
         try:
-            self.refresh()
+            do()
         except (HalfsilverError, ApiError) as error:
             if str(error) != self._trouble:
                 _LOG.warning("the inventory is not read from the upstream: %s", error)
@@ -173,6 +184,6 @@ class Gateway:
     def _poll(self, seconds: float) -> None:
         while not self._closed.wait(seconds):
             try:
-                self._catch_up()
+                self._attempt(self.refresh)
             except Exception:
                 _LOG.exception("the inventory is not read from the upstream")

@@ -65,6 +65,11 @@ class Stock:
         self._carried = carry(self._lists["NetworkInterfaces"], self.sources(), self._carried)
         return {"Accounts": self._accounts, **self._lists, "Nic": {"NetworkInterfaceIds": self._carried}}
 
+    @property
+    def carried(self) -> Sequence[str]:
+        """Ids of the interfaces that the NIC carries."""
+        return self._carried
+
     def accept(self) -> None:
         """The next reading counts, even if nothing is left of what was there."""
         self._accepted = True
