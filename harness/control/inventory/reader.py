@@ -18,7 +18,7 @@ from halfsilver.harness.policy.node import Node, is_identifier, show
 from halfsilver.harness.policy.reader import read as read_policy
 from halfsilver.harness.policy.types import MAX_INTERFACES, Problem
 
-__all__ = ["Found", "LISTS", "read"]
+__all__ = ["Found", "read"]
 
 _ORGANISATION = re.compile(r"o-[0-9a-z]{10,32}")
 _ACCOUNT_ARN = re.compile(r"arn:[\w-]+:organizations::\w*:account/(o-[0-9a-z]{10,32})/[0-9]{12}", re.ASCII)
@@ -47,9 +47,6 @@ _LISTS = {
     "LoadBalancers": _List(Kind.LOAD_BALANCER, "LoadBalancerArn", "loadbalancer", "elbv2", "LoadBalancer"),
     "Listeners": _List(Kind.LISTENER, "ListenerArn", "listener", "elbv2", "Listener"),
 }
-
-LISTS = tuple(_LISTS)
-"""The lists of objects that an inventory may have, by the names that AWS's describe commands give them."""
 
 
 @dataclass(frozen=True, slots=True)

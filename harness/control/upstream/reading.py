@@ -11,7 +11,6 @@ from botocore.serialize import create_serializer
 
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.inventory.objects import model
-from halfsilver.harness.control.inventory.reader import LISTS
 from halfsilver.harness.control.upstream.connection import Connection, Scope, UpstreamError
 
 __all__ = ["Documents", "UpstreamReader"]
@@ -26,11 +25,12 @@ _OPERATIONS = {
     "SecurityGroups": ("ec2", "DescribeSecurityGroups"),
     "NetworkAcls": ("ec2", "DescribeNetworkAcls"),
     "RouteTables": ("ec2", "DescribeRouteTables"),
+    "VpcPeeringConnections": ("ec2", "DescribeVpcPeeringConnections"),
     "Reservations": ("ec2", "DescribeInstances"),
     "LoadBalancers": ("elbv2", "DescribeLoadBalancers"),
     "TargetGroups": ("elbv2", "DescribeTargetGroups"),
 }
-"""The operation that gives a list, for each list that it is read for."""
+"""The operation that gives a list. Besides the listeners, these are the lists of an inventory that it is read for."""
 _OWNED = ("Vpcs", "Subnets", "NetworkInterfaces", "VpcEndpoints", "SecurityGroups", "NetworkAcls", "RouteTables")
 """Lists whose objects say whose they are."""
 _PAGES = (("NextToken", "NextToken"), ("NextMarker", "Marker"))
@@ -49,15 +49,14 @@ class UpstreamReader:
 
     def read(self) -> Documents:
         """The lists, of all accounts together. UpstreamError if one of them cannot be had."""
-        found: Documents = {name: [] for name in (*_OPERATIONS, "Listeners") if _is_read(name)}
+        found: Documents = {name: [] for name in (*_OPERATIONS, "Listeners")}
         found["AvailabilityZones"] = list(
             self._list(self._accounts[0], "ec2", "DescribeAvailabilityZones", "AvailabilityZones")
         )
         for account in self._accounts:
             for name, (service, operation) in _OPERATIONS.items():
-                if _is_read(name):
-                    objects = self._list(account, service, operation, name)
-                    found[name] += [{"OwnerId": account, **each} if name in _OWNED else each for each in objects]
+                objects = self._list(account, service, operation, name)
+                found[name] += [{"OwnerId": account, **each} if name in _OWNED else each for each in objects]
         for balancer in found["LoadBalancers"]:
             arn = balancer["LoadBalancerArn"]
             found["Listeners"] += self._list(
@@ -98,7 +97,3 @@ class UpstreamReader:
                 f"{self._connection.url} refuses {operation}: {answer.status} {why.get('Code')} {why.get('Message')}"
             )
         return result
-
-
-def _is_read(name: str) -> bool:
-    return name in LISTS or name == "Reservations"

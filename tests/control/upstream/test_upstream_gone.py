@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from halfsilver.harness.cli import main
 from halfsilver.harness.control.upstream.moto import moto_server
-from tests.control.kits.serve_kit import ANYWHERE, Server
+from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_USAGE
+from tests.control.kits.serve_kit import ANYWHERE, INVENTORY, Server
 from tests.control.kits.server_kit import error_of
 from tests.control.kits.upstream_kit import IMAGE, look_alike
 
@@ -94,20 +96,17 @@ def test_gone_and_back_without_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "line"),
+    ("options", "code", "line"),
     [
-        (("--upstream", "localhost:5000"), "must be the address of an AWS look-alike"),
-        (("--upstream", "http://127.0.0.1:1"), "http://127.0.0.1:1 does not answer"),
-        (("--upstream", "http://127.0.0.1:1", "--with-moto"), "give only one of them"),
+        (("--upstream", "localhost:5000"), EXIT_USAGE, "must be the address of an AWS look-alike"),
+        (("--upstream", "http://127.0.0.1:1"), EXIT_ENVIRONMENT, "http://127.0.0.1:1 does not answer"),
+        (("--upstream", "http://127.0.0.1:1", "--with-moto"), EXIT_USAGE, "give only one of them"),
+        (("--upstream", "http://127.0.0.1:1", "--inventory", str(INVENTORY)), EXIT_USAGE, "it may have Accounts only"),
     ],
 )
-def test_a_server_that_cannot_begin_says_why(tmp_path: Path, options: tuple[str, ...], line: str) -> None:
-    with pytest.raises(AssertionError, match="the server ended with") as raised:
-        Server(tmp_path / "state", *options, inventory=None)
-    assert line in str(raised.value)
+def test_a_server_that_cannot_begin_says_why(
+    options: tuple[str, ...], code: int, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--state", str(tmp_path / "state"), "--port", "0", *options]) == code
+    assert line in capsys.readouterr().err
     assert not (tmp_path / "state").exists()
-
-
-def test_an_inventory_beside_an_upstream_has_accounts_only(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="it may have Accounts only"):
-        Server(tmp_path / "state", "--upstream", "http://127.0.0.1:1")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.control.kits.serve_kit import Server
+from tests.control.kits.serve_kit import ROOT, Server
 from tests.control.kits.terraform_kit import NO_CHANGE, Workspace, initialise
 from tests.control.kits.upstream_kit import with_moto
 
 CONFIGURATIONS = Path(__file__).parent / "terraform"
+PAGE = ROOT / "docs" / "how_to" / "upstream.md"
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,18 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Works
     )
 
 
-@pytest.mark.parametrize("name", ["appliance"])
+def on_the_page() -> str:
+    """The configuration that the documentation shows."""
+    found = re.search(r"\$ cat main\.tf\n(.*?)\n\$ ", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("name", ["appliance", "balancer", "endpoint", "the page's"])
 def test_a_configuration_comes_and_goes(name: str, workspace: Workspace, server: Server) -> None:
-    shutil.copyfile(CONFIGURATIONS / f"{name}.tf", workspace.folder / "main.tf")
+    own = CONFIGURATIONS / f"{name}.tf"
+    text = own.read_text(encoding="utf-8") if own.exists() else on_the_page()
+    (workspace.folder / "main.tf").write_text(text, encoding="utf-8")
     done = workspace.run("apply", "-auto-approve")
     assert done.returncode == 0, done.stdout + done.stderr
     sessions = [each for interface in server.served.status()["interfaces"] for each in interface["sessions"]]
