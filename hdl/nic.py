@@ -119,9 +119,11 @@ class Nic(wiring.Component):
         committing = self._write_tables(m, registers, check, mirror, counters.o_ready)
         self._read_counters(m, registers, counters)
         self._read_ring(m, registers, ring)
-        # Reads wait for what the host has just asked for: a counter, the check of its words, or a commit.
+        # Reads wait for what the host has just asked for: a counter, the check of its words, or a commit. One that
+        # follows a write at once is answered no sooner than the clock behind that write's strobe.
         counter = registers.w_counter_address_strobe | counters.read_busy
-        m.d.comb += registers.hold.eq(counter | check.settling | committing)
+        checking = registers.w_table_data_strobe | check.settling
+        m.d.sync += registers.hold.eq(counter | checking | committing)
         return m
 
     def _production(self, m, mirror, counters):

@@ -78,13 +78,16 @@ class TableCheck(wiring.Component):
         words = Cat(place, Const(0, WORD_BITS - TABLE_PLACE.width), write.data)
         restarts = [delay(m, self.restart, clocks, f"restart_{clocks}") for clocks in range(self.COMMIT_CLOCKS)]
         restart = restarts[-1]
+        # A commit depends on banks and CRC; that the CRC begins anew waits a clock for it. No word comes meanwhile.
+        committed = registered(m, self.commit, "committed")
+        begin = restart | committed
         m.d.comb += [
             processor.data.eq(registered(m, words, "words")),
             processor.valid.eq(enable),
-            processor.start.eq(restart | self.commit),
+            processor.start.eq(begin),
             self.crc.eq(processor.crc),
         ]
-        with m.If(processor.start):
+        with m.If(begin):
             m.d.sync += self.count.eq(0)
         with m.Elif(enable):
             m.d.sync += self.count.eq(self.count + 1)
@@ -101,6 +104,6 @@ class TableCheck(wiring.Component):
             self.commit.eq(asked[-1] & fits & ~self.busy),
             self.refused.eq(asked[-1] & ~self.commit),
             self.pending.eq(Cat(asked).any()),
-            self.settling.eq(self.pending | write.enable | enable | Cat(restarts).any()),
+            self.settling.eq(self.pending | committed | write.enable | enable | Cat(restarts).any()),
         ]
         return m
