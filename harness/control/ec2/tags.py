@@ -75,7 +75,7 @@ def describe_tags(context: Context, parameters: Parameters) -> dict[str, Any]:
         after = (serial, key)
     page: list[dict[str, Any]] = []
     last = after
-    for tag in _walk(context, filters.exact("resource-id"), after):
+    for tag in _walk(context, filters.exact("resource-id"), after, size + 1):
         if not filters.match(context, tag):
             continue
         if len(page) == size:
@@ -105,12 +105,12 @@ def _resources(context: Context, parameters: Parameters) -> list[Record]:
     return list(found.values())
 
 
-def _walk(context: Context, resources: list[str] | None, after: tuple[int, str]) -> Iterator[Record]:
+def _walk(context: Context, resources: list[str] | None, after: tuple[int, str], first: int) -> Iterator[Record]:
     """Each tag behind a serial and key, as a record of its own: its document is what DescribeTags prints."""
-    serial = max(after[0] - 1, 0)
+    serial, size = max(after[0] - 1, 0), min(first, _BATCH)
     while True:
         batch = context.transaction.find(
-            tuple(TAGGED), account=context.caller.account, identifiers=resources, after=serial, limit=_BATCH
+            tuple(TAGGED), account=context.caller.account, identifiers=resources, after=serial, limit=size
         )
         for record in batch:
             for key, value in sorted(record.tags.items()):
@@ -122,6 +122,6 @@ def _walk(context: Context, resources: list[str] | None, after: tuple[int, str])
                         "ResourceType": TAGGED[record.kind],
                     }
                     yield Record(Kind.TAG, record.id, record.account, document, {key: value}, serial=record.serial)
-        if len(batch) < _BATCH:
+        if len(batch) < size:
             return
-        serial = batch[-1].serial
+        serial, size = batch[-1].serial, min(2 * size, _BATCH)

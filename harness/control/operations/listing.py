@@ -78,7 +78,7 @@ def describe(
     identifiers = filters.exact(listing.id_filter) if listing.id_filter else None
     position = decode_token(context, parameters, int)[0] if parameters.get("NextToken") is not None else 0
     page: list[Record] = []
-    for record in _walk(context, listing, parent, identifiers, position):
+    for record in _walk(context, listing, parent, identifiers, position, size + 1):
         if not filters.match(context, record):
             continue
         if len(page) == size:
@@ -222,18 +222,20 @@ def _explicit(context: Context, parameters: Parameters, listing: Listing) -> lis
 
 
 def _walk(
-    context: Context, listing: Listing, parent: str | None, identifiers: Sequence[str] | None, after: int
+    context: Context, listing: Listing, parent: str | None, identifiers: Sequence[str] | None, after: int, first: int
 ) -> Iterator[Record]:
-    """The records that the caller sees behind a serial, in batches."""
-    account = context.caller.account if listing.visible is None else None
+    """The records that the caller sees behind a serial, in batches, the first of them as large as is hoped to do."""
+    size = min(first, _BATCH)
+    # What belongs to one parent is found by that; whose it is, is looked at here.
+    account = context.caller.account if listing.visible is None and parent is None else None
     while True:
         batch = context.transaction.find(
-            listing.kind, account=account, parent=parent, identifiers=identifiers, after=after, limit=_BATCH
+            listing.kind, account=account, parent=parent, identifiers=identifiers, after=after, limit=size
         )
         yield from (record for record in batch if _sees(context, listing, record))
-        if len(batch) < _BATCH:
+        if len(batch) < size:
             return
-        after = batch[-1].serial
+        after, size = batch[-1].serial, min(2 * size, _BATCH)
 
 
 def _sees(context: Context, listing: Listing, record: Record) -> bool:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from halfsilver.harness.control.metrics.book import Book
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.plane.nic_policy import NicPolicy, read_nic_policy
+from halfsilver.harness.control.plane.nic_policy import NicPolicy, concerns, read_nic_policy
 from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.engine import Engine, Identity, Result
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
@@ -146,6 +146,9 @@ class DataPlane:
 
     def _apply(self, transaction: Transaction) -> None:
         generation = transaction.generation()
+        if self._unconcerned(transaction, generation):
+            self._state = replace(self._state, generation=generation, seen=generation)
+            return
         try:
             self._take(read_nic_policy(transaction, self._interfaces, self._state.nic), generation)
         except (CapacityExceeded, UsageError) as error:
@@ -155,6 +158,17 @@ class DataPlane:
             self._state = replace(self._state, seen=generation, trouble=str(error))
         except (HalfsilverError, OSError) as error:
             raise _refusal(error) from error
+
+    def _unconcerned(self, transaction: Transaction, generation: int) -> bool:
+        """Whether nothing has changed since the engine's policy was read, this transaction included, that it needs."""
+        state = self._state
+        return (
+            state.nic is not None
+            and state.trouble is None
+            and state.nic.carried == self._interfaces
+            and generation == state.generation + 1
+            and not any(concerns(state.nic, each) for each in transaction.changed)
+        )
 
     def _take(self, wanted: NicPolicy, generation: int) -> None:
         """Configure the engine; after an error it does what it did before."""

@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from halfsilver.harness.control.plane.documents import assemble
+from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.errors import CapacityExceeded
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.reader import STOPPED
 from halfsilver.harness.policy.types import MAX_RULES, MAX_SESSIONS
 
-__all__ = ["NicPolicy", "read_nic_policy"]
+__all__ = ["NicPolicy", "concerns", "read_nic_policy"]
+
+_NEVER = frozenset({Kind.TOKEN, Kind.RESOURCE_SHARE, Kind.SHARE_ASSOCIATION, Kind.SHARE_INVITATION})
+"""Nothing of these is in a policy. The end of a share changes sessions, and these are looked at."""
+_FILTERS = ("TrafficMirrorFilters", "TrafficMirrorFilterId")
+_USED = {Kind.FILTER: _FILTERS, Kind.RULE: _FILTERS, Kind.TARGET: ("TrafficMirrorTargets", "TrafficMirrorTargetId")}
+"""Where a policy's documents have what its sessions use, and its id. A new one is used by nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,19 @@ class NicPolicy:
     documents: Mapping[str, Any]
     owners: Mapping[str, str]
     stopped: frozenset[str]
+
+
+def concerns(nic: NicPolicy, record: Record) -> bool:
+    """Whether a record that has changed may change what the NIC does; where that is not plain, it may."""
+    if record.kind in _NEVER:
+        return False
+    if record.kind == Kind.SESSION:
+        return record.parent in nic.carried
+    used = _USED.get(record.kind)
+    if used is None:
+        return True
+    name = record.parent if record.kind == Kind.RULE else record.id
+    return any(each[used[1]] == name for each in nic.documents[used[0]])
 
 
 def read_nic_policy(transaction: Transaction, carried: Sequence[str], present: NicPolicy | None = None) -> NicPolicy:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, insert, select, update
 
 from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.control.state.tables import link, links_table, meta, records
@@ -33,16 +33,15 @@ __all__ = [
 _MENTIONS = select(links_table.c.serial).where(links_table.c.name == bindparam("link"))
 _CONDITIONS = {
     "kind": records.c.kind == bindparam("kind"),
-    "kinds": records.c.kind.in_(bindparam("kinds", expanding=True)),
     "account": records.c.account == bindparam("account"),
     "parent": records.c.parent == bindparam("parent"),
-    "parents": records.c.parent.in_(bindparam("parents", expanding=True)),
     "link": records.c.serial.in_(_MENTIONS),
     "after": records.c.serial > bindparam("after"),
     "id": records.c.id == bindparam("id"),
-    "ids": records.c.id.in_(bindparam("ids", expanding=True)),
 }
 """By the name of the parameter that each has."""
+_SEVERAL = {"kinds": records.c.kind, "parents": records.c.parent, "ids": records.c.id}
+"""Columns that may have one of several values; parameters ``ids_0``, ``ids_1`` and so on."""
 
 _COLUMNS = [
     records.c[name] for name in ("kind", "id", "account", "document", "tags", "parent", "slot", "note", "serial")
@@ -51,13 +50,10 @@ _COLUMNS = [
 
 
 def asked(
-    kind: Kind | Collection[Kind],
-    account: str | None,
-    parent: str | Collection[str] | None,
-    where: tuple[str, object] | None,
+    kinds: Collection[Kind], account: str | None, parent: str | Collection[str] | None, where: tuple[str, object] | None
 ) -> dict[str, Any]:
-    """The parameters of a search, which name its conditions; see ``Transaction.find``."""
-    found = one_or_several("kind", [str(each) for each in ((kind,) if isinstance(kind, str) else kind)])
+    """The parameters of a search, which name its conditions; see ``Transaction.find``. No kinds: of any."""
+    found = one_or_several("kind", [str(each) for each in kinds]) if kinds else {}
     if account is not None:
         found["account"] = account
     if parent is not None:
@@ -68,22 +64,33 @@ def asked(
 
 
 def one_or_several(name: str, values: Sequence[str]) -> dict[str, Any]:
-    """The parameter for one value or, which takes longer, for any number of them."""
-    return {name: values[0]} if len(values) == 1 else {f"{name}s": values}
+    """The parameters for at least one value. Several are made a power of two by the last one, for fewer statements."""
+    if len(values) == 1:
+        return {name: values[0]}
+    padded = [*values, *[values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))]
+    return {f"{name}s_{number}": value for number, value in enumerate(padded)}
 
 
 @cache
 def finding(names: tuple[str, ...]) -> Select[Any]:
     """Records in order of creation, by the conditions of these parameters and the number ``limit`` if it is one."""
-    conditions = [_CONDITIONS[name] for name in names if name != "limit"]
-    query = select(*_COLUMNS).where(*conditions).order_by(records.c.serial)
+    query = select(*_COLUMNS).where(*_conditions(names)).order_by(records.c.serial)
     return query.limit(bindparam("limit")) if "limit" in names else query
 
 
 @cache
 def counting(names: tuple[str, ...]) -> Select[Any]:
     """How many there are."""
-    return select(func.count()).select_from(records).where(*(_CONDITIONS[name] for name in names))
+    return select(func.count()).select_from(records).where(*_conditions(names))
+
+
+def _conditions(names: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    found = [_CONDITIONS[name] for name in names if name in _CONDITIONS]
+    for prefix, column in _SEVERAL.items():
+        values = [bindparam(name) for name in names if name.startswith(f"{prefix}_")]
+        if values:
+            found.append(column.in_(values))
+    return found
 
 
 OF_ID = select(records.c.serial).where(records.c.id == bindparam("id"))

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import PoolProxiedConnection, StaticPool
+from sqlalchemy.sql import Executable
 
 from halfsilver.harness.control.state import statements
 from halfsilver.harness.control.state.minutes import Minutes
+from halfsilver.harness.control.state.prepared import Prepared
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.tables import SCHEMA_VERSION, links, meta, metadata
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
@@ -59,9 +61,22 @@ class SlotTaken(Exception):
 class Transaction:
     """Some reading and writing that happens at one moment, or not at all."""
 
-    def __init__(self, connection: Connection, writable: bool) -> None:
-        self._connection = connection
+    def __init__(self, engine: Engine, prepared: Prepared, driven: PoolProxiedConnection, writable: bool) -> None:
+        self._engine = engine
+        self._prepared = prepared
+        self._driven = driven
+        self._cursor = driven.cursor()
         self._writable = writable
+        self._connected: Connection | None = None
+        self.changed: list[Record] = []
+        """Records that were inserted, updated or deleted, in this order."""
+
+    @property
+    def _connection(self) -> Connection:
+        """The same transaction for SQLAlchemy, which does not know when it ends: for what is rarely asked."""
+        if self._connected is None:
+            self._connected = Connection(self._engine, self._driven)
+        return self._connected
 
     # Reading.
 
@@ -88,7 +103,11 @@ class Transaction:
                          members can be asked for
         after, limit     only behind this serial, and only so many
         """
-        asked = statements.asked(kind, account, parent, where)
+        kinds = (kind,) if isinstance(kind, str) else tuple(kind)
+        if parent is not None and not parent and not isinstance(parent, str):
+            return []
+        # An id is found by its own index; the kinds are then looked at here.
+        asked = statements.asked(() if identifiers is not None else kinds, account, parent, where)
         if after:
             asked["after"] = after
         if limit is not None:
@@ -101,6 +120,7 @@ class Transaction:
             record
             for start in range(0, len(known), _CHUNK)
             for record in self._fetch(asked | statements.one_or_several("id", known[start : start + _CHUNK]))
+            if record.kind in kinds
         ]
         return sorted(found, key=lambda record: record.serial)[:limit]
 
@@ -112,8 +132,8 @@ class Transaction:
         parent: str | None = None,
         where: tuple[str, object] | None = None,
     ) -> int:
-        asked = statements.asked(kind, account, parent, where)
-        return int(self._connection.execute(statements.counting(tuple(asked)), asked).scalar_one())
+        asked = statements.asked((kind,), account, parent, where)
+        return int(self._run(statements.counting(tuple(asked)), asked)[0][0])
 
     def generation(self) -> int:
         """How many changes of the mirroring policy have been committed; with ``advance``, this one included."""
@@ -129,40 +149,46 @@ class Transaction:
     def insert(self, record: Record) -> None:
         """Add a record and set its serial. IdTaken, SlotTaken: there is such a record."""
         self._check_writable()
-        if self._connection.execute(statements.OF_ID, {"id": record.id}).first():
+        if self._run(statements.OF_ID, {"id": record.id}):
             raise IdTaken(record.id)
         self._check_slot(record)
         values = {"kind": str(record.kind), "id": record.id, **_values(record)}
-        record.serial = int(self._connection.execute(statements.ADD_RECORD, values).scalar_one())
+        record.serial = int(self._run(statements.ADD_RECORD, values)[0][0])
         self._link(record)
+        self.changed.append(record)
 
     def update(self, record: Record) -> None:
         """Keep what has changed in a record that was read. SlotTaken: another record has the slot."""
         self._check_writable()
         self._check_slot(record)
-        self._connection.execute(statements.CHANGE_RECORD, {"of": record.serial, **_values(record)})
+        self._run(statements.CHANGE_RECORD, {"of": record.serial, **_values(record)})
         self._unlink(record)
         self._link(record)
+        self.changed.append(record)
 
     def delete(self, record: Record) -> None:
         self._check_writable()
         self._unlink(record)
-        self._connection.execute(statements.DROP_RECORD, {"of": record.serial})
+        self._run(statements.DROP_RECORD, {"of": record.serial})
+        self.changed.append(record)
 
     def advance(self) -> int:
         """Count a change of the mirroring policy; the new generation."""
         self._check_writable()
-        self._connection.execute(statements.ADVANCE, {"of": _GENERATION})
+        self._run(statements.ADVANCE, {"of": _GENERATION})
         return self.generation()
 
     # Inside.
 
     def _fetch(self, asked: dict[str, Any]) -> list[Record]:
-        rows = self._connection.execute(statements.finding(tuple(asked)), asked)
+        rows = self._run(statements.finding(tuple(asked)), asked)
         return [Record(Kind(kind), *rest) for kind, *rest in rows]
 
+    def _run(self, statement: Executable, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return self._prepared.run(self._cursor, statement, given)
+
     def _number(self, name: str) -> int:
-        return int(self._connection.execute(statements.NUMBER, {"name": name}).scalar_one())
+        return int(self._run(statements.NUMBER, {"name": name})[0][0])
 
     def _check_writable(self) -> None:
         if not self._writable:
@@ -174,17 +200,16 @@ class Transaction:
         if not record.slot:
             return
         slot = {"kind": str(record.kind), "parent": record.parent, "slot": record.slot, "id": record.id}
-        holder = self._connection.execute(statements.HOLDER, slot).scalar()
-        if holder is not None:
-            raise SlotTaken(holder)
+        holders = self._run(statements.HOLDER, slot)
+        if holders:
+            raise SlotTaken(holders[0][0])
 
     def _link(self, record: Record) -> None:
-        rows = [{"serial": record.serial, "name": name} for name in sorted(links(record))]
-        if rows:
-            self._connection.execute(statements.ADD_LINKS, rows)
+        for name in sorted(links(record)):
+            self._run(statements.ADD_LINKS, {"serial": record.serial, "name": name})
 
     def _unlink(self, record: Record) -> None:
-        self._connection.execute(statements.DROP_LINKS, {"of": record.serial})
+        self._run(statements.DROP_LINKS, {"of": record.serial})
 
 
 class Store:
@@ -202,6 +227,7 @@ class Store:
         parsed = _parse(url)
         self.name = _name(parsed)
         self._engine = _connect(parsed, timeout)
+        self._prepared = Prepared(self._engine.dialect)
         try:
             with self.begin(write=True, fresh=True) as transaction:
                 self._prepare(transaction._connection)
@@ -215,22 +241,39 @@ class Store:
 
         ``fresh``: the tables may not be there yet.
         """
-        options: dict[str, Any] = {"halfsilver_write": write}
-        if self._engine.dialect.name == "postgresql":
-            options["isolation_level"] = "READ COMMITTED" if write else "REPEATABLE READ"
-            options["postgresql_readonly"] = not write
+        errors = (SQLAlchemyError, self._engine.dialect.dbapi.Error)  # type: ignore[union-attr]  # there is a driver
         try:
-            with self._engine.connect().execution_options(**options) as connection, connection.begin():
-                if write and self._engine.dialect.name == "postgresql":
-                    _wait_for_writers(connection, fresh)
-                yield Transaction(connection, write)
-        except SQLAlchemyError as error:
+            with closing(self._engine.raw_connection()) as driven:
+                transaction = Transaction(self._engine, self._prepared, driven, write)
+                self._open(driven, write, fresh)
+                try:
+                    yield transaction
+                except BaseException:
+                    with suppress(*errors):
+                        driven.cursor().execute("ROLLBACK")
+                    raise
+                driven.cursor().execute("COMMIT")
+        except errors as error:
             raise StoreError(
                 f"the state in {self.name} cannot be {'written' if write else 'read'}: {_reason(error)}"
             ) from error
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _open(self, driven: PoolProxiedConnection, write: bool, fresh: bool) -> None:
+        """Begin; drivers are told to begin nothing by themselves."""
+        cursor = driven.cursor()
+        if self._engine.dialect.name == "sqlite":
+            cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            return
+        driver: Any = driven.driver_connection
+        driver.autocommit = True
+        cursor.execute("BEGIN" if write else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if write and fresh:  # one writer at a time; while there may be no tables, by a lock that needs none
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('halfsilver'))")
+        elif write:
+            self._prepared.run(cursor, statements.LOCK, {"name": _SCHEMA})
 
     def _prepare(self, connection: Connection) -> None:
         """Make the tables where there are none; refuse those of a newer version and other people's databases."""
@@ -284,7 +327,6 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
             url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **in_memory
         )
         event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, timeout))
-        event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
         options = f"-c lock_timeout={int(timeout * 1000)}"
@@ -297,7 +339,7 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, timeout: float) -> None:
-    """The driver begins no transactions by itself (isolation_level None): ``_begin_sqlite`` says which kind.
+    """The driver begins no transactions by itself (isolation_level None): ``Store.begin`` says which kind.
 
     Of several processes that give a new file its log at once, SQLite lets all but one fail instead of wait.
     """
@@ -313,19 +355,6 @@ def _set_up_sqlite(connection: Any, timeout: float) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("halfsilver_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-def _wait_for_writers(connection: Connection, fresh: bool) -> None:
-    """PostgreSQL: one writer at a time. While there may be no tables, by a lock that needs none."""
-    if fresh:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('halfsilver'))")
-    else:
-        connection.execute(statements.LOCK, {"name": _SCHEMA})
-
-
 def _values(record: Record) -> dict[str, Any]:
     return {
         "account": record.account,
@@ -337,7 +366,7 @@ def _values(record: Record) -> dict[str, Any]:
     }
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     """What the database said, in one line and without the statement."""
     said = str(getattr(error, "orig", None) or error)
     reason = " ".join(said.split())

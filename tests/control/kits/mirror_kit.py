@@ -17,6 +17,7 @@ from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.operations.quotas import Quotas
+from halfsilver.harness.control.state.store import Transaction
 from tests.control.kits.inventory_kit import COLLECTOR, OWNER, WEB, Lab, example
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -40,6 +41,13 @@ class Desk(Lab):
             if operation.writes:
                 idempotency.remember(transaction, call, result)
             return result
+
+    def handle(self, transaction: Transaction, operation: str, **parameters: Any) -> Any:
+        """An operation inside a transaction of somebody else's."""
+        caller = Caller(OWNER, f"arn:aws:iam::{OWNER}:user/ann", "AIDAEXAMPLE", "ann")
+        call = Call("ec2", operation, copy.deepcopy(parameters), caller, "request", "127.0.0.1", NOON)
+        context = Context(transaction, call, self.settings, self._random)
+        return OPERATIONS["ec2", operation].handler(context, call.parameters)
 
     def call(self, operation: str, *, account: str = OWNER, now: datetime = NOON, **parameters: Any) -> Any:
         caller = Caller(account, f"arn:aws:iam::{account}:user/ann", "AIDAEXAMPLE", "ann")

@@ -1,0 +1,85 @@
+"""SQLAlchemy's statements as the text of one database, made once and run by its driver.
+
+SQLAlchemy takes several times as long to run a statement as SQLite does: it finds the compiled form, makes a context,
+wraps the cursor and the rows. The statements of the store are few and always the same, so all of that is done once for
+each. What SQLAlchemy is for stays: one form of the statements and of the types for all databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Dialect, Select
+from sqlalchemy.sql import Executable
+from sqlalchemy.types import TypeEngine
+
+__all__ = ["Prepared"]
+
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A statement as the driver takes it.
+
+    parameters  names in the order of the text, with what makes the driver's value of each
+    values      those that are the statement's own
+    columns     what makes our value of each column, None where it is ours already
+    """
+
+    sql: str
+    parameters: tuple[tuple[str, Convert | None], ...]
+    values: Mapping[str, Any]
+    columns: tuple[Convert | None, ...]
+
+
+class Prepared:
+    """The statements of one database. Threads may share it."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: dict[Executable, _Text] = {}
+
+    def run(self, cursor: Any, statement: Executable, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows. A statement is always given parameters of the same names, and made once: it is kept for ever."""
+        text = self._known.get(statement)
+        if text is None:
+            text = self._known[statement] = self._compile(statement, given)
+        values = [
+            text.values[name] if name in text.values else given[name] if convert is None else convert(given[name])
+            for name, convert in text.parameters
+        ]
+        if self._dialect.positional:
+            cursor.execute(text.sql, values)
+        else:
+            cursor.execute(text.sql, {name: value for (name, _), value in zip(text.parameters, values, strict=True)})
+        if cursor.description is None:
+            return []
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        if not any(text.columns):
+            return rows
+        return [
+            tuple(
+                value if convert is None else convert(value) for value, convert in zip(row, text.columns, strict=True)
+            )
+            for row in rows
+        ]
+
+    def _compile(self, statement: Executable, given: Mapping[str, Any]) -> _Text:
+        compiled: Any = statement.compile(dialect=self._dialect, column_keys=list(given))  # type: ignore[attr-defined]
+        kinds = {name: parameter.type for parameter, name in compiled.bind_names.items()}
+        selected = statement.selected_columns if isinstance(statement, Select) else ()
+        return _Text(
+            compiled.string,
+            tuple((name, self._binder(kinds[name])) for name in compiled.positiontup or kinds),
+            {name: value for name, value in compiled.params.items() if name not in given},
+            tuple(self._reader(column.type) for column in selected),
+        )
+
+    def _binder(self, kind: TypeEngine[Any]) -> Convert | None:
+        return kind.dialect_impl(self._dialect).bind_processor(self._dialect)
+
+    def _reader(self, kind: TypeEngine[Any]) -> Convert | None:
+        return kind.dialect_impl(self._dialect).result_processor(self._dialect, None)
