@@ -16,20 +16,20 @@ ERRORS = {
         "nothing was changed. Or too many requests are under way, or bodies waited for (EC2: `RequestLimitExceeded`)",
     },
     "EC2": {
-        "AuthFailure": "unknown key, wrong signature, or signed for another service, region or day; with `--insecure` "
-        "(403): from a web page, or for another host than localhost",
+        "AuthFailure": "unknown key, a session token (this server issues none), wrong signature, or signed for another "
+        "service, region or day; with `--insecure` (403): from a web page, or for another host than localhost",
         "DryRunOperation": "`DryRun` was true, and all else is right",
         "FilterLimitExceeded": "more than 50 filters, or 200 values of one",
         "IdempotentParameterMismatch": "the `ClientToken` came with other parameters in the last 24 hours",
         "IncompleteSignature": "the signature cannot be read or lacks a part",
         "InvalidAction": "no such operation, or none that is served; another path than `/` (404)",
         "InvalidCharacter": "a character that XML 1.0 cannot carry",
-        "InvalidClientTokenId": "a session token; this server has no temporary credentials",
-        "InvalidID": "CreateTags, DeleteTags: an id of no kind that can have tags",
-        "InvalidInstanceID.Malformed": "an id that does not begin with `i-`",
+        "InvalidID": "CreateTags, DeleteTags: what is no id of a kind that can have tags",
+        "InvalidInstanceID.Malformed": "what is no id that begins with `i-`",
         "InvalidInstanceID.NotFound": "no such instance",
         "InvalidNetworkInterfaceID.NotFound": "no such interface, or neither it nor its subnet is the caller's",
-        "InvalidNetworkInterfaceId.Malformed": "an id that does not begin with `eni-`",
+        "InvalidNetworkInterfaceId.Malformed": "what is no id that begins with `eni-`",
+        "InvalidNetworkLoadBalancerArn.Malformed": "the target's load balancer is named by what is no ARN of one",
         "InvalidNextToken": "the token is not from the same request of the same account",
         "InvalidParameterCombination": "ids with `MaxResults` or `NextToken`; ports with a protocol that has none; a "
         "field set and removed, a service added and removed; two destinations of a "
@@ -37,7 +37,7 @@ ERRORS = {
         "InvalidParameterValue": "a value that is of the wrong type or out of its range, or that breaks a rule of the "
         "guide: session number taken, the source is a target, the target is a source",
         "InvalidQueryParameter": "frames: a query string that cannot be read",
-        "InvalidSubnetID.Malformed": "an id that does not begin with `subnet-`",
+        "InvalidSubnetID.Malformed": "what is no id that begins with `subnet-`",
         "InvalidSubnetID.NotFound": "no such subnet",
         "InvalidTagKey.Malformed": "a tag without a key",
         "InvalidTrafficMirrorFilterId.NotFound": "no such filter",
@@ -45,9 +45,9 @@ ERRORS = {
         "InvalidTrafficMirrorSessionId.NotFound": "no such session",
         "InvalidTrafficMirrorTarget": "the target's interface does not exist, or is another account's",
         "InvalidTrafficMirrorTargetId.NotFound": "no such target, or not shared with the caller",
-        "InvalidVpcEndpointId.Malformed": "an id that does not begin with `vpce-`",
+        "InvalidVpcEndpointId.Malformed": "what is no id that begins with `vpce-`",
         "InvalidVpcEndpointId.NotFound": "no such endpoint",
-        "InvalidVpcID.Malformed": "an id that does not begin with `vpc-`",
+        "InvalidVpcID.Malformed": "what is no id that begins with `vpc-`",
         "InvalidVpcID.NotFound": "no such VPC",
         "MalformedQueryString": "the form is not UTF-8, has a parameter twice or a list that is none, or is too large",
         "MissingAction": "no `Action`",

@@ -25,6 +25,7 @@ from halfsilver.harness.control.http import accepting, app, bodies, connections
 from halfsilver.harness.control.http.crowding import Bounds
 from halfsilver.harness.control.http.protocols import faults, limits
 from halfsilver.harness.control.iam import authentication_errors, authorization
+from halfsilver.harness.control.operations import identifiers
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.identifiers import TYPES
 from halfsilver.harness.control.operations.listing import Listing
@@ -238,7 +239,7 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
         ("listing.py", "listing.not_found"): given("Listing", 3, "not_found"),
         ("reading.py", "code"): given("_span", 1),
         ("elbv2.py", "code"): plain(["LoadBalancerNotFound", "ListenerNotFound"]),
-        ("network.py", "form.malformed"): given("_Form", 1),
+        ("identifiers.py", "_MALFORMED[kind]"): plain(identifiers._MALFORMED.values()),
         ("mirror_objects.py", "NOT_FOUND[kind]"): plain(mirror_objects.NOT_FOUND.values()),
         ("mirror_objects.py", "code"): given("check_quota", 0),
         ("pages.py", "self.code"): given("Paging", 4),

@@ -15,7 +15,7 @@ from halfsilver.harness.control.operations.parameters import brief, required
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.policy.types import Problem
 
-__all__ = ["NOT_FOUND", "NOUNS", "check_quota", "find_owned", "find_usable_target", "refuse"]
+__all__ = ["NOT_FOUND", "NOUNS", "check_quota", "find_owned", "find_usable_target", "refuse", "refuse_sharee"]
 
 NOUNS = {
     Kind.FILTER: "traffic mirror filter",
@@ -37,12 +37,18 @@ def find_owned(context: Context, parameters: Parameters, name: str, kind: Kind) 
     One that the caller sees without owning it is UnauthorizedOperation; one that it does not see is not there.
     """
     record = context.transaction.get(kind, required(parameters, name))
-    if record is not None and record.account != context.caller.account and _sees(context, record):
-        message = f"You are not authorized to perform this operation. {record.id} belongs to another account."
-        raise ApiError("UnauthorizedOperation", message, 403)
+    if record is not None:
+        refuse_sharee(context, record)
     if record is None or record.account != context.caller.account:
         raise not_found(kind, parameters[name])
     return record
+
+
+def refuse_sharee(context: Context, record: Record) -> None:
+    """UnauthorizedOperation for an object that the caller sees and does not own."""
+    if record.account != context.caller.account and _sees(context, record):
+        message = f"You are not authorized to perform this operation. {record.id} belongs to another account."
+        raise ApiError("UnauthorizedOperation", message, 403)
 
 
 def find_usable_target(context: Context, parameters: Parameters) -> Record:

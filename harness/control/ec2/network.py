@@ -7,14 +7,12 @@ Filters and error codes: the EC2 API reference.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from halfsilver.harness.control.operations import sharing
+from halfsilver.harness.control.operations import identifiers, sharing
 from halfsilver.harness.control.operations.call import Parameters
-from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import Listing, describe, member
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.tag_rules import tag_list
@@ -30,23 +28,10 @@ __all__ = [
     "describe_vpcs",
 ]
 
-_DIGITS = re.compile("[0-9A-Za-z]{1,64}")
-"""Behind the prefix of an id; those in AWS's documents end in EXAMPLE."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What ids of a kind begin with, and the error code for one that does not. EC2 is not consistent in those."""
-
-    prefix: str
-    malformed: str
-
-
-def _check_ids(parameters: Parameters, listing: Listing, form: _Form) -> None:
+def _check_ids(parameters: Parameters, listing: Listing) -> None:
     for identifier in parameters.get(listing.ids, ()):
-        prefix, _, digits = identifier.partition("-")
-        if prefix != form.prefix or not _DIGITS.fullmatch(digits):
-            raise ApiError(form.malformed, f'Invalid id: "{identifier[:64]}" (expecting "{form.prefix}-...")')
+        identifiers.check_form(listing.kind, identifier)
 
 
 def _of_others(context: Context, name: str) -> frozenset[str]:
@@ -115,7 +100,7 @@ _INTERFACES = Listing(
 
 @operation("ec2", "DescribeNetworkInterfaces")
 def describe_network_interfaces(context: Context, parameters: Parameters) -> dict[str, Any]:
-    _check_ids(parameters, _INTERFACES, _Form("eni", "InvalidNetworkInterfaceId.Malformed"))
+    _check_ids(parameters, _INTERFACES)
     return describe(context, parameters, _INTERFACES)
 
 
@@ -176,7 +161,7 @@ _SUBNETS = Listing(
 
 @operation("ec2", "DescribeVpcs")
 def describe_vpcs(context: Context, parameters: Parameters) -> dict[str, Any]:
-    return _describe_shared(context, parameters, _VPCS, _Form("vpc", "InvalidVpcID.Malformed"), "VpcId")
+    return _describe_shared(context, parameters, _VPCS, "VpcId")
 
 
 @operation("ec2", "DescribeVpcAttribute")
@@ -189,13 +174,11 @@ def describe_vpc_attribute(context: Context, parameters: Parameters) -> dict[str
 
 @operation("ec2", "DescribeSubnets")
 def describe_subnets(context: Context, parameters: Parameters) -> dict[str, Any]:
-    return _describe_shared(context, parameters, _SUBNETS, _Form("subnet", "InvalidSubnetID.Malformed"), "SubnetId")
+    return _describe_shared(context, parameters, _SUBNETS, "SubnetId")
 
 
-def _describe_shared(
-    context: Context, parameters: Parameters, listing: Listing, form: _Form, name: str
-) -> dict[str, Any]:
-    _check_ids(parameters, listing, form)
+def _describe_shared(context: Context, parameters: Parameters, listing: Listing, name: str) -> dict[str, Any]:
+    _check_ids(parameters, listing)
     shared = _of_others(context, name)
 
     def visible(context: Context, record: Record) -> bool:
@@ -281,13 +264,13 @@ _ENDPOINTS = Listing(
 
 @operation("ec2", "DescribeInstances")
 def describe_instances(context: Context, parameters: Parameters) -> dict[str, Any]:
-    _check_ids(parameters, _INSTANCES, _Form("i", "InvalidInstanceID.Malformed"))
+    _check_ids(parameters, _INSTANCES)
     return describe(context, parameters, _INSTANCES)
 
 
 @operation("ec2", "DescribeVpcEndpoints")
 def describe_vpc_endpoints(context: Context, parameters: Parameters) -> dict[str, Any]:
-    _check_ids(parameters, _ENDPOINTS, _Form("vpce", "InvalidVpcEndpointId.Malformed"))
+    _check_ids(parameters, _ENDPOINTS)
     return describe(context, parameters, _ENDPOINTS)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from halfsilver.harness.control.ec2.mirror_objects import check_quota
 from halfsilver.harness.control.inventory.instance_types import MANY_SOURCES, can_be_source, takes_many_sources
-from halfsilver.harness.control.operations import sharing
+from halfsilver.harness.control.operations import identifiers, sharing
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.operations.parameters import brief
@@ -18,6 +18,7 @@ _REQUESTERS = ("amazon-rds", "amazon-elasticache")
 
 def find_source(context: Context, identifier: str) -> Record:
     """The interface of a new session: the caller's or in its subnet, of a supported kind, and no target."""
+    identifiers.check_form(Kind.INTERFACE, identifier)
     interface = context.transaction.get(Kind.INTERFACE, identifier)
     if interface is None or not sharing.may_mirror(context, interface):
         raise ApiError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from halfsilver.harness.control.ec2.mirror_objects import NOT_FOUND, NOUNS
+from halfsilver.harness.control.ec2.mirror_objects import NOT_FOUND, NOUNS, refuse_sharee
 from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.identifiers import TAGGED, kind_of
@@ -90,11 +90,10 @@ def _resources(context: Context, parameters: Parameters) -> list[Record]:
     names = list(dict.fromkeys(required(parameters, "Resources")))
     if len(names) > MAX_RESOURCES:
         raise invalid("Resources", len(names), f"At most {MAX_RESOURCES} resources can be named in one request.")
-    found = {
-        record.id: record
-        for record in context.transaction.find(tuple(TAGGED), identifiers=names)
-        if record.account == context.caller.account
-    }
+    named = context.transaction.find(tuple(TAGGED), identifiers=names)
+    for record in named:
+        refuse_sharee(context, record)
+    found = {record.id: record for record in named if record.account == context.caller.account}
     for name in names:
         if name not in found:
             kind = kind_of(name)

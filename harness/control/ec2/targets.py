@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,8 @@ from halfsilver.harness.policy.reader import DESTINATIONS
 __all__ = ["check_resource", "create_target", "delete_target", "describe_targets", "target_slot"]
 
 ENDPOINT_TYPE = "GatewayLoadBalancer"
+_BALANCER = re.compile(r"arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:loadbalancer/[^/\s]+/[^/\s]+/[^/\s]+")
+"""ARN of a load balancer of any type (EC2 API reference, error codes)."""
 
 
 @operation(
@@ -99,6 +102,7 @@ def check_resource(context: Context, target: Parameters, account: str) -> None:
     """Refuse a target (its document) whose resource is not there, is not the account's or is of another type."""
     if "NetworkInterfaceId" in target:
         identifier = target["NetworkInterfaceId"]
+        identifiers.check_form(Kind.INTERFACE, identifier)
         interface = context.transaction.get(Kind.INTERFACE, identifier)
         if interface is None or interface.account != account:
             raise ApiError("InvalidTrafficMirrorTarget", f"The interface ID '{brief(identifier)}' does not exist")
@@ -106,6 +110,9 @@ def check_resource(context: Context, target: Parameters, account: str) -> None:
             raise ApiError("NetworkInterfaceNotSupported", f"{identifier} must be of type interface")
     elif "NetworkLoadBalancerArn" in target:
         arn = target["NetworkLoadBalancerArn"]
+        if not _BALANCER.fullmatch(arn):
+            why = f"'{brief(arn)}' is not a valid load balancer ARN"
+            raise ApiError("InvalidNetworkLoadBalancerArn.Malformed", why)
         balancer = context.transaction.get(Kind.LOAD_BALANCER, arn)
         if balancer is None or balancer.account != account:
             raise ApiError(
@@ -115,6 +122,7 @@ def check_resource(context: Context, target: Parameters, account: str) -> None:
             raise invalid("NetworkLoadBalancerArn", arn, "It must be a load balancer of type network.")
     else:
         identifier = target["GatewayLoadBalancerEndpointId"]
+        identifiers.check_form(Kind.ENDPOINT, identifier)
         endpoint = context.transaction.get(Kind.ENDPOINT, identifier)
         if endpoint is None or endpoint.account != account:
             raise ApiError("InvalidVpcEndpointId.NotFound", f"The Vpc Endpoint Id '{brief(identifier)}' does not exist")

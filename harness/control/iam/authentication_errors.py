@@ -1,7 +1,8 @@
 """What a client is told when its signature is not taken: codes and statuses differ from service to service.
 
 Sources: IAM User Guide, "Troubleshoot signed requests for AWS APIs"; Amazon EC2 API Reference, "Error codes"; for
-RAM the words of AWS's REST services. EC2 says ``AuthFailure`` (401) for an unknown key as for a wrong signature.
+RAM the words of AWS's REST services. EC2 says ``AuthFailure`` (401) for an unknown key as for a wrong signature; a
+session token that nobody has issued is everywhere refused as an unknown key is.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ class AuthenticationErrors:
     expired_code: tuple[str, int]
     unknown_code: tuple[str, int]
     mismatch_code: tuple[str, int]
-    token_code: tuple[str, int]
     unknown_message: str = UNKNOWN_TOKEN
     mismatch_message: str = NO_MATCH
     expired_message: str = ""
@@ -61,7 +61,7 @@ class AuthenticationErrors:
 
     def session_token(self) -> ApiError:
         """Temporary credentials, of which this server has none."""
-        return _error(self.token_code, NO_SESSIONS)
+        return _error(self.unknown_code, NO_SESSIONS)
 
 
 def errors_of(service: str) -> AuthenticationErrors:
@@ -79,7 +79,6 @@ _EC2 = AuthenticationErrors(
     expired_code=("RequestExpired", 400),
     unknown_code=("AuthFailure", 401),
     mismatch_code=("AuthFailure", 401),
-    token_code=("InvalidClientTokenId", 403),
     unknown_message=NOT_VALIDATED,
     mismatch_message=NOT_VALIDATED,
     expired_message="Request has expired.",
@@ -90,7 +89,6 @@ _QUERY = AuthenticationErrors(
     expired_code=("SignatureDoesNotMatch", 403),
     unknown_code=("InvalidClientTokenId", 403),
     mismatch_code=("SignatureDoesNotMatch", 403),
-    token_code=("InvalidClientTokenId", 403),
 )
 _REST_JSON = AuthenticationErrors(
     missing_code=("MissingAuthenticationTokenException", 403),
@@ -98,6 +96,5 @@ _REST_JSON = AuthenticationErrors(
     expired_code=("InvalidSignatureException", 403),
     unknown_code=("UnrecognizedClientException", 403),
     mismatch_code=("InvalidSignatureException", 403),
-    token_code=("UnrecognizedClientException", 403),
 )
 _FAMILIES = {"ec2": _EC2, "ram": _REST_JSON}

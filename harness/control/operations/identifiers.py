@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.state.record import Kind
 
-__all__ = ["PREFIXES", "TAGGED", "TYPES", "kind_of", "new"]
+__all__ = ["PREFIXES", "TAGGED", "TYPES", "check_form", "kind_of", "new"]
 
 PREFIXES = {
     Kind.FILTER: "tmf",
@@ -40,17 +43,37 @@ TYPES = {
     Kind.ALARM: "alarm",
 }
 """The kinds that policies and tags name, as their ARNs have them."""
-_DIGITS = 17
+_DIGITS = 16
+"""Behind the 0 that all ids of seventeen digits begin with at AWS."""
+_FORM = re.compile("[0-9a-f]{1,64}|[0-9A-Za-z]*EXAMPLE")
+"""Behind the prefix of an id; those in AWS's documents end in EXAMPLE."""
+_MALFORMED = {
+    Kind.INTERFACE: "InvalidNetworkInterfaceId.Malformed",
+    Kind.VPC: "InvalidVpcID.Malformed",
+    Kind.SUBNET: "InvalidSubnetID.Malformed",
+    Kind.INSTANCE: "InvalidInstanceID.Malformed",
+    Kind.ENDPOINT: "InvalidVpcEndpointId.Malformed",
+}
+"""What EC2 says to an id that none of a kind can have; its codes are not written alike. It documents none for the four
+kinds of traffic mirroring: there an id that cannot be is one that does not exist."""
 
 
 def new(context: Context, kind: Kind) -> str:
     """An id that no record has: a server whose random numbers start anew does not run into its earlier ones."""
     while True:
-        identifier = f"{PREFIXES[kind]}-{context.random.getrandbits(4 * _DIGITS):0{_DIGITS}x}"
+        identifier = f"{PREFIXES[kind]}-0{context.random.getrandbits(4 * _DIGITS):0{_DIGITS}x}"
         if context.transaction.get(kind, identifier) is None:
             return identifier
 
 
 def kind_of(identifier: str) -> Kind | None:
-    """The kind that an id is of by its prefix, whether or not there is such an object."""
-    return _KINDS.get(identifier.rpartition("-")[0])
+    """The kind that an id is of by its form, whether or not there is such an object; None for what is no id."""
+    prefix, _, digits = identifier.rpartition("-")
+    return _KINDS.get(prefix) if _FORM.fullmatch(digits) else None
+
+
+def check_form(kind: Kind, identifier: str) -> None:
+    """Refuse what cannot be an id of this kind, in the words that EC2 has for it."""
+    if kind in _MALFORMED and kind_of(identifier) != kind:
+        expected = f'Invalid id: "{identifier[:64]}" (expecting "{PREFIXES[kind]}-...")'
+        raise ApiError(_MALFORMED[kind], expected)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.control.kits.inventory_kit import (
@@ -181,6 +183,11 @@ def test_a_shared_target_is_seen_and_used_but_not_changed(desk):
     for operation in ("DeleteTrafficMirrorSession", "ModifyTrafficMirrorSession"):
         with refusal("UnauthorizedOperation", status=403):
             desk.call(operation, TrafficMirrorSessionId=session_id)
+
+
+def test_ids_are_a_zero_and_sixteen_digits(desk):
+    made = [desk.target() for _ in range(4)] + [desk.filter() for _ in range(4)]
+    assert all(re.fullmatch("tm[ft]-0[0-9a-f]{16}", each) for each in made) and len(set(made)) == 8
 
 
 def test_a_shared_target_can_be_deleted_while_others_use_it(desk):

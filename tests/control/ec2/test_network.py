@@ -246,7 +246,7 @@ def test_a_filter_that_nobody_knows(ec2):
     ],
 )
 def test_ids_that_are_none_and_ids_of_nothing(ec2, operation, parameter, prefix, malformed, not_found, noun):
-    for wrong in ("to-set", f"{prefix}-", f"{prefix}x-1", f"{prefix}-1 ", f"{prefix}-ü", ""):
+    for wrong in ("to-set", f"{prefix}-", f"{prefix}x-1", f"{prefix}-1 ", f"{prefix}-ü", f"{prefix}-zzz", ""):
         with refused(malformed, f'Invalid id: "{wrong}" (expecting "{prefix}-...")'):
             getattr(ec2, operation)(**{parameter: [wrong]})
     with refused(not_found, f"The {noun} ID '{prefix}-0123456789abcdef0' does not exist"):

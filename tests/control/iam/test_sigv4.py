@@ -398,7 +398,7 @@ def test_the_body_hash_that_a_client_states(keys: KeyStore) -> None:
 @pytest.mark.parametrize(
     ("service", "expected"),
     [
-        ("ec2", ("InvalidClientTokenId", 403)),
+        ("ec2", ("AuthFailure", 401)),
         ("sts", ("InvalidClientTokenId", 403)),
         ("elbv2", ("InvalidClientTokenId", 403)),
         ("ram", ("UnrecognizedClientException", 403)),

@@ -36,6 +36,7 @@ SESSION = {
 TAG = {"Key": "a", "Value": "b"}
 NO_FILTER, NO_RULE = "InvalidTrafficMirrorFilterId.NotFound", "InvalidTrafficMirrorFilterRuleId.NotFound"
 NO_SESSION, NO_TARGET = "InvalidTrafficMirrorSessionId.NotFound", "InvalidTrafficMirrorTargetId.NotFound"
+NO_ENI = "InvalidNetworkInterfaceId.Malformed"
 WRONG, MIXED, MISSING = "InvalidParameterValue", "InvalidParameterCombination", "MissingParameter"
 
 REFUSALS: list[tuple[str, str, dict[str, Any], str]] = [  # code, method of boto3, parameters, words of the message
@@ -98,6 +99,25 @@ REFUSALS: list[tuple[str, str, dict[str, Any], str]] = [  # code, method of boto
     ),
     ("InvalidNetworkInterfaceID.NotFound", "describe_network_interfaces", {"NetworkInterfaceIds": [APPLICATION]}, ""),
     ("InvalidID", "create_tags", {"Resources": ["vol-1"], "Tags": [TAG]}, "'vol-1' is not valid"),
+    # What can be no id.
+    ("InvalidID", "create_tags", {"Resources": ["banana"], "Tags": [TAG]}, "'banana' is not valid"),
+    ("InvalidID", "delete_tags", {"Resources": ["eni-zzz"]}, "'eni-zzz' is not valid"),
+    (NO_ENI, "create_traffic_mirror_session", {**SESSION, "NetworkInterfaceId": "banana"}, '"banana" (expecting "eni-'),
+    (NO_ENI, "create_traffic_mirror_target", {"NetworkInterfaceId": "eni-zzz"}, '"eni-zzz" (expecting "eni-'),
+    (
+        "InvalidVpcEndpointId.Malformed",
+        "create_traffic_mirror_target",
+        {"GatewayLoadBalancerEndpointId": "banana"},
+        '"banana" (expecting "vpce-...")',
+    ),
+    (
+        "InvalidNetworkLoadBalancerArn.Malformed",
+        "create_traffic_mirror_target",
+        {"NetworkLoadBalancerArn": "arn:aws:ec2:us-east-1:111122223333:instance/i-1"},
+        "is not a valid load balancer ARN",
+    ),
+    (NO_FILTER, "delete_traffic_mirror_filter", {"TrafficMirrorFilterId": "banana"}, "'banana' does not exist"),
+    (NO_SESSION, "describe_traffic_mirror_sessions", {"TrafficMirrorSessionIds": ["banana"]}, "'banana' does not"),
     # Objects that something else uses or forbids.
     (
         "TrafficMirrorFilterInUse",

@@ -129,6 +129,17 @@ def test_only_its_owner_deletes_a_target(lab):
     assert lab.targets(OWNER) == [lab.target]
 
 
+def test_only_its_owner_tags_a_target(lab):
+    named = {"Resources": [lab.target], "Tags": [{"Key": "a", "Value": "b"}]}
+    for change in ("create_tags", "delete_tags"):
+        with refused(HIDDEN):
+            getattr(lab.ec2(PARTNER), change)(**named)
+    lab.let_in(PARTNER)
+    for change in ("create_tags", "delete_tags"):
+        with refused("UnauthorizedOperation", lab.target, 403):
+            getattr(lab.ec2(PARTNER), change)(**named)
+
+
 def test_the_targets_owner_sees_foreign_sessions_and_cannot_change_them(lab):
     lab.let_in(PARTNER)
     session = lab.mirror(PARTNER, APPLICATION)
