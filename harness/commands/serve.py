@@ -121,6 +121,14 @@ def add(subparsers: Subparsers) -> None:
         "inventory, and --inventory then names the accounts only",
     )
     parser.add_argument("--with-moto", action="store_true", help="start moto's server, and it is the upstream")
+    parser.add_argument(
+        "--backup",
+        metavar="FILE",
+        help="serve nothing: write a copy of the state directory, access keys included, while its server goes on",
+    )
+    parser.add_argument(
+        "--restore", metavar="FILE", help="begin with the state of such a copy; the directory must be new"
+    )
     parser.add_argument("--json", action="store_true", help="when ready, print one line of JSON with the address")
     parser.set_defaults(run=run)
 
@@ -140,6 +148,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if mirror is not None and arguments.database is not None:
         raise UsageError(f"--state {mirror} is one server's, and a --database may have several; give only one of them")
+    if arguments.database is not None and (arguments.backup or arguments.restore):
+        raise UsageError("--backup and --restore are for the database in the directory; PostgreSQL has pg_dump for it")
     if arguments.upstream is not None and arguments.with_moto:
         raise UsageError("--upstream names a look-alike and --with-moto starts one; give only one of them")
     if arguments.with_moto and not all(map(importlib.util.find_spec, MOTO)):
@@ -147,11 +157,17 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from halfsilver.harness.console.console import Console
         from halfsilver.harness.console.visit import PATH as CONSOLE
-        from halfsilver.harness.control import serving
+        from halfsilver.harness.control import backup, serving
         from halfsilver.harness.control.http.server import Listen
         from halfsilver.harness.control.upstream.connection import check_url
     except ModuleNotFoundError as error:
         raise missing_package("serve", error, "serve") from None
+    if arguments.backup is not None:
+        backup.back_up(directory, Path(arguments.backup))
+        say(f"{arguments.backup} is a copy of {directory}; it has the access keys")
+        return EXIT_OK
+    if arguments.restore is not None:
+        backup.restore_state(Path(arguments.restore), directory)
     logging.basicConfig(format="halfsilver: %(message)s", level=logging.WARNING)
     options = serving.Options(
         open_engine=lambda: make_engine(arguments.engine, seed=DEFAULT_SEED, rig=arguments.rig),

@@ -10,5 +10,6 @@ minute into the store, where ``cloudwatch`` finds it.
 
 Rooms, each of which uses those before it alone: ``state``, ``operations``, ``http``, ``iam``, ``inventory``,
 ``metrics``, ``cloudwatch``, ``ec2``, ``ram``; the services of one module, ``elbv2`` and ``sts``; ``catalogue``,
-``plane``, ``control``, ``local``, ``upstream``, ``directory``, and ``serving``, which puts a server together.
+``plane``, ``control``, ``local``, ``upstream``, ``directory``, ``backup``, and ``serving``, which puts a server
+together.
 """
