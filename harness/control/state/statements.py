@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, insert, select, update
 
 from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.control.state.tables import link, links_table, meta, records
@@ -87,7 +87,7 @@ def counting(names: tuple[str, ...]) -> Select[Any]:
 def _conditions(names: tuple[str, ...]) -> list[ColumnElement[bool]]:
     found = [_CONDITIONS[name] for name in names if name in _CONDITIONS]
     for prefix, column in _SEVERAL.items():
-        values = [bindparam(name) for name in names if name.startswith(f"{prefix}_")]
+        values: list[BindParameter[str]] = [bindparam(name) for name in names if name.startswith(f"{prefix}_")]
         if values:
             found.append(column.in_(values))
     return found
