@@ -146,7 +146,7 @@ bitstreams: $(ready) ## all boards' bitstreams and reports; what make docs says 
 	@for board in $$($(run) -m halfsilver.boards.publish --list); do .venv/bin/halfsilver build $$board || exit; done
 	@$(run) -m halfsilver.boards.publish
 
-bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; frames per second of the golden model; requests per second of the served API; frames per second of a wire beside scapy
+bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; frames per second of halfsilver mirror beside tshark; requests per second of the served API; frames per second of a wire beside scapy
 	@$(run) -m halfsilver.sim.speed
 	@$(run) -m halfsilver.sim.speed_judging
 	@$(run) -m halfsilver.harness.speed.measure

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from halfsilver.harness.capture.offered import Offered
@@ -23,6 +23,7 @@ from halfsilver.harness.engines.jobs import Jobs, processors
 from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.parse import parsed_as_whole
+from halfsilver.harness.installation import missing_package
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.report.cut_frames import CutFrames, CutSums
 from halfsilver.harness.report.progress import capture_progress
@@ -30,6 +31,8 @@ from halfsilver.harness.report.summary import RunSummary
 
 if TYPE_CHECKING:
     from halfsilver.harness.bench.recording import Recorder
+    from halfsilver.harness.capture.lots import Lot
+    from halfsilver.harness.engines.cluster import ClusterJobs
 
 __all__ = ["OpenObservers", "add_judging_arguments", "exit_code", "judge_capture", "refuse_options"]
 
@@ -56,6 +59,12 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"processes that judge, with --engine {' or '.join(_PARALLEL)}; the result is the same (default: one for "
         f"each processor, once {ALONE * BATCH_FRAMES:,} frames are judged)",
     )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler (tcp://HOST:8786) whose workers judge instead, with the same result; local: one of this "
+        "machine's own",
+    )
 
 
 def _jobs(text: str) -> int:
@@ -69,12 +78,19 @@ def _jobs(text: str) -> int:
 
 def refuse_options(arguments: argparse.Namespace) -> None:
     """UsageError if ``--full-rate`` is asked of an engine without a clock, or ``--jobs`` of one that is only one."""
-    if arguments.jobs is not None and arguments.jobs > 1:
+    asked = [
+        option
+        for option, given in (("--jobs", (arguments.jobs or 1) > 1), ("--scheduler", arguments.scheduler is not None))
+        if given
+    ]
+    if len(asked) > 1:
+        raise UsageError("--scheduler has workers of its own; leave out --jobs")
+    for option in asked:
         if arguments.engine not in _PARALLEL:
-            raise UsageError(f"--jobs is for --engine {' or '.join(_PARALLEL)}; {arguments.engine} is only one")
+            raise UsageError(f"{option} is for --engine {' or '.join(_PARALLEL)}; {arguments.engine} is only one")
         if arguments.full_rate:
             raise UsageError(
-                "--full-rate has one process, in which the queues go on from frame to frame; leave out --jobs"
+                f"--full-rate has one process, in which the queues go on from frame to frame; leave out {option}"
             )
     if arguments.full_rate and not entry_of(arguments.engine).simulated:
         simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
@@ -137,12 +153,27 @@ def _judge_all(
         summary.identity = engine.identify()
         with capture_progress(reader, "mirroring") as progress:
             here = LotJudge(run, engine, progress.within_batch)
-            with Jobs(here, run.open, _processes(arguments), alone=ALONE) as jobs:
-                for part in jobs.run(reader.lots(BATCH_FRAMES, BATCH_BYTES)):
+            with _judges(arguments, run, here) as judges:
+                for part in judges.run(reader.lots(BATCH_FRAMES, BATCH_BYTES)):
                     _take_in(part, reader, summary, observers)
                     progress.end_batch(part.tally.frames)
     finally:
         engine.close()
+
+
+@contextmanager
+def _judges(arguments: argparse.Namespace, run: Run, here: LotJudge) -> Iterator[Jobs[Lot, Part] | ClusterJobs[Part]]:
+    """Who judges the lots of the run: processes of this machine, or the workers of a scheduler."""
+    if arguments.scheduler is None:
+        with Jobs(here, run.open, _processes(arguments), alone=ALONE) as jobs:
+            yield jobs
+        return
+    try:
+        from halfsilver.harness.engines.cluster import ClusterJobs, connect
+    except ModuleNotFoundError as error:
+        raise missing_package("--scheduler", error, "farm") from None
+    with connect(arguments.scheduler, _processes(arguments)) as client:
+        yield ClusterJobs(client, run.open)
 
 
 def _take_in(part: Part, reader: Offered, summary: RunSummary, observers: Sequence[Observer]) -> None:

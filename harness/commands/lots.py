@@ -14,11 +14,13 @@ from halfsilver.harness.capture.sources import frames_of
 from halfsilver.harness.commands.common import DirectionChooser, open_engine, open_golden
 from halfsilver.harness.engine import Engine, Numbered, Progress, Result
 from halfsilver.harness.engines.registry import REFERENCE
+from halfsilver.harness.errors import UsageError
 from halfsilver.harness.policy.addresses import stations_of
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Counters, Flags, Frame
 from halfsilver.harness.report.compare import compare
 from halfsilver.harness.report.summary import RunTally
+from halfsilver.hdl.layout.version import VERSION
 
 __all__ = ["LotJudge", "Observer", "Part", "Run"]
 
@@ -56,9 +58,14 @@ class Run:
     direction: str
     steps: Steps
     looks: tuple[Look, ...]
+    version: str = VERSION
 
     def open(self) -> LotJudge:
-        """A judge with an engine of its own."""
+        """A judge with an engine of its own. UsageError where another version of this program is."""
+        if self.version != VERSION:
+            raise UsageError(
+                f"a worker has version {VERSION} of halfsilver, not {self.version}; install the same there"
+            )
         return LotJudge(self, open_engine(self.engine, self.policy, self.flags, self.seed, self.full_rate))
 
 

@@ -21,7 +21,8 @@ from halfsilver.sim.places import BUILD, version_of
 
 refuse_without("farm", "dask", "distributed")
 
-from halfsilver.sim.jobs.cluster import LOCAL, answers, connect  # noqa: E402
+from halfsilver.harness.engines.cluster import LOCAL, connect  # noqa: E402
+from halfsilver.sim.jobs.cluster import answers  # noqa: E402
 
 __all__ = ["main"]
 

@@ -10,42 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 
-import dask
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import Client, Future, as_completed
 from distributed.scheduler import KilledWorker
 
-from halfsilver.harness.errors import EnvironmentMissing
 from halfsilver.sim.jobs.job import LOST, Answer, Job, run_job
 
-__all__ = ["LOCAL", "LOSSES", "answers", "connect"]
+__all__ = ["LOSSES", "answers"]
 
-LOCAL = "local"
 LOSSES = 2
 """Times that a job which the scheduler gave up is handed in again."""
-
-CONNECT_SECONDS = 10
-
-
-@contextmanager
-def connect(scheduler: str, workers: int) -> Iterator[Client]:
-    """A client of ``scheduler``; EnvironmentMissing if it does not answer. LOCAL: of a cluster that ends with this."""
-    one_each = {"distributed.scheduler.worker-saturation": 1.0, "distributed.scheduler.allowed-failures": 0}
-    with dask.config.set(one_each | {"distributed.worker.daemon": False}):
-        if scheduler == LOCAL:
-            with (
-                LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster,
-                Client(cluster) as client,
-            ):
-                yield client
-            return
-        try:
-            client = Client(scheduler, timeout=CONNECT_SECONDS)
-        except OSError as error:
-            raise EnvironmentMissing(f"no Dask scheduler at {scheduler}: {error}") from None
-        with client:
-            yield client
 
 
 def answers(client: Client, jobs: Mapping[str, Job], version: str, folder: str) -> Iterator[Answer]:
