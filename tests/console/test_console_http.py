@@ -13,6 +13,7 @@ import pytest
 
 from halfsilver.harness.cli import main as halfsilver
 from tests.console.console_kit import Client, key_of, sign_in
+from tests.control.kits.inventory_kit import SCANNER
 from tests.control.kits.serve_kit import (
     COLLECTOR,
     INVENTORY,
@@ -29,15 +30,16 @@ EVIL = "</title><script>alert(1)</script>\"'&"
 
 
 @pytest.fixture
-def owner(cloud: Cloud) -> Iterator[Client]:
-    """The administrator of the first account, signed in; what there is is deleted behind the test."""
-    yield sign_in(cloud.url, key_of(cloud.server))
-    cloud.empty()
+def owner(cloud: Cloud) -> Client:
+    """The administrator of the first account, signed in."""
+    return sign_in(cloud.url, key_of(cloud.server))
 
 
 @pytest.fixture
-def ec2(cloud: Cloud) -> Any:
-    return cloud.client()
+def ec2(cloud: Cloud) -> Iterator[Any]:
+    """The same one's client of the API; what there is is deleted behind the test."""
+    yield cloud.client()
+    cloud.empty()
 
 
 def csrf(client: Client) -> str:
@@ -463,6 +465,17 @@ def test_frames_of_another_account_are_refused(cloud: Cloud, owner: Client):
     assert answer.status == 403 and f"{WEB} belongs to another account" in answer.text and not walks(answer.text)
     answer = user(cloud, "reader", "ec2:Describe*").upload("/console/why-not", {"number": ""}, CAPTURE)
     assert answer.status == 403 and "not authorized to perform: halfsilver:ProcessFrames" in answer.text
+
+
+def test_rules_of_another_accounts_session_are_not_shown(cloud: Cloud, ec2: Any):
+    """The owner of a shared subnet mirrors an interface whose owner asks."""
+    session = make_session(ec2, make_filter(ec2, 80), make_target(ec2), eni_id=SCANNER)
+    asking = sign_in(cloud.url, cloud.keys["222233334444", "admin"])
+    form = {"eni": SCANNER, "protocol": "6", "source": "10.9.9.9", "destination": "10.0.1.10", "source_port": "4"}
+    answer = asking.post("/console/why-not/frame", {**form, "destination_port": "81", "csrf": csrf(asking)})
+    (walk,) = walks(answer.text)
+    assert walk[2].startswith(f"session 1 ({session}), filter") and walk[-1].startswith("verdict: no-match")
+    assert walk[3:-1] == ["  its rules belong to another account"] and "80-80" not in answer.text
 
 
 RULE = {
