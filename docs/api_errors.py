@@ -13,7 +13,8 @@ ERRORS = {
         "RequestHeaderSectionTooLarge": "path, query string and headers are too long together",
         "RequestTimeout": "the body did not arrive in 20 seconds",
         "ServiceUnavailable": "the engine cannot take the change, the database or the access keys cannot be read; "
-        "nothing was changed. Or too many requests are under way, or bodies waited for (EC2: `RequestLimitExceeded`)",
+        "nothing was changed. Or too many requests are under way, or bodies waited for (EC2: `RequestLimitExceeded`). "
+        "Or the upstream does not answer",
     },
     "EC2": {
         "AuthFailure": "unknown key, a session token (this server issues none), wrong signature, or signed for another "
@@ -23,6 +24,7 @@ ERRORS = {
         "IdempotentParameterMismatch": "the `ClientToken` came with other parameters in the last 24 hours",
         "IncompleteSignature": "the signature cannot be read or lacks a part",
         "InvalidAction": "no such operation, or none that is served; another path than `/` (404)",
+        "InvalidAttachmentID.NotFound": "with an upstream: the attachment has ended, or its instance has",
         "InvalidCharacter": "a character that XML 1.0 cannot carry",
         "InvalidID": "CreateTags, DeleteTags: what is no id of a kind that can have tags",
         "InvalidInstanceID.Malformed": "what is no id that begins with `i-`",

@@ -113,8 +113,9 @@ class Gateway:
         try:
             answer = self._connection.send(request, scope)
         except UpstreamBusy as error:
-            code = "RequestLimitExceeded" if asked.service == "ec2" else "ServiceUnavailable"
-            raise ApiError(code, f"Too many requests: {error}.", 503) from error
+            if asked.service == "ec2":
+                raise ApiError("RequestLimitExceeded", f"Request limit exceeded: {error}.", 503) from error
+            raise ApiError("ServiceUnavailable", f"Too many requests: {error}.", 503) from error
         except UpstreamError as error:
             raise ApiError("ServiceUnavailable", f"The upstream cannot answer: {error}.", 503) from error
         if not asked.reads and asked.service not in _APART and answer.status < 300:
