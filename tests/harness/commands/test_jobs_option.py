@@ -180,6 +180,10 @@ def test_where_lots_end_is_seen_nowhere(tmp_path, capsys, monkeypatch, name):
     assert told(tmp_path, capsys, name, 1) == whole
     assert whole[0] == (1 if name in ("cut-off", "damaged") else 0)
     assert set(whole[1]) == {"out.pcapng", "out.jsonl", "index.html"} and all(whole[1].values())
+    if name == "plain":
+        assert "copies: 18 in " in whole[2].out
+    if name == "super-frames":
+        assert ": 4 super-frames offered as 28 segments" in whole[2].err
 
 
 @pytest.mark.slow
