@@ -10,15 +10,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scapy.config import conf
-
-conf.ipv6_enabled = False  # of this machine: no look at its routes
-
-from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
-from scapy.layers.inet6 import IPv6  # noqa: E402
-from scapy.layers.l2 import ARP, Ether  # noqa: E402
-from scapy.packet import Packet, Raw  # noqa: E402
-from scapy.utils import wrpcap  # noqa: E402
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Packet, Raw
+from scapy.utils import wrpcap
 
 HERE = Path(__file__).resolve().parent
 START = 1_767_225_600
