@@ -238,6 +238,7 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
         ("data_plane.py", "_LIMITS[error.resource]"): plain(data_plane._LIMITS.values()),
         ("listing.py", "listing.not_found"): given("Listing", 3, "not_found"),
         ("reading.py", "code"): given("_span", 1),
+        ("gateway.py", "code"): plain(["RequestLimitExceeded", "ServiceUnavailable"]),
         ("elbv2.py", "code"): plain(["LoadBalancerNotFound", "ListenerNotFound"]),
         ("identifiers.py", "_MALFORMED[kind]"): plain(identifiers._MALFORMED.values()),
         ("mirror_objects.py", "NOT_FOUND[kind]"): plain(mirror_objects.NOT_FOUND.values()),

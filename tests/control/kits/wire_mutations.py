@@ -20,7 +20,7 @@ Fields = list[tuple[str, str]]
 
 def malformed(operation: OperationModel, request: Request, randomness: random.Random) -> Request:
     """The request with one mistake."""
-    json_body = operation.service_model.resolved_protocol == "rest-json"
+    json_body = operation.service_model.resolved_protocol in ("rest-json", "json")
     if json_body:
         changed = randomness.choice(JSON)(operation, request, randomness)
     else:
@@ -259,6 +259,8 @@ def _wrong_json(shape: Shape, randomness: random.Random) -> Any:
         return randomness.choice([low - 1, high + 1, "5", 5.5, 5.0, True, [], {}, 1 << 63])
     if shape.type_name == "boolean":
         return randomness.choice([0, 1, "true", "", [], {}])
+    if shape.type_name in ("double", "timestamp"):
+        return randomness.choice(["x", "", True, [], {}, 1e300 if shape.type_name == "timestamp" else "5"])
     return randomness.choice([5, 5.5, True, [], {}, ["x"], "\0", "\ud800", "a\ufffe"])
 
 

@@ -19,7 +19,15 @@ import cbor2
 from botocore.model import OperationModel
 
 from halfsilver.harness.control.http.protocols.faults import JSON_FAULTS, QUERY_FAULTS, Faults, quoted
-from halfsilver.harness.control.http.protocols.json_input import JSON_SCALARS, Notation, Scalar, body, document, typed
+from halfsilver.harness.control.http.protocols.json_input import (
+    JSON_SCALARS,
+    Notation,
+    Scalar,
+    body,
+    document,
+    query,
+    typed,
+)
 from halfsilver.harness.control.http.protocols.json_output import JSON_CONVERSIONS, Writer, seconds, writer
 from halfsilver.harness.control.http.protocols.limits import MAX_NESTING
 from halfsilver.harness.control.http.protocols.service import Operation, Response, Service
@@ -64,6 +72,8 @@ class _RemoteCall(Service):
         operation = self._operations.get(name)
         if operation is None or request.method != "POST":
             raise ApiError("UnknownOperationException", f"There is no operation {quoted(name)}.", 404)
+        for each in query(request):
+            raise self._faults.unknown(each)
         return operation, request.body
 
     def refuse(self, error: ApiError, request_id: str) -> Response:
@@ -107,7 +117,7 @@ class AwsJson(_RemoteCall):
 
     def _called(self, request: Request) -> tuple[str, str]:
         prefix, _, name = (request.header(_TARGET) or "").rpartition(".")
-        return prefix, name
+        return (prefix, name) if request.path == "/" else ("", "")
 
     def _document(self, content: bytes) -> Any:
         return document(content)
