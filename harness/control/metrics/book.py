@@ -124,12 +124,16 @@ class Book:
         if table == "verdicts":
             _add(self._totals.verdicts, (way, str(indices[0])), more)
             return
-        interface = policy.interfaces[_index(indices[0])]
-        session = interface.sessions[_index(indices[1])]
+        try:
+            interface = policy.interfaces[_index(indices[0])]
+            session = interface.sessions[_index(indices[1])]
+            rules = session.ingress if direction is Direction.INGRESS else session.egress
+            rule = rules[_index(indices[2])].rule_id if table == "rules" else ""
+        except IndexError:
+            return  # counted before the engine was ours, under a policy that is not known
         place = (way, interface.eni_id, session.session_id)
         if table == "rules":
-            rules = session.ingress if direction is Direction.INGRESS else session.egress
-            _add(self._totals.rules, (*place, rules[_index(indices[2])].rule_id), more)
+            _add(self._totals.rules, (*place, rule), more)
             return
         skipped = table == "skipped"
         _add(self._totals.skipped if skipped else self._totals.sessions, place, more)

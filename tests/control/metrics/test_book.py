@@ -99,6 +99,15 @@ def test_counters_that_go_back_begin_at_zero(
     assert machine.minutes()[minute_of(machine.now)]["NetworkMirrorIn"] == total[1]
 
 
+def test_what_another_policy_counted_is_nobodys(machine: Machine) -> None:
+    """An engine that has counted before it was ours, for sessions and rules that this policy has not."""
+    counters = Counters()
+    counters.sessions[IN, 9, 0] = counters.sessions[IN, 0, 9] = Tally(1, 60)
+    counters.rules[IN, 0, 0, 99] = Tally(1, 60)
+    machine.book.absorb(Result([], [], counters), machine.policy)
+    assert not machine.book.totals().sessions and not machine.book.totals().rules and not machine.minutes()
+
+
 def test_frames_that_no_rule_sees_are_told_apart(machine: Machine) -> None:
     record = VerdictRecord(0, IN, Verdict.NOT_ELIGIBLE, 60, Service.ARP)
     machine.book.absorb(Result([], [record, record], Counters()), machine.policy)
