@@ -25,17 +25,21 @@ _DELETED = "Nothing more is mirrored by it."
 
 
 class Standing(NamedTuple):
-    """``active``, ``stopped`` until it is modified, ``down`` until its target is there, or ``elsewhere``; and why."""
+    """``active``, ``stopped`` until it is modified, ``down`` until its target is there, or ``elsewhere``; and why.
+
+    ``obstacles``: why the target cannot receive the copies that are sent.
+    """
 
     state: str
     reason: str | None
+    obstacles: tuple[str, ...] = ()
 
 
 def _standings(visit: Visit) -> dict[str, Standing]:
     """Of the sessions that this NIC knows."""
     interfaces = visit.control.status(visit.caller.account)["interfaces"]
     return {
-        session["id"]: Standing(session["state"], session["reason"])
+        session["id"]: Standing(session["state"], session["reason"], tuple(session["obstacles"]))
         for interface in interfaces
         for session in interface["sessions"]
     }

@@ -136,7 +136,15 @@ class Exchange:
 
     def ask(self, request: Request, caller: Caller, peer: Peer) -> Mapping[str, Any]:
         """What an operation gives to somebody whom other proof than a signature has identified. ApiError: refused."""
-        return self._control.execute(self.read(request, caller, peer))
+        call, began, code = self.read(request, caller, peer), time.perf_counter(), DONE
+        try:
+            return self._control.execute(call)
+        except ApiError as error:
+            code = error.code
+            raise
+        finally:
+            if self._note is not None:
+                self._note(call.service, call.operation, code, time.perf_counter() - began)
 
     def read(self, request: Request, caller: Caller, peer: Peer) -> Call:
         """The call that such a request is; ApiError where the API would refuse to read it."""
