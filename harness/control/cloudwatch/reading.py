@@ -84,13 +84,6 @@ def get_metric_statistics(context: Context, parameters: Parameters) -> dict[str,
             "InvalidParameterCombination",
             "At least one of the parameters Statistics or ExtendedStatistics must be specified.",
         )
-    unknown = next((each for each in statistics if each not in STATISTICS), None)
-    if unknown is not None:
-        raise ApiError(
-            "InvalidParameterValue",
-            f"The parameter Statistics.member.{statistics.index(unknown) + 1} must be a value in the set "
-            f"[{', '.join(STATISTICS)}].",
-        )
     start, end = _span(parameters, "InvalidParameterValue")
     period: int = parameters["Period"]
     if period % MINUTE:
