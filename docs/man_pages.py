@@ -77,7 +77,7 @@ def _text(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Exit status 0 done, 2 usage."""
-    if len(arguments) != 1:
+    if len(arguments) != 1 or arguments[0].startswith("-"):
         print("usage: python docs/man_pages.py FOLDER", file=sys.stderr)
         return 2
     folder = Path(arguments[0]) / "man1"
