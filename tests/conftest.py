@@ -56,6 +56,7 @@ MODULES = {
     **dict.fromkeys(
         (
             "test_api_docs",
+            "test_cloudwatch",
             "test_connections",
             "test_console_http",
             "test_inventory_file",
@@ -78,6 +79,7 @@ MODULES = {
     "test_openvswitch": ("root",),
     "test_tcpdump": ("simulation", "tools"),
     "test_suricata": ("simulation", "tools"),
+    "test_geneve_form": ("tools",),
     **dict.fromkeys(("test_page_in_browser", "test_console_in_browser"), ("tools",)),
 }
 """Modules whose tests belong to other tiers than their room's, or to one where the room has none."""
