@@ -420,12 +420,12 @@ def test_ram_parameters_in_the_query_string(method: str, query: str, status: int
 
 
 def test_a_service_that_is_not_served_is_refused_in_a_form_that_its_client_reads() -> None:
-    message = "The service monitoring is not served here."
-    assert refusal(form({"Action": "ListMetrics"}, scope="monitoring"), "query") == (400, "InvalidAction", message)
+    message = "The service states is not served here."
+    assert refusal(form({"Action": "ListStateMachines"}, scope="states"), "query") == (400, "InvalidAction", message)
     headers = (
-        ("authorization", authorization("monitoring")),
+        ("authorization", authorization("states")),
         ("content-type", "application/x-amz-json-1.0"),
-        ("x-amz-target", "GraniteServiceVersion20100801.ListMetrics"),
+        ("x-amz-target", "AWSStepFunctions.ListStateMachines"),
     )
     assert refusal(ram("/", {}, headers=headers), "json") == (400, "InvalidAction", message)
 
