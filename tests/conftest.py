@@ -95,6 +95,7 @@ REQUIREMENTS = {
     "tcpdump": "tcpdump",
     "openvswitch-switch": "openvswitch",
     "suricata": "suricata",
+    "prometheus": "prometheus",
     "labgrid": "labgrid",
     "chromium": "chromium",
 }

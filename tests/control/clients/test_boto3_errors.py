@@ -54,13 +54,12 @@ def test_requests_that_no_sdk_makes(running_cloud: Cloud, change: dict[str, Any]
     assert error_of(ec2.describe_regions)[:2] == (code, status)
 
 
-@pytest.mark.parametrize("service", ["iam", "s3", "cloudwatch", "sqs", "dynamodb", "logs"])
+@pytest.mark.parametrize("service", ["iam", "s3", "sqs", "dynamodb", "logs"])
 def test_services_that_are_not_served(running_cloud: Cloud, service: str) -> None:
     """Their clients get an error that they can read, and no answer that they take for an empty one."""
     method = {
         "iam": "list_users",
         "s3": "list_buckets",
-        "cloudwatch": "list_metrics",
         "sqs": "list_queues",
         "dynamodb": "list_tables",
         "logs": "describe_log_groups",
