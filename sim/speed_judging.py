@@ -1,7 +1,9 @@
 """``make bench``: what ``halfsilver mirror`` needs for a large capture, in one process and in several, beside others.
 
-All work on the same frames: the project's example, repeated. ``tcprewrite`` copies the capture with another VLAN tag,
-``tshark`` reads it and prints a line per frame; what is not installed is left out with the reason. Seconds are those of
+All work on the same frames: those of the project's example that a wire can carry, repeated. ``tcprewrite`` copies the
+capture with another VLAN tag, ``tshark`` reads it and prints a line per frame. As root, ``tcpreplay`` sends it into a
+namespace of our own, once as it is and once with a rule of nftables that duplicates all IP to a ``vxlan`` device: what
+Linux itself needs for copies of all frames. What is not installed is left out with the reason. Seconds are those of
 processors, which other work on the machine blurs little; of several processes the busiest one counts, which is what the
 run takes where each has a processor of its own.
 """
@@ -9,6 +11,7 @@ run takes where each has a processor of its own.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -20,8 +23,10 @@ from pathlib import Path
 from halfsilver.harness.arguments import Parser
 from halfsilver.harness.capture.writer import PcapWriter
 from halfsilver.harness.cli import main as halfsilver
-from halfsilver.harness.errors import EXIT_OK, HalfsilverError
+from halfsilver.harness.errors import EXIT_OK, EnvironmentMissing, HalfsilverError
+from halfsilver.hdl.layout.frames import SHORTEST_ON_WIRE
 from halfsilver.hdl.layout.parameters import NicParameters
+from halfsilver.sim.board.namespaces import ip, namespaces, within
 from halfsilver.sim.example import example_batch, make_example
 
 __all__ = ["main"]
@@ -35,6 +40,23 @@ PROGRAMS = {
     "tshark": ("tshark", ["-n"]),
 }
 """Programs to compare with: the package of Debian that has it, and what it is asked to do."""
+
+SENT, RECEIVED, COPIES = "sent", "received", "copies"
+"""Devices of the namespace: the two ends of a wire, and the VXLAN device behind which the copies leave."""
+LINKS = (
+    f"link add {SENT} mtu 9216 type veth peer name {RECEIVED} mtu 9216",
+    "link add out mtu 9286 type veth peer name away mtu 9286",
+    "address add 192.0.2.1/24 dev out",
+    "neighbor add 192.0.2.2 lladdr 02:00:00:00:00:02 dev out",
+    *(f"link set {name} up" for name in (SENT, RECEIVED, "out", "away")),
+    f"link add {COPIES} mtu 9216 type vxlan id 1 local 192.0.2.1 remote 192.0.2.2 dstport 4789 dev out",
+    f"link set {COPIES} up",
+)
+DUPLICATE = f"""table netdev copy {{ chain ingress {{
+    type filter hook ingress device "{RECEIVED}" priority 0; policy accept;
+    meta protocol {{ ip, ip6 }} dup to "{COPIES}"
+}}
+}}"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,12 +82,17 @@ def _compare(count: int) -> int:
             _mirror(capture, policy, jobs, count)
         for name in PROGRAMS:
             _other(name, capture, count)
+        try:
+            _kernel(capture, count)
+        except EnvironmentMissing as error:
+            print(f"nftables dup: {error}")
     return EXIT_OK
 
 
 def _write(capture: Path, count: int) -> int:
-    """The example over and over; how many bytes its frames are."""
-    _, example = example_batch(NicParameters(enis=4))
+    """The example over and over, but for what is too short for Ethernet, at which tcprewrite stops; its bytes."""
+    _, batch = example_batch(NicParameters(enis=4))
+    example = [frame for frame in batch if len(frame.data) >= SHORTEST_ON_WIRE]
     octets = 0
     with capture.open("wb") as stream:
         writer = PcapWriter(stream)
@@ -99,6 +126,37 @@ def _other(name: str, capture: Path, count: int) -> None:
     before = _seconds(resource.RUSAGE_CHILDREN)
     subprocess.run([program, *options, *files], check=True, capture_output=True, timeout=PROGRAM_SECONDS)
     _say(name, count, _seconds(resource.RUSAGE_CHILDREN) - before)
+
+
+def _kernel(capture: Path, count: int) -> None:
+    """Frames sent into a wire, and those that nftables duplicates to a VXLAN device. EnvironmentMissing."""
+    for name, package in (("tcpreplay", "tcpreplay"), ("nft", "nftables")):
+        if shutil.which(name) is None:
+            raise EnvironmentMissing(f"{name} is missing (apt install {package})")
+    with namespaces("copies") as (space,):
+        for words in LINKS:
+            ip(space, words)
+        alone = _replay(space, capture)
+        _say("tcpreplay", count, alone)
+        made = subprocess.run(
+            [*within(space), "nft", "-f", "-"], input=DUPLICATE, text=True, capture_output=True, timeout=PROGRAM_SECONDS
+        )
+        if made.returncode:
+            raise EnvironmentMissing(f"this kernel has no dup: {made.stderr.strip()}")
+        with_copies = _replay(space, capture)
+        listed = subprocess.run(
+            [*within(space), "ip", "-json", "-s", "link", "show", COPIES], check=True, capture_output=True, timeout=60
+        )
+        copies = json.loads(listed.stdout)[0]["stats64"]["tx"]["packets"]
+        _say("the same, nftables dup", count, with_copies, f"{copies:,} copies")
+
+
+def _replay(space: str, capture: Path) -> float:
+    """Seconds; the kernel takes a frame through the wire within the sender's time."""
+    before = _seconds(resource.RUSAGE_CHILDREN)
+    command = ["tcpreplay", "--quiet", "--topspeed", "-i", SENT, str(capture)]
+    subprocess.run([*within(space), *command], check=True, capture_output=True, timeout=PROGRAM_SECONDS)
+    return _seconds(resource.RUSAGE_CHILDREN) - before
 
 
 def _seconds(who: int) -> float:
