@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.engine import Engine, Identity
-from halfsilver.harness.engines.registry import ENGINES, entry_of, make_engine
+from halfsilver.harness.engines.registry import DEFAULT_WIDTH, ENGINES, entry_of, make_engine
 from halfsilver.harness.errors import EXIT_NOTHING, HalfsilverError, UsageError
 from halfsilver.harness.output import refuse_overwriting_input
 from halfsilver.harness.policy.policy import Policy
@@ -202,11 +202,12 @@ def open_engine(
     seed: int,
     full_rate: bool = False,
     *,
+    width: int = DEFAULT_WIDTH,
     rig: str | None = None,
     recorder: Recorder | None = None,
 ) -> Engine:
     """The engine of ``--engine``, configured. Errors as those of ``make_engine``, and of configuring."""
-    engine = make_engine(name, seed=seed, full_rate=full_rate, rig=rig, recorder=recorder)
+    engine = make_engine(name, seed=seed, full_rate=full_rate, width=width, rig=rig, recorder=recorder)
     try:
         engine.configure(policy, flags)
     except BaseException:

@@ -20,7 +20,7 @@ from halfsilver.harness.commands.frames import (
 )
 from halfsilver.harness.commands.lots import LotJudge, Observer, Part, Run
 from halfsilver.harness.engines.jobs import Jobs, processors
-from halfsilver.harness.engines.registry import ENGINES, REFERENCE, entry_of
+from halfsilver.harness.engines.registry import DEFAULT_WIDTH, ENGINES, REFERENCE, WIDTHS, entry_of
 from halfsilver.harness.errors import EXIT_INTERRUPTED, EXIT_MISMATCH, EXIT_OK, UsageError
 from halfsilver.harness.golden.parse import parsed_as_whole
 from halfsilver.harness.installation import missing_package
@@ -53,6 +53,14 @@ def add_judging_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --engine verilator: offer frames back to back on both ports, so that copies may meet congestion",
     )
     parser.add_argument(
+        "--width",
+        type=int,
+        choices=WIDTHS,
+        metavar="BITS",
+        help=f"with --engine verilator: data that the NIC takes in a clock, {', '.join(map(str, WIDTHS[:-1]))} or "
+        f"{WIDTHS[-1]} (default: {DEFAULT_WIDTH}); 512 judges twice as many frames a second and compiles twice as long",
+    )
+    parser.add_argument(
         "--jobs",
         type=_jobs,
         metavar="N",
@@ -77,7 +85,7 @@ def _jobs(text: str) -> int:
 
 
 def refuse_options(arguments: argparse.Namespace) -> None:
-    """UsageError if ``--full-rate`` is asked of an engine without a clock, or ``--jobs`` of one that is only one."""
+    """UsageError for ``--full-rate`` or ``--width`` of an engine without a clock, ``--jobs`` of only one."""
     asked = [
         option
         for option, given in (("--jobs", (arguments.jobs or 1) > 1), ("--scheduler", arguments.scheduler is not None))
@@ -92,9 +100,10 @@ def refuse_options(arguments: argparse.Namespace) -> None:
             raise UsageError(
                 f"--full-rate has one process, in which the queues go on from frame to frame; leave out {option}"
             )
-    if arguments.full_rate and not entry_of(arguments.engine).simulated:
+    clocked = ["--full-rate"] * arguments.full_rate + ["--width"] * (arguments.width is not None)
+    if clocked and not entry_of(arguments.engine).simulated:
         simulated = " or ".join(name for name, entry in ENGINES.items() if entry.simulated)
-        raise UsageError(f"--full-rate needs --engine {simulated}: {arguments.engine} has no clock")
+        raise UsageError(f"{clocked[0]} needs --engine {simulated}: {arguments.engine} has no clock")
 
 
 def _processes(arguments: argparse.Namespace) -> int:
@@ -147,8 +156,9 @@ def _judge_all(
     flags, policy = flags_of(arguments), summary.policy
     seed, full_rate, rig = arguments.seed, arguments.full_rate, arguments.rig
     looks = tuple(observer.look for observer in observers)
-    run = Run(policy, flags, arguments.engine, seed, full_rate, arguments.direction, reader.steps.anew(), looks)
-    engine = open_engine(arguments.engine, policy, flags, seed, full_rate, rig=rig, recorder=recorder)
+    width = arguments.width or DEFAULT_WIDTH
+    run = Run(policy, flags, arguments.engine, seed, full_rate, width, arguments.direction, reader.steps.anew(), looks)
+    engine = open_engine(arguments.engine, policy, flags, seed, full_rate, width=width, rig=rig, recorder=recorder)
     try:
         summary.identity = engine.identify()
         with capture_progress(reader, "mirroring") as progress:

@@ -55,6 +55,7 @@ class Run:
     engine: str
     seed: int
     full_rate: bool
+    width: int
     direction: str
     steps: Steps
     looks: tuple[Look, ...]
@@ -66,7 +67,8 @@ class Run:
             raise UsageError(
                 f"a worker has version {VERSION} of halfsilver, not {self.version}; install the same there"
             )
-        return LotJudge(self, open_engine(self.engine, self.policy, self.flags, self.seed, self.full_rate))
+        engine = open_engine(self.engine, self.policy, self.flags, self.seed, self.full_rate, width=self.width)
+        return LotJudge(self, engine)
 
 
 class LotJudge:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from halfsilver.harness.bench.recording import Recorder
 
 __all__ = [
+    "DEFAULT_WIDTH",
     "ENGINES",
     "ENGINE_NAMES",
     "GOLDEN",
     "REFERENCE",
     "VERILATOR",
     "VIRTUAL",
+    "WIDTHS",
     "Ability",
     "EngineEntry",
     "Request",
@@ -41,6 +43,11 @@ REPLAY = "replay:"
 
 REFERENCE = GOLDEN
 """The engine that the others are compared with, and that judges unless another is asked for."""
+
+
+WIDTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
+"""Bits of data in a clock that a simulated engine may take (`halfsilver.hdl.layout.frames.check_width`)."""
+DEFAULT_WIDTH = 64
 
 
 class Ability(enum.StrEnum):
@@ -89,7 +96,7 @@ class EngineEntry:
 
     module, factory  where it is; imported only when it is asked for
     needs, extra     packages it needs beside the core, and the extra of the distribution that brings them
-    simulated        it has a clock: its factory takes ``seed`` and ``full_rate``
+    simulated        it has a clock: its factory takes ``seed``, ``full_rate`` and ``width``
     wired            it is a card behind registers and wires: its factory takes a `Request`
     argument         what follows its name, for people
     abilities        what tests may ask of it
@@ -203,11 +210,18 @@ def entry_of(name: str) -> EngineEntry:
 
 
 def make_engine(
-    name: str, *, seed: int, full_rate: bool = False, rig: str | None = None, recorder: Recorder | None = None
+    name: str,
+    *,
+    seed: int,
+    full_rate: bool = False,
+    width: int = DEFAULT_WIDTH,
+    rig: str | None = None,
+    recorder: Recorder | None = None,
 ) -> Engine:
     """An engine, not configured yet.
 
-    ``rig`` is the bench file, and ``recorder`` writes down what is done; both are for engines with wires.
+    ``full_rate`` and ``width``, bits of data in a clock, are for simulated engines; ``rig``, the bench file, and
+    ``recorder``, which writes down what is done, for engines with wires.
     EnvironmentMissing, with the extra that brings it, if a package is missing.
     """
     entry = entry_of(name)
@@ -219,5 +233,5 @@ def make_engine(
     if entry.wired:
         engine = factory(Request(name, name.removeprefix(entry.name), seed, rig, recorder))
     else:
-        engine = factory(seed=seed, full_rate=full_rate) if entry.simulated else factory()
+        engine = factory(seed=seed, full_rate=full_rate, width=width) if entry.simulated else factory()
     return engine

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from halfsilver.harness.commands import judging
 from tests.harness.commands.cli_kit import FRAMES, output_of, write_capture, write_policy
 
@@ -20,3 +22,16 @@ def test_several_models_say_what_one_does(tmp_path, capsys, monkeypatch):
     summary = json.loads(said)
     assert summary["conserved"] and summary["agreement"] and summary["offered"] == len(FRAMES) * 12
     assert sum(each["frames"] for each in summary["counters"]["verdicts"]) == summary["offered"]
+
+
+@pytest.mark.long
+def test_another_width_says_the_same_in_other_time(tmp_path, capsys):
+    capture, policy = write_capture(tmp_path, FRAMES * 12), write_policy(tmp_path)
+    told, cycles = [], []
+    for options in (["golden"], ["verilator", "--width", "8"], ["verilator", "--width", "512", "--jobs", "2"]):
+        file = tmp_path / "verdicts.jsonl"
+        command = ["mirror", "-r", capture, "-c", policy, "--verdicts", str(file), "--json", "--engine", *options]
+        cycles.append(json.loads(output_of(capsys, *command))["cycles"])
+        told.append(file.read_bytes())
+    assert told[0] == told[1] == told[2]
+    assert cycles[1] > 2 * cycles[2] > 0

@@ -89,9 +89,15 @@ def test_a_capture_without_frames(paths, capsys):
     assert "holds no frame" in capsys.readouterr().err
 
 
-def test_the_model_has_no_full_rate(paths, capsys):
-    assert run(*command(paths, "--full-rate")) == 2
-    assert "--full-rate needs --engine verilator" in capsys.readouterr().err
+@pytest.mark.parametrize("option", [["--full-rate"], ["--width", "512"]])
+def test_the_model_has_no_clock(paths, capsys, option):
+    assert run(*command(paths, *option)) == 2
+    assert f"{option[0]} needs --engine verilator: golden has no clock" in capsys.readouterr().err
+
+
+def test_a_width_that_the_nic_cannot_have(paths, capsys):
+    assert run(*command(paths, "--engine", "verilator", "--width", "60")) == 2
+    assert "--width" in capsys.readouterr().err
 
 
 def _another_verdict(counters):
