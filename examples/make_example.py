@@ -14,15 +14,11 @@ import random
 import shutil
 from pathlib import Path
 
-from scapy.config import conf
-
-conf.ipv6_enabled = False  # of this machine: no look at its routes; IPv6 frames are built all the same
-
-from scapy.layers.dhcp import BOOTP, DHCP  # noqa: E402
-from scapy.layers.dhcp6 import DHCP6_Solicit  # noqa: E402
-from scapy.layers.dns import DNS, DNSQR  # noqa: E402
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, IPOption_Router_Alert  # noqa: E402
-from scapy.layers.inet6 import (  # noqa: E402
+from scapy.layers.dhcp import BOOTP, DHCP
+from scapy.layers.dhcp6 import DHCP6_Solicit
+from scapy.layers.dns import DNS, DNSQR
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, IPOption_Router_Alert
+from scapy.layers.inet6 import (
     ICMPv6EchoReply,
     ICMPv6EchoRequest,
     ICMPv6ND_NS,
@@ -32,11 +28,11 @@ from scapy.layers.inet6 import (  # noqa: E402
     IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting,
 )
-from scapy.layers.ipsec import AH, ESP  # noqa: E402
-from scapy.layers.l2 import ARP, GRE, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether  # noqa: E402
-from scapy.layers.ntp import NTP  # noqa: E402
-from scapy.packet import Packet, Raw  # noqa: E402
-from scapy.utils import RawPcapWriter  # noqa: E402
+from scapy.layers.ipsec import AH, ESP
+from scapy.layers.l2 import ARP, GRE, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether
+from scapy.layers.ntp import NTP
+from scapy.packet import Packet, Raw
+from scapy.utils import RawPcapWriter
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICY = Path(__file__).with_name("mirror.json")

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import argparse
 
-from scapy.config import conf
-
-conf.ipv6_enabled = False  # of this machine: no look at its routes
-
-from scapy.layers.dns import DNS, DNSQR, DNSRR  # noqa: E402
-from scapy.layers.inet import IP, TCP, UDP  # noqa: E402
-from scapy.layers.l2 import ARP, Ether  # noqa: E402
-from scapy.packet import Packet, Raw  # noqa: E402
-from scapy.utils import wrpcap  # noqa: E402
+from scapy.layers.dns import DNS, DNSQR, DNSRR
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Packet, Raw
+from scapy.utils import wrpcap
 
 COMPUTER, ROUTER = "02:00:00:00:00:05", "02:00:00:00:00:01"
 START = 1_767_225_600

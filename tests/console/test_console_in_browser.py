@@ -4,36 +4,25 @@ and without, with the keyboard, and to axe-core. One browser and one server for 
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.console.console_kit import key_of
 from tests.control.kits.serve_kit import COLLECTOR, WEB, capture, make_filter, make_session, make_target, to_web
 from tests.control.kits.server_kit import Cloud
-
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-WAIT = 60_000
-"""Milliseconds for anything that a busy machine makes slow."""
+from tests.harness.report.page.browser_kit import PHONE, WAIT, WIDE, chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is missing (apt install chromium)")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []  # which root has none of
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=options, timeout=WAIT)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 def enter(cloud: Cloud, context: BrowserContext) -> Page:
@@ -137,6 +126,7 @@ def test_from_the_first_target_to_the_last_deletion(page: Page, cloud: Cloud, tm
         assert page.get_by_role("status").inner_text() == "Deleted."
     assert page.get_by_text("There are none yet.").is_visible()
     press(page, "Sign out")
+    expect(page.get_by_label("Access key ID")).to_be_visible()  # before that there is no page to go back from
     page.go_back()
     page.reload()
     assert page.get_by_label("Access key ID").is_visible()

@@ -6,34 +6,24 @@ and of contrast.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.harness.commands.cli_kit import FRAMES, write_capture, write_policy
+from tests.harness.report.page.browser_kit import PHONE, WAIT, WIDE, chromium
 from tests.harness.report.page.page_kit import page_of
 
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 SECTIONS = ["verdicts", "time", "sessions", "rules", "talkers", "lengths", "samples", "about"]
-WAIT = 60_000
-"""Milliseconds for anything that a busy machine makes slow."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is missing (apt install chromium)")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []  # which root has none of
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=options, timeout=WAIT)
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
