@@ -33,10 +33,12 @@ class Cut(wiring.Component):
         inside, following = Signal(self._bits), Signal(self._bits)
         ours = Signal(self._bits)  # of the snapshot, still to leave
         counting_down = Signal()
-        last = Signal()
+        empty, last = Signal(), Signal()
+        # `following` is 0, without its carry: whether a frame leaves is known late in the clock.
         m.d.comb += [
             following.eq(inside + self.entered - self.left),
-            last.eq(Mux(self.arm, following == 0, counting_down & self.left & (ours == 1))),
+            empty.eq(Mux(self.left, inside + self.entered == 1, (inside == 0) & ~self.entered)),
+            last.eq(Mux(self.arm, empty, counting_down & self.left & (ours == 1))),
         ]
         m.d.sync += [inside.eq(following), self.cut.eq(last), self.waiting.eq(self.arm | counting_down)]
         with m.If(self.arm):

@@ -170,7 +170,7 @@ SETUPS = (
             Claim(
                 "every frame in at the snapshot's instant leaves before the cut, and none that comes later",
                 ("early", "late"),
-                Fault("counting.cut", "self.arm, following == 0,", "self.arm, inside == 0,"),
+                Fault("counting.cut", "inside + self.entered == 1", "inside == 1"),
                 seconds=60,
                 quick=True,
             ),
