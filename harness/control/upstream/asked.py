@@ -28,7 +28,7 @@ _ACTION = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
 _PLACE = re.compile(r"\{(\w+)(\+?)\}")
 _OWN_PATHS = ("/moto-api", "/_localstack", "/_aws")
 """Where look-alikes have controls of their own, which no service of AWS has."""
-_READS = ("Describe", "Get", "List", "Head", "Search", "Lookup", "Select", "Batch" + "Get", "Query", "Scan")
+_READS = ("Describe", "Get", "List", "Head", "Search", "Lookup", "Select", "BatchGet", "Query", "Scan")
 _DIRECTORIES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "elasticfilesystem": "efs"}
 """The service's name in signatures -> botocore's, where they differ."""
 
