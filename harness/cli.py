@@ -23,10 +23,10 @@ from halfsilver.harness.commands import (
     init,
     live,
     mirror,
-    serve,
     what_if,
 )
 from halfsilver.harness.commands.card import bench, build, doctor, image, listing, program, regs
+from halfsilver.harness.commands.served import export, serve
 from halfsilver.harness.environment import refuse_unknown_variables
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_USAGE, HalfsilverError
 from halfsilver.hdl.layout.version import VERSION
@@ -47,6 +47,7 @@ COMMANDS = (
     diff,
     check,
     serve,
+    export,
     regs,
     image,
     build,

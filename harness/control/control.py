@@ -195,6 +195,7 @@ class Control:
             changed = inventory_file.synchronize(transaction, inventory, self.settings)
             if restore is not None:
                 restore(transaction)
+            transaction.session_view.define(self.settings.region)
             if changed or restore is not None:
                 transaction.advance()
         with suppress(CapacityExceeded, UsageError), self._store.begin() as transaction:

@@ -48,7 +48,10 @@ __all__ = [
     "read_resolver",
     "read_tags",
     "read_target_group",
+    "region_of",
 ]
+
+_ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)+-[0-9]+)(?:-[a-z]+-[0-9]+)?[a-z]")
 
 MIN_MTU, MAX_MTU = 576, LONGEST_FRAME
 """The smallest datagram every IPv4 host takes (RFC 791), and the longest frame the NIC handles; in bytes."""
@@ -284,3 +287,9 @@ def read_endpoint(node: Node, endpoint_id: str) -> VpcEndpoint:
         else:
             node.error(name, f"must be an id such as eni-0123456789abcdef0, not {show(item)}")
     return VpcEndpoint(endpoint_id, ENDPOINT_TYPE.of(node), tuple(eni_ids))
+
+
+def region_of(zone: str) -> str | None:
+    """The region of an Availability Zone or Local Zone by its name, None for a name that is of neither form."""
+    match = _ZONE.fullmatch(zone)
+    return match.group(1) if match else None

@@ -7,7 +7,6 @@ that interfaces and load balancers name but the file does not list.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -18,11 +17,11 @@ from botocore.model import ServiceModel
 
 from halfsilver.harness.control.operations.parameters import ILLEGAL
 from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.policy.network import region_of
 from halfsilver.harness.policy.node import Node, show
 
-__all__ = ["conform", "derive", "model", "region_of", "shape", "text"]
+__all__ = ["conform", "derive", "model", "shape", "text"]
 
-_ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)+-[0-9]+)(?:-[a-z]+-[0-9]+)?[a-z]")
 _BITS = {"integer": 32, "long": 64}
 
 
@@ -101,12 +100,6 @@ def _timestamp(node: Node, name: str, value: object) -> str | None:
             pass
     node.error(name, f"must be a time such as 2026-01-31T12:00:00+00:00, not {show(value)}")
     return None
-
-
-def region_of(zone: str) -> str | None:
-    """The region of an Availability Zone or Local Zone by its name, None for a name that is of neither form."""
-    match = _ZONE.fullmatch(zone)
-    return match.group(1) if match else None
 
 
 def derive(listed: Iterable[Record]) -> list[Record]:

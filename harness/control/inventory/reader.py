@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from halfsilver.harness.control.inventory.objects import conform, derive, region_of, shape, text
+from halfsilver.harness.control.inventory.objects import conform, derive, shape, text
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.policy.members import check_keys, check_lists
+from halfsilver.harness.policy.network import region_of
 from halfsilver.harness.policy.node import Node, is_identifier, show
 from halfsilver.harness.policy.reader import read as read_policy
 from halfsilver.harness.policy.types import MAX_INTERFACES, Problem

@@ -28,6 +28,7 @@ from halfsilver.harness.control.state import statements
 from halfsilver.harness.control.state.minutes import Minutes
 from halfsilver.harness.control.state.prepared import Prepared
 from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.control.state.session_view import SessionView
 from halfsilver.harness.control.state.tables import SCHEMA_VERSION, links, meta, metadata
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
 
@@ -144,6 +145,11 @@ class Transaction:
         """What sessions have mirrored, minute by minute."""
         return Minutes(self._connection, self._check_writable)
 
+    @property
+    def session_view(self) -> SessionView:
+        """The sessions as a view for other programs."""
+        return SessionView(self._connection, self._check_writable)
+
     # Writing.
 
     def insert(self, record: Record) -> None:
@@ -218,19 +224,20 @@ class Store:
     url      a file name (SQLite; made if it is not there), ``sqlite://`` for one in memory (one thread at a time), or
              ``postgresql://user:password@host/database``
     timeout  seconds to wait for another writer
+    make     make the tables where there are none; without, StoreError
 
     StoreError, in one line: the file cannot be read, is locked or is no database, the server does not answer, or the
     tables are those of a newer version.
     """
 
-    def __init__(self, url: str, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, timeout: float = 10.0, *, make: bool = True) -> None:
         parsed = _parse(url)
         self.name = _name(parsed)
         self._engine = _connect(parsed, timeout)
         self._prepared = Prepared(self._engine.dialect)
         try:
-            with self.begin(write=True, fresh=True) as transaction:
-                self._prepare(transaction._connection)
+            with self.begin(write=make, fresh=make) as transaction:
+                self._prepare(transaction._connection, make)
         except BaseException:
             self.close()
             raise
@@ -275,7 +282,7 @@ class Store:
         elif write:
             self._prepared.run(cursor, statements.LOCK, {"name": _SCHEMA})
 
-    def _prepare(self, connection: Connection) -> None:
+    def _prepare(self, connection: Connection, make: bool) -> None:
         """Make the tables where there are none; refuse those of a newer version and other people's databases."""
         names = sqlalchemy.inspect(connection).get_table_names()
         if meta.name in names:
@@ -285,8 +292,11 @@ class Store:
                     f"the state in {self.name} has version {version} of the tables and this program knows "
                     f"version {SCHEMA_VERSION}; use the version of the program that wrote it"
                 )
-            metadata.create_all(connection)  # tables that an earlier program of this version did not have
+            if make:
+                metadata.create_all(connection)  # tables that an earlier program of this version did not have
             return
+        if not make:
+            raise StoreError(f"{self.name} has no state; name the database of a server that was started")
         foreign = [name for name in names if not name.startswith(_INTERNAL)]
         if foreign and self._engine.dialect.name == "sqlite":
             raise StoreError(

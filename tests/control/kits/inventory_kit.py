@@ -71,8 +71,8 @@ def _session() -> Any:
 class Lab:
     """A store with an inventory, and clients of several accounts. ``later`` is added to the clock."""
 
-    def __init__(self, documents: dict[str, Any] | None = None) -> None:
-        self.store = Store("sqlite://")
+    def __init__(self, documents: dict[str, Any] | None = None, url: str = "sqlite://") -> None:
+        self.store = Store(url)
         self.settings = Settings()
         self.later = timedelta()
         self._random = random.Random(7)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sqlite3
 import subprocess
@@ -10,7 +9,6 @@ import sys
 import threading
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from halfsilver.harness.control.inventory import inventory_file
@@ -20,28 +18,9 @@ from halfsilver.harness.control.state.store import IdTaken, SlotTaken, Store, St
 from halfsilver.harness.errors import HalfsilverError, UsageError
 from tests.control.kits.inventory_kit import example
 from tests.control.kits.mirror_kit import crowd, crowded
-from tests.control.kits.postgresql_kit import needs_postgresql, postgresql
 
 WRITER = Path(__file__).parents[1] / "kits" / "store_writer.py"
 ROOT = Path(__file__).parents[3]
-_NAMES = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with postgresql() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgresql)])
-def database(request, tmp_path):
-    """The URL of an empty database: a file of SQLite, or on a real PostgreSQL."""
-    if request.param == "sqlite":
-        return str(tmp_path / "state.sqlite")
-    url, name = request.getfixturevalue("server"), f"test{next(_NAMES)}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return url.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture

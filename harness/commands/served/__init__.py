@@ -1,0 +1,1 @@
+"""The subcommands about the served API and what it keeps."""
