@@ -70,7 +70,9 @@ class UpstreamReader:
         """All pages of a list."""
         while True:
             result = self._ask(account, service, operation, parameters)
-            yield from result.get(member, ())
+            if member not in result:
+                raise UpstreamError(f"{operation} of {self._connection.url} cannot be read: it has no {member}")
+            yield from result[member]
             marks = {name: result[mark] for mark, name in _PAGES if result.get(mark)}
             if not marks:
                 return

@@ -17,6 +17,7 @@ from halfsilver.harness.control.upstream.connection import (
     UpstreamBusy,
     UpstreamError,
 )
+from halfsilver.harness.control.upstream.reading import UpstreamReader
 from tests.control.kits.upstream_kit import look_alike, nobody
 
 SCOPE = Scope("111122223333", "us-east-1", "ec2")
@@ -78,6 +79,13 @@ def test_an_answer_that_is_too_long() -> None:
     much, line = bytes(MAX_ANSWER + 1), f"more than {MAX_ANSWER} bytes"
     with look_alike(lambda handler, body: answer(handler, much)) as url, pytest.raises(UpstreamError, match=line):
         Connection(url).send(Request("POST"), SCOPE)
+
+
+def test_a_page_is_no_empty_list() -> None:
+    """A proxy's page with status 200 may be well-formed XML: nobody's interfaces, and sessions, have gone by it."""
+    page, words = b"<html><body>Back soon</body></html>", "DescribeAvailabilityZones of .* it has no AvailabilityZones"
+    with look_alike(lambda handler, body: answer(handler, page)) as url, pytest.raises(UpstreamError, match=words):
+        UpstreamReader(Connection(url), "us-east-1", [SCOPE.account]).read()
 
 
 def test_an_answer_that_drips() -> None:
