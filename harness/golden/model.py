@@ -17,8 +17,9 @@ from halfsilver.harness.golden.guard import GuardTest, Refusal
 from halfsilver.harness.golden.ownership import Ownership, owner_of
 from halfsilver.harness.golden.parse import EXTENSION_HEADERS, Headers, Kind, parse
 from halfsilver.harness.golden.select import Choice, SessionTest, SessionWalk, choose, dns_session
+from halfsilver.harness.golden.spread import Spread
 from halfsilver.harness.golden.truncate import Cut, copy_length
-from halfsilver.harness.policy.policy import Interface
+from halfsilver.harness.policy.policy import Interface, Outer
 from halfsilver.harness.records import Flags, Frame
 from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
 
@@ -34,7 +35,8 @@ class Trace:
 
     ``ownership`` is None for a malformed frame, ``interface`` where no interface owns the frame; ``refusal`` says why
     the interface's guard does not let the frame in; ``walk`` has an entry for each session whose rules were tried;
-    ``cut``, ``hash`` (32 bits), ``source_port`` and ``copy`` (the whole outer frame) exist only for a mirrored frame.
+    ``cut``, ``hash`` (32 bits), ``outer`` (where the copy goes), ``source_port`` and ``copy`` (the whole outer frame)
+    exist only for a mirrored frame.
     """
 
     frame: Frame
@@ -46,6 +48,7 @@ class Trace:
     walk: list[SessionWalk] = field(default_factory=list)
     cut: Cut | None = None
     hash: int | None = None
+    outer: Outer | None = None
     source_port: int | None = None
     copy: bytes | None = None
 
@@ -84,6 +87,10 @@ class Model:
         self._by_mac = {interface.mac: index for index, interface in enumerate(self._interfaces)}
         self._guards = [None if each.guard is None else GuardTest(each.guard) for each in self._interfaces]
         self._sessions = [[SessionTest(session) for session in interface.sessions] for interface in self._interfaces]
+        self._spreads = [
+            [Spread(session.receivers) if session.receivers else None for session in interface.sessions]
+            for interface in self._interfaces
+        ]
         self._look_up = lru_cache(_FLOWS_KEPT)(self._look_up_anew)
 
     def judge(self, frame: Frame, sequence: int = 0) -> Trace:
@@ -156,7 +163,9 @@ class Model:
         trace.cut = cut
         trace.hash = flow_hash(self._toeplitz, headers)
         trace.source_port = self._flags.source_port_base | (trace.hash & self._flags.source_port_mask)
-        trace.copy = encapsulate(session.outer, session.vni, trace.source_port, frame.data[: cut.copied])
+        spread = self._spreads[eni][index]
+        trace.outer = session.outer if spread is None else spread.receiver(trace.hash)
+        trace.copy = encapsulate(trace.outer, session.vni, trace.source_port, frame.data[: cut.copied])
         return trace
 
     def _trace(

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from halfsilver.harness.golden.model import Trace
 from halfsilver.harness.golden.parse import Headers, Kind
 from halfsilver.harness.golden.select import Mismatch
+from halfsilver.harness.golden.spread import SLOTS, slot_of
 from halfsilver.harness.golden.truncate import FLOOR, Limit
 from halfsilver.harness.law import ETHERNET, HEADROOM_IPV4, HEADROOM_IPV6
 from halfsilver.harness.policy.policy import Interface, Outer, Rule, Session
@@ -146,19 +147,22 @@ def _uncut(trace: Trace, outer: Outer) -> str:
 
 
 def _copy(trace: Trace, session: Session) -> str:
-    if trace.cut is None or session.outer is None:
+    if trace.cut is None or trace.outer is None or trace.hash is None:
         return ""
     reasons = {
         Limit.FRAME: "the whole frame",
         Limit.PACKET_LENGTH: f"cut to the session's packet length {session.packet_length}",
         Limit.FLOOR: f"packet length {session.packet_length} is under the floor of "
         f"{FLOOR.get(trace.headers.kind)} for {trace.headers.kind.value}",
-        Limit.MTU: f"cut to the {session.outer.mtu_limit} bytes that the target's MTU leaves",
+        Limit.MTU: f"cut to the {trace.outer.mtu_limit} bytes that the target's MTU leaves",
         Limit.BUILD: "the longest copy that the build makes",
     }
+    spread = ""
+    if session.receivers:
+        spread = f" (slot {slot_of(trace.hash)} of {SLOTS}, {len(session.receivers)} targets)"
     return (
         f": {trace.cut.copied} of {len(trace.frame.data)} bytes ({reasons[trace.cut.limit]}) to "
-        f"{session.outer.destination}, VNI {session.vni}, UDP source port {trace.source_port}"
+        f"{trace.outer.destination}{spread}, VNI {session.vni}, UDP source port {trace.source_port}"
     )
 
 

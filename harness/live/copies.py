@@ -22,8 +22,9 @@ class OwnCopies:
     """Tells copies of the policy's sessions from other traffic: mirrored, they would be copied again without end."""
 
     def __init__(self, policy: Policy) -> None:
-        outers = [session.outer for interface in policy.interfaces for session in interface.sessions]
-        self._ways = {(outer.source.packed, outer.destination.packed) for outer in outers if outer is not None}
+        sessions = [session for interface in policy.interfaces for session in interface.sessions]
+        outers = [outer for session in sessions for outer in session.outers]
+        self._ways = {(outer.source.packed, outer.destination.packed) for outer in outers}
 
     def __contains__(self, frame: bytes) -> bool:
         ethertype, at = network_header(frame)

@@ -107,6 +107,7 @@ def _check_fits(policy: Policy, shape: NicShape) -> None:
             refuse("guards", what, len(interface.guard.rules), shape.security_groups)
         refuse("sessions", f"sessions on {interface.eni_id}", len(interface.sessions), shape.sessions)
         for session in interface.sessions:
+            refuse("targets", f"targets to spread the copies of {session.session_id} over", len(session.outers), 1)
             for rules in (session.ingress, session.egress):
                 refuse("rules", f"rules in {session.filter_id}", len(rules), shape.rules)
 

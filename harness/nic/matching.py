@@ -118,11 +118,9 @@ def names_a_session(frame: bytes, policy: Policy) -> bool:
 
 
 def _is_of(copy: bytes, session: Session) -> bool:
-    if session.outer is None:
-        return False
     prefix = _prefix(copy)
-    macs = session.outer.destination_mac + session.outer.source_mac
-    return copy[:12] == macs and int.from_bytes(copy[prefix - 4 : prefix - 1], "big") == session.vni
+    addressed = any(copy[:12] == outer.destination_mac + outer.source_mac for outer in session.outers)
+    return addressed and int.from_bytes(copy[prefix - 4 : prefix - 1], "big") == session.vni
 
 
 def _prefix(copy: bytes) -> int:

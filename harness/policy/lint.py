@@ -90,6 +90,8 @@ def _session(described: Described, session: MirrorSession, resolved: Session | N
         yield _warning(f"{where} TrafficMirrorTargetId", message)
     if resolved is not None and resolved.outer is not None:
         yield from _long_frames(described, session, resolved.outer)
+    for target in () if resolved is None else resolved.left_out:
+        yield _warning(f"{where} TrafficMirrorTargetId", target)
     for obstacle in () if resolved is None else resolved.obstacles:
         yield _warning(
             f"{where} TrafficMirrorTargetId", f"copies are sent, {session.target_id} cannot receive: {obstacle}"

@@ -86,6 +86,9 @@ ZONE = Text("AvailabilityZone", "of several interfaces behind a target, the one 
 INTERFACE_TYPE = Text(
     "InterfaceType", "`gateway_load_balancer`: it is that of a Gateway Load Balancer, which sends to its appliances"
 )
+INSTANCE = Text("InstanceId", "the instance, by which a target that is registered with a load balancer is found")
+DEVICE = Whole("DeviceIndex", "0: the instance's primary interface, which its copies go to", low=0, high=255)
+ATTACHMENT = Object("Attachment", "what it is attached to", fields=(INSTANCE, DEVICE))
 DESCRIPTION = Text("Description", "`ELB net/NAME/ID` says that it is an interface of this load balancer")
 TAG_LISTS = (Objects("TagSet", INTERFACE_TAGS, fields=TAG), Objects("Tags", INTERFACE_TAGS, fields=TAG))
 INTERFACE = (
@@ -99,6 +102,7 @@ INTERFACE = (
     GROUPS,
     ZONE,
     INTERFACE_TYPE,
+    ATTACHMENT,
     DESCRIPTION,
     *TAG_LISTS,
 )
@@ -129,9 +133,11 @@ FORWARD = Object("ForwardConfig", "where it forwards to", fields=(FORWARD_GROUPS
 ACTIONS = Objects("DefaultActions", "what it does", fields=(GROUP_ARN, FORWARD))
 LISTENER = (LISTENER_OF, LISTENER_PROTOCOL, LISTENER_PORT, ACTIONS)
 
-REGISTERED_ZONE = Text("AvailabilityZone", "where it is; `all` or absent: anywhere")
-REGISTERED = Object("Target", "the registered target", fields=(REGISTERED_ZONE,))
-HEALTH_STATE = Text("State", "`healthy` or another state")
+REGISTERED_ID = Text("Id", "an instance's id or an address, by which its interface is found")
+REGISTERED_PORT = Whole("Port", "the UDP port that it listens on; copies are sent to 4789", low=1, high=65535)
+REGISTERED_ZONE = Text("AvailabilityZone", "where it is, `all`: anywhere; absent, its interface's")
+REGISTERED = Object("Target", "the registered target", fields=(REGISTERED_ID, REGISTERED_PORT, REGISTERED_ZONE))
+HEALTH_STATE = Text("State", "`healthy`, or another state, in which it gets no copies")
 HEALTH = Object("TargetHealth", "its health", fields=(HEALTH_STATE,))
 HEALTHS = Objects(
     "TargetHealthDescriptions",
@@ -195,7 +201,16 @@ def read_interface(node: Node, eni_id: str, resolvers: Mapping[str, IPv4Address]
         subnet_id=SUBNET_ID.of(node),
         group_ids=_read_groups(node),
         interface_type=INTERFACE_TYPE.of(node),
+        instance_id=_read_instance(node),
     )
+
+
+def _read_instance(node: Node) -> str | None:
+    """The instance whose primary interface this is."""
+    attachment = ATTACHMENT.of(node)
+    if attachment is None or DEVICE.of(attachment) != 0:
+        return None
+    return INSTANCE.of(attachment)
 
 
 def _read_groups(node: Node) -> tuple[str, ...]:
@@ -273,9 +288,12 @@ def read_target_group(node: Node, _: str) -> tuple[RegisteredTarget, ...] | None
     found = []
     for each in HEALTHS.of(node):
         target, health = REGISTERED.of(each), HEALTH.of(each)
-        zone = None if target is None else REGISTERED_ZONE.of(target)
-        state = None if health is None else HEALTH_STATE.of(health)
-        found.append(RegisteredTarget(None if zone == "all" else zone, state or ""))
+        state = (None if health is None else HEALTH_STATE.of(health)) or ""
+        if target is None:
+            found.append(RegisteredTarget(None, state))
+        else:
+            zone, name, port = REGISTERED_ZONE.of(target), REGISTERED_ID.of(target), REGISTERED_PORT.of(target)
+            found.append(RegisteredTarget(zone, state, name or "", port))
     return tuple(found)
 
 

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 
 from halfsilver.harness.law import VXLAN_PORT
 from halfsilver.harness.policy.network import load_balancer_name
-from halfsilver.harness.policy.reachability import obstacles, vxlan_listeners
+from halfsilver.harness.policy.reachability import (
+    Behind,
+    look_behind,
+    obstacles,
+    registered_interfaces,
+    vxlan_listeners,
+)
 from halfsilver.harness.policy.security import find_guard
 from halfsilver.harness.policy.types import (
     ENDPOINT_MTU,
@@ -48,10 +54,11 @@ class _Door:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How copies are addressed, and what is in their way."""
+    """How copies are addressed, what is in their way, and what is behind a load balancer's node."""
 
     outer: Outer
     obstacles: tuple[str, ...]
+    behind: Behind = Behind()
 
 
 def resolve(
@@ -130,6 +137,11 @@ def _choose(described: Described, eni: str | None) -> list[tuple[NetworkInterfac
     """All interfaces with a MAC that could be the NIC's: ``eni``, sources, those that no target uses."""
     sources = {session.eni_id for session in described.sessions.values()}
     used = {door.interface.eni_id for target in described.targets.values() for door in _doors(described, target)[0]}
+    used |= {
+        interface.eni_id
+        for target in described.targets.values()
+        for interface in registered_interfaces(described, target.destination)
+    }
     with_mac = [(each, each.mac) for each in described.interfaces.values() if each.mac is not None]
     first = [pair for pair in with_mac if pair[0].eni_id == eni]
     carried = [pair for pair in with_mac if pair[0].eni_id in sources]
@@ -160,6 +172,12 @@ def _resolve_session(described: Described, session: MirrorSession, way: _Way | s
     target = described.targets.get(session.target_id)
     if packet_length is None and target is not None and target.kind == "network-load-balancer":
         packet_length = NLB_PACKET_LENGTH
+    if isinstance(way, str):
+        outers: tuple[Outer, ...] = ()
+        behind = Behind()
+    else:
+        behind = way.behind
+        outers = behind.receivers or (way.outer,)
     return Session(
         session_id=session.session_id,
         number=session.number,
@@ -170,9 +188,11 @@ def _resolve_session(described: Described, session: MirrorSession, way: _Way | s
         amazon_dns=mirror_filter.amazon_dns,
         ingress=mirror_filter.ingress,
         egress=mirror_filter.egress,
-        outer=None if isinstance(way, str) else way.outer,
+        outer=outers[0] if outers else None,
         down_reason=way if isinstance(way, str) else None,
-        obstacles=() if isinstance(way, str) else way.obstacles,
+        obstacles=() if isinstance(way, str) else (*way.obstacles, *behind.obstacles),
+        receivers=outers if len(outers) > 1 else (),
+        left_out=behind.left_out,
     )
 
 
@@ -183,7 +203,8 @@ def _find_way(described: Described, source: NetworkInterface, mac: bytes, target
     for door in sorted(doors, key=lambda door: door.interface.zone != source.zone):
         outer = _address(source, mac, door)
         if isinstance(outer, Outer):
-            return _Way(outer, obstacles(described, source, door.interface, outer, target.destination))
+            behind = look_behind(described, door.interface, outer, target.destination)
+            return _Way(outer, obstacles(described, source, door.interface, outer), behind)
         reasons.append(outer)
     return reasons[0]
 

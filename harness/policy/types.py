@@ -15,6 +15,7 @@ from typing import Literal
 from halfsilver.harness.law import ETHERNET, HEADROOM_IPV4, HEADROOM_IPV6
 
 __all__ = [
+    "ANYWHERE",
     "Address",
     "DEFAULT_MTU",
     "ENDPOINT_MTU",
@@ -54,6 +55,8 @@ __all__ = [
     "VpcEndpoint",
 ]
 
+ANYWHERE = "all"
+"""AWS's Availability Zone of a registered target that the nodes of every zone send to."""
 MAX_INTERFACES = 16
 """Interfaces one NIC can carry (the verdict record has room for 255, the register map for 16)."""
 MAX_SESSIONS = 3
@@ -121,7 +124,8 @@ class Rule:
 class NetworkInterface:
     """An ENI: ``ipv4`` and ``ipv6`` are its primary addresses, ``addresses`` all of them; MTU in bytes.
 
-    ``interface_type`` is AWS's InterfaceType, None where the file does not say.
+    ``interface_type`` is AWS's InterfaceType; ``instance_id`` is the instance that has it as its primary interface.
+    None where the file does not say.
     """
 
     eni_id: str
@@ -137,6 +141,7 @@ class NetworkInterface:
     subnet_id: str | None = None
     group_ids: tuple[str, ...] = ()
     interface_type: str | None = None
+    instance_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +237,15 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredTarget:
-    """A target of a group: where it is, None if that is not known, and AWS's word for its health."""
+    """A target of a group: an instance's id or an address, and AWS's word for its health.
+
+    ``zone`` is where it is: `ANYWHERE`, or None where the file does not say; ``port`` likewise.
+    """
 
     zone: str | None
     state: str
+    name: str = ""
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +340,8 @@ class Session:
     ``packet_length`` is as configured (8500 filled in for a load balancer target), None for the whole frame.
     ``amazon_dns`` is the filter's network service. ``outer`` is None when the target is down, and
     ``down_reason`` then says why. ``obstacles`` are why the target cannot receive the copies, which are sent all the
-    same.
+    same. ``receivers`` are the registered targets that copies are spread over, where there are several, and ``outer``
+    is then the first of them; ``left_out`` are those that get none, and why.
     """
 
     session_id: str
@@ -345,6 +356,18 @@ class Session:
     outer: Outer | None
     down_reason: str | None
     obstacles: tuple[str, ...] = ()
+    receivers: tuple[Outer, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def outers(self) -> tuple[Outer, ...]:
+        """All ways that its copies may go; none when the target is down."""
+        return self.receivers or (() if self.outer is None else (self.outer,))
+
+    @property
+    def where(self) -> str:
+        """Where its copies go, for people."""
+        return ", ".join(str(outer.destination) for outer in self.outers) or "target down"
 
 
 @dataclass(frozen=True, slots=True)

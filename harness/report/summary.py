@@ -181,7 +181,6 @@ def _session_table(summary: RunSummary) -> str:
                 [table[way, eni, index] for way in Direction if (way, eni, index) in table]
                 for table in (summary.counters.sessions, summary.counters.skipped)
             )
-            where = str(session.outer.destination) if session.outer else "target down"
             rows.append(
                 (
                     interface.eni_id,
@@ -191,7 +190,7 @@ def _session_table(summary: RunSummary) -> str:
                     sum(tally.frames for tally in sent),
                     sum(tally.octets for tally in sent),
                     *((sum(tally.frames for tally in skipped),) if skips else ()),
-                    where,
+                    session.where,
                 )
             )
     if not rows:

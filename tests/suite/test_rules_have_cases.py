@@ -17,6 +17,7 @@ CASES = [read_case(folder) for folder in case_folders()]
 API = "of the served API: "
 CAPTURES = "of frames as captures have them, before an engine: "
 GENEVE = "of what a load balancer makes of copies: tests/harness/golden/test_geneve.py"
+SPREAD = "of what an account has behind a load balancer: "
 WAY = "of what is behind the card: tests/harness/policy/test_reachability.py"
 BENCH = "shown by benches that see clock cycles: "
 WITHOUT = {
@@ -47,6 +48,9 @@ WITHOUT = {
     "14.13": "a refusal: tests/sim/test_security_groups.py",
     **{f"15.{number}": GENEVE for number in range(1, 10)},
     **{f"16.{number}": WAY for number in range(1, 8)},
+    **{f"17.{number}": SPREAD + "tests/harness/policy/test_balancing.py" for number in range(1, 6)},
+    **{f"17.{number}": SPREAD + "tests/harness/golden/test_spreading.py" for number in range(6, 9)},
+    "17.9": "a refusal: tests/harness/nic/test_driver.py",
     "15.10": "which interface is the load balancer's: tests/harness/commands/test_appliance.py",
 }
 """Rules without a case, and why."""

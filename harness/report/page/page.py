@@ -134,7 +134,7 @@ def _sessions(summary: RunSummary, gathering: Gathering) -> Iterator[dict[str, A
             yield {
                 "interface": interface,
                 "session": session,
-                "to": f"down: {session.down_reason}" if outer is None else str(outer.destination),
+                "to": f"down: {session.down_reason}" if outer is None else session.where,
                 "mtu_limit": None if outer is None else outer.mtu_limit,
                 "copied": met.get((eni, index, Group.COPIED), FateSum()),
                 "lost": met.get((eni, index, Group.LOST), FateSum()),

@@ -24,7 +24,7 @@ from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecor
 from halfsilver.hdl.layout.card_registers import Origin
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.registers import REGISTERS
-from tests.harness.golden.golden_kit import ENI_0, ENI_1, interface, policy, rule, session
+from tests.harness.golden.golden_kit import ENI_0, ENI_1, interface, outer, policy, rule, session
 from tests.harness.nic.card_kit import CardInMemory, loaded_words
 
 SHAPE = NicShape(width=32, enis=2, sessions=2, rules=3, lookup_clocks=4)
@@ -378,6 +378,11 @@ def test_generations_wrap():
         (policy(*[interface(address=f"02:00:00:00:00:{n:02x}") for n in range(3)]), "interfaces", "needs 3 network"),
         (policy(interface(*[session(number=n) for n in range(1, 4)])), "sessions", "needs 3 sessions on eni-10"),
         (policy(interface(session([rule(number=n) for n in range(4)]))), "rules", "needs 4 rules in tmf-1"),
+        (
+            policy(interface(replace(session(), receivers=(outer(),) * 3))),
+            "targets",
+            "the policy needs 3 targets to spread the copies of tms-1 over, this build of the NIC has 1",
+        ),
     ],
 )
 def test_a_policy_that_does_not_fit(too_much, resource, says):
