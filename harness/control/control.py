@@ -1,13 +1,16 @@
-"""One request, one moment: may they, do it, tell the engine, commit; and what must happen beside requests."""
+"""One request, one moment: may they, do it, tell the engine, commit; and what must happen beside requests.
+
+Who writes while a commit waits for the disk is of the next one: what came meanwhile is committed together.
+"""
 
 from __future__ import annotations
 
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from halfsilver.harness.control.catalogue import OPERATIONS
@@ -28,6 +31,7 @@ from halfsilver.harness.control.plane.data_plane import Apply, DataPlane, Judged
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
 from halfsilver.harness.control.plane.status import describe_engine
 from halfsilver.harness.control.state.store import Store, StoreError, Transaction
+from halfsilver.harness.control.state.writer import Writer
 from halfsilver.harness.engine import Identity
 from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
 from halfsilver.harness.policy.policy import find_obstacles
@@ -37,6 +41,9 @@ __all__ = ["Control", "POLL_SECONDS"]
 
 POLL_SECONDS = 0.5
 """How often the engine is held against the store: changes of other servers, and engines that broke."""
+
+FEW = 10
+"""Ids of a request that is answered at once."""
 
 
 class Control:
@@ -85,25 +92,77 @@ class Control:
         self._ways = inventory.ways
         self._start(inventory, restore)
         self._collector = Collector(store, data_plane.book, self._carried, clock, evaluate_all)
+        self._writer: Writer[tuple[Operation, Call], dict[str, Any]] = Writer(self._write)
         self._poller = threading.Thread(target=self._poll, args=(poll,), name="halfsilver-poll", daemon=True)
         self._poller.start()
 
     def execute(self, call: Call) -> dict[str, Any]:
         """The result of an operation, after its commit. ApiError, and then nothing has changed."""
         operation = self._find(call)
+        return self._writer.submit((operation, call)).result() if operation.writes else self._read(operation, call)
+
+    def soon(self, call: Call) -> dict[str, Any] | Future[dict[str, Any]] | None:
+        """The same for an event loop: the result of what is short, a future of what waits for a commit.
+
+        None: a thread is to ``execute`` it, as it may be long, or wait for another server. ApiError.
+        """
+        operation = OPERATIONS.get((call.service, call.operation))
+        if operation is None or not (operation.writes or self._is_short(call)):
+            return None
+        self._find(call)
+        return self._writer.submit((operation, call)) if operation.writes else self._read(operation, call)
+
+    def _is_short(self, call: Call) -> bool:
+        """It reads a few objects of this server's own file, by their ids."""
+        if self._shared or call.service == "cloudwatch":
+            return False
+        named = [value for name, value in call.parameters.items() if name.endswith("Ids")]
+        return len(named) == 1 and 0 < len(named[0]) <= FEW
+
+    def _read(self, operation: Operation, call: Call) -> dict[str, Any]:
         try:
-            self._catch_up()
-            if call.service == "cloudwatch":
-                self._collector.collect()
-            with self._moment(operation) as (transaction, tell_engine):
-                context = Context(transaction, call, self.settings, self._random)
-                authorize(context, self.policies(call.caller), operation.on)
-                result, is_new = perform(operation, context)
-                if is_new:
-                    tell_engine()
-            return result
+            self._catch_up(call)
+            with self._store.begin() as transaction:
+                return self._perform(operation, call, transaction)[0]
         except StoreError as error:
-            raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
+            raise _unavailable(error) from error
+
+    def _write(self, group: Sequence[tuple[Operation, Call]]) -> list[dict[str, Any] | Exception]:
+        """One commit for a group, of which each is done or refused by itself."""
+        outcomes: list[dict[str, Any] | Exception] = []
+        begun = False
+        try:
+            self._catch_up(*(call for _, call in group))
+            mirrors = any(operation.mirrors for operation, _ in group)
+            with self._writing:
+                with self._moment(mirrors) as (transaction, apply):
+                    begun = True
+                    for operation, call in group:
+                        try:
+                            with transaction.part():
+                                outcomes.append(self._change(operation, call, transaction, apply))
+                        except ApiError as error:
+                            outcomes.append(error)
+                self._tell()
+        except Exception as error:
+            if begun and len(outcomes) < len(group) > 1:
+                # Nothing is committed: whoever of them it is, the others are not to suffer.
+                return [outcome for each in group for outcome in self._write([each])]
+            return [_unavailable(error) if isinstance(error, StoreError) else error] * len(group)
+        return outcomes
+
+    def _change(self, operation: Operation, call: Call, transaction: Transaction, apply: Apply) -> dict[str, Any]:
+        """An operation, and the engine has what it changed."""
+        result, is_new = self._perform(operation, call, transaction)
+        if is_new and operation.mirrors:
+            transaction.advance()
+            apply(transaction)
+        return result
+
+    def _perform(self, operation: Operation, call: Call, transaction: Transaction) -> tuple[dict[str, Any], bool]:
+        context = Context(transaction, call, self.settings, self._random)
+        authorize(context, self.policies(call.caller), operation.on)
+        return perform(operation, context)
 
     def rehearse(self, call: Call) -> tuple[NicPolicy, NicPolicy]:
         """What the NIC is to do, and what it would be after an operation, which is then undone.
@@ -115,14 +174,12 @@ class Control:
         policies: list[NicPolicy] = []
         try:
             with suppress(_Undone), self._writing, self._store.begin(write=True) as transaction:
-                context = Context(transaction, call, self.settings, self._random)
                 policies.append(self._data_plane.preview(transaction))
-                authorize(context, self.policies(call.caller), operation.on)
-                perform(operation, context)
+                self._perform(operation, call, transaction)
                 policies.append(self._data_plane.preview(transaction))
                 raise _Undone
         except StoreError as error:
-            raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
+            raise _unavailable(error) from error
         before, after = policies
         return before, after
 
@@ -161,7 +218,7 @@ class Control:
             with self._store.begin() as transaction:
                 return series(transaction, start, end, account=account)
         except StoreError as error:
-            raise ApiError("ServiceUnavailable", f"{error}.", 503) from error
+            raise _unavailable(error) from error
 
     def engine(self) -> Identity | None:
         """Who the engine is; None while there is none."""
@@ -184,7 +241,8 @@ class Control:
         return None if trouble is None else f"the engine does not do what is stored: {trouble}"
 
     def close(self) -> None:
-        """Stop looking after the engine, and write what it has counted."""
+        """Finish what is to be written, stop looking after the engine, and write what it has counted."""
+        self._writer.close()
         self._closed.set()
         self._poller.join()
         with suppress(StoreError):
@@ -212,28 +270,26 @@ class Control:
         return operation
 
     @contextmanager
-    def _moment(self, operation: Operation) -> Iterator[tuple[Transaction, Callable[[], None]]]:
-        """The moment at which an operation happens: a transaction, committed at the end, and what tells the engine.
+    def _moment(self, mirrors: bool) -> Iterator[tuple[Transaction, Apply]]:
+        """The moment at which something is written: a transaction, committed at the end, and what tells the engine.
 
-        The engine is changed with the store or not at all, and whoever waits for committed changes is told of them.
+        The engine is changed with the store or not at all.
         """
-        if not operation.writes:
-            with self._store.begin() as transaction:
-                yield transaction, _nothing
-            return
-        with self._writing:
-            with ExitStack() as stack:
-                apply = stack.enter_context(self._data_plane.change()) if operation.mirrors else None
-                transaction = stack.enter_context(self._store.begin(write=True))
-                yield transaction, _nothing if apply is None else partial(_advance, transaction, apply)
-            self._tell()
+        with ExitStack() as stack:
+            apply = stack.enter_context(self._data_plane.change()) if mirrors else _nothing
+            yield stack.enter_context(self._store.begin(write=True)), apply
 
     def _tell(self) -> None:
         if self._committed is not None:
             self._committed()
 
-    def _catch_up(self) -> None:
-        """Take up what another server has committed. An engine that cannot says so in its state."""
+    def _catch_up(self, *calls: Call) -> None:
+        """Take up what another server has committed, and count what the calls ask for.
+
+        An engine that cannot says so in its state.
+        """
+        if any(call.service == "cloudwatch" for call in calls):
+            self._collector.collect()
         if self._shared:
             with self._store.begin() as transaction:
                 if transaction.generation() != self._data_plane.state.seen:
@@ -261,11 +317,9 @@ class _Undone(Exception):
     """Ends a transaction of which nothing is to be kept."""
 
 
-def _nothing() -> None:
+def _nothing(transaction: Transaction) -> None:
     """The engine is not told of what cannot change what it does."""
 
 
-def _advance(transaction: Transaction, apply: Apply) -> None:
-    """A new generation of the policy, and the engine has it."""
-    transaction.advance()
-    apply(transaction)
+def _unavailable(error: StoreError) -> ApiError:
+    return ApiError("ServiceUnavailable", f"{error}.", 503)

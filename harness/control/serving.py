@@ -13,7 +13,7 @@ from halfsilver.harness.control.catalogue import OPERATIONS
 from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.directory import StateDirectory
 from halfsilver.harness.control.http.app import App
-from halfsilver.harness.control.http.by_path import Answerer, ByPath
+from halfsilver.harness.control.http.by_path import Beside, ByPath
 from halfsilver.harness.control.http.exchange import Authenticate, Exchange
 from halfsilver.harness.control.http.protocols import Services, load
 from halfsilver.harness.control.http.request import Request
@@ -85,7 +85,7 @@ class Options:
     region: str | None = None
     quotas: Quotas = field(default_factory=Quotas)
     throttle: float | None = None
-    pages: Mapping[str, Callable[[Parts], Answerer]] = field(default_factory=dict)
+    pages: Mapping[str, Callable[[Parts], Beside]] = field(default_factory=dict)
     monitor: tuple[str, int] | None = None
     clock: Clock = utc_now
     upstream: str | None = None
@@ -196,6 +196,7 @@ class _Server:
             options.clock,
             self._gateway.route if self._gateway is not None else None,
             self._requests.note,
+            self._control.soon if self._gateway is None else None,
         )
         parts = Parts(exchange, self._control, keys)
         pages = {path: make(parts) for path, make in options.pages.items()}

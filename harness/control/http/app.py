@@ -1,12 +1,12 @@
-"""The ASGI application: reads a request within its limits, has it answered in a worker thread, sends the answer.
+"""The ASGI application: reads a request within its limits, has it answered, sends the answer.
 
-Answers are made in threads because an operation may wait: for the disk that takes a commit, for the engine that
-takes a policy. The event loop only reads and writes, so a slow client, or a slow operation, keeps nobody waiting.
+An operation may wait, for the disk that takes a commit, for the engine that takes a policy, or be long: then its answer
+is made in a thread. The event loop reads, writes and does what is short, so a slow client, or a slow operation, keeps
+nobody waiting.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -35,8 +35,8 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 WORKERS = 12
-"""Threads that answer. One is enough for the processor (Python runs one at a time); the others are there so that
-requests which only read do not wait for those that wait for the disk or the engine. Terraform sends ten at once."""
+"""Threads that answer what may take long. One is enough for the processor (Python runs one at a time); the others are
+there so that a short request does not wait for a long one, or for one that waits. Terraform sends ten at once."""
 
 REQUESTS = Bounds(128, 64)
 """Whole requests under way at once; with the bodies that are waited for, fewer than there may be connections."""
@@ -102,8 +102,7 @@ class App:
         try:
             if self._requests.too_many(self._under_way, peer.address):
                 return self._exchange.turn_away(request)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._workers, self._exchange.answer, request, peer)
+            return await self._exchange.reply(request, peer, self._workers)
         finally:
             self._under_way.remove(peer.address)
 

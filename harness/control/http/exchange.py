@@ -1,26 +1,31 @@
 """One request becomes one answer: whose it is, who sent it, what they want, what came of it.
 
-Everything here is synchronous and safe in several threads; ``app`` has the HTTP and the limits around it.
+Safe in several threads; ``app`` has the HTTP and the limits around it. On the event loop what is short is done at once,
+since handing it to a thread and back takes longer than itself; what may wait or take long goes to a thread.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor as Threads
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
-from halfsilver.harness.control.http.protocols import Response, Services
+from halfsilver.harness.control.http.protocols import Operation, Response, Services
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.call import Call, Caller, Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["Authenticate", "Exchange", "Executor", "Peer", "Route", "log_internal"]
+__all__ = ["SHORT_BODY", "Authenticate", "Exchange", "Executor", "Peer", "Route", "Soon", "log_internal"]
 
 Note = Callable[[str, str, str, float], None]
 """Takes service, action, code and seconds of a request."""
@@ -30,6 +35,16 @@ code of what was done."""
 
 Authenticate = Callable[[Request], Caller]
 """Who signed a request; ApiError when that cannot be said."""
+
+Soon = Callable[[Call], dict[str, Any] | Future[dict[str, Any]] | None]
+"""Executes a call without keeping the thread: its result if that is at hand, a future of it where it comes later, None
+where a thread is to execute it. ApiError as of ``Executor.execute``."""
+
+SHORT_BODY = 8192
+"""Bytes of a body that are read in well below a millisecond."""
+
+_Away = Callable[[Callable[[], Response]], Awaitable[Response]]
+"""Has something answered in a thread."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,6 +90,7 @@ class Exchange:
     clock         what requests are told the time by
     beyond        what answers a request that another server is to answer, None for one of ours; it gets the name of
                   the service, and ApiError is its refusal
+    soon          executes what needs no thread; None: everything is executed by ``control``
     note          called after each answer with service, action, code of the error ("OK" where there is none), seconds;
                   what names no operation that is served is "unknown"
     """
@@ -88,8 +104,10 @@ class Exchange:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         beyond: Callable[[str, Request], Route | None] | None = None,
         note: Note | None = None,
+        soon: Soon | None = None,
     ) -> None:
         self._clock = clock
+        self._soon = soon
         self._note = note
         self._services = services
         self._authenticate = authenticate
@@ -98,15 +116,31 @@ class Exchange:
         self._beyond = beyond
 
     def answer(self, request: Request, peer: Peer) -> Response:
-        """The answer to a request; never raises."""
+        """The answer to a request, in this thread; never raises."""
+        coroutine = self._noted(request, peer, None)
+        try:
+            coroutine.send(None)
+        except StopIteration as done:
+            response: Response = done.value
+            return response
+        raise RuntimeError("without a way to a thread, nothing is waited for")
+
+    async def reply(self, request: Request, peer: Peer, threads: Threads) -> Response:
+        """The same on the event loop, which nothing holds up: what is long, or waits, is done in one of the threads."""
+        loop = asyncio.get_running_loop()
+        if len(request.body) > SHORT_BODY:
+            return await loop.run_in_executor(threads, self.answer, request, peer)
+        return await self._noted(request, peer, partial(loop.run_in_executor, threads))
+
+    async def _noted(self, request: Request, peer: Peer, away: _Away | None) -> Response:
         began = time.perf_counter()
-        response, service, action, code = self._answer(request, peer)
+        response, service, action, code = await self._answer(request, peer, away)
         if self._note is not None:
             self._note(service, action, code, time.perf_counter() - began)
         return response
 
-    def _answer(self, request: Request, peer: Peer) -> tuple[Response, str, str, str]:
-        """The answer; and by what it is counted: service, action, code."""
+    async def _answer(self, request: Request, peer: Peer, away: _Away | None) -> tuple[Response, str, str, str]:
+        """The answer; and by what it is counted: service, action, code. ``away`` is None in a thread."""
         request_id = str(uuid.uuid4())
         service = self._services.of(request)
         counted = (UNKNOWN, UNKNOWN)
@@ -121,18 +155,30 @@ class Exchange:
             if route is not None:
                 caller = self._authenticate(request)
                 call = self._call(service.name, route.name, {}, caller, request_id, peer)
-                return route.answer(request, call), *counted, DONE
+                work = partial(route.answer, request, call)
+                return work() if away is None else await away(work), *counted, DONE
             operation, found = service.identify(request)
             counted = (service.name, operation.name)
             caller = self._authenticate(request)
             call = self._call(service.name, operation.name, operation.read(found), caller, request_id, peer)
-            return operation.write(self._control.execute(call), request_id), *counted, DONE
+            return await self._execute(call, operation, away), *counted, DONE
         except ApiError as error:
             return service.refuse(error, request_id), *counted, error.code
         except Exception as error:
             log_internal(error, request, request_id)
             internal = ApiError("InternalError", "An internal error has occurred", 500)
             return service.refuse(internal, request_id), *counted, internal.code
+
+    async def _execute(self, call: Call, operation: Operation, away: _Away | None) -> Response:
+        def work() -> Response:
+            return operation.write(self._control.execute(call), call.request_id)
+
+        if away is None:
+            return work()
+        result = self._soon(call) if self._soon is not None else None
+        if isinstance(result, Future):
+            result = await asyncio.wrap_future(result)
+        return await away(work) if result is None else operation.write(result, call.request_id)
 
     def ask(self, request: Request, caller: Caller, peer: Peer) -> Mapping[str, Any]:
         """What an operation gives to somebody whom other proof than a signature has identified. ApiError: refused."""

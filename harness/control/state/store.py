@@ -37,6 +37,8 @@ __all__ = ["IdTaken", "SlotTaken", "Store", "StoreError", "Transaction"]
 _GENERATION, _SCHEMA = "generation", "schema"
 _CHUNK = 500
 """Ids per query: both databases bound the parameters of a statement."""
+_POOL = 20
+"""Connections that are kept: one for each thread that a server has, and some."""
 _IN_MEMORY = (None, "", ":memory:")
 _INTERNAL = ("sqlite_", "halfsilver_")
 
@@ -70,7 +72,7 @@ class Transaction:
         self._writable = writable
         self._connected: Connection | None = None
         self.changed: list[Record] = []
-        """Records that were inserted, updated or deleted, in this order."""
+        """Records that were inserted, updated or deleted, in this order; in a part of it, by that part."""
 
     @property
     def _connection(self) -> Connection:
@@ -78,6 +80,19 @@ class Transaction:
         if self._connected is None:
             self._connected = Connection(self._engine, self._driven)
         return self._connected
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of the transaction: an exception that leaves it takes back what was written in it, and no more."""
+        self.changed.clear()
+        self._cursor.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._cursor.execute("ROLLBACK TO SAVEPOINT part")
+            raise
+        finally:
+            self._cursor.execute("RELEASE SAVEPOINT part")
 
     # Reading.
 
@@ -332,16 +347,16 @@ def _name(url: sqlalchemy.URL) -> str:
 
 def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
     if url.drivername == "sqlite":
-        in_memory: dict[str, Any] = {"poolclass": StaticPool} if url.database in _IN_MEMORY else {}
+        pool: dict[str, Any] = {"poolclass": StaticPool} if url.database in _IN_MEMORY else {"pool_size": _POOL}
         engine = sqlalchemy.create_engine(
-            url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **in_memory
+            url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **pool
         )
         event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, timeout))
         return engine
     try:
         options = f"-c lock_timeout={int(timeout * 1000)}"
         arguments = {"connect_timeout": max(2, int(timeout)), "options": options}
-        return sqlalchemy.create_engine(url, connect_args=arguments, pool_pre_ping=True)
+        return sqlalchemy.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=_POOL)
     except ImportError:
         raise EnvironmentMissing(
             "PostgreSQL needs psycopg, which is not installed; pip install 'psycopg[binary]'"

@@ -8,16 +8,30 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.exchange import SHORT_BODY, Exchange
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
-from tests.control.kits.wire_kit import PEER, FakeControl, authorization, call, exchange, form, read, scope_of
+from tests.control.kits.wire_kit import (
+    CALLER,
+    PEER,
+    FakeControl,
+    authorization,
+    call,
+    exchange,
+    form,
+    read,
+    scope_of,
+    served,
+)
 
 SESSIONS = form({"Action": "DescribeTrafficMirrorSessions"})
 
@@ -279,3 +293,51 @@ def test_an_error_of_the_status_is_an_internal_error() -> None:
             raise RuntimeError("no engine")
 
     assert read(status(Broken()), "ec2")[:2] == (500, "InternalError")
+
+
+class Counted(ThreadPoolExecutor):
+    """A thread, and how often it was asked for."""
+
+    asked = 0
+
+    def submit(self, *arguments: Any, **named: Any) -> Any:
+        self.asked += 1
+        return super().submit(*arguments, **named)
+
+
+LATER: Future[Any] = Future()
+LATER.set_result({"NextToken": "later"})
+
+
+@pytest.mark.parametrize(
+    ("soon", "said", "asked"), [({"NextToken": "at hand"}, b"at hand", 0), (LATER, b"later", 0), (None, b"thread", 1)]
+)
+def test_what_is_soon_needs_no_thread(soon: Any, said: bytes, asked: int) -> None:
+    notes: list[tuple[Any, ...]] = []
+    api = Exchange(
+        served(),
+        lambda request: CALLER,
+        FakeControl({"NextToken": "thread"}),
+        note=lambda *note: notes.append(note),
+        soon=lambda call: soon,
+    )
+    with Counted(1) as threads:
+        answer = asyncio.run(api.reply(SESSIONS, PEER, threads))
+        assert said in answer.body and threads.asked == asked
+        longer = replace(SESSIONS, body=SESSIONS.body + b"&NextToken=" + b"x" * SHORT_BODY)
+        assert b"thread" in asyncio.run(api.reply(longer, PEER, threads)).body and threads.asked == asked + 1
+    assert [note[:3] for note in notes] == [("ec2", "DescribeTrafficMirrorSessions", "OK")] * 2
+
+
+def test_what_is_refused_soon_is_refused_as_in_a_thread() -> None:
+    refused: Future[Any] = Future()
+    refused.set_exception(ApiError("Later", "no", 409))
+
+    def refuse(call: Any) -> Any:
+        raise ApiError("AtOnce", "no", 409)
+
+    for soon, code in ((refuse, "AtOnce"), (lambda call: refused, "Later")):
+        api = Exchange(served(), lambda request: CALLER, FakeControl(), soon=soon)
+        with Counted(1) as threads:
+            assert read(asyncio.run(api.reply(SESSIONS, PEER, threads)), "ec2")[:2] == (409, code)
+            assert threads.asked == 0

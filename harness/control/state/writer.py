@@ -1,0 +1,74 @@
+"""Those who write, group by group: whoever comes while a commit waits for the disk is of the next one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+__all__ = ["LARGEST", "Writer"]
+
+LARGEST = 64
+"""Writes of a group. More of them would make the first one wait, and save nothing."""
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+
+class Writer(Generic[Work, Result]):
+    """One thread that does what is handed to it, in order. Threads may share it.
+
+    do   does a group: the outcome of each, in order; an exception of its own is that of all
+    """
+
+    def __init__(self, do: Callable[[Sequence[Work]], Sequence[Result | Exception]]) -> None:
+        self._do = do
+        self._waiting: SimpleQueue[tuple[Work, Future[Result]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="halfsilver-write", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work) -> Future[Result]:
+        """The result comes when it is committed; what was refused raises."""
+        future: Future[Result] = Future()
+        self._waiting.put((work, future))
+        return future
+
+    def close(self) -> None:
+        """Do what is waiting, and take no more."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            first = self._waiting.get()
+            if first is None:
+                return
+            group = [first]
+            closing = False
+            while len(group) < LARGEST and not closing:
+                try:
+                    another = self._waiting.get_nowait()
+                except Empty:
+                    break
+                if another is None:
+                    closing = True
+                else:
+                    group.append(another)
+            self._answer(group)
+            if closing:
+                return
+
+    def _answer(self, group: Sequence[tuple[Work, Future[Result]]]) -> None:
+        group = [each for each in group if each[1].set_running_or_notify_cancel()]
+        outcomes: Sequence[Result | Exception]
+        try:
+            outcomes = self._do([work for work, _ in group])
+        except Exception as error:
+            outcomes = [error] * len(group)
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
