@@ -17,8 +17,8 @@ ERRORS = {
         "Or the upstream does not answer",
     },
     "EC2": {
-        "AuthFailure": "unknown key, a session token (this server issues none), wrong signature, or signed for another "
-        "service, region or day; with `--insecure` (403): from a web page, or for another host than localhost",
+        "AuthFailure": "unknown key, wrong session token, wrong signature, or signed for another service, region or "
+        "day; with `--insecure` (403): from a web page, or for another host than localhost",
         "DryRunOperation": "`DryRun` was true, and all else is right",
         "FilterLimitExceeded": "more than 50 filters, or 200 values of one",
         "IdempotentParameterMismatch": "the `ClientToken` came with other parameters in the last 24 hours",
@@ -60,7 +60,8 @@ ERRORS = {
         "NetworkLoadBalancerNotFoundException": "the target's load balancer does not exist, or is another account's",
         "NlbInUseByTrafficMirrorTargetException": "the load balancer is a target already",
         "NoSuchVersion": "another `Version` than 2016-11-15",
-        "RequestExpired": "signed more than 15 minutes ago or ahead, or the presigned time is over",
+        "RequestExpired": "signed more than 15 minutes ago or ahead, or the time of a presigned request or of "
+        "temporary credentials is over",
         "RequestLimitExceeded": "too many requests are under way, or, with `--throttle`, they come too fast; AWS's "
         "clients try again by themselves",
         "TagLimitExceeded": "too many tags on one object",
@@ -78,24 +79,29 @@ ERRORS = {
         "UnknownParameter": "a parameter that the operation does not have",
     },
     "elbv2 and STS": {
-        "AccessDenied": "the user's policies do not allow it",
+        "AccessDenied": "the user's policies do not allow it; AssumeRole: or the role does not trust the caller, or is "
+        "not there",
+        "ExpiredToken": "the time of temporary credentials is over",
         "IncompleteSignature": "the signature cannot be read or lacks a part",
         "InvalidAction": "no such operation or version, or a service that is not served",
-        "InvalidClientTokenId": "an unknown key, or a session token",
+        "InvalidClientTokenId": "an unknown key, or a wrong session token",
         "InvalidParameterValue": "a parameter of the wrong type or form",
         "ListenerNotFound": "no such listener",
         "LoadBalancerNotFound": "no such load balancer",
+        "MalformedPolicyDocument": "AssumeRole: what is no policy",
         "MissingAuthenticationToken": "the request is not signed",
+        "PackedPolicyTooLarge": "AssumeRole: session policies longer than 2,048 characters",
         "SignatureDoesNotMatch": "a wrong or an old signature",
         "UnknownParameter": "a parameter that the operation does not have",
-        "ValidationError": "a missing parameter or a value that is not allowed, an ARN of another account, a wrong "
-        "marker",
+        "ValidationError": "a missing parameter or a value that is not allowed, a session longer than its role allows, "
+        "an ARN of another account, a wrong marker",
     },
     "CloudWatch": {
         "AccessDenied": "the user's policies do not allow it",
+        "ExpiredToken": "the time of temporary credentials is over",
         "IncompleteSignature": "the signature cannot be read or lacks a part",
         "InvalidAction": "query: no such operation or version",
-        "InvalidClientTokenId": "an unknown key, or a session token",
+        "InvalidClientTokenId": "an unknown key, or a wrong session token",
         "InvalidFormat": "SetAlarmState: the reason's data is not JSON",
         "InvalidNextToken": "the token is not from the same request of the same account",
         "InvalidParameterCombination": "no statistic, or more than 1,440 data points",
@@ -113,6 +119,7 @@ ERRORS = {
     },
     "RAM": {
         "AccessDeniedException": "the user's policies do not allow it",
+        "ExpiredTokenException": "the time of temporary credentials is over",
         "IdempotentParameterMismatchException": "the `clientToken` came with other parameters in the last 24 hours",
         "IncompleteSignatureException": "the signature cannot be read or lacks a part",
         "InvalidClientTokenException": "a `clientToken` that is not 1 to 64 ASCII characters",
@@ -133,7 +140,7 @@ ERRORS = {
         "TagLimitExceededException": "too many tags on one share",
         "UnknownOperationException": "no operation at this method and path",
         "UnknownResourceException": "no such share, target or organisation",
-        "UnrecognizedClientException": "an unknown key, or a session token",
+        "UnrecognizedClientException": "an unknown key, or a wrong session token",
     },
 }
 """Family of services -> code -> when."""

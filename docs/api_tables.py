@@ -18,6 +18,7 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 import halfsilver.harness.control
+from halfsilver.harness.control import sts
 from halfsilver.harness.control.catalogue import MODULES, OPERATIONS
 from halfsilver.harness.control.cloudwatch import alarms
 from halfsilver.harness.control.ec2 import mirror_objects, tags
@@ -49,6 +50,7 @@ WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
         for name in ("Filters", "MaxResults", "NextToken", "PrefixListIds")
     },
     ("ec2", "DescribeRegions"): {"AllRegions": "no effect, there is one region"},
+    ("sts", "AssumeRole"): {"MinimumSessionTokenSize": "no effect, a token is as long as what it says"},
     ("ram", "CreateResourceShare"): {
         name: "no effect" for name in ("permissionTemplateParameters", "resourceShareConfiguration")
     },
@@ -77,6 +79,7 @@ _LIMITED: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("ram", "DisassociateResourceShare"): {"sources": _NO_SOURCES},
     ("ram", "ListPrincipals"): {"resourceType": f"{_ONE_TYPE} `InvalidParameterException`"},
     ("ram", "ListResources"): {"resourceType": f"{_ONE_TYPE} `InvalidResourceTypeException`"},
+    ("sts", "AssumeRole"): {name: _REFUSED for name in sts.NOT_SERVED},
 }
 """Parameters that take less than AWS's."""
 
@@ -165,7 +168,7 @@ def _condition_keys() -> str:
     """The keys that conditions can ask about; tags have their name behind the slash."""
     trees = [
         ast.parse((SOURCES / name).read_text(encoding="utf-8"))
-        for name in ("iam/authorization.py", "iam/condition_keys.py")
+        for name in ("iam/authorization.py", "iam/condition_keys.py", "sts.py")
     ]
     texts = {
         node.value
@@ -173,7 +176,7 @@ def _condition_keys() -> str:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    keys = {text for text in texts if re.fullmatch("(aws|ec2|ram):[a-z]+/?", text)} | {
+    keys = {text for text in texts if re.fullmatch("(aws|ec2|ram|sts):[a-z]+/?", text)} | {
         "ec2:resourcetag/",
         "ram:resourcetag/",
         "ec2:subnet",

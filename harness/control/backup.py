@@ -1,8 +1,8 @@
 """A copy of a state directory as one file, made while a server uses it; and a state directory from such a file.
 
 The copy is a tar archive of mode 0600, for it has the secrets of the access keys: ``state.sqlite`` as it was at one
-moment (SQLite's online backup), ``keys.json``, ``credentials`` and, for a server with a mirror file, what that was when
-the server wrote it last.
+moment (SQLite's online backup), ``keys.json``, ``sessions.key``, ``credentials`` and, for a server with a mirror file,
+what that was when the server wrote it last.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _read(copy: Path, known: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def _kept(directory: StateDirectory) -> tuple[Path, ...]:
-    return (directory.database, directory.keys, directory.credentials, directory.digests)
+    return (directory.database, directory.keys, directory.seal, directory.credentials, directory.digests)
 
 
 def _snapshot(database: Path) -> bytes:

@@ -24,7 +24,7 @@ from halfsilver.harness.control.metrics.collector import Collector
 from halfsilver.harness.control.metrics.history import Point, series
 from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, Operation
+from halfsilver.harness.control.operations.operation import Context, Operation, Roles
 from halfsilver.harness.control.operations.perform import perform
 from halfsilver.harness.control.operations.throttling import Throttle
 from halfsilver.harness.control.plane.data_plane import Apply, DataPlane, Judged
@@ -53,6 +53,7 @@ class Control:
     inventory   put into the store
     data_plane  brought to what the store says, at the start and after each change
     policies    what binds a caller
+    roles       who lets callers assume roles, None where there are none
     shared      other servers write to the store too
     restore     puts another policy in the place of the stored one at the start; UsageError if it does not fit here
     committed   called after every committed change and before the client has its answer, one call at a time
@@ -72,6 +73,7 @@ class Control:
         data_plane: DataPlane,
         policies: Callable[[Caller], Policies],
         *,
+        roles: Roles | None = None,
         shared: bool = False,
         restore: Callable[[Transaction], None] | None = None,
         committed: Callable[[], None] | None = None,
@@ -81,6 +83,7 @@ class Control:
     ) -> None:
         self.settings = settings
         self.policies = policies
+        self._roles = roles
         self._store = store
         self._data_plane = data_plane
         self._shared = shared
@@ -160,7 +163,7 @@ class Control:
         return result
 
     def _perform(self, operation: Operation, call: Call, transaction: Transaction) -> tuple[dict[str, Any], bool]:
-        context = Context(transaction, call, self.settings, self._random)
+        context = Context(transaction, call, self.settings, self._random, self._roles)
         authorize(context, self.policies(call.caller), operation.on)
         return perform(operation, context)
 

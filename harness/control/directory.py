@@ -1,4 +1,5 @@
-"""Where a server keeps what it must not lose: database, access keys, and the credentials file for its clients.
+"""Where a server keeps what it must not lose: database, access keys, what seals session tokens, and the
+credentials file for its clients.
 
 The directory is its owner's alone, as it holds secrets. While a server uses the database in it, no other one can.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from halfsilver.harness.control.iam.access_keys import KeyStore, create_user, write_credentials
-from halfsilver.harness.control.state.private_files import make_private
+from halfsilver.harness.control.iam.temporary import SECRET_BYTES, Seal
+from halfsilver.harness.control.state.private_files import locked_folder, make_private, read_private, write_private
 from halfsilver.harness.errors import UsageError
 
 __all__ = ["StateDirectory"]
@@ -31,6 +34,7 @@ class StateDirectory:
         self.database = path / "state.sqlite"
         self.keys = path / "keys.json"
         self.credentials = path / "credentials"
+        self.seal = path / "sessions.key"
         self.digests = path / "mirror.sha256"
         self._made = [each for each in (path, *path.parents) if not each.exists()]
         try:
@@ -112,4 +116,15 @@ class StateDirectory:
                 key = create_user(self.keys, account, ADMINISTRATOR, partition=partition)
                 for profile in ("default", account) if not known and account == accounts[0] else (account,):
                     write_credentials(self.credentials, profile, key)
-        return KeyStore(self.keys, partition=partition)
+        return KeyStore(self.keys, partition=partition, seal=self._make_seal())
+
+    def _make_seal(self) -> Seal:
+        """What makes temporary credentials and knows them again; its secret is made where there is none."""
+        with locked_folder(self.path):
+            if not self.seal.exists():
+                write_private(self.seal, secrets.token_bytes(SECRET_BYTES))
+            secret = read_private(self.seal)
+        try:
+            return Seal(secret)
+        except ValueError as error:
+            raise UsageError(f"{self.seal}: {error}; without the file, a new one is made at the next start") from None

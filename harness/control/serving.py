@@ -19,6 +19,7 @@ from halfsilver.harness.control.http.protocols import Services, load
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.http.server import Listen, Monitor, check, serve
 from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous
+from halfsilver.harness.control.iam.assuming import RoleKeeper
 from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
 from halfsilver.harness.control.iam.sigv4 import authenticate
 from halfsilver.harness.control.inventory import inventory_file
@@ -175,6 +176,7 @@ class _Server:
                     self._settings,
                     self._plane,
                     _permit_all if options.listen.insecure else keys.policies,
+                    roles=RoleKeeper(keys, None if options.listen.insecure else keys.policies),
                     shared=options.database is not None,
                     committed=self._write_mirror,
                     throttle=None if options.throttle is None else Throttle(options.throttle),

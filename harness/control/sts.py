@@ -1,16 +1,70 @@
-"""STS: who the caller is. Every authenticated caller may ask, whatever its policies say."""
+"""STS: who the caller is, and roles that they can be for a while."""
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
 from halfsilver.harness.control.operations.call import Parameters
+from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import Context, operation
 
-__all__ = ["get_caller_identity"]
+__all__ = ["NOT_SERVED", "assume_role", "get_caller_identity"]
+
+NOT_SERVED = ("ProvidedContexts", "SerialNumber", "SourceIdentity", "Tags", "TokenCode", "TransitiveTagKeys")
+"""Parameters of AssumeRole that are refused: sessions have no tags and no source identity, and nobody has a device."""
+_NAME = re.compile(r"[\w+=,.@-]*", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]*", re.ASCII)
 
 
 @operation("sts", "GetCallerIdentity")
 def get_caller_identity(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Every authenticated caller may ask, whatever its policies say."""
     caller = context.caller
     return {"UserId": caller.user_id, "Account": caller.account, "Arn": caller.arn}
+
+
+@operation("sts", "AssumeRole")
+def assume_role(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Temporary credentials. Nothing is stored: what was given out is known again by its token."""
+    for each in NOT_SERVED:
+        if parameters.get(each):
+            raise ApiError("ValidationError", f"The parameter {each} is not supported by this server")
+    name = _matching(parameters, "RoleSessionName", "roleSessionName", _NAME)
+    known = {"sts:rolesessionname": (name,)}
+    if "ExternalId" in parameters:
+        known["sts:externalid"] = (_matching(parameters, "ExternalId", "externalId", _EXTERNAL_ID),)
+    seconds = parameters.get("DurationSeconds")
+    policies = [each["arn"] for each in parameters.get("PolicyArns") or ()]
+    policies += [parameters["Policy"]] if "Policy" in parameters else []
+    assert context.roles is not None, "a server has a keeper of roles"
+    given = context.roles.assume(
+        context,
+        parameters["RoleArn"],
+        name,
+        known,
+        None if seconds is None else timedelta(seconds=seconds),
+        tuple(policies),
+    )
+    return {
+        "Credentials": {
+            "AccessKeyId": given.key_id,
+            "SecretAccessKey": given.secret,
+            "SessionToken": given.token,
+            "Expiration": given.expires,
+        },
+        "AssumedRoleUser": {"AssumedRoleId": given.caller.user_id, "Arn": given.caller.arn},
+    }
+
+
+def _matching(parameters: Parameters, name: str, place: str, pattern: re.Pattern[str]) -> str:
+    """A text of these characters; botocore's model has the pattern, and AWS alone holds it."""
+    value: str = parameters[name]
+    if not pattern.fullmatch(value):
+        raise ApiError(
+            "ValidationError",
+            f"1 validation error detected: Value '{value[:64]}' at '{place}' failed to satisfy constraint: Member must "
+            f"satisfy regular expression pattern: {pattern.pattern}",
+        )
+    return value

@@ -1,13 +1,20 @@
-"""Who exists: users with their access keys and policies, in a file that its owner alone may read.
+"""Who exists: users with their access keys, groups, roles and policies, in a file that its owner alone may read.
 
     {"Users": [{"Account": "123456789012", "UserName": "ann", "UserId": "AIDA...",
                 "AccessKeys": [{"AccessKeyId": "AKIA...", "SecretAccessKey": "...", "Status": "Active"}],
+                "Groups": ["viewers"],
                 "Policies": [{"PolicyName": "view", "PolicyDocument": {"Version": "2012-10-17", "Statement": ...}}],
-                "PermissionsBoundary": {"Version": "2012-10-17", "Statement": ...}}]}
+                "AttachedManagedPolicies": [{"PolicyArn": "arn:aws:iam::123456789012:policy/mirror"}],
+                "PermissionsBoundary": {"Version": "2012-10-17", "Statement": ...}}],
+     "Groups": [{"Account": "123456789012", "GroupName": "viewers", "Policies": [...]}],
+     "Roles": [{"Account": "123456789012", "RoleName": "auditor", "RoleId": "AROA...", "MaxSessionDuration": 3600,
+                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": ...}, "Policies": [...]}],
+     "ManagedPolicies": [{"Account": "123456789012", "PolicyName": "mirror", "PolicyDocument": ...}]}
 
-The names are those of the IAM API. A user may have several keys (to change them one after the other); a key whose
-``Status`` is ``Inactive`` is as good as none. A secret must be stored as it is, because a signature is verified by
-making it again; so the file is refused when anybody but its owner may read it, and no secret is ever printed.
+The names are those of the IAM API; ``Users`` must be there, the other lists may be. A user may have several keys (to
+change them one after the other); a key whose ``Status`` is ``Inactive`` is as good as none. A secret must be stored as
+it is, because a signature is verified by making it again; so the file is refused when anybody but its owner may read
+it, and no secret is ever printed.
 """
 
 from __future__ import annotations
@@ -20,47 +27,35 @@ import secrets
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from halfsilver.harness.control.iam.identities import (
+    NAME,
+    AccessKey,
+    Identities,
+    Role,
+    parse,
+    read_identities,
+    read_user,
+)
 from halfsilver.harness.control.iam.policies import Policies, Policy, load_policy
-from halfsilver.harness.control.operations.call import Caller
+from halfsilver.harness.control.iam.temporary import Credentials, Seal
+from halfsilver.harness.control.operations.call import Caller, RoleSession
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.state.private_files import locked_folder, read_private, write_private
 from halfsilver.harness.errors import UsageError
 
-__all__ = ["ADMINISTRATOR_POLICY", "AccessKey", "KeyStore", "anonymous", "create_user", "write_credentials"]
+__all__ = ["ADMINISTRATOR_POLICY", "AccessKey", "KeyStore", "anonymous", "assumed", "create_user", "write_credentials"]
 
 ADMINISTRATOR_POLICY: Mapping[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
 }
 """AWS's managed policy of that name."""
-
-_ACCOUNT = re.compile(r"[0-9]{12}")
-_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
-_KEY_ID = re.compile(r"\w{16,128}", re.ASCII)
-_SECRET = re.compile(r"[!-~]{16,128}")
-_USER_ID = re.compile(r"\w{1,128}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class AccessKey:
-    """A key id, its secret, and whose it is."""
-
-    id: str
-    secret: str = field(repr=False)
-    caller: Caller
-
-
-@dataclass(frozen=True, slots=True)
-class _Users:
-    """The file's content at one moment. ``stamp`` changes with the file."""
-
-    stamp: tuple[int, ...]
-    keys: Mapping[str, AccessKey] = field(repr=False)
-    policies: Mapping[str, Policies] = field(repr=False)
 
 
 class KeyStore:
@@ -71,59 +66,87 @@ class KeyStore:
     Raises UsageError when the file is missing, open to others or malformed.
     """
 
-    def __init__(self, path: Path, *, partition: str = "aws") -> None:
+    def __init__(self, path: Path, *, partition: str = "aws", seal: Seal | None = None) -> None:
         self._path = path
         self._partition = partition
+        self._seal = seal
         self._reading = threading.Lock()
         self._refused: tuple[int, ...] | None = None
-        self._users = self._read(_stamp(path))
+        stamp = _stamp(path)
+        self._known = (stamp, self._read())
 
     def find(self, key_id: str) -> AccessKey | None:
         """An active key. ApiError ServiceUnavailable while the file, changed, cannot be used."""
         return self._current().keys.get(key_id)
 
+    def find_temporary(self, key_id: str, token: str) -> tuple[AccessKey, datetime] | None:
+        """The key of a session token and when it ends; None unless it is that token's and its role is there still."""
+        sealed = self._seal.open(token) if self._seal is not None else None
+        role = None if sealed is None else self.role(sealed.session.role)
+        if sealed is None or role is None or role.id != sealed.role_id or sealed.credentials.key_id != key_id:
+            return None
+        key = AccessKey(key_id, sealed.credentials.secret, assumed(role, sealed.session))
+        return key, sealed.credentials.expires
+
+    def issue(self, role: Role, session: RoleSession, lasting: timedelta) -> Credentials:
+        """Credentials for a session of a role."""
+        assert self._seal is not None, "a store that knows the file alone gives out nothing"
+        return self._seal.issue(session, role.id, lasting)
+
+    def role(self, arn: str) -> Role | None:
+        """The role with this ARN. ApiError as in ``find``."""
+        return self._current().roles.get(arn)
+
+    def is_managed(self, arn: str) -> bool:
+        """There is a managed policy with this ARN. ApiError as in ``find``."""
+        return arn in self._current().managed
+
     def policies(self, caller: Caller) -> Policies:
-        """What binds this user; nothing allowed when the user is gone. ApiError as in ``find``."""
-        return self._current().policies.get(caller.arn, Policies())
+        """What binds this user or role; nothing allowed when it is gone. ApiError as in ``find``."""
+        known = self._current()
+        own = known.policies.get(caller.principal, Policies())
+        if caller.session is None or not caller.session.policies:
+            return own
+        bounds = [known.managed.get(each) or _session_policy(each) for each in caller.session.policies]
+        return replace(own, session=tuple(bounds))
 
     def accounts(self) -> frozenset[str]:
         """The accounts that have users."""
-        return frozenset(arn.split(":")[4] for arn in self._current().policies)
+        return self._current().accounts
 
-    def _current(self) -> _Users:
+    def _current(self) -> Identities:
         stamp = _stamp(self._path)
-        if stamp != self._users.stamp:
+        if stamp != self._known[0]:
             with self._reading:
-                if stamp != self._users.stamp:
+                if stamp != self._known[0]:
                     self._refresh(stamp)
-        return self._users
+        return self._known[1]
 
     def _refresh(self, stamp: tuple[int, ...]) -> None:
         """Without a usable file nobody is let in: the change may have been made to lock somebody out."""
         if stamp != self._refused:
             try:
-                self._users, self._refused = self._read(stamp), None
+                self._known, self._refused = (stamp, self._read()), None
                 return
             except UsageError as error:
                 self._refused = stamp
                 print(f"halfsilver: {error}; requests are refused until the file is put right", file=sys.stderr)
         raise ApiError("ServiceUnavailable", "The server cannot read its access keys.", 503)
 
-    def _read(self, stamp: tuple[int, ...]) -> _Users:
-        document = _parse(read_private(self._path), self._path)
-        keys: dict[str, AccessKey] = {}
-        policies: dict[str, Policies] = {}
-        for index, user in enumerate(document["Users"]):
-            where = f"{self._path}: Users[{index}]"
-            caller = _caller(user, self._partition, where)
-            if caller.arn in policies:
-                raise UsageError(f"{where}: user {caller.user_name} of account {caller.account} is there twice")
-            policies[caller.arn] = _policies(user, where)
-            for key in _active_keys(user, caller, where):
-                if key.id in keys:
-                    raise UsageError(f"{where}: access key {key.id} is there twice")
-                keys[key.id] = key
-        return _Users(stamp, keys, policies)
+    def _read(self) -> Identities:
+        return read_identities(read_private(self._path), self._path, self._partition)
+
+
+@lru_cache(maxsize=1024)
+def _session_policy(text: str) -> Policy:
+    """A policy that AssumeRole was given; a managed one that is gone since allows nothing."""
+    return Policy(()) if text.startswith("arn:") else load_policy(json.loads(text), "the session's policy")
+
+
+def assumed(role: Role, session: RoleSession) -> Caller:
+    """Whose requests are that are signed with a role's credentials."""
+    arn = f"{role.arn.replace(':iam:', ':sts:', 1).replace(':role/', ':assumed-role/', 1)}/{session.name}"
+    return Caller(role.account, arn, f"{role.id}:{session.name}", "", session)
 
 
 def anonymous(account: str, partition: str = "aws") -> Caller:
@@ -147,10 +170,9 @@ def create_user(
         "AccessKeys": [{"AccessKeyId": key_id, "SecretAccessKey": secret, "Status": "Active"}],
         "Policies": [{"PolicyName": "initial", "PolicyDocument": dict(policy)}],
     }
-    caller = _caller(user, partition, f"user {name}")
-    _policies(user, f"user {name}")
+    caller, _ = read_user(user, partition, f"user {name}")
     with locked_folder(path.parent):
-        document = _parse(read_private(path), path) if path.exists() else {"Users": []}
+        document = parse(read_private(path), path) if path.exists() else {"Users": []}
         if any(
             isinstance(each, dict) and (each.get("Account"), each.get("UserName")) == (account, name)
             for each in document["Users"]
@@ -166,7 +188,7 @@ def write_credentials(path: Path, profile: str, key: AccessKey) -> None:
 
     The file is made when it is not there; what is in it stays. UsageError when the profile is there already.
     """
-    if not _NAME.fullmatch(profile):
+    if not NAME.fullmatch(profile):
         raise UsageError(f"{profile!r} is not a profile name: 1 to 64 letters, digits and _+=,.@-")
     with locked_folder(path.parent):
         text = read_private(path).decode("utf-8", "surrogateescape") if path.exists() else ""
@@ -195,83 +217,4 @@ def _stamp(path: Path) -> tuple[int, ...]:
         status.st_size,
         status.st_mode,
         status.st_uid,
-    )
-
-
-# Reading the file. No message shows a value that could be a secret.
-
-
-def _parse(content: bytes, path: Path) -> dict[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        members = dict(pairs)
-        if len(members) != len(pairs):
-            raise UsageError(f"{path}: a JSON object has one member twice")
-        return members
-
-    try:
-        document = json.loads(content, object_pairs_hook=once)
-    except (ValueError, RecursionError) as error:
-        at = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        raise UsageError(f"{path}: is not JSON{at}") from None
-    users = _members(document, {"Users"}, str(path)).get("Users")
-    if not isinstance(users, list):
-        raise UsageError(f"{path}: Users must be a list")
-    return {"Users": users}
-
-
-def _members(document: object, known: set[str], where: str) -> Mapping[str, Any]:
-    if not isinstance(document, dict):
-        raise UsageError(f"{where}: must be a JSON object")
-    if not known >= document.keys():
-        raise UsageError(f"{where}: may have the members {', '.join(sorted(known))} and no other")
-    return document
-
-
-def _text(members: Mapping[str, Any], name: str, pattern: re.Pattern[str], what: str, where: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise UsageError(f"{where}.{name}: must be {what}")
-    return value
-
-
-def _list(members: Mapping[str, Any], name: str, where: str) -> list[Any]:
-    value = members.get(name, [])
-    if not isinstance(value, list):
-        raise UsageError(f"{where}.{name}: must be a list")
-    return value
-
-
-def _caller(user: object, partition: str, where: str) -> Caller:
-    members = _members(user, {"Account", "UserName", "UserId", "AccessKeys", "Policies", "PermissionsBoundary"}, where)
-    account = _text(members, "Account", _ACCOUNT, "twelve digits", where)
-    name = _text(members, "UserName", _NAME, "1 to 64 letters, digits and _+=,.@-", where)
-    user_id = _text(members, "UserId", _USER_ID, "letters and digits, e.g. AIDA...", where)
-    return Caller(account, f"arn:{partition}:iam::{account}:user/{name}", user_id, name)
-
-
-def _active_keys(user: Mapping[str, Any], caller: Caller, where: str) -> list[AccessKey]:
-    keys = []
-    for index, document in enumerate(_list(user, "AccessKeys", where)):
-        here = f"{where}.AccessKeys[{index}]"
-        members = _members(document, {"AccessKeyId", "SecretAccessKey", "Status"}, here)
-        key_id = _text(members, "AccessKeyId", _KEY_ID, "16 to 128 letters and digits", here)
-        secret = _text(members, "SecretAccessKey", _SECRET, "16 to 128 characters without spaces", here)
-        if members.get("Status", "Active") not in ("Active", "Inactive"):
-            raise UsageError(f"{here}.Status: must be Active or Inactive")
-        if members.get("Status", "Active") == "Active":
-            keys.append(AccessKey(key_id, secret, caller))
-    return keys
-
-
-def _policies(user: Mapping[str, Any], where: str) -> Policies:
-    identity: list[Policy] = []
-    for index, document in enumerate(_list(user, "Policies", where)):
-        here = f"{where}.Policies[{index}]"
-        members = _members(document, {"PolicyName", "PolicyDocument"}, here)
-        name = _text(members, "PolicyName", _NAME, "1 to 64 letters, digits and _+=,.@-", here)
-        identity.append(load_policy(members.get("PolicyDocument"), f"{here} ({name})"))
-    boundary = user.get("PermissionsBoundary")
-    return Policies(
-        tuple(identity),
-        load_policy(boundary, f"{where}.PermissionsBoundary") if "PermissionsBoundary" in user else None,
     )

@@ -2,7 +2,7 @@
 
 Sources: IAM User Guide, "Troubleshoot signed requests for AWS APIs"; Amazon EC2 API Reference, "Error codes"; for
 RAM the words of AWS's REST services. EC2 says ``AuthFailure`` (401) for an unknown key as for a wrong signature; a
-session token that nobody has issued is everywhere refused as an unknown key is.
+session token that nobody has issued, or that is another key's, is everywhere refused as an unknown key is.
 """
 
 from __future__ import annotations
@@ -19,10 +19,7 @@ NO_MATCH = (
 )
 NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
 UNKNOWN_TOKEN = "The security token included in the request is invalid."
-NO_SESSIONS = (
-    "The security token included in the request is invalid: this server issues none. Use the access key of "
-    "a user, without a session token."
-)
+EXPIRED_TOKEN = "The security token included in the request is expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +31,7 @@ class AuthenticationErrors:
     expired_code: tuple[str, int]
     unknown_code: tuple[str, int]
     mismatch_code: tuple[str, int]
+    expired_token_code: tuple[str, int]
     unknown_message: str = UNKNOWN_TOKEN
     mismatch_message: str = NO_MATCH
     expired_message: str = ""
@@ -59,9 +57,13 @@ class AuthenticationErrors:
         """Not signed with the user's secret, not for this service, or not all that must be."""
         return _error(self.mismatch_code, message or self.mismatch_message)
 
-    def session_token(self) -> ApiError:
-        """Temporary credentials, of which this server has none."""
-        return _error(self.unknown_code, NO_SESSIONS)
+    def unknown_token(self) -> ApiError:
+        """A session token that this server has not made, not for this key, or for a role that is gone."""
+        return _error(self.unknown_code, self.unknown_message)
+
+    def expired_token(self) -> ApiError:
+        """Temporary credentials whose time is over."""
+        return _error(self.expired_token_code, self.expired_message or EXPIRED_TOKEN)
 
 
 def errors_of(service: str) -> AuthenticationErrors:
@@ -79,6 +81,7 @@ _EC2 = AuthenticationErrors(
     expired_code=("RequestExpired", 400),
     unknown_code=("AuthFailure", 401),
     mismatch_code=("AuthFailure", 401),
+    expired_token_code=("RequestExpired", 400),
     unknown_message=NOT_VALIDATED,
     mismatch_message=NOT_VALIDATED,
     expired_message="Request has expired.",
@@ -89,6 +92,7 @@ _QUERY = AuthenticationErrors(
     expired_code=("SignatureDoesNotMatch", 403),
     unknown_code=("InvalidClientTokenId", 403),
     mismatch_code=("SignatureDoesNotMatch", 403),
+    expired_token_code=("ExpiredToken", 403),
 )
 _REST_JSON = AuthenticationErrors(
     missing_code=("MissingAuthenticationTokenException", 403),
@@ -96,5 +100,6 @@ _REST_JSON = AuthenticationErrors(
     expired_code=("InvalidSignatureException", 403),
     unknown_code=("UnrecognizedClientException", 403),
     mismatch_code=("InvalidSignatureException", 403),
+    expired_token_code=("ExpiredTokenException", 403),
 )
 _FAMILIES = {"ec2": _EC2, "ram": _REST_JSON}

@@ -5,7 +5,8 @@
 
 Sources: IAM User Guide, "IAM JSON policy element reference", "Policy evaluation logic" and "Permissions boundaries for
 IAM entities". A Deny that applies is final; otherwise the identity's policies must allow, and so must its permissions
-boundary if it has one. A statement whose condition does not hold says nothing, neither yes nor no.
+boundary if it has one, and the policies of its session if there are any. A statement whose condition does not hold
+says nothing, neither yes nor no.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ from typing import Any
 
 from halfsilver.harness.control.iam.conditions import Condition, load_condition
 from halfsilver.harness.control.iam.patterns import ArnPattern, Pattern, PolicyError, RequestContext, split_arn
+from halfsilver.harness.spelling import rather
 
-__all__ = ["ADMINISTRATOR", "Decision", "Policies", "Policy", "PolicyError", "RequestContext", "load_policy"]
+__all__ = [
+    *("ADMINISTRATOR", "Decision", "Policies", "Policy", "PolicyError", "RequestContext", "load_policy"),
+    *("action_of", "condition_of", "effect_of", "members_of", "statements_of", "texts_of"),
+]
 
 VERSIONS = ("2012-10-17", "2008-10-17")
 """Policy variables are read in the newer only; the older is what a policy without ``Version`` is."""
@@ -34,12 +39,19 @@ class Decision(Enum):
     ALLOWED = "because it is allowed"
     DENIED = "with an explicit deny in an identity-based policy"
     DENIED_BY_BOUNDARY = "with an explicit deny in a permissions boundary"
+    DENIED_BY_SESSION = "with an explicit deny in a session policy"
     NOT_ALLOWED = "because no identity-based policy allows the {} action"
     OUTSIDE_BOUNDARY = "because no permissions boundary allows the {} action"
+    OUTSIDE_SESSION = "because no session policy allows the {} action"
 
     @property
     def allowed(self) -> bool:
         return self is Decision.ALLOWED
+
+    @property
+    def denied(self) -> bool:
+        """A statement says no: nothing that another policy allows can help."""
+        return self in (Decision.DENIED, Decision.DENIED_BY_BOUNDARY, Decision.DENIED_BY_SESSION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,79 +93,115 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """All that binds one user: the policies of the identity, and the permissions boundary."""
+    """All that binds one user or role: its own policies, the permissions boundary, those of the session."""
 
     identity: tuple[Policy, ...] = ()
     boundary: Policy | None = None
+    session: tuple[Policy, ...] | None = None
 
     def decide(self, action: str, resource: str, context: RequestContext) -> Decision:
         """May it do ``ec2:DescribeRegions`` to ``resource`` (an ARN, or ``*`` for an action without resources)?"""
         action, parts = action.lower(), split_arn(resource)
-        said = [policy.says(action, parts, context) for policy in self.identity]
-        bounds = self.boundary.says(action, parts, context) if self.boundary is not None else (True, False)
-        if any(denies for _, denies in said):
-            return Decision.DENIED
-        if bounds[1]:
-            return Decision.DENIED_BY_BOUNDARY
-        if not any(allows for allows, _ in said):
-            return Decision.NOT_ALLOWED
-        return Decision.ALLOWED if bounds[0] else Decision.OUTSIDE_BOUNDARY
+        identity = _said(self.identity, action, parts, context)
+        boundary = (True, False) if self.boundary is None else self.boundary.says(action, parts, context)
+        session = (True, False) if self.session is None else _said(self.session, action, parts, context)
+        for (_, denies), decision in (
+            (identity, Decision.DENIED),
+            (boundary, Decision.DENIED_BY_BOUNDARY),
+            (session, Decision.DENIED_BY_SESSION),
+        ):
+            if denies:
+                return decision
+        for (allows, _), decision in (
+            (identity, Decision.NOT_ALLOWED),
+            (boundary, Decision.OUTSIDE_BOUNDARY),
+            (session, Decision.OUTSIDE_SESSION),
+        ):
+            if not allows:
+                return decision
+        return Decision.ALLOWED
+
+
+def _said(policies: Sequence[Policy], action: str, parts: Sequence[str], context: RequestContext) -> tuple[bool, bool]:
+    """As ``Policy.says``, of several policies together."""
+    said = [policy.says(action, parts, context) for policy in policies]
+    return any(allows for allows, _ in said), any(denies for _, denies in said)
 
 
 def load_policy(document: object, where: str) -> Policy:
     """Check a policy document (JSON, read) and prepare it. PolicyError names the statement and the key."""
-    members = _members(document, where, {"Version", "Id", "Statement"})
+    return Policy(tuple(_statement(*each) for each in statements_of(document, where)))
+
+
+def statements_of(document: object, where: str) -> list[tuple[object, bool, str]]:
+    """Each statement of a policy document, whether variables are read in it, and its place."""
+    members = members_of(document, where, {"Version", "Id", "Statement"})
     version = members.get("Version", VERSIONS[1])
     if version not in VERSIONS:
         raise PolicyError(f"{where}: Version must be {VERSIONS[0]} (or {VERSIONS[1]}, without policy variables)")
+    variables = version == VERSIONS[0]
     statements = members.get("Statement")
     if isinstance(statements, dict):
-        return Policy((_statement(statements, version == VERSIONS[0], f"{where}: Statement"),))
+        return [(statements, variables, f"{where}: Statement")]
     if not isinstance(statements, list) or not statements:
         raise PolicyError(f"{where}: Statement must be a statement or a list of at least one")
     _unique_sids(statements, where)
-    return Policy(
-        tuple(
-            _statement(statement, version == VERSIONS[0], f"{where}: Statement[{index}]")
-            for index, statement in enumerate(statements)
-        )
-    )
+    return [(statement, variables, f"{where}: Statement[{index}]") for index, statement in enumerate(statements)]
 
 
 def _statement(document: object, variables: bool, where: str) -> Statement:
     for principal in ("Principal", "NotPrincipal"):
         if isinstance(document, dict) and principal in document:
             raise PolicyError(f"{where}.{principal}: the policy of a user is about that user and names no principal")
-    members = _members(
-        document, where, {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
-    )
-    if members.get("Effect") not in ("Allow", "Deny"):
-        raise PolicyError(f"{where}.Effect: must be Allow or Deny")
-    if not isinstance(members.get("Sid", ""), str) or not _SID.fullmatch(members.get("Sid", "")):
-        raise PolicyError(f"{where}.Sid: must be letters and digits")
+    known = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+    members = members_of(document, where, known)
+    allow = effect_of(members, where)
     actions_key, actions = _one_of(members, "Action", "NotAction", where)
     resources_key, resources = _one_of(members, "Resource", "NotResource", where)
     return Statement(
-        allow=members["Effect"] == "Allow",
-        actions=tuple(_action(text, f"{where}.{actions_key}") for text in actions),
+        allow=allow,
+        actions=tuple(action_of(text, f"{where}.{actions_key}") for text in actions),
         not_actions=actions_key == "NotAction",
         resources=tuple(
             ArnPattern(text, variables=variables, spanning=True, where=f"{where}.{resources_key}") for text in resources
         ),
         not_resources=resources_key == "NotResource",
-        condition=load_condition(members["Condition"], variables, f"{where}.Condition")
-        if members.get("Condition", {}) != {}
-        else Condition(),
+        condition=condition_of(members, variables, where),
     )
 
 
-def _members(document: object, where: str, known: set[str]) -> Mapping[str, Any]:
+def effect_of(members: Mapping[str, Any], where: str) -> bool:
+    """Whether a statement allows; its Sid is looked at as well."""
+    if members.get("Effect") not in ("Allow", "Deny"):
+        raise PolicyError(f"{where}.Effect: must be Allow or Deny")
+    if not isinstance(members.get("Sid", ""), str) or not _SID.fullmatch(members.get("Sid", "")):
+        raise PolicyError(f"{where}.Sid: must be letters and digits")
+    return bool(members["Effect"] == "Allow")
+
+
+def condition_of(members: Mapping[str, Any], variables: bool, where: str) -> Condition:
+    """A statement's condition, which always holds where there is none."""
+    if members.get("Condition", {}) == {}:
+        return Condition()
+    return load_condition(members["Condition"], variables, f"{where}.Condition")
+
+
+def members_of(document: object, where: str, known: set[str]) -> Mapping[str, Any]:
+    """An object with members of these names and no others."""
     if not isinstance(document, dict):
         raise PolicyError(f"{where}: must be a JSON object")
     unknown = sorted(set(document) - known)
     if unknown:
-        raise PolicyError(f"{where}: {unknown[0]!r} is not known here; known are {', '.join(sorted(known))}")
+        raise PolicyError(f"{where}: {unknown[0]!r} is not known here; {rather(unknown[0], sorted(known))}")
     return document
+
+
+def texts_of(values: object, where: str) -> list[str]:
+    """A string, or a list of at least one."""
+    found: list[Any] = values if isinstance(values, list) else [values]
+    if not found or not all(isinstance(value, str) and value for value in found):
+        raise PolicyError(f"{where}: must be a string or a list of at least one")
+    return found
 
 
 def _one_of(members: Mapping[str, Any], name: str, opposite: str, where: str) -> tuple[str, list[str]]:
@@ -161,11 +209,7 @@ def _one_of(members: Mapping[str, Any], name: str, opposite: str, where: str) ->
     found = [each for each in (name, opposite) if each in members]
     if len(found) != 1:
         raise PolicyError(f"{where}: needs either {name} or {opposite}")
-    values = members[found[0]]
-    values = values if isinstance(values, list) else [values]
-    if not values or not all(isinstance(value, str) and value for value in values):
-        raise PolicyError(f"{where}.{found[0]}: must be a string or a list of at least one")
-    return found[0], values
+    return found[0], texts_of(members[found[0]], f"{where}.{found[0]}")
 
 
 def _unique_sids(statements: Iterable[object], where: str) -> None:
@@ -178,7 +222,8 @@ def _unique_sids(statements: Iterable[object], where: str) -> None:
             seen.add(sid)
 
 
-def _action(text: str, where: str) -> Pattern:
+def action_of(text: str, where: str) -> Pattern:
+    """A pattern for actions in lower case."""
     if not _ACTION.fullmatch(text):
         raise PolicyError(
             f"{where}: {text!r} is not an action; an action is written service:Name, with * and ? in the name, or *"

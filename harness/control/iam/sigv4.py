@@ -12,15 +12,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.iam.access_keys import AccessKey
 from halfsilver.harness.control.iam.authentication_errors import AuthenticationErrors, errors_of
+from halfsilver.harness.control.iam.identities import AccessKey
 from halfsilver.harness.control.operations.call import Caller
 
 __all__ = ["Keys", "SIGNING_NAMES", "authenticate"]
@@ -61,6 +61,9 @@ class Keys(Protocol):
     def find(self, key_id: str) -> AccessKey | None:
         """None for a key that nobody has, or that is not active."""
 
+    def find_temporary(self, key_id: str, token: str) -> tuple[AccessKey, datetime] | None:
+        """The key of a session token, and when it ends; None for a token that is wrong, or another key's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -70,6 +73,7 @@ class Claim:
     stamp   when it was signed, as the string to sign has it; signed_at is the same
     valid   seconds for which a presigned request is good; None for one that is signed in a header
     query   of the query string, what is signed
+    token   the session token of temporary credentials, None where there is none
     """
 
     key_id: str
@@ -80,6 +84,7 @@ class Claim:
     signed_at: datetime
     valid: int | None
     query: Pairs = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 def authenticate(request: Request, keys: Keys, now: datetime, *, service: str, region: str) -> Caller:
@@ -104,13 +109,26 @@ def authenticate(request: Request, keys: Keys, now: datetime, *, service: str, r
         body_hash = UNSIGNED_BODY
     if stated != [body_hash]:
         raise errors.mismatch("The x-amz-content-sha256 header is not the SHA-256 of the body.")
-    key = keys.find(claim.key_id)
-    if key is None:
-        raise errors.unknown_key()
+    key, expires = _key(claim, keys, errors)
     signature = _signature(key.secret, claim, _canonical_request(request, headers, claim, body_hash))
     if not hmac.compare_digest(signature.encode(), claim.signature.encode()):
         raise errors.mismatch()
+    if expires is not None and now >= expires:
+        raise errors.expired_token()
     return key.caller
+
+
+def _key(claim: Claim, keys: Keys, errors: AuthenticationErrors) -> tuple[AccessKey, datetime | None]:
+    """The key that must have signed, and when it ends if it does."""
+    if claim.token is not None:
+        temporary = keys.find_temporary(claim.key_id, claim.token)
+        if temporary is None:
+            raise errors.unknown_token()
+        return temporary
+    key = keys.find(claim.key_id)
+    if key is None:
+        raise errors.unknown_key()
+    return key, None
 
 
 # What the client claims.
@@ -124,11 +142,17 @@ def _claim(request: Request, headers: Headers, errors: AuthenticationErrors) -> 
         raise errors.missing()
     if len(authorization) + presigned > 1:
         raise errors.incomplete("The request is signed more than once.")
-    if "x-amz-security-token" in headers or any(name == "X-Amz-Security-Token" for name, _ in pairs):
-        raise errors.session_token()
-    if presigned:
-        return _claim_of_query(pairs, errors)
-    return _claim_of_header(authorization[0], pairs, headers, errors)
+    claim = _claim_of_query(pairs, errors) if presigned else _claim_of_header(authorization[0], pairs, headers, errors)
+    return replace(claim, token=_token(pairs, headers, errors))
+
+
+def _token(pairs: Pairs, headers: Headers, errors: AuthenticationErrors) -> str | None:
+    """The session token, which is in the header or in the query string."""
+    tokens = [unquote_to_bytes(value).decode("latin-1") for name, value in pairs if name == "X-Amz-Security-Token"]
+    tokens += [value.strip() for value in headers.get("x-amz-security-token", [])]
+    if len(tokens) > 1:
+        raise errors.incomplete("The request has more than one security token.")
+    return tokens[0] if tokens else None
 
 
 def _claim_of_header(authorization: str, query: Pairs, headers: Headers, errors: AuthenticationErrors) -> Claim:

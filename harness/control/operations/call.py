@@ -9,7 +9,7 @@ from typing import Any
 
 from halfsilver.harness.control.operations.quotas import Quotas
 
-__all__ = ["Call", "Caller", "DEFAULT_REGION", "Parameters", "Settings"]
+__all__ = ["Call", "Caller", "DEFAULT_REGION", "Parameters", "RoleSession", "Settings"]
 
 DEFAULT_REGION = "us-east-1"
 """AWS's first region: a server's where nothing names another."""
@@ -18,13 +18,36 @@ Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class RoleSession:
+    """A role while somebody has assumed it: its ARN, the session's name, when it began.
+
+    policies    documents, as JSON, that bind the session beside those of the role: it may do what both allow. Empty:
+                those of the role alone
+    """
+
+    role: str
+    name: str
+    began: datetime
+    policies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose request it is: twelve digits of account, ARN and unique id of the user, name of the user."""
+    """Whose request it is: twelve digits of account, ARN and unique id of the user, name of the user.
+
+    session     with temporary credentials: the role's session, whose ARN and id the others are, and no user's name
+    """
 
     account: str
     arn: str
     user_id: str
     user_name: str
+    session: RoleSession | None = None
+
+    @property
+    def principal(self) -> str:
+        """The ARN of the user, or of the role that is assumed."""
+        return self.arn if self.session is None else self.session.role
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,45 @@ client did not send is not there, and a member without a value is left out of th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from halfsilver.harness.control.operations.call import Call, Caller, Parameters, Settings
 from halfsilver.harness.control.operations.resources import Resource
 from halfsilver.harness.control.state.store import Transaction
 
-__all__ = ["OPERATIONS", "Context", "Handler", "Operation", "operation"]
+__all__ = ["OPERATIONS", "Assumed", "Context", "Handler", "Operation", "Roles", "operation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A role that somebody has assumed: who they are then, and what they sign with until when."""
+
+    caller: Caller
+    key_id: str
+    secret: str = field(repr=False)
+    token: str = field(repr=False)
+    expires: datetime
+
+
+class Roles(Protocol):
+    """Who lets somebody assume a role (``iam.assuming.RoleKeeper``)."""
+
+    def assume(
+        self,
+        context: Context,
+        arn: str,
+        name: str,
+        known: Mapping[str, tuple[str, ...]],
+        lasting: timedelta | None,
+        policies: tuple[str, ...],
+    ) -> Assumed:
+        """A session of that name, bound by those policies too; ApiError where the caller may not, or not for so long.
+
+        ``known`` are condition keys of the request.
+        """
 
 
 @dataclass(slots=True)
@@ -27,6 +57,8 @@ class Context:
     call: Call
     settings: Settings
     random: random.Random
+    roles: Roles | None = None
+    """None: there are none."""
 
     @property
     def caller(self) -> Caller:

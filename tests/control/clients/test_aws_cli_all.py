@@ -121,6 +121,7 @@ def test_every_operation(cli: Cli, tmp_path: Path) -> None:
     """There is a command for each; it ends with 0, and prints what boto3 gives. (RAM still lists shares that were
     deleted, so this has a server of its own.)"""
     with running(tmp_path / "state") as cloud:
+        cloud.add_role("visitor")
         shells = Shells(cli, cloud)
         cli.answered.clear()
         for account in (OWNER, SECURITY, PARTNER):

@@ -37,6 +37,7 @@ def test_every_operation(cloud: Cloud) -> None:
         if http_response.status_code == 200:
             answered.add((model.service_model.service_name, model.name))
 
+    cloud.add_role("visitor")
     watched = Cloud(cloud.server)
     watched.session.events.register("after-call", note)
     use_every_operation(watched)
@@ -84,6 +85,8 @@ def look_around(cloud: Cloud) -> None:
     ec2, elb = cloud.client(), cloud.client("elbv2")
     identity = cloud.client("sts").get_caller_identity()
     assert (identity["Account"], identity["Arn"]) == (OWNER, f"arn:aws:iam::{OWNER}:user/admin")
+    given = cloud.client("sts").assume_role(RoleArn=f"arn:aws:iam::{OWNER}:role/visitor", RoleSessionName="look")
+    assert given["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{OWNER}:assumed-role/visitor/look"
     assert [each["RegionName"] for each in ec2.describe_regions()["Regions"]] == ["us-east-1"]
     assert [each["ZoneName"] for each in ec2.describe_availability_zones()["AvailabilityZones"]] == [
         "us-east-1a",

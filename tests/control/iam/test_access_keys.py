@@ -111,7 +111,10 @@ def change(path: Path, **members: object) -> Path:
             "Users[0].Policies[0] (p): Statement.Effect",
         ),
         ({"PermissionsBoundary": None}, "Users[0].PermissionsBoundary"),
-        ({"PermissionBoundary": ALLOW_ALL}, "Users[0]: may have the members"),
+        (
+            {"PermissionBoundary": ALLOW_ALL},
+            "'PermissionBoundary' is not known here; did you mean PermissionsBoundary?",
+        ),
     ],
 )
 def test_malformed_users_are_refused_with_the_place(members: dict[str, object], where: str, tmp_path: Path) -> None:

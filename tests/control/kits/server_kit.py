@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from halfsilver.harness.control.iam.access_keys import create_user
+from halfsilver.harness.control.state.private_files import write_private
 from tests.control.kits.inventory_kit import OWNER, PARTNER, SECURITY
 from tests.control.kits.serve_kit import REGION, Server
+from tests.control.kits.signing_kit import role
 
 ADMIN = "admin"
 Key = tuple[str, str]
@@ -80,6 +83,13 @@ class Cloud:
         policy = {"Version": "2012-10-17", "Statement": list(statements)}
         key = create_user(self.server.state / "keys.json", account, name, policy=policy)
         self.keys[account, name] = (key.id, key.secret)
+
+    def add_role(self, name: str, *, account: str = OWNER) -> None:
+        """A role that everybody in its account may assume, and that may do everything."""
+        path = self.server.state / "keys.json"
+        document = json.loads(path.read_text())
+        document.setdefault("Roles", []).append(role(name, account=account, trusts={"AWS": account}))
+        write_private(path, json.dumps(document).encode())
 
     def environment(self, account: str = OWNER) -> dict[str, str]:
         """What somebody has in the shell who works with an account, and nothing else of AWS."""

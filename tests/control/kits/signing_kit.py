@@ -18,11 +18,13 @@ from botocore.credentials import Credentials
 
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.iam.access_keys import KeyStore
+from halfsilver.harness.control.iam.temporary import Seal
 
 ACCOUNT, OTHER_ACCOUNT = "123456789012", "210987654321"
 REGION = "eu-central-1"
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 ENDPOINT = "http://127.0.0.1:8080"
+SEAL = Seal(bytes(32))
 ALLOW_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -46,16 +48,29 @@ def user(
     }
 
 
-def write_users(path: Path, *users: Any) -> Path:
-    """A file of users, with the mode that it must have."""
+def role(name: str = "visitor", *, account: str = ACCOUNT, trusts: Any = "*", **members: Any) -> dict[str, Any]:
+    """A role as the key store's file has it, which may do everything; ``trusts`` is its trust policy's principal."""
+    statement = {"Effect": "Allow", "Principal": trusts, "Action": "sts:AssumeRole"}
+    return {
+        "Account": account,
+        "RoleName": name,
+        "RoleId": f"AROA{name.upper()}",
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": statement},
+        "Policies": [{"PolicyName": "all", "PolicyDocument": ALLOW_ALL}],
+        **members,
+    }
+
+
+def write_users(path: Path, *users: Any, **lists: Any) -> Path:
+    """A file of users and other lists, with the mode that it must have."""
     path.touch(mode=0o600)
     path.chmod(0o600)
-    path.write_text(json.dumps({"Users": list(users)}))
+    path.write_text(json.dumps({"Users": list(users), **lists}))
     return path
 
 
-def key_store(folder: Path, *users: Any) -> KeyStore:
-    return KeyStore(write_users(folder / "keys.json", *(users or (user(),))))
+def key_store(folder: Path, *users: Any, **lists: Any) -> KeyStore:
+    return KeyStore(write_users(folder / "keys.json", *(users or (user(),)), **lists), seal=SEAL)
 
 
 def as_received(prepared: AWSPreparedRequest) -> Request:
@@ -117,10 +132,11 @@ def signed(
     valid: int | None = None,
     key_id: str = KEY_ID,
     secret: str = SECRET,
+    token: str | None = None,
 ) -> Request:
     """A request signed now by botocore; presigned for ``valid`` seconds if that is given."""
     request = AWSRequest(method, url, headers or {}, body)
-    credentials = Credentials(key_id, secret)
+    credentials = Credentials(key_id, secret, token)
     signer = (
         SigV4Auth(credentials, service, region)
         if valid is None
