@@ -36,7 +36,7 @@ def ask_filter(visit: Visit) -> Response:
 @page("POST", "/filters/create")
 def create_filter(visit: Visit) -> Response:
     """Two operations if Amazon DNS is wanted: where the second one is refused, the filter's page says so."""
-    fields = visit.form.given("Description")
+    fields = visit.form.given("Description", "ClientToken")
     tags = tag_fields(visit.form, "TagSpecification.1.Tag")
     if tags:
         fields |= {"TagSpecification.1.ResourceType": "traffic-mirror-filter", **tags}

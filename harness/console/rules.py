@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.edits import edited, removals, shown
 from halfsilver.harness.console.filters import find_filter
 from halfsilver.harness.console.visit import Visit, page
 from halfsilver.harness.console.web import Form
@@ -36,7 +37,7 @@ def ask_rule(visit: Visit, filter_id: str) -> Response:
 
 @page("POST", "/filters/{filter_id}/rules/create")
 def create_rule(visit: Visit, filter_id: str) -> Response:
-    fields = {"TrafficMirrorFilterId": filter_id, **_written(visit.form)}
+    fields = {"TrafficMirrorFilterId": filter_id, **_written(visit.form), **visit.form.given("ClientToken")}
     return _do(visit, "CreateTrafficMirrorFilterRule", fields, filter_id, None, "created")
 
 
@@ -45,7 +46,7 @@ def ask_modified_rule(visit: Visit, filter_id: str, rule_id: str) -> Response:
     rule = _find(visit, filter_id, rule_id)
     values = {name: str(rule[name]) for name in (*_FIELDS, "Protocol", "Description") if name in rule}
     values |= {name: _range(rule[name]) for name in _RANGES if name in rule}
-    return _form(visit, filter_id, Form(values), rule_id)
+    return _form(visit, filter_id, shown(values), rule_id)
 
 
 @page("POST", "/filters/{filter_id}/rules/{rule_id}/modify")
@@ -111,13 +112,9 @@ def _written(form: Form) -> dict[str, str]:
 
 
 def _changes(form: Form, rule_id: str) -> dict[str, str]:
-    """The same for a modification: what the form has no value for is removed."""
-    removed = [word for name, word in _REMOVABLE.items() if not form.get(name)]
-    return {
-        "TrafficMirrorFilterRuleId": rule_id,
-        **_written(form),
-        **{f"RemoveField.{index}": word for index, word in enumerate(removed, 1)},
-    }
+    """The same for a modification: what was changed, and what has no value any more is removed."""
+    edit = edited(form)
+    return {"TrafficMirrorFilterRuleId": rule_id, **_written(edit), **removals(edit, _REMOVABLE)}
 
 
 def _range(ports: Mapping[str, int]) -> str:

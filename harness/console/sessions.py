@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from halfsilver.harness.console.counters import charts_of, may_count
 from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.edits import edited, removals, shown
 from halfsilver.harness.console.targets import interface_choices, named
 from halfsilver.harness.console.visit import Visit, page, tag_fields
 from halfsilver.harness.console.web import EMPTY, Form
@@ -65,7 +66,7 @@ def ask_session(visit: Visit) -> Response:
 
 @page("POST", "/sessions/create")
 def create_session(visit: Visit) -> Response:
-    fields = visit.form.given("NetworkInterfaceId", "Description", *_REFERENCES, *_NUMBERS)
+    fields = visit.form.given("NetworkInterfaceId", "Description", "ClientToken", *_REFERENCES, *_NUMBERS)
     tags = tag_fields(visit.form, "TagSpecification.1.Tag")
     if tags:
         fields |= {"TagSpecification.1.ResourceType": "traffic-mirror-session", **tags}
@@ -89,17 +90,16 @@ def show_session(visit: Visit, session_id: str) -> Response:
 def ask_modified_session(visit: Visit, session_id: str) -> Response:
     session = _find(visit, session_id)
     names = ("Description", *_REFERENCES, *_NUMBERS)
-    return _form(visit, Form({name: str(session[name]) for name in names if name in session}), session_id)
+    return _form(visit, shown({name: str(session[name]) for name in names if name in session}), session_id)
 
 
 @page("POST", "/sessions/{session_id}/modify")
 def modify_session(visit: Visit, session_id: str) -> Response:
-    form = visit.form
-    removed = [word for name, word in _REMOVABLE.items() if not form.get(name)]
+    form, edit = visit.form, edited(visit.form)
     fields = {
         "TrafficMirrorSessionId": session_id,
-        **form.given("Description", *_REFERENCES, *_NUMBERS),
-        **{f"RemoveField.{index}": word for index, word in enumerate(removed, 1)},
+        **edit.given("Description", *_REFERENCES, *_NUMBERS),
+        **removals(edit, _REMOVABLE),
     }
     try:
         if is_asked(visit):

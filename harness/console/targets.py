@@ -47,7 +47,7 @@ def ask_target(visit: Visit) -> Response:
 
 @page("POST", "/targets/create")
 def create_target(visit: Visit) -> Response:
-    fields = visit.form.given("Description", *DESTINATIONS)
+    fields = visit.form.given("Description", "ClientToken", *DESTINATIONS)
     tags = tag_fields(visit.form, "TagSpecification.1.Tag")
     if tags:
         fields |= {"TagSpecification.1.ResourceType": "traffic-mirror-target", **tags}

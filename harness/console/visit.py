@@ -79,6 +79,10 @@ class Visit:
         except ApiError:
             return None
 
+    def token(self) -> str:
+        """One that no other request has, for a form."""
+        return str(uuid.uuid4())
+
     def show(self, template: str, *, error: ApiError | None = None, **values: Any) -> Response:
         """A page; ``error`` is why what was asked for was not done, and is said on it."""
         text = self.render(template, visit=self, error=error, **values)

@@ -276,6 +276,36 @@ def test_a_session_is_made_modified_and_deleted(owner: Client, ec2: Any):
     assert ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"] == []
 
 
+def test_what_another_tab_changed_stays(owner: Client, ec2: Any):
+    filter_id = make_filter(ec2, 80)
+    (rule,) = ec2.describe_traffic_mirror_filter_rules(TrafficMirrorFilterId=filter_id)["TrafficMirrorFilterRules"]
+    made = ec2.create_traffic_mirror_session(
+        NetworkInterfaceId=WEB,
+        TrafficMirrorTargetId=make_target(ec2),
+        TrafficMirrorFilterId=filter_id,
+        SessionNumber=1,
+        Description="before",
+    )
+    session_id, rule_id = made["TrafficMirrorSession"]["TrafficMirrorSessionId"], rule["TrafficMirrorFilterRuleId"]
+    pages = (f"/console/filters/{filter_id}/rules/{rule_id}/modify", f"/console/sessions/{session_id}/modify")
+    stale = [owner.get(path).inputs for path in pages]
+    ports = {"FromPort": 443, "ToPort": 443}
+    ec2.modify_traffic_mirror_filter_rule(TrafficMirrorFilterRuleId=rule_id, DestinationPortRange=ports)
+    ec2.modify_traffic_mirror_session(TrafficMirrorSessionId=session_id, PacketLength=100)
+    assert owner.post(pages[0], {**stale[0], "Description": "stale"}).status == 303
+    assert owner.post(pages[1], {**stale[1], "SessionNumber": "2", "Description": ""}).status == 303
+    (rule,) = ec2.describe_traffic_mirror_filter_rules(TrafficMirrorFilterId=filter_id)["TrafficMirrorFilterRules"]
+    assert (rule["DestinationPortRange"], rule["Description"]) == (ports, "stale")
+    (session,) = ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    assert (session["PacketLength"], session["SessionNumber"], session.get("Description")) == (100, 2, None)
+
+
+def test_a_form_that_is_sent_twice_makes_one_thing(owner: Client, ec2: Any):
+    form = owner.get("/console/filters/create").inputs
+    assert len({owner.post("/console/filters/create", form).location for _ in range(2)}) == 1
+    assert len(ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"]) == 1
+
+
 @pytest.mark.parametrize("word", ["", "Delete", "yes"])
 def test_nothing_is_deleted_without_the_word(owner: Client, ec2: Any, word: str):
     target = make_target(ec2)
