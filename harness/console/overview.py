@@ -18,7 +18,10 @@ _KINDS = (
 @page("GET", "/?")
 def overview(visit: Visit) -> Response:
     counts = [(address, words, _count(visit, action, result)) for address, words, action, result in _KINDS]
-    return visit.show("overview.html", status_of=visit.control.status(visit.caller.account), counts=counts)
+    status = visit.control.status(visit.caller.account)
+    if counts[-1][2] is None:
+        status = {**status, "interfaces": None}  # with their sessions, which this user may not see
+    return visit.show("overview.html", status_of=status, counts=counts)
 
 
 def _count(visit: Visit, action: str, result: str) -> str | None:

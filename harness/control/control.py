@@ -15,7 +15,7 @@ from typing import Any
 
 from halfsilver.harness.control.catalogue import OPERATIONS
 from halfsilver.harness.control.cloudwatch.states import evaluate_all
-from halfsilver.harness.control.iam.authorization import authorize
+from halfsilver.harness.control.iam.authorization import Check, authorize, require
 from halfsilver.harness.control.iam.policies import Policies
 from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.inventory.inventory_file import Inventory
@@ -226,6 +226,10 @@ class Control:
     def engine(self) -> Identity | None:
         """Who the engine is; None while there is none."""
         return self._data_plane.state.identity
+
+    def permit(self, call: Call, action: str) -> None:
+        """ApiError unless the caller's policies allow the action on ``*``: for what is no operation of ours."""
+        require(call, self.settings, self.policies(call.caller), [Check(action, "*")])
 
     def status(self, account: str | None = None) -> dict[str, Any]:
         """What the engine does, see ``status.describe_engine``; of one account's interfaces and sessions, or of all."""

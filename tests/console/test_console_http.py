@@ -363,6 +363,14 @@ def test_a_reader_reads_and_does_nothing_else(cloud: Cloud, owner: Client, ec2: 
     assert cloud.everything() == before
 
 
+def test_who_may_not_describe_sessions_has_them_from_no_page(cloud: Cloud, owner: Client, ec2: Any):
+    session = make_session(ec2, make_filter(ec2, 80), make_target(ec2))
+    assert session in owner.get("/console/").text
+    answer = user(cloud, "targets-only", "ec2:DescribeTrafficMirrorTargets").get("/console/")
+    assert answer.status == 200 and session not in answer.text and WEB not in answer.text
+    assert "do not allow <code>ec2:DescribeTrafficMirrorSessions" in answer.text
+
+
 def test_another_account_sees_and_changes_nothing(cloud: Cloud, owner: Client, ec2: Any):
     target = make_target(ec2)
     stranger = sign_in(cloud.url, cloud.keys["444455556666", "admin"])

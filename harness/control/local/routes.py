@@ -14,6 +14,8 @@ from halfsilver.harness.control.operations.call import Call
 __all__ = ["Reporter", "STATUS_PATH", "routes"]
 
 STATUS_PATH = "/halfsilver/status"
+STATUS_ACTION = "ec2:DescribeTrafficMirrorSessions"
+"""What policies must allow: the status is that of sessions, and of the interfaces that they are on."""
 
 
 class Reporter(Protocol):
@@ -22,11 +24,15 @@ class Reporter(Protocol):
     def status(self, account: str) -> Mapping[str, Any]:
         """Plain values, ready for JSON: what users of this account may see."""
 
+    def permit(self, call: Call, action: str) -> None:
+        """ApiError unless the caller's policies allow the action."""
+
 
 def routes(reporter: Reporter) -> dict[str, Route]:
     """All of them, by path."""
 
     def status(request: Request, call: Call) -> Response:
+        reporter.permit(call, STATUS_ACTION)
         body = json.dumps(reporter.status(call.caller.account), indent=2).encode("ascii") + b"\n"
         return Response(200, body, (("content-type", "application/json"), ("cache-control", "no-store")))
 

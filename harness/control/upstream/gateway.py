@@ -12,7 +12,6 @@ from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.http.exchange import Route
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.iam.authorization import Check, require
 from halfsilver.harness.control.iam.sigv4 import SIGNING_NAMES
 from halfsilver.harness.control.operations.call import Call
 from halfsilver.harness.control.operations.errors import ApiError
@@ -103,8 +102,7 @@ class Gateway:
 
     def _pass_on(self, asked: Asked, request: Request, call: Call) -> Response:
         signing_name = SIGNING_NAMES.get(asked.service, call.service)
-        action = f"{_IAM_NAMES.get(signing_name, signing_name)}:{asked.operation}"
-        require(call, self._control.settings, self._control.policies(call.caller), [Check(action, "*")])
+        self._control.permit(call, f"{_IAM_NAMES.get(signing_name, signing_name)}:{asked.operation}")
         attachment = self._ending(asked)
         arns = self._stock.arns
         query = arns.to_upstream(request.query_string.encode("latin-1")).decode("latin-1")

@@ -19,6 +19,7 @@ from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.exchange import SHORT_BODY, Exchange
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.operations.call import Call
 from halfsilver.harness.control.operations.errors import ApiError
 from tests.control.kits.wire_kit import (
     CALLER,
@@ -276,6 +277,15 @@ def test_the_status_is_json_of_the_callers_account() -> None:
     response = status(FakeControl())
     assert (response.status, dict(response.headers)["content-type"]) == (200, "application/json")
     assert json.loads(response.body) == {"account": "123456789012", "generation": 7}
+
+
+def test_the_status_is_for_who_may_describe_sessions() -> None:
+    class Refusing(FakeControl):
+        def permit(self, call: Call, action: str) -> None:
+            raise ApiError("UnauthorizedOperation", action, 403)
+
+    code, message = ("UnauthorizedOperation", "ec2:DescribeTrafficMirrorSessions")
+    assert read(status(Refusing()), "ec2") == (403, code, message)
 
 
 def test_the_status_is_for_known_users_and_its_method_alone() -> None:

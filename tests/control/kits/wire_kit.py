@@ -215,6 +215,9 @@ class FakeControl:
     def status(self, account: str) -> Any:
         return {"account": account, "generation": 7}
 
+    def permit(self, call: Call, action: str) -> None:
+        pass
+
 
 def exchange(control: FakeControl, services: Services | None = None, authenticate: Any = None) -> Exchange:
     return Exchange(services or served(), authenticate or (lambda request: CALLER), control, routes(control))
