@@ -37,6 +37,7 @@ __all__ = [
 
 _MOST_ALARMS = 5_000
 """Of an account in a region."""
+_HOUR = 3_600
 _DAY = 86_400
 _PAGE, _HISTORY_PAGE = 50, 100
 """Alarms, and items of history, of an answer whose request does not say."""
@@ -234,10 +235,11 @@ def _check(parameters: Parameters) -> None:
     period, periods = parameters["Period"], parameters["EvaluationPeriods"]
     if period % MINUTE:
         raise ApiError("ValidationError", "Period must be a multiple of 60: there is one sample a minute.")
-    if period * periods > _DAY:
+    words, most = ("a day", _DAY) if period < _HOUR else ("a week", 7 * _DAY)
+    if period * periods > most:
         raise ApiError(
             "ValidationError",
-            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400).",
+            f"Metrics cannot be checked across more than {words} (EvaluationPeriods * Period must be <= {most}).",
         )
     if parameters.get("DatapointsToAlarm", 1) > periods:
         raise ApiError("ValidationError", "DatapointsToAlarm must not be more than EvaluationPeriods.")

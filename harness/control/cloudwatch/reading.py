@@ -88,7 +88,7 @@ def get_metric_statistics(context: Context, parameters: Parameters) -> dict[str,
     period: int = parameters["Period"]
     if period % MINUTE:
         raise ApiError("InvalidParameterValue", "The parameter Period must be a multiple of 60.")
-    points = -(-(end - start) // period)
+    points = -((parameters["StartTime"] - parameters["EndTime"]) // timedelta(seconds=period))
     if points > _MOST_STATISTICS:
         raise ApiError(
             "InvalidParameterCombination",

@@ -204,7 +204,8 @@ GOOD: dict[str, Any] = {
     ("change", "message"),
     [
         ({"Period": 90}, "multiple of 60"),
-        ({"Period": 3600, "EvaluationPeriods": 25}, "more than a day"),
+        ({"Period": 1800, "EvaluationPeriods": 49}, "more than a day"),
+        ({"Period": 3600, "EvaluationPeriods": 169}, "more than a week"),
         ({"DatapointsToAlarm": 2}, "DatapointsToAlarm"),
         ({"TreatMissingData": "perhaps"}, "TreatMissingData must be breaching"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "anomaly detection"),
@@ -244,6 +245,13 @@ def test_statistics_that_are_not_there_are_refused(
     }
     found = error_of(watch.get_metric_statistics, **{name: each for name, each in asked.items() if each is not None})
     assert found[:2] == (code, 400) and message in found[2]
+
+
+def test_the_longest_that_may_be_asked(watch: Any, cloud: ClockedCloud) -> None:
+    """A day of minutes that begins within one, and an alarm over a week."""
+    assert statistics(watch, cloud, "NetworkMirrorIn", StartTime=30, EndTime=86_430, Period=60) == []
+    watch.put_metric_alarm(**{**GOOD, "Period": 86_400, "EvaluationPeriods": 7})
+    assert watch.describe_alarms(AlarmNames=["a"])["MetricAlarms"][0]["EvaluationPeriods"] == 7
 
 
 def test_policies_are_asked(cloud: ClockedCloud) -> None:
