@@ -117,6 +117,21 @@ ERRORS = {
         "ValidationError": "a missing parameter or a value that is not allowed, a query or an alarm that cannot be "
         "answered here",
     },
+    "CloudTrail": {
+        "AccessDeniedException": "the user's policies do not allow it",
+        "IncompleteSignatureException": "the signature cannot be read or lacks a part",
+        "InvalidLookupAttributesException": "more than one lookup attribute",
+        "InvalidNextTokenException": "the token is not from the same request of the same account, or the event "
+        "that the page ended with is not kept any more",
+        "InvalidSignatureException": "a wrong or an old signature",
+        "InvalidTimeRangeException": "the start is after the end",
+        "MissingAuthenticationTokenException": "the request is not signed",
+        "SerializationException": "the body is not a JSON object, or a value is of the wrong type",
+        "UnknownOperationException": "no such operation",
+        "UnrecognizedClientException": "an unknown key, or a session token",
+        "UnsupportedOperationException": "the server was started without `--audit`",
+        "ValidationException": "a missing or unknown parameter, or a value that is not allowed",
+    },
     "RAM": {
         "AccessDeniedException": "the user's policies do not allow it",
         "ExpiredTokenException": "the time of temporary credentials is over",

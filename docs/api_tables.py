@@ -229,8 +229,8 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
         values += [each.value for call in its for each in call.keywords if each.arg == keyword]
         return plain(value.value for value in values if isinstance(value, ast.Constant))
 
-    families = (authentication_errors.errors_of(service) for service in ("ec2", "sts", "ram"))
-    frameworks = [vars(each) for each in (faults.QUERY_FAULTS, faults.REST_JSON_FAULTS)]
+    families = (authentication_errors.errors_of(service) for service in ("ec2", "sts", "ram", "cloudtrail"))
+    frameworks = [vars(each) for each in (faults.QUERY_FAULTS, faults.REST_JSON_FAULTS, faults.JSON_FAULTS)]
     return {
         ("authentication_errors.py", "code[0]"): [
             value for family in families for name, value in _fields(family) if name.endswith("_code")
@@ -329,7 +329,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "connections": _connections,
     **{
         f"operations of {service}": lambda service=service: _coverage(service)
-        for service in ("cloudwatch", "ec2", "elbv2", "ram", "sts")
+        for service in ("cloudtrail", "cloudwatch", "ec2", "elbv2", "ram", "sts")
     },
     **{f"errors of {family}": lambda family=family: _errors(family) for family in ERRORS},
     "filters": _filters,

@@ -9,7 +9,7 @@ What the engine counts goes another way: ``plane`` enters it into the book of ``
 minute into the store, where ``cloudwatch`` finds it.
 
 Rooms, each of which uses those before it alone: ``state``, ``operations``, ``http``, ``iam``, ``inventory``,
-``metrics``, ``cloudwatch``, ``ec2``, ``ram``; the services of one module, ``elbv2`` and ``sts``; ``catalogue``,
-``plane``, ``control``, ``local``, ``upstream``, ``directory``, ``backup``, and ``serving``, which puts a server
-together.
+``metrics``, ``cloudwatch``, ``trail``, ``ec2``, ``ram``; the services of one module, ``elbv2`` and ``sts``;
+``catalogue``, ``plane``, ``control``, ``local``, ``upstream``, ``directory``, ``backup``, and ``serving``, which puts a
+server together.
 """

@@ -7,11 +7,12 @@ from halfsilver.harness.control.cloudwatch import alarms, reading
 from halfsilver.harness.control.ec2 import filters, network, regions, rules, sessions, tags, targets
 from halfsilver.harness.control.operations.operation import OPERATIONS
 from halfsilver.harness.control.ram import invitations, lists, owners
+from halfsilver.harness.control.trail import lookup
 
 __all__ = ["MODULES", "OPERATIONS"]
 
 MODULES = (
-    *(alarms, elbv2, filters, invitations, lists, network, owners, reading, regions, rules, sessions, sts, tags),
-    targets,
+    *(alarms, elbv2, filters, invitations, lists, lookup, network, owners, reading, regions, rules, sessions, sts),
+    *(tags, targets),
 )
 """The modules whose functions are operations."""

@@ -39,6 +39,8 @@ from halfsilver.harness.control.plane.mirror_file import MirrorFile
 from halfsilver.harness.control.plane.restoring import restore
 from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.control.state.store import Store, Transaction
+from halfsilver.harness.control.trail.audit_file import AuditFile
+from halfsilver.harness.control.trail.recorder import Recorder
 from halfsilver.harness.control.upstream.connection import Connection
 from halfsilver.harness.control.upstream.gateway import Gateway
 from halfsilver.harness.control.upstream.moto import moto_server
@@ -75,6 +77,7 @@ class Options:
     clock      of all but signatures, which are of the machine's time
     upstream   URL of an AWS look-alike that answers the rest and has the inventory, None if there is none
     with_moto  start moto's server, and it is the upstream
+    audit      the file that has a record of each request; None: none is kept
     """
 
     open_engine: Callable[[], Engine]
@@ -91,6 +94,7 @@ class Options:
     clock: Clock = utc_now
     upstream: str | None = None
     with_moto: bool = False
+    audit: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,9 @@ class _Server:
         self._stock = None if self._upstream is None else _stock(options, self._upstream)
         self._gateway: Gateway | None = None
         self._documents, inventory = self._read()
-        self._settings = Settings(options.region or inventory.region or DEFAULT_REGION, quotas=options.quotas)
+        audit = None if options.audit is None else stack.enter_context(closing(AuditFile(options.audit)))
+        region = options.region or inventory.region or DEFAULT_REGION
+        self._settings = Settings(region, quotas=options.quotas, trail=audit)
         self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digests)
         edited = None if self._mirror is None else self._mirror.edited()
         self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
@@ -199,6 +205,7 @@ class _Server:
             self._gateway.route if self._gateway is not None else None,
             self._requests.note,
             self._control.soon if self._gateway is None else None,
+            None if audit is None else Recorder(audit, region),
         )
         parts = Parts(exchange, self._control, keys)
         pages = {path: make(parts) for path, make in options.pages.items()}

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 CONTROL = ROOT / "harness" / "control"
 NAME = "halfsilver.harness.control"
 ORDER = (
-    *("state", "operations", "http", "iam", "inventory", "metrics", "cloudwatch", "ec2", "ram", "elbv2", "sts"),
-    *("catalogue", "plane", "control", "local", "upstream", "directory", "backup", "serving"),
+    *("state", "operations", "http", "iam", "inventory", "metrics", "cloudwatch", "trail", "ec2", "ram", "elbv2"),
+    *("sts", "catalogue", "plane", "control", "local", "upstream", "directory", "backup", "serving"),
 )
 """As ``harness/control/__init__.py`` and ``docs/architecture.md`` have it."""
 MODULES = sorted(path for path in CONTROL.rglob("*.py") if path.parent != CONTROL or path.name != "__init__.py")

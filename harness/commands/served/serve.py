@@ -115,6 +115,13 @@ def add(subparsers: Subparsers) -> None:
         "/readyz; on 127.0.0.1 unless another ADDRESS is named, 0 is any free port (default: none)",
     )
     parser.add_argument(
+        "--audit",
+        metavar="FILE",
+        help="add a line of JSON to a file for each request, done or refused, as CloudTrail records it: who, what, "
+        "when, from where. It is on the disk before the answer, and what CloudTrail's LookupEvents finds. Before it "
+        "grows over 64 MiB, the file becomes FILE.1 (default: none)",
+    )
+    parser.add_argument(
         "--upstream",
         metavar="URL",
         help="an AWS look-alike (moto, LocalStack) that answers all but Traffic Mirroring; what it has is the "
@@ -189,6 +196,7 @@ def run(arguments: argparse.Namespace) -> int:
         pages={CONSOLE: Console},
         upstream=None if arguments.upstream is None else check_url(arguments.upstream),
         with_moto=arguments.with_moto,
+        audit=_path(arguments.audit),
     )
     serving.run(options, lambda ready: _announce(ready, arguments.json))
     return EXIT_OK

@@ -15,17 +15,17 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor as Threads
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
-from halfsilver.harness.control.http.protocols import Operation, Response, Services
+from halfsilver.harness.control.http.protocols import Operation, Response, Services, signed_with
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.call import Call, Caller, Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["SHORT_BODY", "Authenticate", "Exchange", "Executor", "Peer", "Route", "Soon", "log_internal"]
+__all__ = ["SHORT_BODY", "Audit", "Authenticate", "Exchange", "Executor", "Peer", "Route", "Soon", "log_internal"]
 
 Note = Callable[[str, str, str, float], None]
 """Takes service, action, code and seconds of a request."""
@@ -58,6 +58,24 @@ class Executor(Protocol):
 
     def execute(self, call: Call) -> Mapping[str, Any]:
         """The result of an operation, ApiError when it is refused."""
+
+
+class Audit(Protocol):
+    """What keeps a record of requests (``trail.recorder``)."""
+
+    def ready(self) -> None:
+        """Nothing if a request can be recorded; ApiError."""
+
+    def note(
+        self,
+        call: Call,
+        *,
+        user_agent: str | None,
+        key: str | None,
+        result: Mapping[str, Any] | None = None,
+        error: ApiError | None = None,
+    ) -> None:
+        """Record a request that was done, or refused with ``error``. ApiError if it is not recorded yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +111,7 @@ class Exchange:
     soon          executes what needs no thread; None: everything is executed by ``control``
     note          called after each answer with service, action, code of the error ("OK" where there is none), seconds;
                   what names no operation that is served is "unknown"
+    audit         keeps a record of each request for an operation by somebody who is known, done or refused
     """
 
     def __init__(
@@ -105,8 +124,10 @@ class Exchange:
         beyond: Callable[[str, Request], Route | None] | None = None,
         note: Note | None = None,
         soon: Soon | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self._clock = clock
+        self._audit = audit
         self._soon = soon
         self._note = note
         self._services = services
@@ -128,7 +149,7 @@ class Exchange:
     async def reply(self, request: Request, peer: Peer, threads: Threads) -> Response:
         """The same on the event loop, which nothing holds up: what is long, or waits, is done in one of the threads."""
         loop = asyncio.get_running_loop()
-        if len(request.body) > SHORT_BODY:
+        if self._audit is not None or len(request.body) > SHORT_BODY:
             return await loop.run_in_executor(threads, self.answer, request, peer)
         return await self._noted(request, peer, partial(loop.run_in_executor, threads))
 
@@ -160,13 +181,17 @@ class Exchange:
             operation, found = service.identify(request)
             counted = (service.name, operation.name)
             caller = self._authenticate(request)
-            call = self._call(service.name, operation.name, operation.read(found), caller, request_id, peer)
+            call = self._call(service.name, operation.name, {}, caller, request_id, peer)
+            if self._audit is not None:
+                result = self._recorded(self._audit, request, call, lambda: operation.read(found))
+                return operation.write(result, request_id), *counted, DONE
+            call = replace(call, parameters=operation.read(found))
             return await self._execute(call, operation, away), *counted, DONE
         except ApiError as error:
             return service.refuse(error, request_id), *counted, error.code
         except Exception as error:
             log_internal(error, request, request_id)
-            internal = ApiError("InternalError", "An internal error has occurred", 500)
+            internal = _internal()
             return service.refuse(internal, request_id), *counted, internal.code
 
     async def _execute(self, call: Call, operation: Operation, away: _Away | None) -> Response:
@@ -184,6 +209,8 @@ class Exchange:
         """What an operation gives to somebody whom other proof than a signature has identified. ApiError: refused."""
         call, began, code = self.read(request, caller, peer), time.perf_counter(), DONE
         try:
+            if self._audit is not None:
+                return self._recorded(self._audit, request, call, lambda: call.parameters)
             return self._control.execute(call)
         except ApiError as error:
             code = error.code
@@ -197,6 +224,21 @@ class Exchange:
         service = self._services.of(request)
         operation, found = service.identify(request)
         return self._call(service.name, operation.name, operation.read(found), caller, str(uuid.uuid4()), peer)
+
+    def _recorded(
+        self, audit: Audit, request: Request, call: Call, read: Callable[[], Parameters]
+    ) -> Mapping[str, Any]:
+        """The result of a call with these parameters, recorded before anybody is told of it; waits for the disk."""
+        audit.ready()
+        note = partial(audit.note, user_agent=request.header("user-agent"), key=signed_with(request))
+        try:
+            call = replace(call, parameters=read())
+            result = self._control.execute(call)
+        except Exception as error:
+            note(call, error=error if isinstance(error, ApiError) else _internal())
+            raise
+        note(call, result=result)
+        return result
 
     def _call(
         self, service: str, name: str, parameters: Parameters, caller: Caller, request_id: str, peer: Peer
@@ -215,6 +257,10 @@ class Exchange:
         else:
             error = ApiError("ServiceUnavailable", "Too many requests are under way.", 503)
         return service.refuse(error, str(uuid.uuid4()))
+
+
+def _internal() -> ApiError:
+    return ApiError("InternalError", "An internal error has occurred", 500)
 
 
 def _check_route(route: Route, service: str, request: Request) -> None:

@@ -7,7 +7,7 @@ session token that nobody has issued, or that is another key's, is everywhere re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from halfsilver.harness.control.operations.errors import ApiError
 
@@ -102,4 +102,13 @@ _REST_JSON = AuthenticationErrors(
     mismatch_code=("InvalidSignatureException", 403),
     expired_token_code=("ExpiredTokenException", 403),
 )
-_FAMILIES = {"ec2": _EC2, "ram": _REST_JSON}
+_JSON = replace(
+    _REST_JSON,
+    missing_code=("MissingAuthenticationTokenException", 400),
+    incomplete_code=("IncompleteSignatureException", 400),
+    expired_code=("InvalidSignatureException", 400),
+    unknown_code=("UnrecognizedClientException", 400),
+    mismatch_code=("InvalidSignatureException", 400),
+)
+"""AWS JSON has the same codes, all with one status."""
+_FAMILIES = {"cloudtrail": _JSON, "ec2": _EC2, "ram": _REST_JSON}

@@ -43,7 +43,7 @@ _TAGGING = ("CreateTags", "DeleteTags", "TagResource", "UntagResource")
 _PREFIXES = {"elbv2": "elasticloadbalancing"}
 """botocore's name of a service -> the one in its actions, where they differ."""
 
-_REFUSALS = {"ec2": "UnauthorizedOperation", "ram": "AccessDeniedException"}
+_REFUSALS = {"ec2": "UnauthorizedOperation", "cloudtrail": "AccessDeniedException", "ram": "AccessDeniedException"}
 
 
 def authorize(context: Context, policies: Policies, on: Sequence[Resource]) -> None:

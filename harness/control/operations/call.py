@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from halfsilver.harness.control.operations.quotas import Quotas
 
-__all__ = ["Call", "Caller", "DEFAULT_REGION", "Parameters", "RoleSession", "Settings"]
+__all__ = ["Call", "Caller", "DEFAULT_REGION", "Parameters", "RoleSession", "Settings", "Trail"]
 
 DEFAULT_REGION = "us-east-1"
 """AWS's first region: a server's where nothing names another."""
@@ -50,13 +50,21 @@ class Caller:
         return self.arn if self.session is None else self.session.role
 
 
+class Trail(Protocol):
+    """What has been recorded of requests (``trail.audit_file``)."""
+
+    def newest_first(self, having: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
+        """The records as CloudTrail writes them, of those that have all these texts somewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a server is started with and never changes."""
+    """What a server is started with and never changes. Without ``trail`` it records nothing."""
 
     region: str = DEFAULT_REGION
     partition: str = "aws"
     quotas: Quotas = field(default_factory=Quotas)
+    trail: Trail | None = None
 
     def arn(self, service: str, account: str, resource: str) -> str:
         """``arn:aws:ec2:us-east-1:123456789012:traffic-mirror-filter/tmf-...``"""

@@ -9,8 +9,8 @@ from halfsilver.harness.control.upstream.asked import Asked
 
 __all__ = ["is_ours"]
 
-_WHOLE = ("ram", "sts")
-"""Services of which nothing is passed on: targets are shared by us, and who somebody is, we say."""
+_WHOLE = ("cloudtrail", "ram", "sts")
+"""Services of which nothing is passed on: targets are shared by us, and who somebody is and what they did, we say."""
 _BRIDGED = ("DescribeNetworkInterfaces", "DescribeSubnets", "DescribeVpcEndpoints")
 """Reads that are answered from the inventory, because the look-alike's own answers lack what AWS's have."""
 _OWN_IDS = ("tmf-", "tmfr-", "tms-", "tmt-")

@@ -112,6 +112,8 @@ def look_around(cloud: Cloud) -> None:
     assert (listener["ListenerArn"], listener["Protocol"], listener["Port"]) == (SENSORS_LISTENER, "UDP", 4789)
     assert elb.describe_tags(ResourceArns=[SENSORS])["TagDescriptions"] == [{"ResourceArn": SENSORS, "Tags": []}]
     assert elb.describe_load_balancer_attributes(LoadBalancerArn=SENSORS)["Attributes"]
+    asked = [{"AttributeKey": "EventName", "AttributeValue": "DescribeLoadBalancerAttributes"}]
+    assert cloud.client("cloudtrail").lookup_events(LookupAttributes=asked)["Events"][0]["Username"] == "admin"
 
 
 def shape_a_filter(cloud: Cloud) -> str:

@@ -129,7 +129,13 @@ def test_the_operations_that_change_something_are_those_with_resources() -> None
 
 @pytest.mark.parametrize(
     ("service", "prefix"),
-    [("cloudwatch", "cloudwatch"), ("ec2", "ec2"), ("elbv2", "elasticloadbalancing"), ("ram", "ram")],
+    [
+        ("cloudtrail", "cloudtrail"),
+        ("cloudwatch", "cloudwatch"),
+        ("ec2", "ec2"),
+        ("elbv2", "elasticloadbalancing"),
+        ("ram", "ram"),
+    ],
 )
 def test_operations_that_only_look_are_allowed_on_everything_or_not_at_all(
     service: str, prefix: str, transaction: Transaction

@@ -7,8 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,8 @@ from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.state.record import Record
 from halfsilver.harness.control.state.store import Store
+from halfsilver.harness.control.trail.audit_file import AuditFile
+from halfsilver.harness.control.trail.recorder import Recorder
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "inventory.json"
 OWNER, SECURITY, PARTNER = "111122223333", "222233334444", "444455556666"
@@ -71,14 +72,20 @@ def _session() -> Any:
 class Lab:
     """A store with an inventory, and clients of several accounts. ``later`` is added to the clock."""
 
-    def __init__(self, documents: dict[str, Any] | None = None, url: str = "sqlite://") -> None:
+    def __init__(
+        self, documents: dict[str, Any] | None = None, url: str = "sqlite://", audit: AuditFile | None = None
+    ) -> None:
         self.store = Store(url)
-        self.settings = Settings()
+        self.settings = Settings(trail=audit)
         self.later = timedelta()
         self._random = random.Random(7)
         self._clients: dict[tuple[str, str], Any] = {}
-        self._exchange = Exchange(_services(), _caller, self)
+        recorder = None if audit is None else Recorder(audit, self.settings.region)
+        self._exchange = Exchange(_services(), _caller, self, clock=self._now, audit=recorder)
         self.synchronize(documents or example())
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + self.later
 
     def synchronize(self, documents: dict[str, Any]) -> int:
         with self.store.begin(write=True) as transaction:
@@ -87,7 +94,6 @@ class Lab:
     def execute(self, call: Call) -> Any:
         operation = OPERATIONS[call.service, call.operation]
         with self.store.begin(write=operation.writes) as transaction:
-            call = replace(call, now=call.now + self.later)
             return operation.handler(Context(transaction, call, self.settings, self._random), call.parameters)
 
     def client(self, service: str, account: str = OWNER) -> Any:

@@ -147,13 +147,14 @@ class Cloud:
 @contextmanager
 def running(state: Path, *options: str, inventory: Path | None = None) -> Iterator[Cloud]:
     """A server of one's own. Whatever was sent to it, it had no internal error and stopped when it was told to."""
-    with Server(state, *options, **({"inventory": inventory} if inventory else {})) as server:
+    audit = state.with_suffix(".audit")
+    with Server(state, "--audit", str(audit), *options, **({"inventory": inventory} if inventory else {})) as server:
         cloud = Cloud(server)
         yield cloud
         assert server.end() == 0
         log = server.log.read_text()
         assert "Traceback" not in log and "internal error" not in log, log
-        assert not any(secret in log for _, secret in cloud.keys.values())
+        assert not any(secret in text for _, secret in cloud.keys.values() for text in (log, audit.read_text()))
 
 
 def ids(objects: Iterable[Mapping[str, Any]]) -> list[str]:

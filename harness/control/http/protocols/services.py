@@ -19,9 +19,9 @@ from halfsilver.harness.control.http.protocols.several import Several
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["Services", "load"]
+__all__ = ["Services", "load", "signed_with"]
 
-_SCOPE = re.compile(r"Credential=[^/,\s]+/[^/,\s]*/[^/,\s]*/([^/,\s]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=([^/,\s]+)/[^/,\s]*/[^/,\s]*/([^/,\s]+)/aws4_request")
 _SIGNED_QUERY = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)")
 
 _KINDS: Mapping[str, Callable[[str, list[OperationModel]], Service]] = {
@@ -82,6 +82,17 @@ class _NotServed(Service):
 
 def signed_for(request: Request) -> str | None:
     """The service in the scope of the request's signature; None when there is no signature that says one."""
+    found = _credential(request)
+    return found[2] if found is not None else None
+
+
+def signed_with(request: Request) -> str | None:
+    """The id of the access key that the request's signature names; None when there is none."""
+    found = _credential(request)
+    return found[1] if found is not None else None
+
+
+def _credential(request: Request) -> re.Match[str] | None:
     header = request.header("authorization")
     found = _SCOPE.search(header) if header is not None else None
     if found is None:
@@ -92,7 +103,7 @@ def signed_for(request: Request) -> str | None:
             found = _SCOPE.search(f"Credential={decode(presigned[1])}")
         except ApiError:
             return None
-    return found[1] if found is not None else None
+    return found
 
 
 def load(operations: Iterable[tuple[str, str]]) -> Services:

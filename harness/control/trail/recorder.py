@@ -1,0 +1,61 @@
+"""What is recorded of a request, and what becomes of requests while nothing can be recorded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from halfsilver.harness.control.operations.call import Call
+from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.trail.audit_file import AuditFile
+from halfsilver.harness.control.trail.event import event
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Writes a record for each request, after its commit and before its answer.
+
+    A request whose record cannot be written is answered by ServiceUnavailable, whether or not it was done; its record
+    is owed, and no further request is begun until it is written.
+    """
+
+    def __init__(self, file: AuditFile, region: str) -> None:
+        self._file = file
+        self._region = region
+        self._lock = threading.Lock()
+        self._owed: list[Mapping[str, Any]] = []
+
+    def ready(self) -> None:
+        """Write what is owed. ApiError while it cannot be written."""
+        if self._owed:
+            with self._lock:
+                while self._owed:
+                    self._write(self._owed[0])
+                    del self._owed[0]
+
+    def note(
+        self,
+        call: Call,
+        *,
+        user_agent: str | None,
+        key: str | None,
+        result: Mapping[str, Any] | None = None,
+        error: ApiError | None = None,
+    ) -> None:
+        """A request that was done, or refused. ApiError if it cannot be written."""
+        record = event(call, self._region, user_agent=user_agent, key=key, result=result, error=error)
+        try:
+            self._write(record)
+        except ApiError:
+            with self._lock:
+                self._owed.append(record)
+            raise
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        try:
+            self._file.append(record)
+        except OSError as failure:
+            message = f"The audit file cannot be written: {failure.strerror}."
+            raise ApiError("ServiceUnavailable", message, 503) from failure
