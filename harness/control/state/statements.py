@@ -24,6 +24,7 @@ __all__ = [
     "LOCK",
     "NUMBER",
     "OF_ID",
+    "SET_NUMBER",
     "asked",
     "counting",
     "finding",
@@ -108,4 +109,5 @@ DROP_LINKS = sqlalchemy.delete(links_table).where(links_table.c.serial == bindpa
 NUMBER = select(meta.c.value).where(meta.c.name == bindparam("name"))
 LOCK = NUMBER.with_for_update()
 ADVANCE = update(meta).where(meta.c.name == bindparam("of")).values(value=meta.c.value + 1)
+SET_NUMBER = update(meta).where(meta.c.name == bindparam("of"))
 ADD_NUMBERS = insert(meta)

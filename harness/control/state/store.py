@@ -12,6 +12,7 @@ nobody.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -267,14 +268,14 @@ class Store:
         try:
             with closing(self._engine.raw_connection()) as driven:
                 transaction = Transaction(self._engine, self._prepared, driven, write)
-                self._open(driven, write, fresh)
                 try:
+                    self._open(driven, write, fresh)
                     yield transaction
+                    driven.cursor().execute("COMMIT")
                 except BaseException:
                     with suppress(*errors):
                         driven.cursor().execute("ROLLBACK")
                     raise
-                driven.cursor().execute("COMMIT")
         except errors as error:
             raise StoreError(
                 f"the state in {self.name} cannot be {'written' if write else 'read'}: {_reason(error)}"
@@ -298,20 +299,24 @@ class Store:
             self._prepared.run(cursor, statements.LOCK, {"name": _SCHEMA})
 
     def _prepare(self, connection: Connection, make: bool) -> None:
-        """Make the tables where there are none; refuse those of a newer version and other people's databases."""
+        """Make the tables where there are none, and those of earlier versions today's.
+
+        Those of a newer version are refused, as are other people's databases.
+        """
         names = sqlalchemy.inspect(connection).get_table_names()
         if meta.name in names:
-            version = connection.execute(statements.NUMBER, {"name": _SCHEMA}).scalar()
-            if version != SCHEMA_VERSION:
+            version = connection.execute(statements.NUMBER, {"name": _SCHEMA}).scalar() or 0
+            if not 1 <= version <= SCHEMA_VERSION:
                 raise StoreError(
                     f"the state in {self.name} has version {version} of the tables and this program knows "
-                    f"version {SCHEMA_VERSION}; use the version of the program that wrote it"
+                    f"versions up to {SCHEMA_VERSION}; use the version of the program that wrote it"
                 )
-            if make:
-                metadata.create_all(connection)  # tables that an earlier program of this version did not have
+            if version < SCHEMA_VERSION:
+                from halfsilver.harness.control.state.migrations import migrate
+
+                migrate(connection, version, SCHEMA_VERSION)
+                connection.execute(statements.SET_NUMBER, {"of": _SCHEMA, "value": SCHEMA_VERSION})
             return
-        if not make:
-            raise StoreError(f"{self.name} has no state; name the database of a server that was started")
         foreign = [name for name in names if not name.startswith(_INTERNAL)]
         if foreign and self._engine.dialect.name == "sqlite":
             raise StoreError(
@@ -346,21 +351,30 @@ def _name(url: sqlalchemy.URL) -> str:
 
 
 def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
+    kept: dict[str, Any] = {"pool_size": _POOL, "pool_reset_on_return": None}  # ``Store.begin`` ends what it begins
     if url.drivername == "sqlite":
-        pool: dict[str, Any] = {"poolclass": StaticPool} if url.database in _IN_MEMORY else {"pool_size": _POOL}
+        pool = {"poolclass": StaticPool} if url.database in _IN_MEMORY else kept
         engine = sqlalchemy.create_engine(
-            url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **pool
+            url,
+            connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False},
+            json_deserializer=_from_json,
+            **pool,
         )
         event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, timeout))
         return engine
     try:
         options = f"-c lock_timeout={int(timeout * 1000)}"
         arguments = {"connect_timeout": max(2, int(timeout)), "options": options}
-        return sqlalchemy.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=_POOL)
+        return sqlalchemy.create_engine(url, connect_args=arguments, pool_pre_ping=True, **kept)
     except ImportError:
         raise EnvironmentMissing(
             "PostgreSQL needs psycopg, which is not installed; pip install 'psycopg[binary]'"
         ) from None
+
+
+def _from_json(text: str) -> Any:
+    """Most columns of most records hold nothing."""
+    return {} if text == "{}" else json.loads(text)
 
 
 def _set_up_sqlite(connection: Any, timeout: float) -> None:

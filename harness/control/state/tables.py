@@ -16,8 +16,8 @@ from halfsilver.harness.records import METRICS
 
 __all__ = ["SCHEMA_VERSION", "link", "links", "links_table", "meta", "metadata", "minutes", "records"]
 
-SCHEMA_VERSION = 1
-"""Goes up with every change of the tables or of what records hold."""
+SCHEMA_VERSION = 2
+"""Goes up with every change of the tables or of what records hold, and ``migrations`` has the step that leads there."""
 
 _serial = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only in a column of its type INTEGER."""
