@@ -18,7 +18,7 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 import halfsilver.harness.control
-from halfsilver.harness.control import sts
+from halfsilver.harness.control import elbv2, sts
 from halfsilver.harness.control.catalogue import MODULES, OPERATIONS
 from halfsilver.harness.control.cloudwatch import alarms
 from halfsilver.harness.control.ec2 import mirror_objects, tags
@@ -50,6 +50,12 @@ WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
         for name in ("Filters", "MaxResults", "NextToken", "PrefixListIds")
     },
     ("ec2", "DescribeRegions"): {"AllRegions": "no effect, there is one region"},
+    ("ec2", "DescribeInstanceTypes"): {"IncludeUnsupportedInRegion": "no effect, all types are in every region"},
+    ("elbv2", "DescribeTargetHealth"): {"Include": "no effect, the inventory has what it has"},
+    ("resourcegroupstaggingapi", "GetResources"): {
+        name: "no effect, there are no tag policies"
+        for name in ("IncludeComplianceDetails", "ExcludeCompliantResources")
+    },
     ("sts", "AssumeRole"): {"MinimumSessionTokenSize": "no effect, a token is as long as what it says"},
     ("ram", "CreateResourceShare"): {
         name: "no effect" for name in ("permissionTemplateParameters", "resourceShareConfiguration")
@@ -125,6 +131,7 @@ def _filters() -> str:
     named = {
         "DescribeRegions": "_REGION_FILTERS",
         "DescribeAvailabilityZones": "_ZONE_FILTERS",
+        "DescribeInstanceTypes": "_TYPE_FILTERS",
         "DescribeTags": "_FILTERS",
     }
     rows = []
@@ -229,7 +236,9 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
         values += [each.value for call in its for each in call.keywords if each.arg == keyword]
         return plain(value.value for value in values if isinstance(value, ast.Constant))
 
-    families = (authentication_errors.errors_of(service) for service in ("ec2", "sts", "ram", "cloudtrail"))
+    families = (
+        authentication_errors.errors_of(service) for service in ("ec2", "sts", "ram", "service-quotas", "cloudtrail")
+    )
     frameworks = [vars(each) for each in (faults.QUERY_FAULTS, faults.REST_JSON_FAULTS, faults.JSON_FAULTS)]
     return {
         ("authentication_errors.py", "code[0]"): [
@@ -242,7 +251,7 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
         ("listing.py", "listing.not_found"): given("Listing", 3, "not_found"),
         ("reading.py", "code"): given("_span", 1),
         ("gateway.py", "code"): plain(["RequestLimitExceeded", "ServiceUnavailable"]),
-        ("elbv2.py", "code"): plain(["LoadBalancerNotFound", "ListenerNotFound"]),
+        ("elbv2.py", "code"): plain(code for _, _, code in elbv2._KINDS.values()),
         ("identifiers.py", "_MALFORMED[kind]"): plain(identifiers._MALFORMED.values()),
         ("mirror_objects.py", "NOT_FOUND[kind]"): plain(mirror_objects.NOT_FOUND.values()),
         ("mirror_objects.py", "code"): given("check_quota", 0),
@@ -329,7 +338,16 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "connections": _connections,
     **{
         f"operations of {service}": lambda service=service: _coverage(service)
-        for service in ("cloudtrail", "cloudwatch", "ec2", "elbv2", "ram", "sts")
+        for service in (
+            "cloudtrail",
+            "cloudwatch",
+            "ec2",
+            "elbv2",
+            "ram",
+            "resourcegroupstaggingapi",
+            "service-quotas",
+            "sts",
+        )
     },
     **{f"errors of {family}": lambda family=family: _errors(family) for family in ERRORS},
     "filters": _filters,

@@ -55,7 +55,7 @@ ALLOWED = {
     "harness.capture": PLAIN | {"harness.installation"},
     "harness.report": PLAIN | {"harness.policy", "harness.capture", "harness.engine", "harness.engines"},
     "harness.control": PLAIN
-    | {"harness.policy", "harness.capture", "harness.engine", "harness.output", "harness.report"},
+    | {"harness.spelling", "harness.policy", "harness.capture", "harness.engine", "harness.output", "harness.report"},
     "harness.console": PLAIN
     | {
         "harness.policy",

@@ -120,7 +120,7 @@ def test_tags_and_attributes_that_terraform_reads():
     for wrong, code in (
         (NOBODY, "LoadBalancerNotFound"),
         (SENSORS_LISTENER + "0", "ListenerNotFound"),
-        (SENSORS.replace("loadbalancer", "targetgroup"), "ValidationError"),
+        (SENSORS.replace("loadbalancer", "rule"), "ValidationError"),
         ("x", "ValidationError"),
     ):
         with refused(code):

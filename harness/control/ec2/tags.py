@@ -27,6 +27,9 @@ _NOT_FOUND = {
     Kind.SUBNET: ("InvalidSubnetID.NotFound", "subnet"),
     Kind.VPC: ("InvalidVpcID.NotFound", "vpc"),
     Kind.ENDPOINT: ("InvalidVpcEndpointId.NotFound", "Vpc Endpoint"),
+    Kind.SECURITY_GROUP: ("InvalidGroup.NotFound", "security group"),
+    Kind.NETWORK_ACL: ("InvalidNetworkAclID.NotFound", "networkAcl"),
+    Kind.ROUTE_TABLE: ("InvalidRouteTableID.NotFound", "routeTable"),
 }
 """Error code and noun for an id of each kind."""
 _BATCH = 200

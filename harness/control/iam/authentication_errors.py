@@ -1,8 +1,9 @@
 """What a client is told when its signature is not taken: codes and statuses differ from service to service.
 
 Sources: IAM User Guide, "Troubleshoot signed requests for AWS APIs"; Amazon EC2 API Reference, "Error codes"; for
-RAM the words of AWS's REST services. EC2 says ``AuthFailure`` (401) for an unknown key as for a wrong signature; a
-session token that nobody has issued, or that is another key's, is everywhere refused as an unknown key is.
+RAM and the services of AWS JSON the words of AWS's REST services, the latter with 400 for all. EC2 says ``AuthFailure``
+(401) for an unknown key as for a wrong signature; a session token that nobody has issued, or that is another key's, is
+everywhere refused as an unknown key is.
 """
 
 from __future__ import annotations
@@ -109,6 +110,11 @@ _JSON = replace(
     expired_code=("InvalidSignatureException", 400),
     unknown_code=("UnrecognizedClientException", 400),
     mismatch_code=("InvalidSignatureException", 400),
+    expired_token_code=("ExpiredTokenException", 400),
 )
 """AWS JSON has the same codes, all with one status."""
-_FAMILIES = {"cloudtrail": _JSON, "ec2": _EC2, "ram": _REST_JSON}
+_FAMILIES = {
+    "ec2": _EC2,
+    "ram": _REST_JSON,
+    **dict.fromkeys(("cloudtrail", "resourcegroupstaggingapi", "service-quotas"), _JSON),
+}

@@ -40,10 +40,13 @@ class Check:
 _TAGGING = ("CreateTags", "DeleteTags", "TagResource", "UntagResource")
 """Operations whose tags are about the resources that they name."""
 
-_PREFIXES = {"elbv2": "elasticloadbalancing"}
+_PREFIXES = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag", "service-quotas": "servicequotas"}
 """botocore's name of a service -> the one in its actions, where they differ."""
 
-_REFUSALS = {"ec2": "UnauthorizedOperation", "cloudtrail": "AccessDeniedException", "ram": "AccessDeniedException"}
+_REFUSALS = {
+    "ec2": "UnauthorizedOperation",
+    **dict.fromkeys(("cloudtrail", "ram", "resourcegroupstaggingapi", "service-quotas"), "AccessDeniedException"),
+}
 
 
 def authorize(context: Context, policies: Policies, on: Sequence[Resource]) -> None:

@@ -33,7 +33,12 @@ CLOCK_SKEW = timedelta(minutes=15)
 LONGEST_VALIDITY = 7 * 24 * 3600
 """Seconds for which a presigned request may be valid; the signing key is good for no longer."""
 
-SIGNING_NAMES = {"cloudwatch": "monitoring", "elbv2": "elasticloadbalancing"}
+SIGNING_NAMES = {
+    "cloudwatch": "monitoring",
+    "elbv2": "elasticloadbalancing",
+    "resourcegroupstaggingapi": "tagging",
+    "service-quotas": "servicequotas",
+}
 """botocore's name of a service -> the service in the scope, where they differ."""
 GLOBAL_REGIONS = dict.fromkeys(("sts", "iam", "route53", "cloudfront", "organizations", "budgets"), "us-east-1")
 """Services whose global endpoint is signed for this region, wherever the client is."""

@@ -1,10 +1,10 @@
 """The inventory file: what is there to be mirrored, and what the NIC carries of it.
 
 JSON with the lists that AWS's describe commands print, verbatim, in one object: ``NetworkInterfaces``, ``Vpcs``,
-``Subnets``, ``Reservations`` (or ``Instances``), ``LoadBalancers``, ``Listeners``, ``VpcEndpoints``,
-``AvailabilityZones``; ``Accounts`` as ``aws organizations list-accounts`` prints them; and one key of ours,
-``"Nic": {"NetworkInterfaceIds": [...]}``, the interfaces that the NIC carries (all, where it is not there). Subnets,
-VPCs, instances and zones that the others name may be left out.
+``Subnets``, ``Reservations`` (or ``Instances``), ``LoadBalancers``, ``Listeners``, ``TargetGroups``, ``VpcEndpoints``,
+``SecurityGroups``, ``NetworkAcls``, ``RouteTables``, ``AvailabilityZones``; ``Accounts`` as ``aws organizations
+list-accounts`` prints them; and one key of ours, ``"Nic": {"NetworkInterfaceIds": [...]}``, the interfaces that the NIC
+carries (all, where it is not there). Subnets, VPCs, instances and zones that the others name may be left out.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ KINDS = (
     Kind.ENDPOINT,
     Kind.LOAD_BALANCER,
     Kind.LISTENER,
+    Kind.TARGET_GROUP,
+    Kind.SECURITY_GROUP,
+    Kind.NETWORK_ACL,
+    Kind.ROUTE_TABLE,
 )
 """Kinds of records that come from an inventory file."""
 
@@ -69,7 +73,7 @@ class Inventory:
     nic       ids of the NIC's interfaces, in order of their index, at most 16
     region    the one region of all zones and load balancers, None when nothing names one
     warnings  what the file may say but hardly means
-    ways      its lists of SURROUNDINGS, which say whether copies reach their targets and are in no store
+    ways      its lists of SURROUNDINGS, as they are there: they say whether copies reach their targets
     """
 
     records: tuple[Record, ...]

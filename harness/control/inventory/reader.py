@@ -23,7 +23,11 @@ __all__ = ["Found", "read"]
 
 _ORGANISATION = re.compile(r"o-[0-9a-z]{10,32}")
 _ACCOUNT_ARN = re.compile(r"arn:[\w-]+:organizations::\w*:account/(o-[0-9a-z]{10,32})/[0-9]{12}", re.ASCII)
-_BALANCER_ARN = re.compile(r"arn:[\w-]+:elasticloadbalancing:[\w-]+:[0-9]{12}:(loadbalancer|listener)/[!-~]+", re.ASCII)
+_BALANCER_ARN = re.compile(
+    r"arn:[\w-]+:elasticloadbalancing:[\w-]+:[0-9]{12}:(loadbalancer|listener|targetgroup)/[!-~]+", re.ASCII
+)
+_AROUND = (Kind.SECURITY_GROUP, Kind.NETWORK_ACL, Kind.ROUTE_TABLE)
+"""Kinds that are their VPC's owner's, where that is known and they do not say it."""
 _MIRRORING = ("TrafficMirrorFilters", "TrafficMirrorSessions", "TrafficMirrorTargets", "TrafficMirrorFilterRules")
 
 
@@ -47,7 +51,18 @@ _LISTS = {
     "VpcEndpoints": _List(Kind.ENDPOINT, "VpcEndpointId", "vpce", "ec2", "VpcEndpoint"),
     "LoadBalancers": _List(Kind.LOAD_BALANCER, "LoadBalancerArn", "loadbalancer", "elbv2", "LoadBalancer"),
     "Listeners": _List(Kind.LISTENER, "ListenerArn", "listener", "elbv2", "Listener"),
+    "TargetGroups": _List(Kind.TARGET_GROUP, "TargetGroupArn", "targetgroup", "elbv2", "TargetGroup"),
+    "SecurityGroups": _List(Kind.SECURITY_GROUP, "GroupId", "sg", "ec2", "SecurityGroup"),
+    "NetworkAcls": _List(Kind.NETWORK_ACL, "NetworkAclId", "acl", "ec2", "NetworkAcl"),
+    "RouteTables": _List(Kind.ROUTE_TABLE, "RouteTableId", "rtb", "ec2", "RouteTable"),
 }
+
+
+_BESIDE = {
+    Kind.LOAD_BALANCER: ("Attributes", "LoadBalancerAttribute"),
+    Kind.TARGET_GROUP: ("TargetHealthDescriptions", "TargetHealthDescription"),
+}
+"""Members of ours, which another operation of AWS describes: kept as notes of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +172,9 @@ class _Reader:
         record = Record(kind.kind, identifier, account, document, tags)
         if kind.kind == Kind.LISTENER:
             record.parent = document.get("LoadBalancerArn", "")
+        if kind.kind in _BESIDE:
+            name, shown = _BESIDE[kind.kind]
+            record.note[name] = [conform(each, shape("elbv2", shown)) for each in named.children(name)]
         if kind.kind == Kind.INSTANCE:
             stated = reservation.text("ReservationId") if reservation else None
             record.note["reservation"] = stated or "r-" + identifier.removeprefix("i-")
@@ -164,7 +182,8 @@ class _Reader:
 
     def _identifier(self, node: Node, kind: _List) -> str | None:
         if kind.service == "elbv2":
-            right = f"an ARN such as arn:aws:elasticloadbalancing:REGION:ACCOUNT:{kind.prefix}/net/NAME/ID"
+            name = "NAME" if kind.kind == Kind.TARGET_GROUP else "net/NAME"
+            right = f"an ARN such as arn:aws:elasticloadbalancing:REGION:ACCOUNT:{kind.prefix}/{name}/ID"
             value = node.text(kind.key, right, required=True)
             match = _BALANCER_ARN.fullmatch(value or "")
             if value is not None and (match is None or match.group(1) != kind.prefix):
@@ -199,6 +218,8 @@ class _Reader:
         if place.values.get("OwnerId") is not None:
             return self._account(place, "OwnerId")
         owners = {record.account for record in self.records.values() if record.kind == Kind.ACCOUNT}
+        if kind.kind in _AROUND and len(owners) != 1:
+            owners = self._owners_of_vpc(node.values.get("VpcId"))
         if kind.kind == Kind.INSTANCE:
             owners = {
                 each.account
@@ -209,6 +230,13 @@ class _Reader:
             return owners.pop()
         node.error("OwnerId", "is missing; it must be the twelve digits of the account that it belongs to")
         return None
+
+    def _owners_of_vpc(self, vpc_id: object) -> set[str]:
+        """Its own where it is listed, else those who have interfaces in it."""
+        found = [each for each in self.records.values() if vpc_id in (each.id, each.document.get("VpcId", ""))]
+        return {each.account for each in found if each.kind == Kind.VPC} or {
+            each.account for each in found if each.kind == Kind.INTERFACE
+        }
 
     # The NIC, and what the objects say of one another.
 

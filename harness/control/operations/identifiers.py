@@ -20,6 +20,9 @@ PREFIXES = {
     Kind.SUBNET: "subnet",
     Kind.INSTANCE: "i",
     Kind.ENDPOINT: "vpce",
+    Kind.SECURITY_GROUP: "sg",
+    Kind.NETWORK_ACL: "acl",
+    Kind.ROUTE_TABLE: "rtb",
 }
 """How the ids of each kind begin."""
 _KINDS = {prefix: kind for kind, prefix in PREFIXES.items()}
@@ -34,6 +37,9 @@ TAGGED = {
     Kind.SUBNET: "subnet",
     Kind.INSTANCE: "instance",
     Kind.ENDPOINT: "vpc-endpoint",
+    Kind.SECURITY_GROUP: "security-group",
+    Kind.NETWORK_ACL: "network-acl",
+    Kind.ROUTE_TABLE: "route-table",
 }
 """What EC2 calls the kinds of objects that can have tags."""
 TYPES = {

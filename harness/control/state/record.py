@@ -22,6 +22,10 @@ class Kind(StrEnum):
     ENDPOINT = "endpoint"
     LOAD_BALANCER = "load-balancer"
     LISTENER = "listener"
+    TARGET_GROUP = "target-group"
+    SECURITY_GROUP = "security-group"
+    NETWORK_ACL = "network-acl"
+    ROUTE_TABLE = "route-table"
     # Made by clients.
     FILTER = "filter"
     RULE = "rule"
@@ -37,6 +41,8 @@ class Kind(StrEnum):
     # Never stored: what Describe operations list as if it were.
     REGION = "region"
     TAG = "tag"
+    QUOTA = "quota"
+    INSTANCE_TYPE = "instance-type"
 
 
 @dataclass(slots=True)

@@ -13,6 +13,8 @@ _WHOLE = ("cloudtrail", "ram", "sts")
 """Services of which nothing is passed on: targets are shared by us, and who somebody is and what they did, we say."""
 _BRIDGED = ("DescribeNetworkInterfaces", "DescribeSubnets", "DescribeVpcEndpoints")
 """Reads that are answered from the inventory, because the look-alike's own answers lack what AWS's have."""
+_THEIRS = ("elbv2", "resourcegroupstaggingapi")
+"""Services that the upstream answers alone, though the server has operations of them."""
 _OWN_IDS = ("tmf-", "tmfr-", "tms-", "tmt-")
 
 
@@ -29,7 +31,7 @@ def is_ours(asked: Asked, served: Container[tuple[str, str]]) -> bool:
         return any(value.startswith(_OWN_IDS) for value in asked.form.values()) or _types_ours(asked)
     if asked.service == "ec2":
         return "TrafficMirror" in asked.operation or asked.operation in _BRIDGED
-    return asked.service != "elbv2" and (asked.service, asked.operation) in served
+    return asked.service not in _THEIRS and (asked.service, asked.operation) in served
 
 
 def _only_ours(identifiers: list[str], operation: str) -> bool:

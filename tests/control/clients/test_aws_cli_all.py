@@ -20,7 +20,7 @@ import pytest
 
 from halfsilver.harness.control.catalogue import OPERATIONS
 from tests.control.clients.test_boto3 import use_every_operation
-from tests.control.kits.inventory_kit import OWNER, PARTNER, SECURITY
+from tests.control.kits.inventory_kit import OWNER, PARTNER, SECURITY, with_target_group
 from tests.control.kits.refusals_kit import MISSING, REFUSAL_IDS, REFUSALS, RULE, SESSION, WRONG, World
 from tests.control.kits.server_kit import Cloud, error_of, running
 
@@ -120,7 +120,7 @@ class Shells:
 def test_every_operation(cli: Cli, tmp_path: Path) -> None:
     """There is a command for each; it ends with 0, and prints what boto3 gives. (RAM still lists shares that were
     deleted, so this has a server of its own.)"""
-    with running(tmp_path / "state") as cloud:
+    with running(tmp_path / "state", inventory=with_target_group(tmp_path)) as cloud:
         cloud.add_role("visitor")
         shells = Shells(cli, cloud)
         cli.answered.clear()

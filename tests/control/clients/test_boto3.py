@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,15 +22,17 @@ from tests.control.kits.inventory_kit import (
     SECURITY_COLLECTOR,
     SENSORS,
     SENSORS_LISTENER,
+    SENSORS_TARGETS,
     WEB,
+    with_target_group,
 )
 from tests.control.kits.serve_kit import ANYWHERE, make_filter, make_session, make_target
-from tests.control.kits.server_kit import Cloud, error_of, ids, tags
+from tests.control.kits.server_kit import Cloud, error_of, ids, running, tags
 
 VPC, SUBNET, INSTANCE = "vpc-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60001", "i-0a1b2c3d4e5f60010"
 
 
-def test_every_operation(cloud: Cloud) -> None:
+def test_every_operation(tmp_path: Path) -> None:
     """Each is called at least once, by the code below, and answered with success."""
     answered: set[tuple[str, str]] = set()
 
@@ -37,10 +40,10 @@ def test_every_operation(cloud: Cloud) -> None:
         if http_response.status_code == 200:
             answered.add((model.service_model.service_name, model.name))
 
-    cloud.add_role("visitor")
-    watched = Cloud(cloud.server)
-    watched.session.events.register("after-call", note)
-    use_every_operation(watched)
+    with running(tmp_path / "state", inventory=with_target_group(tmp_path)) as cloud:
+        cloud.add_role("visitor")
+        cloud.session.events.register("after-call", note)
+        use_every_operation(cloud)
     assert answered == set(OPERATIONS)
 
 
@@ -106,6 +109,13 @@ def look_around(cloud: Cloud) -> None:
     ]
     assert ec2.describe_vpc_endpoints()["VpcEndpoints"][0]["VpcEndpointId"] == ENDPOINT
     assert ec2.describe_prefix_lists()["PrefixLists"] == []
+    assert ec2.describe_security_groups()["SecurityGroups"] == []
+    assert ec2.describe_network_acls()["NetworkAcls"] == []
+    assert ec2.describe_route_tables()["RouteTables"] == []
+    (kind,) = ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"]
+    assert kind["BurstablePerformanceSupported"] is True
+    kept = ec2.describe_instance_attribute(InstanceId=INSTANCE, Attribute="disableApiTermination")
+    assert kept["DisableApiTermination"] == {"Value": False}
     (balancer,) = elb.describe_load_balancers(Names=["sensors"])["LoadBalancers"]
     assert (balancer["LoadBalancerArn"], balancer["Type"]) == (SENSORS, "network")
     (listener,) = elb.describe_listeners(LoadBalancerArn=SENSORS)["Listeners"]
@@ -114,6 +124,13 @@ def look_around(cloud: Cloud) -> None:
     assert elb.describe_load_balancer_attributes(LoadBalancerArn=SENSORS)["Attributes"]
     asked = [{"AttributeKey": "EventName", "AttributeValue": "DescribeLoadBalancerAttributes"}]
     assert cloud.client("cloudtrail").lookup_events(LookupAttributes=asked)["Events"][0]["Username"] == "admin"
+    (group,) = elb.describe_target_groups(LoadBalancerArn=SENSORS)["TargetGroups"]
+    assert (group["TargetGroupArn"], group["Protocol"]) == (SENSORS_TARGETS, "UDP")
+    assert len(elb.describe_target_health(TargetGroupArn=SENSORS_TARGETS)["TargetHealthDescriptions"]) == 1
+    quotas = cloud.client("service-quotas")
+    (quota,) = quotas.list_service_quotas(ServiceCode="vpc", QuotaCode="L-MIRROR02")["Quotas"]
+    assert quotas.get_service_quota(ServiceCode="vpc", QuotaCode="L-MIRROR02")["Quota"] == quota
+    assert "ResourceTagMappingList" in cloud.client("resourcegroupstaggingapi").get_resources()
 
 
 def shape_a_filter(cloud: Cloud) -> str:

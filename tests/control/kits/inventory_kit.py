@@ -40,6 +40,7 @@ _ELB = f"arn:aws:elasticloadbalancing:us-east-1:{OWNER}"
 SENSORS = f"{_ELB}:loadbalancer/net/sensors/50dc6c495c0c9188"
 WEBSHOP = f"{_ELB}:loadbalancer/net/webshop/6a1f0b9d3c2e4471"
 SENSORS_LISTENER = f"{_ELB}:listener/net/sensors/50dc6c495c0c9188/f2f7dc8efc522ab2"
+SENSORS_TARGETS = f"{_ELB}:targetgroup/sensors/943f017f100becff"
 ORGANISATION = "arn:aws:organizations::999988887777:organization/o-halfsilver01"
 
 
@@ -57,6 +58,22 @@ def example(**lists: Any) -> dict[str, Any]:
 def without(documents: dict[str, Any], name: str, identifier: str) -> dict[str, Any]:
     """The same without one object of a list."""
     return {**documents, name: [each for each in documents[name] if identifier not in each.values()]}
+
+
+def with_target_group(folder: Path) -> Path:
+    """An inventory file: the example, whose load balancer also has a target group with one healthy target."""
+    target = {"Target": {"Id": "i-0a1b2c3d4e5f60100", "Port": 4789}, "TargetHealth": {"State": "healthy"}}
+    group = {
+        "TargetGroupArn": SENSORS_TARGETS,
+        "TargetGroupName": "sensors",
+        "Protocol": "UDP",
+        "Port": 4789,
+        "LoadBalancerArns": [SENSORS],
+        "TargetHealthDescriptions": [target],
+    }
+    path = folder / "inventory.json"
+    path.write_text(json.dumps(example(TargetGroups=[group])))
+    return path
 
 
 @cache

@@ -1,0 +1,86 @@
+"""What EC2 says beside the instances themselves: their types and single attributes, as Terraform reads them.
+
+An inventory says little of an instance type. What its name tells is said of every type that botocore's model knows:
+whether it is bare metal, and whether its performance is burstable (families t1 to t4).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from halfsilver.harness.control.ec2.network import describe_instances
+from halfsilver.harness.control.inventory.objects import model
+from halfsilver.harness.control.operations.call import Parameters
+from halfsilver.harness.control.operations.listing import Filters, decode_token, encode_token, member
+from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.operations.parameters import invalid
+from halfsilver.harness.control.state.record import Kind, Record
+
+__all__ = ["describe_instance_attribute", "describe_instance_types"]
+
+_TYPE_FILTERS = {
+    "bare-metal": member("BareMetal"),
+    "burstable-performance-supported": member("BurstablePerformanceSupported"),
+    "instance-type": member("InstanceType"),
+}
+_SMALLEST_PAGE, _LARGEST_PAGE = 5, 100
+"""Instance types on a page (EC2 API)."""
+_BURSTABLE = re.compile(r"t[1-4][a-z]*\.")
+_LISTS = ("blockDeviceMapping", "groupSet", "productCodes")
+_RESULTS = {
+    "blockDeviceMapping": "BlockDeviceMappings",
+    "groupSet": "Groups",
+    "kernel": "KernelId",
+    "ramdisk": "RamdiskId",
+}
+"""Attributes whose member of the result has another name."""
+_MEMBERS = {"groupSet": "SecurityGroups"}
+"""The same of the instance's member."""
+_UNCHANGED = {
+    "disableApiStop": False,
+    "disableApiTermination": False,
+    "ebsOptimized": False,
+    "enaSupport": True,
+    "enclaveOptions": {"Enabled": False},
+    "instanceInitiatedShutdownBehavior": "stop",
+    "sourceDestCheck": True,
+}
+"""What an instance has as EC2 makes it, of what DescribeInstances may not tell."""
+
+
+@operation("ec2", "DescribeInstanceTypes")
+def describe_instance_types(context: Context, parameters: Parameters) -> dict[str, Any]:
+    filters = Filters(parameters.get("Filters", ()), _TYPE_FILTERS)
+    known: list[str] = sorted(model("ec2").shape_for("InstanceType").enum)
+    wanted = parameters.get("InstanceTypes") or known
+    size = parameters.get("MaxResults", _LARGEST_PAGE)
+    if not _SMALLEST_PAGE <= size <= _LARGEST_PAGE:
+        raise invalid("MaxResults", size, f"Expecting a value from {_SMALLEST_PAGE} to {_LARGEST_PAGE}.")
+    first = decode_token(context, parameters, int)[0] if parameters.get("NextToken") is not None else 0
+    records = [Record(Kind.INSTANCE_TYPE, name, "", _described(name)) for name in known if name in set(wanted)]
+    found = [record.document for record in records if filters.match(context, record)]
+    token = {"NextToken": encode_token(context, parameters, first + size)} if len(found) > first + size else {}
+    return {"InstanceTypes": found[first : first + size], **token}
+
+
+def _described(name: str) -> dict[str, Any]:
+    return {
+        "InstanceType": name,
+        "BareMetal": name.partition(".")[2].startswith("metal"),
+        "BurstablePerformanceSupported": _BURSTABLE.match(name) is not None,
+    }
+
+
+@operation("ec2", "DescribeInstanceAttribute")
+def describe_instance_attribute(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """One attribute: what the inventory says of it, and else what an instance has that nobody has changed."""
+    identifier, name = parameters["InstanceId"], parameters["Attribute"]
+    (reservation,) = describe_instances(context, {"InstanceIds": [identifier]})["Reservations"]
+    instance, result = reservation["Instances"][0], _RESULTS.get(name, name[0].upper() + name[1:])
+    value = instance.get(_MEMBERS.get(name, result), _UNCHANGED.get(name))
+    if name in _LISTS:
+        return {"InstanceId": identifier, result: value or []}
+    if name == "enclaveOptions":
+        return {"InstanceId": identifier, result: value}
+    return {"InstanceId": identifier, result: {} if value is None else {"Value": value}}
