@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor, spreading
 from halfsilver.hdl.packet import packet_signature
 
 __all__ = ["CopyArbiter"]
@@ -23,7 +23,7 @@ class CopyArbiter(wiring.Component):
 
     def __init__(self, parameters):
         packets = packet_signature(parameters.width)
-        copies = stream.Signature(CopyDescriptor)
+        copies = stream.Signature(spreading(CopyDescriptor, parameters.receiver_bits))
         super().__init__(
             {
                 "i_copy_0": In(copies),

@@ -43,6 +43,7 @@ SETTINGS = (
     "copies",
     "lookup_clocks",
     "security_groups",
+    "receivers",
     "verdict_ring",
 )
 """Build parameters that the command line takes."""

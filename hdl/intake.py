@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor, spreading
 from halfsilver.hdl.match.matcher import FrameSummary
 from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
 from halfsilver.hdl.packet import packet_signature
@@ -69,8 +69,8 @@ class Intake(wiring.Component):
                 "i": In(packet_signature(parameters.width)),
                 "o": Out(stream.Signature(FrameSummary)),
                 "i_decided": In(1),
-                "i_decision": In(Decision),
-                "o_copy": Out(stream.Signature(CopyDescriptor)),
+                "i_decision": In(spreading(Decision, parameters.receiver_bits)),
+                "o_copy": Out(stream.Signature(spreading(CopyDescriptor, parameters.receiver_bits))),
                 "o_copy_data": Out(packet_signature(parameters.width)),
             }
         )

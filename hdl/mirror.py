@@ -18,6 +18,7 @@ from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.banks import RuleSetBanks, of_bank
 from halfsilver.hdl.copy_arbiter import CopyArbiter
+from halfsilver.hdl.encapsulator.descriptor import spreading
 from halfsilver.hdl.encapsulator.encapsulator import Encapsulator
 from halfsilver.hdl.intake import Intake
 from halfsilver.hdl.layout.tables import session_index
@@ -200,7 +201,7 @@ class Mirror(wiring.Component):
                 self.o_stop.payload.eq(registered(m, matcher.o_stop, "stop")),
             ]
 
-        decision = Signal(Decision)
+        decision = Signal(spreading(Decision, self._parameters.receiver_bits))
         m.d.sync += [
             decision.mirror.eq(judgement.mirrored),
             decision.length.eq(judgement.octets),
@@ -208,12 +209,21 @@ class Mirror(wiring.Component):
             decision.source_port.eq(matcher.o_source_port),
             decision.outer_ipv6.eq(judgement.outer_ipv6),
         ]
+        decided = decision if self._parameters.receivers == 1 else self._directed(m, decision, len(template), matcher)
         for intake in intakes:
             m.d.comb += [
                 intake.i_decided.eq(valid & (record.direction == intake.direction)),
-                intake.i_decision.eq(decision),
+                intake.i_decision.eq(decided),
             ]
         m.d.comb += [
             banks.let_go[number].eq(valid & ~decision.mirror),
             banks.let_go_bank[number].eq(registered(m, judgement.bank, "let_go_bank")),
         ]
+
+    def _directed(self, m, decision, session_bits, matcher):
+        """The decision with the receiver in its slot, between session and bank."""
+        assert Matcher.RECEIVER_LAG == 1, "the receiver is that of another frame's decision"
+        directed = Signal(decision.shape())
+        session, bank = decision.slot[:session_bits], decision.slot[session_bits]
+        m.d.comb += [directed.eq(decision), directed.slot.eq(Cat(session, matcher.o_receiver, bank))]
+        return directed

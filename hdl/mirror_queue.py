@@ -12,7 +12,7 @@ from amaranth.lib import data, enum, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.checksum import PayloadSum
-from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor, spreading
 from halfsilver.hdl.packet import beat_layout, packet_signature
 from halfsilver.hdl.pipeline import delay, registered
 from halfsilver.hdl.stream.fifo import Fifo
@@ -108,6 +108,8 @@ class MirrorQueue(wiring.Component):
     def __init__(self, parameters):
         self._parameters = parameters
         self.depth = parameters.queue_depth // parameters.beat_bytes
+        self._decision = spreading(Decision, parameters.receiver_bits)
+        self._descriptor = spreading(CopyDescriptor, parameters.receiver_bits)
         self._pointer = unsigned((self.depth - 1).bit_length() + 1)  # one bit more than an address: full or empty
         super().__init__(
             {
@@ -116,8 +118,8 @@ class MirrorQueue(wiring.Component):
                 "o_end": Out(1),
                 "o_fits": Out(1),
                 "i_decided": In(1),
-                "i_decision": In(Decision),
-                "o_copy": Out(stream.Signature(CopyDescriptor)),
+                "i_decision": In(self._decision),
+                "o_copy": Out(stream.Signature(self._descriptor)),
                 "o": Out(packet_signature(parameters.width)),
             }
         )
@@ -178,7 +180,7 @@ class MirrorQueue(wiring.Component):
 
     def _decide(self, m, pending):
         """Commit or let go, in order. Returns the copies to send, and what has just been decided."""
-        copy = data.StructLayout({"start": self._pointer, "decision": Decision})
+        copy = data.StructLayout({"start": self._pointer, "decision": self._decision})
         m.submodules.committed = committed = Fifo(copy, self._parameters.copies)
         frame = pending.p
         entry = Signal(copy)
@@ -222,7 +224,7 @@ class MirrorQueue(wiring.Component):
         state = Signal(_ReadState)
         start = Signal(self._pointer)
         beats, left = Signal(14), Signal(14)  # beats of the copy; still to be read
-        descriptor = Signal(CopyDescriptor)
+        descriptor = Signal(self._descriptor)
         offered = Signal()
         m.d.comb += [self.o_copy.valid.eq(offered), self.o_copy.payload.eq(descriptor)]
         with m.If(self.o_copy.ready):

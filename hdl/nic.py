@@ -87,8 +87,8 @@ class Nic(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        present = [each for each in REGISTERS if self.parameters.security_groups or each.name != "GUARDS"]
-        m.submodules.registers = registers = RegisterFile(present)
+        absent = {"GUARDS": not self.parameters.security_groups, "RECEIVERS": self.parameters.receivers == 1}
+        m.submodules.registers = registers = RegisterFile([each for each in REGISTERS if not absent.get(each.name)])
         m.submodules.mirror = mirror = Mirror(self.parameters)
         m.submodules.counters = counters = Counters(self.parameters)
         m.submodules.ring = ring = VerdictRing(self.parameters.verdict_ring, self.parameters.matchers)
@@ -201,6 +201,8 @@ class Nic(wiring.Component):
         ]
         if parameters.security_groups:
             m.d.comb += registers.r_guards.security_groups.eq(parameters.security_groups)
+        if parameters.receivers > 1:
+            m.d.comb += registers.r_receivers.receivers.eq(parameters.receivers)
 
     def _write_tables(self, m, registers, check, mirror, counting):
         """Table words go to the shadow bank, or are refused and counted while that is still in use.

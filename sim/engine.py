@@ -20,13 +20,16 @@ from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.sim.build import build_nic
 from halfsilver.sim.pump import Pacing, Pump, PumpRun
 
-__all__ = ["BUILD_ENIS", "BUILD_GUARDS", "PAUSES", "VerilatorEngine"]
+__all__ = ["BUILD_ENIS", "BUILD_GUARDS", "BUILD_RECEIVERS", "PAUSES", "VerilatorEngine"]
 
 BUILD_ENIS = (1, 4, 16)
 """Interfaces of the builds to choose from when no parameters are given: the smallest that fits is taken."""
 
 BUILD_GUARDS = (0, 34, 98)
 """Rules of guards, likewise; with the usual 30 rules of sessions they fill a word of the tables."""
+
+BUILD_RECEIVERS = (1, 4, 16)
+"""Receivers that the copies of a session are spread over, likewise."""
 
 PAUSES = 1 / 16
 """Usual probability of a pause, in each clock cycle, at the inputs and at the output."""
@@ -35,8 +38,8 @@ PAUSES = 1 / 16
 class VerilatorEngine:
     """Judges frames in the simulated NIC.
 
-    parameters     NicParameters of the build; None: the smallest of ``BUILD_ENIS`` and ``BUILD_GUARDS`` for the first
-                   policy
+    parameters     NicParameters of the build; None: the smallest of ``BUILD_ENIS``, ``BUILD_GUARDS`` and
+                   ``BUILD_RECEIVERS`` for the first policy
     width          data width in bits, where ``parameters`` is None
     seed           of the random stalls and of undefined bits
     full_rate      offer frames back to back on both inputs; copies may then find the queue full
@@ -132,11 +135,13 @@ class VerilatorEngine:
             parameters = self._parameters
             if parameters is None:
                 # An empty list is a guard, too.
+                receivers = [len(session.outers) for each in policy.interfaces for session in each.sessions]
                 guards = [max(1, len(each.guard.rules)) for each in policy.interfaces if each.guard is not None]
                 parameters = NicParameters(
                     width=self._width,
                     enis=_smallest(BUILD_ENIS, len(policy.interfaces)),
                     security_groups=_smallest(BUILD_GUARDS, max(guards, default=0)),
+                    receivers=_smallest(BUILD_RECEIVERS, max(receivers, default=1)),
                 )
             library = self._library or build_nic(parameters, trace=self._waves is not None)
             self._pump = Pump(library, seed=self._seed, waves=self._waves)

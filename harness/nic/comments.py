@@ -7,7 +7,16 @@ from halfsilver.hdl.layout.lookup import LookupLayout
 from halfsilver.hdl.layout.outer import template_index
 from halfsilver.hdl.layout.parameters import NicShape
 from halfsilver.hdl.layout.register_map import WORD_BITS
-from halfsilver.hdl.layout.tables import GENERAL_FLAGS_AT, GENERAL_SOURCE_PORT_AT, Table, eni_words_at, session_index
+from halfsilver.hdl.layout.tables import (
+    GENERAL_FLAGS_AT,
+    GENERAL_SOURCE_PORT_AT,
+    SLOTS_PER_WORD,
+    SPREAD_AT,
+    Table,
+    eni_words_at,
+    session_index,
+    spread_index,
+)
 
 __all__ = ["comment"]
 
@@ -17,12 +26,22 @@ def comment(table: Table, index: int, shape: NicShape) -> str:
     if table is Table.GENERAL:
         return _general(index, shape)
     if table is Table.SESSIONS:
-        place = session_index(shape.eni_bits).unpack(index)
-        return f"ENI {place['eni']} session {place['session']}"
+        return _session(index, shape)
     if table is Table.OUTER:
-        place = template_index(shape.eni_bits).unpack(index)
-        return f"outer header of ENI {place['eni']} session {place['session']}, word {place['word']}"
+        place = template_index(shape.eni_bits, shape.receiver_bits).unpack(index)
+        receiver = f", receiver {place['receiver']}" if shape.receivers > 1 else ""
+        return f"outer header of ENI {place['eni']} session {place['session']}{receiver}, word {place['word']}"
     return _lookup(index, LookupLayout.of(shape))
+
+
+def _session(index: int, shape: NicShape) -> str:
+    if shape.receivers > 1 and index >= SPREAD_AT:
+        place = spread_index(shape.eni_bits).unpack(index - SPREAD_AT)
+        first = place["word"] * SLOTS_PER_WORD
+        slots = f"slots {first} to {first + SLOTS_PER_WORD - 1}"
+        return f"receivers of ENI {place['eni']} session {place['session']}, {slots}"
+    place = session_index(shape.eni_bits).unpack(index)
+    return f"ENI {place['eni']} session {place['session']}"
 
 
 def _general(index: int, shape: NicShape) -> str:

@@ -16,7 +16,7 @@ __all__ = ["READINGS", "Card", "identify"]
 READINGS = 4
 """How often the identity is read at most."""
 
-_NAMES = ("ID", "VERSION", "SHAPE", "RULES", "QUEUE", "COPIES", "GUARDS")
+_NAMES = ("ID", "VERSION", "SHAPE", "RULES", "QUEUE", "COPIES", "GUARDS", "RECEIVERS")
 _CARD_NAMES = ("CARD_ID", "GIT_HASH", "BUILD_HASH")
 
 
@@ -59,7 +59,7 @@ def identify(transport: Transport) -> Card:
     tables of another shape would arrive whole, and be wrong.
     """
     words = _stable(transport)
-    core, version, shape, rules, queue, copies, guards = (
+    core, version, shape, rules, queue, copies, guards, receivers = (
         REGISTERS.unpack(name, word) for name, word in zip(_NAMES, words, strict=False)
     )
     if core["value"] != CORE_ID:
@@ -80,6 +80,7 @@ def identify(transport: Transport) -> Card:
             queue_depth=queue["depth"],
             cut_copies=copies["cut"],
             security_groups=guards["security_groups"],
+            receivers=receivers["receivers"] or 1,
         )
     except ValueError as error:
         raise WrongCard(f"the card says of itself what cannot be: {error}") from None

@@ -12,6 +12,7 @@ from ipaddress import IPv6Address
 from halfsilver.harness.errors import CapacityExceeded
 from halfsilver.harness.nic.lookup_words import lookup_words
 from halfsilver.harness.nic.places import policy_sessions, wire_number
+from halfsilver.harness.nic.spread_words import spread_words
 from halfsilver.harness.nic.template_words import template_words
 from halfsilver.harness.policy.policy import Guard, Policy, Session
 from halfsilver.harness.records import Flags
@@ -29,9 +30,11 @@ from halfsilver.hdl.layout.tables import (
     GENERAL_SOURCE_PORT_AT,
     SESSION_WORD,
     SOURCE_PORT,
+    SPREAD_AT,
     Table,
     eni_words_at,
     session_index,
+    spread_index,
 )
 
 __all__ = ["Image", "build_image", "policy_image", "table_words", "table_writes"]
@@ -107,7 +110,8 @@ def _check_fits(policy: Policy, shape: NicShape) -> None:
             refuse("guards", what, len(interface.guard.rules), shape.security_groups)
         refuse("sessions", f"sessions on {interface.eni_id}", len(interface.sessions), shape.sessions)
         for session in interface.sessions:
-            refuse("targets", f"targets to spread the copies of {session.session_id} over", len(session.outers), 1)
+            targets = f"targets to spread the copies of {session.session_id} over"
+            refuse("targets", targets, len(session.outers), shape.receivers)
             for rules in (session.ingress, session.egress):
                 refuse("rules", f"rules in {session.filter_id}", len(rules), shape.rules)
 
@@ -152,6 +156,10 @@ def _sessions(policy: Policy, shape: NicShape) -> _Words:
             outer_ipv6=outer is not None and isinstance(outer.source, IPv6Address),
         )
     yield 0, words
+    if shape.receivers > 1:
+        for eni, number, session in policy_sessions(policy):
+            start = spread_index(shape.eni_bits).pack(eni=eni, session=number)
+            yield SPREAD_AT + start, spread_words(session.receivers)
 
 
 def _limit(session: Session, floor: int, shape: NicShape) -> int:
@@ -164,8 +172,8 @@ def _limit(session: Session, floor: int, shape: NicShape) -> int:
 
 
 def _outer_headers(policy: Policy, shape: NicShape) -> _Words:
-    index = template_index(shape.eni_bits)
+    index = template_index(shape.eni_bits, shape.receiver_bits)
     for eni, number, session in policy_sessions(policy):
-        if session.outer is not None:
-            start = index.pack(eni=eni, session=number, word=0)
-            yield start, template_words(session.outer, session.vni)
+        for receiver, outer in enumerate(session.outers):
+            start = index.pack(receiver=receiver, eni=eni, session=number, word=0)
+            yield start, template_words(outer, session.vni)

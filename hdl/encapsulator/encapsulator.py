@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor, spreading
 from halfsilver.hdl.encapsulator.outer_header import OuterHeader, ending_layout
 from halfsilver.hdl.encapsulator.template_memory import TemplateMemory
 from halfsilver.hdl.layout.frames import check_width
@@ -33,7 +33,7 @@ class Encapsulator(wiring.Component):
     Parameters
     ----------
     parameters : NicParameters
-        ``width`` and ``enis`` are used.
+        ``width``, ``enis`` and ``receivers`` are used.
 
     Ports
     -----
@@ -64,10 +64,10 @@ class Encapsulator(wiring.Component):
 
     def __init__(self, parameters):
         self._width = check_width(parameters.width)
-        self._eni_bits = parameters.eni_bits
+        self._eni_bits, self._receiver_bits = parameters.eni_bits, parameters.receiver_bits
         super().__init__(
             {
-                "i_copy": In(stream.Signature(CopyDescriptor)),
+                "i_copy": In(stream.Signature(spreading(CopyDescriptor, parameters.receiver_bits))),
                 "i": In(packet_signature(self._width)),
                 "o": Out(packet_signature(self._width)),
                 "write": In(TablePort()),
@@ -78,7 +78,7 @@ class Encapsulator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.header = header = OuterHeader(self._width // 8, self._eni_bits)
+        m.submodules.header = header = OuterHeader(self._width // 8, self._eni_bits, self._receiver_bits)
         wiring.connect(m, wiring.flipped(self.i_copy), header.i)
         wiring.connect(m, wiring.flipped(self.write), header.write)
         room = Signal()

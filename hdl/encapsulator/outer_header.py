@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.checksum import add_with_carry
-from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
+from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor, spreading
 from halfsilver.hdl.encapsulator.prefix import ipv4_prefix, ipv6_prefix
 from halfsilver.hdl.encapsulator.template_memory import BODY_WORDS, TemplateMemory
 from halfsilver.hdl.layout.outer import IPV4_BYTES, PREFIX_IPV4, PREFIX_IPV6, TEMPLATE_BODY, UDP_VXLAN_BYTES, WORD_BITS
@@ -71,15 +71,16 @@ class OuterHeader(wiring.Component):
     pipeline, one per clock.
     """
 
-    def __init__(self, beat_bytes, eni_bits):
+    def __init__(self, beat_bytes, eni_bits, receiver_bits=0):
         self._beat_bytes = beat_bytes
         self._pipelined = beat_bytes > 8
         self._lanes = BODY_WORDS if self._pipelined else max(1, beat_bytes // (WORD_BITS // 8))
-        self._eni_bits = eni_bits
-        self._index_bits = 1 + eni_bits + SESSION_BITS  # bank, ENI, session
+        self._eni_bits, self._receiver_bits = eni_bits, receiver_bits
+        self._index_bits = 1 + receiver_bits + eni_bits + SESSION_BITS  # bank, receiver, ENI, session
+        self._descriptor = spreading(CopyDescriptor, receiver_bits)
         super().__init__(
             {
-                "i": In(stream.Signature(CopyDescriptor)),
+                "i": In(stream.Signature(self._descriptor)),
                 "o": Out(header_signature(beat_bytes)),
                 "write": In(TablePort()),
             }
@@ -87,9 +88,9 @@ class OuterHeader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.templates = templates = TemplateMemory(self._eni_bits, self._lanes)
+        m.submodules.templates = templates = TemplateMemory(self._eni_bits, self._lanes, self._receiver_bits)
         wiring.connect(m, wiring.flipped(self.write), templates.write)
-        job = Signal(CopyDescriptor)
+        job = Signal(self._descriptor)
         index = job.slot[: self._index_bits]
         stages = _Stages(m, Signal(name="move") if self._pipelined else Const(1), self._pipelined)
         body = self._flow_through(m, templates, job, stages) if self._pipelined else self._hold_one(m, templates, job)

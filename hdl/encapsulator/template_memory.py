@@ -28,9 +28,9 @@ class TemplateMemory(wiring.Component):
 
     WRITE_CLOCKS = 1
 
-    def __init__(self, eni_bits, lanes):
-        templates = 2 << (SESSION_BITS + eni_bits)
-        self._eni_bits = eni_bits
+    def __init__(self, eni_bits, lanes, receiver_bits=0):
+        templates = 2 << (SESSION_BITS + eni_bits + receiver_bits)
+        self._index = template_index(eni_bits, receiver_bits)
         self.lanes = lanes
         self.rows = BODY_WORDS // lanes
         self._row_bits = (self.rows - 1).bit_length()
@@ -50,10 +50,10 @@ class TemplateMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        layout = struct_of(template_index(self._eni_bits))
+        layout = struct_of(self._index)
         written = data.View(layout, self.write.index[: layout.size])
         word = written.word
-        index = Cat(written.session, written.eni, self.write.bank)
+        index = Cat(written.session, written.eni, written.receiver, self.write.bank)
         enable = self.write.enable & (self.write.table == Table.OUTER)
 
         m.submodules.seed = seed = Memory(shape=TEMPLATE_SEED.width, depth=self._templates, init=[])

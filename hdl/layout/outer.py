@@ -72,8 +72,8 @@ TEMPLATE_WORDS = 16
 assert TEMPLATE_SEED_WORD < TEMPLATE_WORDS
 
 
-def template_index(eni_bits: int) -> Packed:
-    """Index of a template word; ``eni_bits`` is that of the build (`NicShape.eni_bits`)."""
+def template_index(eni_bits: int, receiver_bits: int = 0) -> Packed:
+    """Index of a template word; the bits are those of the build (`NicShape`)."""
     return Packed(
         "template index",
         "Which word of which session's template.",
@@ -81,5 +81,6 @@ def template_index(eni_bits: int) -> Packed:
             Member("word", (TEMPLATE_WORDS - 1).bit_length(), "word of the template"),
             Member("session", SESSION_BITS, "place of the session in ascending session number"),
             Member("eni", eni_bits, "place of the ENI"),
+            Member("receiver", receiver_bits, "which of the session's receivers"),
         ],
     )

@@ -24,6 +24,7 @@ MEANINGS = {
     "rules": "rules per filter and direction, 1 to 40 (AWS: 10, a quota that can be raised)",
     "extension_headers": "IPv6 extension headers the parser reads, 1 to 15",
     "lookup_clocks": "clock cycles per lookup: 1, 2, 4 or 8; more cycles, fewer block RAMs",
+    "receivers": "registered targets that the copies of a session are spread over, 1 to 16 (1: none are spread)",
     "security_groups": "rules of security groups and network ACLs per interface, 0 to 128 (0: the card applies none)",
     "queue_depth": "bytes of copy buffer per direction, a power of two, at least 16,384",
     "cut_copies": f"longest copy in bytes of the frame, {FLOOR_IPV6} to {MAX_FRAME:,} (which cuts none)",
@@ -46,6 +47,7 @@ class NicShape:
     queue_depth: int = 16384
     cut_copies: int = MAX_FRAME
     security_groups: int = 0
+    receivers: int = 1
 
     def __post_init__(self) -> None:
         check_width(self.width)
@@ -55,6 +57,7 @@ class NicShape:
         self._check_range("extension_headers", 1, 15)
         self._check_range("cut_copies", FLOOR_IPV6, MAX_FRAME)
         self._check_range("security_groups", 0, 128)
+        self._check_range("receivers", 1, 16)
         if self.queue_depth < 16384 or self.queue_depth & (self.queue_depth - 1):
             raise ValueError(
                 f"queue_depth must be a power of two of at least 16384 bytes (one {MAX_FRAME}-byte frame and "
@@ -77,6 +80,11 @@ class NicShape:
     def eni_bits(self) -> int:
         """Bits of an ENI's number, in every index."""
         return (self.enis - 1).bit_length()
+
+    @property
+    def receiver_bits(self) -> int:
+        """Bits of a receiver's number, in every index."""
+        return (self.receivers - 1).bit_length()
 
     @property
     def matchers(self) -> int:

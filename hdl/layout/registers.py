@@ -195,6 +195,13 @@ REGISTERS = RegisterMap(
             ],
         ),
         Register(
+            "RECEIVERS",
+            0x054,
+            RO,
+            "Spreading of copies. A build without the option has no such register: it reads 0.",
+            [Field("receivers", 4, 0, "receivers that a session's copies may have; 0: one", reset=None)],
+        ),
+        Register(
             "SNAPSHOT",
             0x100,
             WO,

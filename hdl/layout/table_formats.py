@@ -28,11 +28,16 @@ from halfsilver.hdl.layout.tables import (
     GENERAL_FLAGS_AT,
     GENERAL_SOURCE_PORT_AT,
     SESSION_WORD,
+    SLOT_AT,
+    SLOTS,
     SOURCE_PORT,
+    SPREAD_AT,
+    SPREAD_WORD,
     TABLE_PLACE,
     Table,
     eni_words_at,
     session_index,
+    spread_index,
 )
 from halfsilver.hdl.layout.verdict import VERDICT_RECORD
 
@@ -117,6 +122,14 @@ def _sessions() -> list[str]:
         "",
         f"A limit is the session's packet length, but not less than {FLOOR_IPV4} (IPv4) or {FLOOR_IPV6} (IPv6), and "
         f"not more than the MTU limit of the target; without either {MAX_FRAME}, the longest frame.",
+        "",
+        "A build with more than one of `receivers` (in RECEIVERS) has spread words, too: "
+        f"{SLOTS} slots for each session. A copy goes to the receiver that has the slot of its flow, bits "
+        f"{SLOT_AT + (SLOTS - 1).bit_length() - 1} to {SLOT_AT} of the flow hash. Who has which is the host's "
+        "choice; in a session with one receiver, number 0, all these words are 0.",
+        "",
+        f"Index: {SPREAD_AT} + `{spread_index(0).formula(eni='ENIs')}`.",
+        *_fields("Spread word", SPREAD_WORD),
     ]
 
 
@@ -125,7 +138,8 @@ def _outer() -> list[str]:
     return [
         f"## Table {Table.OUTER.value}: outer headers",
         "",
-        f"Index: `{template_index(0).formula(eni='ENIs')}`. Bits count through the words from word 0; the seed is "
+        f"Index: `{template_index(0).formula(eni='ENIs')}`; `receiver` is 0 in a build "
+        "without the option. Bits count through the words from word 0; the seed is "
         f"word {TEMPLATE_SEED_WORD}. Only sessions whose target is up need a template. {TEMPLATE_BODY.description}",
         *_fields("Template", TEMPLATE_BODY, words=True),
         *_fields(f"Word {TEMPLATE_SEED_WORD}: {TEMPLATE_SEED.name}", TEMPLATE_SEED),

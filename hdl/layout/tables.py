@@ -19,12 +19,18 @@ __all__ = [
     "GENERAL_SOURCE_PORT_AT",
     "SESSION_BITS",
     "SESSION_WORD",
+    "SLOTS",
+    "SLOTS_PER_WORD",
+    "SLOT_AT",
     "SOURCE_PORT",
+    "SPREAD_AT",
+    "SPREAD_WORD",
     "TABLE_BITS",
     "TABLE_PLACE",
     "Table",
     "eni_words_at",
     "session_index",
+    "spread_index",
 ]
 
 TABLE_BITS = 2
@@ -77,6 +83,40 @@ def session_index(eni_bits: int) -> Packed:
         "session index",
         "Which session of which ENI.",
         [
+            Member("session", SESSION_BITS, "place of the session in ascending session number"),
+            Member("eni", eni_bits, "place of the ENI"),
+        ],
+    )
+
+
+SLOTS = 256
+"""Into which the flows of a session are divided, where its copies are spread over several receivers."""
+SLOT_AT = 8
+"""The lowest bit of the flow hash that says which slot. A key that repeats after 16 bits has no others above them, and
+those below them make the UDP source port."""
+_RECEIVER_BITS = 4
+SLOTS_PER_WORD = 32 // _RECEIVER_BITS
+
+SPREAD_WORD = Packed(
+    "spread word",
+    "Which receiver has which slot of the session's flows, in a build with receivers.",
+    [
+        Member(f"slot_{place}", _RECEIVER_BITS, f"receiver that has slot 8*word + {place}")
+        for place in range(SLOTS_PER_WORD)
+    ],
+)
+
+SPREAD_AT = 4096
+"""Index, in the session table, of the first spread word: a bit that no session word's has."""
+
+
+def spread_index(eni_bits: int) -> Packed:
+    """Index of a spread word from SPREAD_AT on; ``eni_bits`` is that of the build (`NicShape.eni_bits`)."""
+    return Packed(
+        "spread index",
+        "Which spread word of which session of which ENI.",
+        [
+            Member("word", (SLOTS // SLOTS_PER_WORD - 1).bit_length(), "word of the session's spread words"),
             Member("session", SESSION_BITS, "place of the session in ascending session number"),
             Member("eni", eni_bits, "place of the ENI"),
         ],

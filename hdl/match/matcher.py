@@ -2,7 +2,7 @@
 
     owner lookup --> classifier --+--> session choice --> Judgement
     eligibility  ----------------/ \\-> guard --/
-    flow hash    -------------------------------------> source port
+    flow hash    -------------------------------------> source port, receiver
 
 Both directions share it, or each has its own (`NicShape.matchers`). Every frame is judged wholly by the table bank
 that was active when it entered.
@@ -14,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.banks import of_bank
 from halfsilver.hdl.layout.frames import MAX_FRAME, MIN_FRAME
+from halfsilver.hdl.layout.tables import SLOT_AT, SLOTS
 from halfsilver.hdl.match.classifier import Classifier, Key
 from halfsilver.hdl.match.eligibility import Eligibility
 from halfsilver.hdl.match.flow_hash import FlowHash
@@ -22,6 +23,7 @@ from halfsilver.hdl.match.guard import Guard
 from halfsilver.hdl.match.owner import OwnerLookup
 from halfsilver.hdl.match.session import FrameFacts, Judgement, SessionChoice
 from halfsilver.hdl.match.session_table import SessionTable
+from halfsilver.hdl.match.spread_table import SpreadTable
 from halfsilver.hdl.parser.headers import Headers, Kind
 from halfsilver.hdl.pipeline import delay
 from halfsilver.hdl.records import DirectionCode, GuardWord, ServiceCode, VerdictCode
@@ -57,15 +59,17 @@ class Matcher(wiring.Component):
     write            table write port, tables LOOKUP, SESSIONS and GENERAL
     o_valid, o       the Judgement, ``latency`` clocks later
     o_source_port    outer UDP source port of the frame's flow, with ``o``
+    o_receiver       RECEIVER_LAG clocks behind ``o``, in a build that spreads copies: which receiver the copy goes to
     o_stop           with ``o``, where the build has guards and the matcher judges ingress: the frame goes no further
 
     Latency: ``latency`` clocks, a property; it depends on ``lookup_clocks`` alone.
     Throughput: one frame every ``lookup_clocks`` clocks; it never stalls, and nothing tells a frame that comes sooner.
     Bad input: a frame flagged bad, shorter than MIN_FRAME or longer than MAX_FRAME is judged malformed.
-    Source: ``docs/mirroring.md`` sections 1, 2, 4, 5, 7 and 14.
+    Source: ``docs/mirroring.md`` sections 1, 2, 4, 5, 7, 14 and 17.
     """
 
-    WRITE_CLOCKS = max(block.WRITE_CLOCKS for block in (Classifier, SessionTable, GeneralTable))
+    WRITE_CLOCKS = max(block.WRITE_CLOCKS for block in (Classifier, SessionTable, SpreadTable, GeneralTable))
+    RECEIVER_LAG = SpreadTable.READ_CLOCKS - SessionChoice.PLACE_LEAD
 
     def __init__(self, parameters, number=0):
         self._parameters = parameters
@@ -82,6 +86,7 @@ class Matcher(wiring.Component):
                 "o_valid": Out(1),
                 "o": Out(Judgement),
                 "o_source_port": Out(16),
+                **({"o_receiver": Out(parameters.receiver_bits)} if parameters.receivers > 1 else {}),
                 **({"o_stop": Out(1)} if self._guarded else {}),
             }
         )
@@ -122,7 +127,9 @@ class Matcher(wiring.Component):
             self.o.eq(choice.o),
             self.o_valid.eq(delay(m, self.i_valid, self.latency, "valid_out")),
         ]
-        self._choose_source_port(m, general, bank_late)
+        spread = self._choose_source_port(m, general, bank_late)
+        if parameters.receivers > 1:
+            self._choose_receiver(m, choice, spread)
         return m
 
     def _find_owner(self, m, owner, general):
@@ -202,7 +209,7 @@ class Matcher(wiring.Component):
         m.d.comb += self.o_stop.eq(has_guard & (self.o.verdict == VerdictCode.DROPPED))
 
     def _choose_source_port(self, m, general, bank_late):
-        """Where does its copy leave from?"""
+        """Where does its copy leave from? Returns the hash, _PORT_CLOCKS ahead of ``o``."""
         m.submodules.flow_hash = flow_hash = FlowHash(self._parameters.hash_key)
         headers = self.i.headers
         hashed = headers.has_ports & ~headers.fragment
@@ -222,6 +229,18 @@ class Matcher(wiring.Component):
         bank_last = delay(m, bank_late, port_at - self._hits_at, "bank_last")
         port = of_bank(bank_last, general.source_port)
         m.d.sync += self.o_source_port.eq(port.base | (spread & port.mask))
+        return spread
+
+    def _choose_receiver(self, m, choice, spread):
+        """Where does its copy go to, of the receivers of its session?"""
+        m.submodules.receivers = receivers = SpreadTable(self._parameters)
+        wiring.connect(m, wiring.flipped(self.write), receivers.write)
+        assert _PORT_CLOCKS == SessionChoice.PLACE_LEAD, "the hash meets the session of another frame"
+        m.d.comb += [
+            receivers.i_place.eq(choice.o_place),
+            receivers.i_slot.eq(spread[SLOT_AT : SLOT_AT + (SLOTS - 1).bit_length()]),
+            self.o_receiver.eq(receivers.o),
+        ]
 
     def _facts(self, m, owner, eligibility, bank, at):
         """FrameFacts ``at`` clocks behind ``i``."""

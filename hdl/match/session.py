@@ -13,11 +13,12 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from halfsilver.hdl.layout.tables import SESSION_BITS
 from halfsilver.hdl.layout.verdict import NONE
 from halfsilver.hdl.pipeline import delay
 from halfsilver.hdl.records import DirectionCode, ServiceCode, SessionWord, VerdictCode
 
-__all__ = ["FrameFacts", "Judgement", "SessionChoice"]
+__all__ = ["FrameFacts", "Judgement", "Place", "SessionChoice"]
 
 _LIMIT_BITS = 14
 """Bits of a copy's length; limits and 9,216-byte frames fit."""
@@ -44,6 +45,14 @@ class FrameFacts(data.Struct):
     service: ServiceCode
     ip: 1
     ipv6: 1
+
+
+class Place(data.Struct):
+    """Where in the tables the named session is."""
+
+    session: SESSION_BITS
+    eni: 4
+    bank: 1
 
 
 class Judgement(data.Struct):
@@ -105,7 +114,8 @@ class SessionChoice(wiring.Component):
 
     Ports: ``i_hits``, ``i_accepts`` from the classifier, ``i_sessions`` (the ENI's session words), ``i_facts``
     and ``i_terminal_reject``, all of the same frame; ``o`` the Judgement LATENCY clocks later. With ``guarded``,
-    ``i_refused``, that the ENI's guard does not let the frame in, REFUSED_AT clocks behind the others.
+    ``i_refused``, that the ENI's guard does not let the frame in, REFUSED_AT clocks behind the others. In a build that
+    spreads copies, ``o_place``, the named session's, PLACE_LEAD clocks ahead of ``o``.
 
     Latency: LATENCY clocks. Throughput: one frame per clock, without a stall.
     Bad input: a frame that is malformed, dropped or not IP is never claimed, whatever hits come with it.
@@ -114,9 +124,11 @@ class SessionChoice(wiring.Component):
 
     LATENCY = sum((_RULE_CLOCKS, _SESSION_CLOCKS, _VERDICT_CLOCKS, _LENGTH_CLOCKS))
     REFUSED_AT = _RULE_CLOCKS + _SESSION_CLOCKS
+    PLACE_LEAD = _LENGTH_CLOCKS
 
     def __init__(self, parameters, *, guarded=False):
         self._guarded = guarded
+        self._spreads = parameters.receivers > 1
         self._sessions, self._rules = parameters.sessions, parameters.rules
         slots = parameters.rule_slots
         super().__init__(
@@ -128,6 +140,7 @@ class SessionChoice(wiring.Component):
                 "i_terminal_reject": In(1),
                 **({"i_refused": In(1)} if guarded else {}),
                 "o": Out(Judgement),
+                **({"o_place": Out(Place)} if self._spreads else {}),
             }
         )
 
@@ -150,6 +163,9 @@ class SessionChoice(wiring.Component):
         facts = delay(m, facts, _VERDICT_CLOCKS, "facts_last")
         is_dns = delay(m, is_dns, _VERDICT_CLOCKS, "is_dns_last")
         self._judge(m, outcome, named, facts, is_dns)
+        if self._spreads:
+            place = self.o_place
+            m.d.comb += [place.session.eq(named.session), place.eni.eq(facts.eni), place.bank.eq(facts.bank)]
         return m
 
     def _rule(self, m, session):

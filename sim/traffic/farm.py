@@ -47,10 +47,20 @@ BUILDS = {
     "8": replace(_LEAST, width=8),
     "16": NicParameters(width=16, enis=2, extension_headers=15, lookup_clocks=4),
     "32": NicParameters(
-        width=32, enis=3, sessions=2, rules=5, extension_headers=3, copies=16, lookup_clocks=2, copies_leave="own"
+        width=32,
+        enis=3,
+        sessions=2,
+        rules=5,
+        extension_headers=3,
+        copies=16,
+        lookup_clocks=2,
+        copies_leave="own",
+        receivers=2,
     ),
     "64": NicParameters(),
-    "64-key": NicParameters(enis=1, sessions=2, rules=3, hash_key=UNEVEN_KEY, copies=8, cut_copies=FLOOR_IPV6),
+    "64-key": NicParameters(
+        enis=1, sessions=2, rules=3, hash_key=UNEVEN_KEY, copies=8, cut_copies=FLOOR_IPV6, receivers=16
+    ),
     "64-guards": NicParameters(enis=3, sessions=2, rules=5, lookup_clocks=2, security_groups=128),
     "64-16-enis": NicParameters(enis=16, lookup_clocks=8),
     "64-40-rules": NicParameters(rules=40),

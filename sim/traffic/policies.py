@@ -122,6 +122,7 @@ def _session(
 ) -> Session:
     length = rng.choice((None, rng.choice(_PACKET_LENGTHS), rng.choice((*_LONG_PACKETS, rng.randint(1, 1600)))))
     outer = None if not wide and happens(rng, 8) else _outer(rng, mac, length)
+    receivers = () if outer is None or parameters.receivers == 1 else _receivers(rng, outer, parameters.receivers)
     return Session(
         f"tms-{number}",
         number,
@@ -134,7 +135,20 @@ def _session(
         _rules(rng, parameters.rules, places, wide),
         outer,
         None if outer else "the target has no known MAC",
+        receivers=receivers,
     )
+
+
+def _receivers(rng: random.Random, first: Outer, room: int) -> tuple[Outer, ...]:
+    """None, or 2 to ``room`` ways of one family and one source, each with addresses of its own."""
+    count = rng.choice((0, 2, room, rng.randint(2, room)))
+    others = (_elsewhere(rng, first) for _ in range(count - 1))
+    return (first, *others) if count else ()
+
+
+def _elsewhere(rng: random.Random, outer: Outer) -> Outer:
+    destination = type(outer.destination)(rng.getrandbits(outer.destination.max_prefixlen))
+    return replace(outer, destination_mac=rng.getrandbits(48).to_bytes(6, "big"), destination=destination)
 
 
 def _outer(rng: random.Random, mac: bytes, length: int | None) -> Outer:

@@ -23,6 +23,8 @@ from halfsilver.hdl.pipeline import delay
         ("rules", 41, "1 to 40"),
         ("security_groups", 129, "0 to 128"),
         ("security_groups", -1, "0 to 128"),
+        ("receivers", 0, "1 to 16"),
+        ("receivers", 17, "1 to 16"),
         ("extension_headers", 16, "1 to 15"),
         ("copies", 4, "8 to 1024"),
         ("copies", 100, "power of two"),

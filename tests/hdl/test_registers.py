@@ -47,6 +47,7 @@ TABLE = {
     "TABLE_COUNT": (0x048, "ro", {"count": (0, 32)}),
     "EXPECTED_CRC": (0x04C, "rw", {"value": (0, 32)}),
     "TABLE_CHECK": (0x050, "rw", {"required": (0, 1)}),
+    "RECEIVERS": (0x054, "ro", {"receivers": (0, 5)}),
     "SNAPSHOT": (0x100, "wo", {"take": (0, 1)}),
     "SNAPSHOT_STATUS": (0x104, "ro", {"busy": (0, 1), "taken": (16, 32)}),
     "RING_SELECT": (0x110, "rw", {"every": (0, 16), "session": (16, 18), "eni": (20, 24), "one_session": (24, 25)}),
@@ -329,7 +330,7 @@ def test_every_register_reads_and_writes_at_its_address_only():
             assert not ctx.get(getattr(dut, f"w_{name.lower()}_strobe"))
             want = shadow[name] if TABLE[name][1] == "rw" else 0
             assert await read(ctx, dut, place) == (want, 2)
-        for address in (0x054, 0x07C, 0x400, 0x800, 0xFFC):
+        for address in (0x058, 0x07C, 0x400, 0x800, 0xFFC):
             assert await read(ctx, dut, address) == (0, 2)
 
     run(bench)

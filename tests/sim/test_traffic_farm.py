@@ -20,7 +20,13 @@ def test_builds_of_every_width_and_at_both_ends_of_every_range():
     builds = farm.BUILDS.values()
     assert {build.width for build in builds} == {8, 16, 32, 64, 128, 256, 512, 1024}
     assert {build.lookup_clocks for build in builds} == {1, 2, 4, 8}
-    for name, least, most in (("enis", 1, 16), ("sessions", 1, 3), ("rules", 1, 10), ("extension_headers", 1, 15)):
+    for name, least, most in (
+        ("enis", 1, 16),
+        ("sessions", 1, 3),
+        ("rules", 1, 10),
+        ("extension_headers", 1, 15),
+        ("receivers", 1, 16),
+    ):
         assert {least, most} <= {getattr(build, name) for build in builds}
     assert {8, 1024} <= {build.copies for build in builds}
     assert {55, 1500, 9216} <= {build.cut_copies for build in builds}

@@ -21,7 +21,7 @@ def _build(parts: Parts) -> Model:
     """Both inputs keep to the streams' rules; descriptors and bytes say which direction they are of."""
     model = Model()
     m = model.m
-    m.submodules.dut = dut = parts("copy_arbiter").CopyArbiter(SimpleNamespace(width=WIDTH))
+    m.submodules.dut = dut = parts("copy_arbiter").CopyArbiter(SimpleNamespace(width=WIDTH, receiver_bits=0))
     directions = ((dut.i_copy_0, dut.i_data_0), (dut.i_copy_1, dut.i_data_1))
     for number, (copy, data) in enumerate(directions):
         for name, stream in (("copy", copy), ("data", data)):

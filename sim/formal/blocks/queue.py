@@ -28,7 +28,9 @@ CLOCKS = 22
 
 
 def _queue(parts: Parts) -> Any:
-    return parts("mirror_queue").MirrorQueue(SimpleNamespace(width=8, beat_bytes=1, queue_depth=16, copies=COPIES))
+    return parts("mirror_queue").MirrorQueue(
+        SimpleNamespace(width=8, beat_bytes=1, queue_depth=16, copies=COPIES, receiver_bits=0)
+    )
 
 
 def _build(parts: Parts) -> Model:

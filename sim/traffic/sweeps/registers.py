@@ -55,6 +55,7 @@ def _at_reset(parameters: NicParameters) -> dict[str, int]:
         "QUEUE": {"depth": parameters.queue_depth},
         "RING_STATUS": {"depth": parameters.verdict_ring},
         "GUARDS": {"security_groups": parameters.security_groups},
+        "RECEIVERS": {"receivers": parameters.receivers if parameters.receivers > 1 else 0},
         "COPIES": {"cut": parameters.cut_copies, "own": parameters.copies_leave == "own"},
     }
     return {

@@ -61,6 +61,7 @@ class CardInMemory:
             "QUEUE": shape.queue_depth,
             "COPIES": REGISTERS.pack("COPIES", cut=shape.cut_copies),
             "GUARDS": REGISTERS.pack("GUARDS", security_groups=shape.security_groups),
+            "RECEIVERS": REGISTERS.pack("RECEIVERS", receivers=shape.receivers if shape.receivers > 1 else 0),
             **registers,
         }
 

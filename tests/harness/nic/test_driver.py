@@ -406,6 +406,13 @@ def test_a_guard_that_does_not_fit():
     assert (driver.card.shape.security_groups, driver.load(guarded)) == (5, 1)
 
 
+def test_receivers_that_a_card_has_room_for():
+    spread = policy(interface(replace(session(), receivers=(outer(),) * 3)))
+    assert Driver(CardInMemory(replace(SHAPE, receivers=3))).load(spread) == 1
+    with pytest.raises(CapacityExceeded, match="needs 3 targets .*, this build of the NIC has 2"):
+        Driver(CardInMemory(replace(SHAPE, receivers=2))).load(spread)
+
+
 # Counters
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from halfsilver.harness.golden.spread import receiver_of
 from halfsilver.harness.nic.image import policy_image
 from halfsilver.harness.policy.policy import Guard
 from halfsilver.harness.records import Flags
@@ -251,3 +252,18 @@ def test_the_other_tables_by_the_page_alone():
             total = (total & 0xFFFF) + (total >> 16)
         assert template[48:] == total.to_bytes(4, "little")
     assert (OUTER, 16) not in words  # the target of that session is down
+
+
+def test_the_receivers_words_by_the_page_alone():
+    """256 slots of 4 bits from word 4096 on, and an outer header for each receiver."""
+    shape = NicShape(enis=3, sessions=2, rules=2, lookup_clocks=8, receivers=5)
+    ways = tuple(outer(destination=f"10.9.0.{number}") for number in range(1, 6))
+    spread = replace(session(number=2, to=ways[0]), receivers=ways)
+    words = policy_image(policy(interface(), interface(session(), spread, address=ENI_1)), Flags(), shape)
+    owners = [words[SESSIONS, 4096 + (1 * 4 + 1) * 32 + slot // 8] >> 4 * (slot % 8) & 15 for slot in range(256)]
+    assert {ways[owner] for owner in owners} == set(ways)
+    assert [ways[owner] for owner in owners] == [receiver_of(ways, slot) for slot in range(256)]
+    for number, way in enumerate(ways):
+        assert words[OUTER, ((number * 4 + 1) * 4 + 1) * 16 + 8] == int.from_bytes(way.destination.packed, "little")
+    assert [words[SESSIONS, 4096 + 1 * 4 * 32 + word] for word in range(32)] == [0] * 32
+    assert words[SESSIONS, 5] >> 28 & 1 and not any((SESSIONS, 4096 + word) in words for word in range(32))
