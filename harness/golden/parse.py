@@ -94,6 +94,8 @@ def parse(frame: bytes, bad: bool = False, extension_headers: int = EXTENSION_HE
 def parsed_as_whole(present: bytes, original_length: int) -> bool:
     """Whether a frame that lacks its last bytes has the headers of the whole one, whatever they were."""
     missing = original_length - len(present)
+    if original_length > LONGEST_FRAME:  # which is malformed; a capture may claim 4 GiB
+        return False
     headers = parse(present)
     return all(parse(present + filler * missing) == headers for filler in _FILLERS)
 

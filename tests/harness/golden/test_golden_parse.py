@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from ipaddress import ip_address
 
 import pytest
@@ -10,7 +11,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN
 from scapy.layers.l2 import ARP, Dot1AD, Dot1Q, Ether
 
-from halfsilver.harness.golden.parse import Headers, Kind, parse
+from halfsilver.harness.golden.parse import Headers, Kind, parse, parsed_as_whole
 
 MACS = bytes.fromhex("020000000010 020000000099")
 IPV4 = MACS + b"\x08\x00"
@@ -275,3 +276,13 @@ def test_ipv6_tcp_built_by_scapy() -> None:
         / TCP(sport=1000, dport=2000)
     )
     assert fields(bytes(packet)) == (Kind.IPV6, 6, False, (1000, 2000))
+
+
+def test_a_length_that_no_wire_carries_is_not_built() -> None:
+    """A capture may claim 4 GiB for a frame of which it has the first bytes."""
+    frame = IPV4 + ipv4(PORTS)
+    assert parsed_as_whole(frame, len(frame) + 100) and parsed_as_whole(frame, 9216)
+    tracemalloc.start()
+    assert not parsed_as_whole(frame, 1 << 28)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
