@@ -110,6 +110,7 @@ def test_one_address_has_its_share_and_no_more(patient: Running) -> None:
 def test_a_new_connection_has_less_time_than_one_that_has_asked_before() -> None:
     with running(first_head_seconds=1, head_seconds=20) as server, server.connect() as known:
         exchange(known)
+        known.sendall(b"POST / HTTP/1.1\r\n")
         with server.connect() as silent, server.connect() as slow:
             slow.sendall(b"POST / HTTP/1.1\r\n")
             started = time.monotonic()

@@ -16,7 +16,6 @@ from halfsilver.harness.engines.golden import GoldenEngine
 from tests.control.kits.inventory_kit import DATABASE, OWNER, WEB
 from tests.control.kits.mirror_kit import Desk
 
-pytestmark = pytest.mark.slow
 MANY = 2500
 
 
@@ -78,6 +77,7 @@ def many() -> Desk:
 IDS = ["tmf-00000000000000000", "tmf-00000000000000004"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "parameters"),
     [
@@ -101,6 +101,19 @@ def test_a_page_costs_what_it_returns(few: Desk, many: Desk, operation: str, par
     assert small == large and small
     assert statements_of_many == statements
     assert steps_of_many <= 1.2 * steps + 50
+
+
+def test_what_is_of_one_parent_or_of_one_account_is_found_by_that(few: Desk) -> None:
+    """Asked for both, a database may look through all that the account has."""
+    for parameters, wanted, other in (
+        ({"TrafficMirrorFilterId": IDS[0]}, f"'{IDS[0]}'", f"'{OWNER}'"),
+        ({}, f"'{OWNER}'", "parent ="),
+    ):
+        with cost(few) as spent:
+            few.call("DescribeTrafficMirrorFilterRules", **parameters)
+        [asked] = [each for each in spent.statements if "'rule'" in each]
+        where = asked.partition("WHERE")[2]
+        assert wanted in where and other not in where, where
 
 
 def test_what_the_nic_does_not_use_does_not_make_it_read_its_policy_again() -> None:

@@ -41,6 +41,11 @@ def taken(throttle: Throttle, asked: Call, most: int = 300) -> int:
         (call("CreateTrafficMirrorSession"), 50, 5),
         (call("DeleteTrafficMirrorFilter"), 50, 5),
         (call("CreateTags"), 100, 10),
+        (call("DeleteTags"), 100, 10),
+        (call("GetManagedPrefixListEntries"), 100, 20),
+        (call("ListSnapshotsInRecycleBin"), 100, 20),
+        (call("SearchLocalGatewayRoutes"), 100, 20),
+        (call("DescribeSecurityGroups"), 50, 10),
         (call("DescribeNetworkInterfaces"), 50, 10),
         (call("DescribeNetworkInterfaces", MaxResults=5), 100, 20),
         (call("DescribeInstances", Filters=[{"Name": "vpc-id", "Values": ["vpc-1"]}]), 100, 20),
@@ -62,6 +67,12 @@ def test_each_account_and_each_action_has_a_bucket_of_its_own() -> None:
     assert taken(throttle, call("DeleteTrafficMirrorFilter")) == 50
     assert taken(throttle, call("DeleteTrafficMirrorTarget")) == 50
     assert taken(throttle, call("DeleteTrafficMirrorFilter", account="2" * 12)) == 50
+
+
+def test_reading_everything_uses_up_no_page() -> None:
+    throttle = Throttle(clock=Clock())
+    assert taken(throttle, call("DescribeInstances")) == 50
+    assert taken(throttle, call("DescribeInstances", MaxResults=5)) == 100
 
 
 def test_a_factor_makes_buckets_and_rates_smaller_and_each_holds_one_request() -> None:
