@@ -130,6 +130,7 @@ ERRORS = {
         "LimitExceeded": "an account has 5,000 alarms",
         "MissingAuthenticationToken": "the request is not signed",
         "ResourceNotFound": "no such alarm",
+        "ResourceNotFoundException": "the operations on tags: no such alarm of the caller's account",
         "SerializationException": "the body is not a JSON object or not CBOR",
         "SignatureDoesNotMatch": "a wrong or an old signature",
         "UnknownOperationException": "JSON and CBOR: no such operation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halfsilver.harness.control import elbv2, service_quotas, sts, tagging
-from halfsilver.harness.control.cloudwatch import alarms, reading
+from halfsilver.harness.control.cloudwatch import alarm_tags, alarms, reading
 from halfsilver.harness.control.ec2 import (
     filters,
     instances,
@@ -22,7 +22,7 @@ from halfsilver.harness.control.trail import lookup
 __all__ = ["MODULES", "OPERATIONS"]
 
 MODULES = (
-    *(alarms, elbv2, filters, instances, invitations, lists, lookup, network, owners, reading, regions, rules),
-    *(service_quotas, sessions, sts, surroundings, tagging, tags, targets),
+    *(alarm_tags, alarms, elbv2, filters, instances, invitations, lists, lookup, network, owners, reading, regions),
+    *(rules, service_quotas, sessions, sts, surroundings, tagging, tags, targets),
 )
 """The modules whose functions are operations."""

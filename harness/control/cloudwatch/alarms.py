@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from halfsilver.harness.control.cloudwatch.alarm_tags import more_tags
 from halfsilver.harness.control.cloudwatch.evaluation import COMPARISONS, INSUFFICIENT_DATA, TREATMENTS
 from halfsilver.harness.control.cloudwatch.metrics import read_dimensions, render
 from halfsilver.harness.control.cloudwatch.states import change_state, enter_history
@@ -51,7 +52,6 @@ NOT_SERVED = (
     "EvaluationWindow",
     "ExtendedStatistic",
     "Metrics",
-    "Tags",
     "ThresholdMetricId",
     "WarmUpConfiguration",
 )
@@ -77,7 +77,7 @@ _KEPT = (
 
 @operation("cloudwatch", "PutMetricAlarm", writes=True, on=(ALARM,))
 def put_metric_alarm(context: Context, parameters: Parameters) -> dict[str, Any]:
-    """A new alarm has INSUFFICIENT_DATA until the next minute has ended; one that is there keeps its state."""
+    """A new alarm has INSUFFICIENT_DATA until the next minute has ended; one that is there keeps its state and tags."""
     _check(parameters)
     name, now = parameters["AlarmName"], context.call.now.isoformat()
     before = _find(context, name)
@@ -100,7 +100,8 @@ def put_metric_alarm(context: Context, parameters: Parameters) -> dict[str, Any]
             "StateUpdatedTimestamp": now,
             "StateTransitionedTimestamp": now,
         }
-        record = Record(Kind.ALARM, document["AlarmArn"], context.caller.account, {**document, **state})
+        tags = more_tags(context, {}, parameters.get("Tags", ()))
+        record = Record(Kind.ALARM, document["AlarmArn"], context.caller.account, {**document, **state}, tags)
         context.transaction.insert(record)
     else:
         state = {key: value for key, value in before.document.items() if key.startswith("State")}
@@ -215,8 +216,7 @@ def _check(parameters: Parameters) -> None:
     for name in NOT_SERVED:
         if name in parameters:
             raise ApiError(
-                "ValidationError",
-                f"The parameter {name} is not supported: an alarm is on one metric, by Statistic, without tags.",
+                "ValidationError", f"The parameter {name} is not supported: an alarm is on one metric, by Statistic."
             )
     for name in _NEEDED:
         if name not in parameters:

@@ -15,7 +15,7 @@ from typing import Any
 from halfsilver.harness.control.iam import condition_keys
 from halfsilver.harness.control.iam.condition_keys import Values
 from halfsilver.harness.control.iam.policies import Decision, Policies
-from halfsilver.harness.control.operations.call import Call, Parameters, Settings
+from halfsilver.harness.control.operations.call import Call, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.identifiers import TYPES, kind_of
 from halfsilver.harness.control.operations.operation import Context
@@ -37,7 +37,7 @@ class Check:
     known: Values = field(default_factory=dict)
 
 
-_TAGGING = ("CreateTags", "DeleteTags", "TagResource", "UntagResource")
+_TAGGING = ("CreateTags", "DeleteTags", "PutMetricAlarm", "TagResource", "UntagResource")
 """Operations whose tags are about the resources that they name."""
 
 _PREFIXES = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag", "service-quotas": "servicequotas"}
@@ -83,7 +83,7 @@ def _checks(context: Context, on: Sequence[Resource]) -> Iterator[Check]:
         if isinstance(resource, New):
             yield from _checks_of_new(context, action, resource.kind, tags)
             continue
-        for name in _named(resource, call.parameters):
+        for name in _named(context, resource):
             record = records.get(name)
             if resource.owner is not None:
                 if record is None:
@@ -95,7 +95,10 @@ def _checks(context: Context, on: Sequence[Resource]) -> Iterator[Check]:
             account = call.caller.account if record is None else record.account
             own = {} if record is None else condition_keys.of_record(context, record)
             known = {**condition_keys.of_account(account), **asked, **own}
-            yield Check(action, _arn(context, kind, account, name), known)
+            arn = _arn(context, kind, account, name)
+            yield Check(action, arn, known)
+            if tags and call.operation == "PutMetricAlarm":
+                yield Check("cloudwatch:TagResource", arn, known)
 
 
 def _checks_of_new(context: Context, action: str, kind: Kind, tags: Values) -> Iterator[Check]:
@@ -107,8 +110,9 @@ def _checks_of_new(context: Context, action: str, kind: Kind, tags: Values) -> I
         yield Check("ec2:CreateTags", resource, {**known, "ec2:createaction": (call.operation,)})
 
 
-def _named(resource: Given, parameters: Parameters) -> list[str]:
-    """The ids in a parameter; ``*`` stands for the one that is missing (the operation will refuse that)."""
+def _named(context: Context, resource: Given) -> list[str]:
+    """The ids in a parameter, of alarms the ARNs; ``*`` is for the one that is missing (the operation will refuse)."""
+    parameters = context.call.parameters
     value: Any = parameters.get(resource.parameter) or parameters.get(resource.instead)
     if not value:
         return [] if resource.optional else ["*"]
@@ -117,13 +121,15 @@ def _named(resource: Given, parameters: Parameters) -> list[str]:
         if len(name) > LONGEST_ID:
             why = f"Value of {resource.parameter} is longer than {LONGEST_ID} characters"
             raise ApiError("InvalidParameterValue", why)
+    if resource.kind is Kind.ALARM:
+        names = [_arn(context, Kind.ALARM, context.call.caller.account, name) for name in names]
     return list(dict.fromkeys(names))
 
 
 def _records(context: Context, on: Iterable[Resource]) -> dict[str, Record]:
     """The objects that the parameters name."""
     given = [resource for resource in on if isinstance(resource, Given)]
-    names = [name for resource in given for name in _named(resource, context.call.parameters)]
+    names = [name for resource in given for name in _named(context, resource)]
     if not names:
         return {}
     return {record.id: record for record in context.transaction.find(tuple(TYPES), identifiers=names)}

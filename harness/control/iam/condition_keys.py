@@ -51,13 +51,13 @@ def of_account(account: str) -> Values:
 
 
 def of_tags(parameters: Parameters) -> Values:
-    """The tags that the request brings: ``TagSpecifications`` of EC2, ``Tags`` of CreateTags, ``tags`` of RAM."""
+    """What the request brings: ``TagSpecifications`` of EC2, ``Tags`` of CreateTags and CloudWatch, ``tags`` of RAM."""
     pairs: list[tuple[str, str]] = []
     for specification in parameters.get("TagSpecifications") or ():
         pairs += _pairs(specification.get("Tags") or (), "Key", "Value")
     pairs += _pairs(parameters.get("Tags") or (), "Key", "Value")
     pairs += _pairs(parameters.get("tags") or (), "key", "value")
-    names = [name for name, _ in pairs] + list(parameters.get("tagKeys") or ())
+    names = [name for name, _ in pairs] + [*(parameters.get("tagKeys") or ()), *(parameters.get("TagKeys") or ())]
     if not names:
         return {}
     return {**_by_name("aws:requesttag/", pairs), "aws:tagkeys": tuple(dict.fromkeys(names))}

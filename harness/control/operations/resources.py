@@ -20,6 +20,7 @@ __all__ = [
     "RULE",
     "SESSION",
     "SHARE",
+    "TAGGED_ALARM",
     "TAGGED_SHARE",
     "TARGET",
     "Given",
@@ -65,3 +66,4 @@ TAGGED_SHARE = Given(Kind.RESOURCE_SHARE, "resourceShareArn", instead="resourceA
 INVITATION = Given(Kind.SHARE_INVITATION, "resourceShareInvitationArn")
 ALARM = Given(Kind.ALARM, "AlarmName")
 ALARMS = Given(Kind.ALARM, "AlarmNames")
+TAGGED_ALARM = Given(Kind.ALARM, "ResourceARN")

@@ -13,6 +13,7 @@ nobody.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -40,6 +41,8 @@ _CHUNK = 500
 """Ids per query: both databases bound the parameters of a statement."""
 _POOL = 20
 """Connections that are kept: one for each thread that a server has, and some."""
+_REFUSED = re.compile("[\0\ud800-\udfff]")
+"""Characters that no id has and databases take in no text."""
 _IN_MEMORY = (None, "", ":memory:")
 _INTERNAL = ("sqlite_", "halfsilver_")
 
@@ -131,8 +134,7 @@ class Transaction:
             asked["limit"] = limit
         if identifiers is None:
             return self._fetch(asked)
-        # No record has an id with other characters, and databases refuse some of them.
-        known = sorted({each for each in identifiers if each.isascii() and each.isprintable()})
+        known = sorted({each for each in identifiers if not _REFUSED.search(each)})
         found = [
             record
             for start in range(0, len(known), _CHUNK)
@@ -304,12 +306,19 @@ class Store:
         Those of a newer version are refused, as are other people's databases.
         """
         names = sqlalchemy.inspect(connection).get_table_names()
+        if not make and meta.name not in names:
+            raise StoreError(f"{self.name} has no state; name the database of a server that was started")
         if meta.name in names:
             version = connection.execute(statements.NUMBER, {"name": _SCHEMA}).scalar() or 0
             if not 1 <= version <= SCHEMA_VERSION:
                 raise StoreError(
                     f"the state in {self.name} has version {version} of the tables and this program knows "
                     f"versions up to {SCHEMA_VERSION}; use the version of the program that wrote it"
+                )
+            if version < SCHEMA_VERSION and not make:
+                raise StoreError(
+                    f"the state in {self.name} has version {version} of the tables, and this program knows version "
+                    f"{SCHEMA_VERSION}; the next start of its server brings them there"
                 )
             if version < SCHEMA_VERSION:
                 from halfsilver.harness.control.state.migrations import migrate

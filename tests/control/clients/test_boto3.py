@@ -81,6 +81,10 @@ def watch(cloud: Cloud) -> None:
     assert [each["AlarmName"] for each in client.describe_alarms()["MetricAlarms"]] == ["a"]
     assert client.describe_alarms_for_metric(**metric)["MetricAlarms"]
     assert client.describe_alarm_history(AlarmName="a")["AlarmHistoryItems"]
+    arn = client.describe_alarms()["MetricAlarms"][0]["AlarmArn"]
+    client.tag_resource(ResourceARN=arn, Tags=[{"Key": "Name", "Value": "a"}, {"Key": "cost", "Value": "1"}])
+    client.untag_resource(ResourceARN=arn, TagKeys=["cost"])
+    assert client.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "Name", "Value": "a"}]
     client.delete_alarms(AlarmNames=["a"])
 
 

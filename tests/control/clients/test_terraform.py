@@ -197,3 +197,18 @@ def test_a_target_shared_between_accounts(workspace: Workspace, cloud: Cloud) ->
         assert session["OwnerId"] == PARTNER
     assert workspace.destroy() == "Destroy complete! Resources: 7 destroyed."
     assert not any(any(lists) for lists in cloud.everything().values())
+
+
+@pytest.mark.long
+def test_an_alarm_with_tags(workspace: Workspace, cloud: Cloud) -> None:
+    """Made, changed and destroyed as the plan says, and the same as the plan in between."""
+    watch = cloud.client("cloudwatch")
+    for threshold, cost, done in (("0", "42", "1 added, 0 changed"), ("5", "43", "0 added, 1 changed")):
+        assert workspace.apply("alarm", threshold=threshold, cost=cost).endswith(f"{done}, 0 destroyed.")
+        assert workspace.plan() == NO_CHANGE
+        (alarm,) = watch.describe_alarms()["MetricAlarms"]
+        tagged = watch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])
+        assert alarm["Threshold"] == float(threshold)
+        assert has_tags(tagged, Name="skipped", team="security", cost=cost)
+    assert workspace.destroy() == "Destroy complete! Resources: 1 destroyed."
+    assert watch.describe_alarms()["MetricAlarms"] == []

@@ -97,6 +97,7 @@ RAM_CASES = {
 _ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:a"
 CLOUDWATCH_CASES = {
     **{name: ({"AlarmName": "a"}, [_ALARM]) for name in ("PutMetricAlarm", "SetAlarmState")},
+    **{name: ({"ResourceARN": _ALARM}, [_ALARM]) for name in ("TagResource", "UntagResource")},
     **{
         name: ({"AlarmNames": ["a", "b"]}, [_ALARM, _ALARM[:-1] + "b"])
         for name in ("DeleteAlarms", "DisableAlarmActions", "EnableAlarmActions")
