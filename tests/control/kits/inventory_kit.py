@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from halfsilver.harness.control.http.exchange import Exchange, Peer
 from halfsilver.harness.control.http.protocols import load
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.inventory import inventory_file
+from halfsilver.harness.control.metrics.book import Clock, utc_now
 from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.state.record import Record
@@ -94,6 +95,7 @@ class Lab:
     ) -> None:
         self.store = Store(url)
         self.settings = Settings(trail=audit)
+        self.clock: Clock = utc_now
         self.later = timedelta()
         self._random = random.Random(7)
         self._clients: dict[tuple[str, str], Any] = {}
@@ -102,7 +104,7 @@ class Lab:
         self.synchronize(documents or example())
 
     def _now(self) -> datetime:
-        return datetime.now(UTC) + self.later
+        return self.clock() + self.later
 
     def synchronize(self, documents: dict[str, Any]) -> int:
         with self.store.begin(write=True) as transaction:

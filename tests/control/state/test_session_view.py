@@ -209,3 +209,15 @@ def test_a_state_without_the_view_is_said_so(tmp_path: Path, capsys: pytest.Capt
     lab.store.close()
     assert run("export", "--state", str(state.path)) == 2
     assert "the next start of its server makes it" in capsys.readouterr().err
+
+
+def test_nothing_is_made_in_a_database_without_a_state(
+    database: str, source: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o700)
+    if "://" not in database:
+        Path(database).touch(0o600)
+    assert run("export", *source) == 3
+    assert "has no state; name the database of a server that was started" in capsys.readouterr().err
+    tables = "pg_tables WHERE schemaname = 'public'" if "://" in database else "sqlite_master"
+    assert _selected(database, f"SELECT count(*) FROM {tables}") == [(0,)]
