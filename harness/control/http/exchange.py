@@ -109,8 +109,8 @@ class Exchange:
     beyond        what answers a request that another server is to answer, None for one of ours; it gets the name of
                   the service, and ApiError is its refusal
     soon          executes what needs no thread; None: everything is executed by ``control``
-    note          called after each answer with service, action, code of the error ("OK" where there is none), seconds;
-                  what names no operation that is served is "unknown"
+    note          called after each answer with service, action, code of the error ("OK" where there is none, the
+                  status where ``beyond`` says no more), seconds; what names no operation that is served is "unknown"
     audit         keeps a record of each request for an operation by somebody who is known, done or refused
     """
 
@@ -177,7 +177,8 @@ class Exchange:
                 caller = self._authenticate(request)
                 call = self._call(service.name, route.name, {}, caller, request_id, peer)
                 work = partial(route.answer, request, call)
-                return work() if away is None else await away(work), *counted, DONE
+                response = work() if away is None else await away(work)
+                return response, *counted, DONE if response.status < 400 else str(response.status)
             operation, found = service.identify(request)
             counted = (service.name, operation.name)
             caller = self._authenticate(request)

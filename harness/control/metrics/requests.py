@@ -20,7 +20,7 @@ class Requests:
         registry = CollectorRegistry()
         self._count = Counter(
             "halfsilver_api_requests",
-            "Requests answered, by the code of the error; OK for those that were done.",
+            "Requests answered, by the code of the error (an upstream's: the status); OK for those that were done.",
             ("service", "action", "code"),
             registry=registry,
         )

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from halfsilver.harness.control.http.app import App
-from halfsilver.harness.control.http.exchange import SHORT_BODY, Exchange
+from halfsilver.harness.control.http.exchange import SHORT_BODY, Exchange, Route
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.call import Call
@@ -351,3 +351,18 @@ def test_what_is_refused_soon_is_refused_as_in_a_thread() -> None:
         with Counted(1) as threads:
             assert read(asyncio.run(api.reply(SESSIONS, PEER, threads)), "ec2")[:2] == (409, code)
             assert threads.asked == 0
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, "OK"), (303, "OK"), (400, "400"), (500, "500")])
+def test_an_error_of_an_upstream_counts_as_one(status: int, code: str) -> None:
+    notes: list[tuple[Any, ...]] = []
+    route = Route("CreateBucket", ("PUT",), lambda request, call: Response(status, b"", ()))
+    api = Exchange(
+        served(),
+        lambda request: CALLER,
+        FakeControl(),
+        beyond=lambda service, request: route,
+        note=lambda *note: notes.append(note),
+    )
+    assert api.answer(SESSIONS, PEER).status == status
+    assert notes[0][:3] == ("upstream", "unknown", code)
