@@ -367,7 +367,10 @@ class Session:
     @property
     def where(self) -> str:
         """Where its copies go, for people."""
-        return ", ".join(str(outer.destination) for outer in self.outers) or "target down"
+        if not self.outers:
+            return "target down"
+        more = f" and {len(self.outers) - 1} more" if self.receivers else ""
+        return f"{self.outers[0].destination}{more}"
 
 
 @dataclass(frozen=True, slots=True)

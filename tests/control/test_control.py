@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from datetime import UTC, datetime
+from ipaddress import ip_address
 
 import pytest
 
@@ -343,6 +344,44 @@ def test_a_listener_that_appears_starts_the_sessions_that_wait(control):
     assert verdict(control) == (Verdict.MIRRORED, 5)
     control.reload(silent)
     assert verdict(control)[0] is Verdict.TARGET_DOWN
+
+
+def test_copies_go_to_the_registered_targets_that_are_healthy_now(control):
+    """Law 17, by the inventory's target groups: the engine is told of a target's health by the next reading."""
+    documents = json.loads(INVENTORY.read_text())
+    listener = next(each for each in documents["Listeners"] if each["Port"] == 4789)
+    group = "arn:aws:elasticloadbalancing:us-east-1:222233334444:targetgroup/taps/1"
+    listener["DefaultActions"] = [{"Type": "forward", "TargetGroupArn": group}]
+    places = {each["NetworkInterfaceId"]: each["PrivateIpAddress"] for each in documents["NetworkInterfaces"]}
+
+    def reload(*states):
+        health = [
+            {
+                "Target": {"Id": places[eni_id], "Port": 4789, "AvailabilityZone": "all"},
+                "TargetHealth": {"State": state},
+            }
+            for eni_id, state in zip((COLLECTOR, SECOND_COLLECTOR), states, strict=True)
+        ]
+        groups = [{"TargetGroupArn": group, "TargetGroupName": "taps", "TargetHealthDescriptions": health}]
+        control.reload(inventory_file.from_documents({**documents, "TargetGroups": groups}))
+
+    def arrives():
+        data = bytes(to_web(80, WEB))
+        flows = [data[:34] + port.to_bytes(2) + data[36:] for port in range(40000, 40040)]
+        judged = control.process([Frame(flow, Direction.INGRESS) for flow in flows])
+        return {str(ip_address(output.data[30:34])) for output in judged.result.outputs}
+
+    filter_id, _ = make_parts(control)
+    balancer = listener["LoadBalancerArn"]
+    target = invoke(control, "CreateTrafficMirrorTarget", NetworkLoadBalancerArn=balancer)["TrafficMirrorTarget"]
+    make_session(control, (filter_id, target["TrafficMirrorTargetId"]), VirtualNetworkId=5)
+    (node,) = arrives()
+    reload("healthy", "healthy")
+    assert arrives() == {places[COLLECTOR], places[SECOND_COLLECTOR]}
+    reload("unhealthy", "healthy")
+    assert arrives() == {places[SECOND_COLLECTOR]}
+    reload("unhealthy", "draining")
+    assert arrives() == {node}
 
 
 def test_an_inventory_of_another_region(start, engine):

@@ -6,7 +6,7 @@ Beside AWS's members: ``OwnerId`` in filters, and ``StoppedReason`` in sessions 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from halfsilver.harness.control.operations.target_resource import why_unusable
@@ -15,6 +15,9 @@ from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.policy.reader import STOPPED
 
 __all__ = ["assemble", "why_stopped"]
+
+_HEALTH = "TargetHealthDescriptions"
+"""Of a target group's record, a note: what elbv2 describes by an operation of its own."""
 
 
 def assemble(transaction: Transaction, carried: Sequence[str] | None = None) -> dict[str, Any]:
@@ -31,10 +34,11 @@ def assemble(transaction: Transaction, carried: Sequence[str] | None = None) -> 
     return {
         "Vpcs": [_tagged(each) for each in parts.vpcs],
         "NetworkInterfaces": [_tagged(each, "TagSet") for each in parts.interfaces],
-        "LoadBalancers": [dict(each.document) for each in parts.balancers],
+        "LoadBalancers": [_with_note(each, "Attributes") for each in parts.balancers],
         "Listeners": [
             {**each.document, "ListenerArn": each.id, "LoadBalancerArn": each.parent} for each in parts.listeners
         ],
+        **({"TargetGroups": [_with_note(each, _HEALTH) for each in parts.groups]} if parts.groups else {}),
         "VpcEndpoints": [_tagged(each) for each in parts.endpoints],
         "TrafficMirrorFilters": [_filter(each, rules.get(each.id, [])) for each in parts.filters],
         "TrafficMirrorTargets": [_tagged(each) for each in parts.targets],
@@ -58,6 +62,7 @@ class _Everything:
         self.interfaces = transaction.find(Kind.INTERFACE)
         self.balancers = transaction.find(Kind.LOAD_BALANCER)
         self.listeners = transaction.find(Kind.LISTENER)
+        self.groups = transaction.find(Kind.TARGET_GROUP)
         self.endpoints = transaction.find(Kind.ENDPOINT)
         self.vpcs = transaction.find(Kind.VPC)
 
@@ -73,6 +78,7 @@ class _Needed:
         self.rules = transaction.find(Kind.RULE, parent=[each.id for each in self.filters])
         self.balancers = self._named(Kind.LOAD_BALANCER, _values(self.targets, "NetworkLoadBalancerArn"))
         self.listeners = transaction.find(Kind.LISTENER, parent=[each.id for each in self.balancers])
+        self.groups = self._named(Kind.TARGET_GROUP, _forwarded(self.listeners))
         self.endpoints = self._named(Kind.ENDPOINT, _values(self.targets, "GatewayLoadBalancerEndpointId"))
         own = {each.id: each for each in self._named(Kind.INTERFACE, carried)}
         behind = self._named(
@@ -82,7 +88,7 @@ class _Needed:
                 *(eni_id for endpoint in self.endpoints for eni_id in endpoint.document.get("NetworkInterfaceIds", ())),
             ],
         )
-        doors = [*behind, *(each for balancer in self.balancers for each in self._doors(balancer))]
+        doors = [*behind, *(each for balancer in self.balancers for each in self._doors(balancer)), *self._receivers()]
         own_first = [own[eni_id] for eni_id in carried if eni_id in own] + doors
         self.interfaces = list({each.id: each for each in own_first}.values())
         self.vpcs = self._named(Kind.VPC, _values(self.interfaces, "VpcId"))
@@ -97,6 +103,33 @@ class _Needed:
             for place in zone.get("LoadBalancerAddresses", ()):
                 wanted += [("Address", address) for name, address in place.items() if name != "AllocationId"]
         return [each for where in wanted for each in self._transaction.find(Kind.INTERFACE, where=where)]
+
+    def _receivers(self) -> list[Record]:
+        """Interfaces of the targets that are registered, healthy or not."""
+        names = dict.fromkeys(
+            each.get("Target", {}).get("Id", "") for group in self.groups for each in group.note.get(_HEALTH, ())
+        )
+        instances = self._named(Kind.INSTANCE, [name for name in names if name.startswith("i-")])
+        attached = [each for record in instances for each in record.document.get("NetworkInterfaces", ())]
+        found = self._named(Kind.INTERFACE, [each["NetworkInterfaceId"] for each in attached])
+        for name in names:
+            if name and not name.startswith("i-"):
+                found += self._transaction.find(Kind.INTERFACE, where=("Address", name))
+        return found
+
+
+def _forwarded(listeners: Iterable[Record]) -> Iterator[str]:
+    """The target groups that listeners forward to."""
+    for listener in listeners:
+        for action in listener.document.get("DefaultActions", ()):
+            for place in (action, *action.get("ForwardConfig", {}).get("TargetGroups", ())):
+                if "TargetGroupArn" in place:
+                    yield place["TargetGroupArn"]
+
+
+def _with_note(record: Record, member: str) -> dict[str, Any]:
+    """The document with a member of ours, which the record has as a note."""
+    return {**record.document, **({member: record.note[member]} if member in record.note else {})}
 
 
 def _values(records: Iterable[Record], name: str) -> list[str]:

@@ -112,7 +112,7 @@ def test_a_copy_has_the_targets_addresses_and_else_what_it_has_to_the_node() -> 
         assert outer.destination_mac == bytes((0x0A, 0, 0, 0, 0, last))
         assert (outer.source_mac, outer.source, outer.mtu_limit) == (node.source_mac, node.source, None)
     assert session.outer == session.receivers[0]
-    assert session.where == "10.0.0.50, 10.0.0.51"
+    assert session.where == "10.0.0.50 and 1 more"
 
 
 def test_a_target_without_mac_or_of_another_family_is_left_out() -> None:
