@@ -28,6 +28,7 @@ SOURCES = (
     "EC2",
     "VPC",
     "GWLB",
+    "NLB guide",
     "RFC",
     "IANA",
     "IEEE",
