@@ -17,8 +17,8 @@ ERRORS = {
         "Or the upstream does not answer",
     },
     "EC2": {
-        "AuthFailure": "unknown key, wrong session token, wrong signature, or signed for another service, region or "
-        "day; with `--insecure` (403): from a web page, or for another host than localhost",
+        "AuthFailure": "unknown key, wrong session token, wrong signature, or signed for another service or day, or "
+        "for what is no region; with `--insecure` (403): from a web page, or for another host than localhost",
         "DryRunOperation": "`DryRun` was true, and all else is right",
         "FilterLimitExceeded": "more than 50 filters, or 200 values of one",
         "IdempotentParameterMismatch": "the `ClientToken` came with other parameters in the last 24 hours",

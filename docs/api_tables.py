@@ -49,7 +49,7 @@ WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
         name: "no effect, the answer is an empty list"
         for name in ("Filters", "MaxResults", "NextToken", "PrefixListIds")
     },
-    ("ec2", "DescribeRegions"): {"AllRegions": "no effect, there is one region"},
+    ("ec2", "DescribeRegions"): {"AllRegions": "no effect, all regions are shown"},
     ("ec2", "DescribeInstanceTypes"): {"IncludeUnsupportedInRegion": "no effect, all types are in every region"},
     ("elbv2", "DescribeTargetHealth"): {"Include": "no effect, the inventory has what it has"},
     ("resourcegroupstaggingapi", "GetResources"): {

@@ -163,7 +163,8 @@ class Control:
         return result
 
     def _perform(self, operation: Operation, call: Call, transaction: Transaction) -> tuple[dict[str, Any], bool]:
-        context = Context(transaction, call, self.settings, self._random, self._roles)
+        there, settings = transaction.of_region(call.region), self.settings.within(call.region)
+        context = Context(there, call, settings, self._random, self._roles)
         authorize(context, self.policies(call.caller), operation.on)
         return perform(operation, context)
 

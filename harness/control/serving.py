@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from halfsilver.harness.control.directory import StateDirectory
 from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.by_path import Beside, ByPath
 from halfsilver.harness.control.http.exchange import Authenticate, Exchange
-from halfsilver.harness.control.http.protocols import Services, load
+from halfsilver.harness.control.http.protocols import Services, load, signed_for
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.http.server import Listen, Monitor, check, serve
 from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous
@@ -33,12 +33,13 @@ from halfsilver.harness.control.metrics.requests import Requests
 from halfsilver.harness.control.operations.call import DEFAULT_REGION, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.quotas import Quotas
+from halfsilver.harness.control.operations.regions import known_regions
 from halfsilver.harness.control.operations.throttling import Throttle
 from halfsilver.harness.control.plane.data_plane import DataPlane
 from halfsilver.harness.control.plane.mirror_file import MirrorFile
 from halfsilver.harness.control.plane.restoring import restore
 from halfsilver.harness.control.state.record import Kind
-from halfsilver.harness.control.state.store import Store, Transaction
+from halfsilver.harness.control.state.store import HOME, Store, Transaction
 from halfsilver.harness.control.trail.audit_file import AuditFile
 from halfsilver.harness.control.trail.recorder import Recorder
 from halfsilver.harness.control.upstream.connection import Connection
@@ -163,6 +164,9 @@ class _Server:
         audit = None if options.audit is None else stack.enter_context(closing(AuditFile(options.audit)))
         region = options.region or inventory.region or DEFAULT_REGION
         self._settings = Settings(region, quotas=options.quotas, trail=audit)
+        if self._upstream is None:
+            others = tuple(each for each in known_regions(self._settings.partition) if each != region)
+            self._settings = replace(self._settings, regions=others)
         self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digests)
         edited = None if self._mirror is None else self._mirror.edited()
         self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
@@ -206,6 +210,7 @@ class _Server:
             self._requests.note,
             self._control.soon if self._gateway is None else None,
             None if audit is None else Recorder(audit, region),
+            self._region,
         )
         parts = Parts(exchange, self._control, keys)
         pages = {path: make(parts) for path, make in options.pages.items()}
@@ -283,6 +288,11 @@ class _Server:
         if self._mirror is not None:
             self._mirror.write(self._store, self._documents)
 
+    def _region(self, request: Request) -> str:
+        """The other region that a request is signed for, if there is that region."""
+        scope = signed_for(request)
+        return scope[0] if scope is not None and scope[0] in self._settings.regions else HOME
+
     def _authenticator(self, services: Services, keys: KeyStore) -> Authenticate:
         if self._options.listen.insecure:
             somebody = anonymous(self._inventory.accounts[0], self._settings.partition)
@@ -290,7 +300,8 @@ class _Server:
 
         def authenticator(request: Request) -> Caller:
             service = services.of(request).name
-            return authenticate(request, keys, datetime.now(UTC), service=service, region=self._settings.region)
+            region = self._region(request) or self._settings.region
+            return authenticate(request, keys, datetime.now(UTC), service=service, region=region)
 
         return authenticator
 

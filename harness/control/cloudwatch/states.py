@@ -38,8 +38,10 @@ LONGEST_DATA = 4_095
 
 def evaluate_all(transaction: Transaction, now: datetime) -> None:
     """Bring every alarm to the state that its metric has now; its periods end with the last whole minute."""
-    for record in transaction.find(Kind.ALARM):
-        _look_at(transaction, record, now)
+    for region in transaction.regions(Kind.ALARM):
+        there = transaction.of_region(region)
+        for record in there.find(Kind.ALARM):
+            _look_at(there, record, now)
 
 
 def _look_at(transaction: Transaction, record: Record, now: datetime) -> None:

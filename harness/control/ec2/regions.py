@@ -1,4 +1,4 @@
-"""Regions and Availability Zones as EC2 shows them: the one region of the server, and the zones of the inventory."""
+"""Regions and Availability Zones as EC2 shows them: all regions, and the zones of the inventory in the server's own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import Filters, member
 from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.operations.regions import ALWAYS_ON
 from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = ["describe_availability_zones", "describe_regions"]
@@ -33,14 +34,20 @@ _ZONE_FILTERS = {
 
 @operation("ec2", "DescribeRegions")
 def describe_regions(context: Context, parameters: Parameters) -> dict[str, Any]:
-    name = context.settings.region
-    suffix = "amazonaws.com.cn" if context.settings.partition == "aws-cn" else "amazonaws.com"
-    region = {"RegionName": name, "Endpoint": f"ec2.{name}.{suffix}", "OptInStatus": "opt-in-not-required"}
+    names = {context.settings.region, *context.settings.regions}
     filters = Filters(parameters.get("Filters", ()), _REGION_FILTERS)
-    unknown = [each for each in parameters.get("RegionNames", ()) if each != name]
+    wanted = parameters.get("RegionNames") or names
+    unknown = [each for each in wanted if each not in names]
     if unknown:
         raise ApiError("InvalidParameterValue", f"Invalid region name: [{unknown[0][:64]}]")
-    return {"Regions": [region] if filters.match(context, Record(Kind.REGION, name, "", region)) else []}
+    records = [Record(Kind.REGION, name, "", _region(context, name)) for name in sorted(set(wanted))]
+    return {"Regions": [record.document for record in records if filters.match(context, record)]}
+
+
+def _region(context: Context, name: str) -> dict[str, Any]:
+    suffix = "amazonaws.com.cn" if context.settings.partition == "aws-cn" else "amazonaws.com"
+    status = "opt-in-not-required" if name in ALWAYS_ON else "opted-in"
+    return {"RegionName": name, "Endpoint": f"ec2.{name}.{suffix}", "OptInStatus": status}
 
 
 @operation("ec2", "DescribeAvailabilityZones")

@@ -112,6 +112,7 @@ class Exchange:
     note          called after each answer with service, action, code of the error ("OK" where there is none, the
                   status where ``beyond`` says no more), seconds; what names no operation that is served is "unknown"
     audit         keeps a record of each request for an operation by somebody who is known, done or refused
+    region        which other region a request is for; empty: the server's own
     """
 
     def __init__(
@@ -125,9 +126,11 @@ class Exchange:
         note: Note | None = None,
         soon: Soon | None = None,
         audit: Audit | None = None,
+        region: Callable[[Request], str] = lambda request: "",
     ) -> None:
         self._clock = clock
         self._audit = audit
+        self._region = region
         self._soon = soon
         self._note = note
         self._services = services
@@ -182,7 +185,7 @@ class Exchange:
             operation, found = service.identify(request)
             counted = (service.name, operation.name)
             caller = self._authenticate(request)
-            call = self._call(service.name, operation.name, {}, caller, request_id, peer)
+            call = self._call(service.name, operation.name, {}, caller, request_id, peer, self._region(request))
             if self._audit is not None:
                 result = self._recorded(self._audit, request, call, lambda: operation.read(found))
                 return operation.write(result, request_id), *counted, DONE
@@ -242,9 +245,26 @@ class Exchange:
         return result
 
     def _call(
-        self, service: str, name: str, parameters: Parameters, caller: Caller, request_id: str, peer: Peer
+        self,
+        service: str,
+        name: str,
+        parameters: Parameters,
+        caller: Caller,
+        request_id: str,
+        peer: Peer,
+        region: str = "",
     ) -> Call:
-        return Call(service, name, parameters, caller, request_id, peer.address, self._clock(), peer.secure)
+        return Call(
+            service,
+            name,
+            parameters,
+            caller,
+            request_id,
+            peer.address,
+            self._clock(),
+            region=region,
+            secure=peer.secure,
+        )
 
     def refuse(self, request: Request, error: ApiError) -> Response:
         """An error that was found before the request was whole, in the protocol of its service."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -65,6 +65,15 @@ class Settings:
     partition: str = "aws"
     quotas: Quotas = field(default_factory=Quotas)
     trail: Trail | None = None
+    regions: tuple[str, ...] = ()
+    """Other regions whose requests are taken."""
+
+    def within(self, region: str) -> Settings:
+        """The same as a request of that region sees it; empty: of the server's own."""
+        if not region:
+            return self
+        others = tuple(each for each in self.regions if each != region)
+        return replace(self, region=region, regions=(self.region, *others))
 
     def arn(self, service: str, account: str, resource: str) -> str:
         """``arn:aws:ec2:us-east-1:123456789012:traffic-mirror-filter/tmf-...``"""
@@ -84,3 +93,5 @@ class Call:
     now: datetime
     secure: bool = False
     """It came over TLS (condition key ``aws:SecureTransport``)."""
+    region: str = ""
+    """Another region than the server's own, empty for that."""

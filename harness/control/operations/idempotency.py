@@ -80,7 +80,8 @@ def _token(call: Call) -> str | None:
 
 
 def _identifier(call: Call, token: str) -> str:
-    return f"token:{call.caller.account}:{call.service}:{call.operation}:{token}"
+    place = f"{call.region}:" if call.region else ""
+    return f"token:{place}{call.caller.account}:{call.service}:{call.operation}:{token}"
 
 
 def _is_old(record: Record, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from halfsilver.harness.control.operations.target_resource import why_unusable
 from halfsilver.harness.control.state.record import Kind, Record
-from halfsilver.harness.control.state.store import Transaction
+from halfsilver.harness.control.state.store import HOME, Transaction
 from halfsilver.harness.policy.reader import STOPPED
 
 __all__ = ["assemble", "why_stopped"]
@@ -21,11 +21,12 @@ _HEALTH = "TargetHealthDescriptions"
 
 
 def assemble(transaction: Transaction, carried: Sequence[str] | None = None) -> dict[str, Any]:
-    """Everything of all accounts; or what one NIC needs, which carries the interfaces of these ids.
+    """Everything of all accounts, in the server's own region; or what one NIC needs, which carries these interfaces.
 
     What one NIC needs: the sessions of its interfaces and the filters and targets of these; its interfaces, in the
     order given, and those that may be behind the targets; and what the targets lead to.
     """
+    transaction = transaction.of_region(HOME)
     parts = _Everything(transaction) if carried is None else _Needed(transaction, carried)
     rules: dict[str, list[Record]] = {}
     for rule in parts.rules:

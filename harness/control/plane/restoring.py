@@ -18,7 +18,7 @@ from halfsilver.harness.control.operations.call import Settings
 from halfsilver.harness.control.operations.tag_rules import RESERVED
 from halfsilver.harness.control.plane.documents import why_stopped
 from halfsilver.harness.control.state.record import Kind, Record
-from halfsilver.harness.control.state.store import Transaction
+from halfsilver.harness.control.state.store import HOME, Transaction
 from halfsilver.harness.policy.filters import ANY_PROTOCOL
 from halfsilver.harness.policy.node import Node, show
 from halfsilver.harness.policy.policy import PolicyError, check
@@ -73,6 +73,7 @@ def restore(
     ``account`` owns what does not say who does. Returns how many objects of each kind there are now. PolicyError has
     all problems; the transaction must not be committed then.
     """
+    transaction = transaction.of_region(HOME)
     quotas = settings.quotas
     problems = check(documents, carried=(), limits=Limits(quotas.rules_per_filter, quotas.sessions_per_interface))
     if not any(problem.severity == "error" for problem in problems):

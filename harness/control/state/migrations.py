@@ -44,5 +44,10 @@ def _minutes(operations: Operations) -> None:
     )
 
 
-_STEPS: Mapping[int, Callable[[Operations], None]] = {2: _minutes}
+def _region(operations: Operations) -> None:
+    """Whose region a record is of; until then there was one."""
+    operations.add_column("halfsilver_records", Column("region", String, nullable=False, server_default=""))
+
+
+_STEPS: Mapping[int, Callable[[Operations], None]] = {2: _minutes, 3: _region}
 """By the version that each leads to."""

@@ -39,10 +39,14 @@ class Minute:
 
 
 class Minutes:
-    """The rows of one transaction; ``check_writable`` raises where that one may only read."""
+    """The rows of one transaction; ``check_writable`` raises where that one may only read.
 
-    def __init__(self, connection: Connection, check_writable: Callable[[], None]) -> None:
+    ``empty``: there is nothing to find, as in a region that mirrors nothing.
+    """
+
+    def __init__(self, connection: Connection, check_writable: Callable[[], None], *, empty: bool = False) -> None:
         self._connection = connection
+        self._empty = empty
         self._check_writable = check_writable
 
     def add(self, found: Iterable[Minute]) -> None:
@@ -69,7 +73,7 @@ class Minutes:
 
     def find(self, start: int, end: int, account: str | None = None) -> list[Minute]:
         """All that began from ``start`` on and before ``end``, in order of time; of one account or of all."""
-        asked = select(minutes).where(*_span(start, end)).order_by(_TABLE.minute, _TABLE.session)
+        asked = select(minutes).where(*self._span(start, end)).order_by(_TABLE.minute, _TABLE.session)
         if account is not None:
             asked = asked.where(_TABLE.account == account)
         return [
@@ -89,7 +93,7 @@ class Minutes:
     ) -> list[tuple[int, int]]:
         """One sample for each minute and instance: (minute, value), in order of time; None: of all instances."""
         asked: sqlalchemy.Select[Any] = select(_TABLE.minute, func.sum(_TABLE[metric])).where(
-            *_span(start, end), _TABLE.account == account
+            *self._span(start, end), _TABLE.account == account
         )
         if instances is not None:
             asked = asked.where(_TABLE.instance.in_(sorted(instances)))
@@ -98,9 +102,9 @@ class Minutes:
 
     def instances(self, account: str, since: int) -> list[str]:
         """Those that have samples since then, in order."""
-        asked = select(_TABLE.instance).where(_TABLE.account == account, _TABLE.minute >= since).distinct()
+        asked = select(_TABLE.instance).where(_TABLE.account == account, *self._span(since, None)).distinct()
         return sorted(self._connection.execute(asked).scalars())
 
-
-def _span(start: int, end: int) -> tuple[sqlalchemy.ColumnElement[bool], ...]:
-    return (_TABLE.minute >= start, _TABLE.minute < end)
+    def _span(self, start: int, end: int | None) -> list[sqlalchemy.ColumnElement[bool]]:
+        found = [_TABLE.minute >= start] + ([] if end is None else [_TABLE.minute < end])
+        return [sqlalchemy.false()] if self._empty else found

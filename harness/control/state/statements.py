@@ -24,6 +24,7 @@ __all__ = [
     "LOCK",
     "NUMBER",
     "OF_ID",
+    "REGIONS",
     "SET_NUMBER",
     "asked",
     "counting",
@@ -39,6 +40,7 @@ _CONDITIONS = {
     "link": records.c.serial.in_(_MENTIONS),
     "after": records.c.serial > bindparam("after"),
     "id": records.c.id == bindparam("id"),
+    "region": records.c.region == bindparam("region"),
 }
 """By the name of the parameter that each has."""
 _SEVERAL = {"kinds": records.c.kind, "parents": records.c.parent, "ids": records.c.id}
@@ -105,6 +107,8 @@ CHANGE_RECORD = update(records).where(records.c.serial == bindparam("of"))
 DROP_RECORD = sqlalchemy.delete(records).where(records.c.serial == bindparam("of"))
 ADD_LINKS = insert(links_table)
 DROP_LINKS = sqlalchemy.delete(links_table).where(links_table.c.serial == bindparam("of"))
+
+REGIONS = select(records.c.region).where(records.c.kind == bindparam("kind")).distinct().order_by(records.c.region)
 
 NUMBER = select(meta.c.value).where(meta.c.name == bindparam("name"))
 LOCK = NUMBER.with_for_update()

@@ -12,6 +12,7 @@ nobody.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import sqlite3
@@ -34,8 +35,10 @@ from halfsilver.harness.control.state.session_view import SessionView
 from halfsilver.harness.control.state.tables import SCHEMA_VERSION, links, meta, metadata
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
 
-__all__ = ["IdTaken", "SlotTaken", "Store", "StoreError", "Transaction"]
+__all__ = ["HOME", "IdTaken", "SlotTaken", "Store", "StoreError", "Transaction"]
 
+HOME = ""
+"""The server's own region, which has the inventory and the NIC."""
 _GENERATION, _SCHEMA = "generation", "schema"
 _CHUNK = 500
 """Ids per query: both databases bound the parameters of a statement."""
@@ -75,6 +78,7 @@ class Transaction:
         self._cursor = driven.cursor()
         self._writable = writable
         self._connected: Connection | None = None
+        self._region: str | None = None
         self.changed: list[Record] = []
         """Records that were inserted, updated or deleted, in this order; in a part of it, by that part."""
 
@@ -84,6 +88,19 @@ class Transaction:
         if self._connected is None:
             self._connected = Connection(self._engine, self._driven)
         return self._connected
+
+    def of_region(self, region: str) -> Transaction:
+        """The same transaction, which sees and makes only the objects of one region; HOME: the server's own.
+
+        Accounts are of all regions. What sessions have mirrored is of the server's own.
+        """
+        view = copy.copy(self)
+        view._region = region
+        return view
+
+    def regions(self, kind: Kind) -> list[str]:
+        """Those that have objects of a kind."""
+        return [region for (region,) in self._run(statements.REGIONS, {"kind": str(kind)})]
 
     @contextmanager
     def part(self) -> Iterator[None]:
@@ -128,6 +145,7 @@ class Transaction:
             return []
         # An id is found by its own index; the kinds are then looked at here.
         asked = statements.asked(() if identifiers is not None else kinds, account, parent, where)
+        asked |= {} if kinds == (Kind.ACCOUNT,) else self._of_region()
         if after:
             asked["after"] = after
         if limit is not None:
@@ -151,7 +169,7 @@ class Transaction:
         parent: str | None = None,
         where: tuple[str, object] | None = None,
     ) -> int:
-        asked = statements.asked((kind,), account, parent, where)
+        asked = statements.asked((kind,), account, parent, where) | self._of_region()
         return int(self._run(statements.counting(tuple(asked)), asked)[0][0])
 
     def generation(self) -> int:
@@ -161,7 +179,7 @@ class Transaction:
     @property
     def minutes(self) -> Minutes:
         """What sessions have mirrored, minute by minute."""
-        return Minutes(self._connection, self._check_writable)
+        return Minutes(self._connection, self._check_writable, empty=bool(self._region))
 
     @property
     def session_view(self) -> SessionView:
@@ -176,7 +194,7 @@ class Transaction:
         if self._run(statements.OF_ID, {"id": record.id}):
             raise IdTaken(record.id)
         self._check_slot(record)
-        values = {"kind": str(record.kind), "id": record.id, **_values(record)}
+        values = {"kind": str(record.kind), "id": record.id, "region": self._region or HOME, **_values(record)}
         record.serial = int(self._run(statements.ADD_RECORD, values)[0][0])
         self._link(record)
         self.changed.append(record)
@@ -203,6 +221,10 @@ class Transaction:
         return self.generation()
 
     # Inside.
+
+    def _of_region(self) -> dict[str, Any]:
+        """The condition of the region, if there is one."""
+        return {} if self._region is None else {"region": self._region}
 
     def _fetch(self, asked: dict[str, Any]) -> list[Record]:
         rows = self._run(statements.finding(tuple(asked)), asked)

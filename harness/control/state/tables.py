@@ -16,7 +16,7 @@ from halfsilver.harness.records import METRICS
 
 __all__ = ["SCHEMA_VERSION", "link", "links", "links_table", "meta", "metadata", "minutes", "records"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Goes up with every change of the tables or of what records hold, and ``migrations`` has the step that leads there."""
 
 _serial = BigInteger().with_variant(Integer(), "sqlite")
@@ -40,6 +40,7 @@ records = Table(
     Column("document", JSON, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("note", JSON, nullable=False),
+    Column("region", String, nullable=False, server_default=""),  # "" is the server's own
     sqlite_autoincrement=True,  # a serial is never used twice, not even that of a deleted record
 )
 Index("halfsilver_records_by_account", records.c.kind, records.c.account, records.c.serial)

@@ -45,7 +45,7 @@ class Recorder:
         error: ApiError | None = None,
     ) -> None:
         """A request that was done, or refused. ApiError if it cannot be written."""
-        record = event(call, self._region, user_agent=user_agent, key=key, result=result, error=error)
+        record = event(call, call.region or self._region, user_agent=user_agent, key=key, result=result, error=error)
         try:
             self._write(record)
         except ApiError:

@@ -94,7 +94,7 @@ def look_around(cloud: Cloud) -> None:
     assert (identity["Account"], identity["Arn"]) == (OWNER, f"arn:aws:iam::{OWNER}:user/admin")
     given = cloud.client("sts").assume_role(RoleArn=f"arn:aws:iam::{OWNER}:role/visitor", RoleSessionName="look")
     assert given["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{OWNER}:assumed-role/visitor/look"
-    assert [each["RegionName"] for each in ec2.describe_regions()["Regions"]] == ["us-east-1"]
+    assert {"us-east-1", "eu-west-1"} <= {each["RegionName"] for each in ec2.describe_regions()["Regions"]}
     assert [each["ZoneName"] for each in ec2.describe_availability_zones()["AvailabilityZones"]] == [
         "us-east-1a",
         "us-east-1b",
@@ -485,3 +485,13 @@ def test_what_is_made_is_seen_at_once_by_every_client(cloud: Cloud) -> None:
 def test_what_boto3_refuses_itself_does_not_reach_the_server(cloud: Cloud) -> None:
     with pytest.raises(ParamValidationError, match='Missing required parameter in input: "NetworkInterfaceId"'):
         cloud.client().create_traffic_mirror_session(SessionNumber=1)
+
+
+def test_every_region_answers(running_cloud: Cloud) -> None:
+    """Who goes through all regions, as inventories do, finds nothing in the others, and no error."""
+    found = {}
+    for region in ("us-east-1", "eu-west-1", "me-central-1"):
+        client = running_cloud.new_client(region=region)
+        found[region] = len(client.describe_network_interfaces()["NetworkInterfaces"])
+        assert running_cloud.new_client("sts", region=region).get_caller_identity()["Account"] == OWNER
+    assert found.pop("us-east-1") > 0 and set(found.values()) == {0}

@@ -128,7 +128,7 @@ def test_endpoints(lab, ec2):
 
 
 def test_the_region_and_its_zones(ec2):
-    (region,) = ec2.describe_regions()["Regions"]
+    (region,) = ec2.describe_regions()["Regions"]  # without others, as beside an upstream
     assert (region["RegionName"], region["Endpoint"]) == ("us-east-1", "ec2.us-east-1.amazonaws.com")
     assert ec2.describe_regions(RegionNames=["us-east-1"])["Regions"] == [region]
     assert ec2.describe_regions(Filters=where(region_name="eu-*"))["Regions"] == []

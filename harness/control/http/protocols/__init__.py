@@ -12,6 +12,6 @@ words for what is wrong with a request.
 from __future__ import annotations
 
 from halfsilver.harness.control.http.protocols.service import Operation, Response, Service
-from halfsilver.harness.control.http.protocols.services import Services, load, signed_with
+from halfsilver.harness.control.http.protocols.services import Services, load, signed_for, signed_with
 
-__all__ = ["Operation", "Response", "Service", "Services", "load", "signed_with"]
+__all__ = ["Operation", "Response", "Service", "Services", "load", "signed_for", "signed_with"]

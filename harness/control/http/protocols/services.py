@@ -19,9 +19,9 @@ from halfsilver.harness.control.http.protocols.several import Several
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["Services", "load", "signed_with"]
+__all__ = ["Services", "load", "signed_for", "signed_with"]
 
-_SCOPE = re.compile(r"Credential=([^/,\s]+)/[^/,\s]*/[^/,\s]*/([^/,\s]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=([^/,\s]+)/[^/,\s]*/([^/,\s]*)/([^/,\s]+)/aws4_request")
 _SIGNED_QUERY = re.compile(r"(?:^|&)X-Amz-Credential=([^&]*)")
 
 _KINDS: Mapping[str, Callable[[str, list[OperationModel]], Service]] = {
@@ -52,7 +52,7 @@ class Services:
         """The service whose request this is; never fails, but the service may be one that refuses everything."""
         scope = signed_for(request)
         if scope is not None:
-            service = self._by_scope.get(scope) or _NotServed(scope, self._speaker(request))
+            service = self._by_scope.get(scope[1]) or _NotServed(scope[1], self._speaker(request))
         else:
             service = next((each for each in self._by_scope.values() if each.claims(request)), self._ec2)
         return service.speaking(request)
@@ -80,10 +80,10 @@ class _NotServed(Service):
         return self._speaker.refuse(error, request_id)
 
 
-def signed_for(request: Request) -> str | None:
-    """The service in the scope of the request's signature; None when there is no signature that says one."""
+def signed_for(request: Request) -> tuple[str, str] | None:
+    """Region and service in the scope of the request's signature; None when there is no signature that says them."""
     found = _credential(request)
-    return found[2] if found is not None else None
+    return (found[2], found[3]) if found is not None else None
 
 
 def signed_with(request: Request) -> str | None:
