@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help man sim sim-all test test-long suite judges check cocotb mac lint yosys verilog scenario regs synth screenshots bitstream bitstreams bench load virtual formal coverage mutants docs site clean
+.PHONY: help man sim sim-all test test-long suite judges check cocotb mac lint yosys verilog scenario regs synth screenshots bitstream bitstreams bench soak load virtual formal coverage mutants docs site clean
 
 # The tools of the environment first: Verilator's make files call plain `python`.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,11 +25,12 @@ takes-test := TEST
 takes-sim-all := SEED SCHEDULER
 takes-mutants := LIST SAMPLE SEED SCHEDULER
 takes-suite := ENGINE SCHEDULER
+takes-soak := SECONDS SEED
 takes-load := SEED
 takes-virtual := SEED
 takes-bitstream := BOARD
 takes-scenario := NAME ENGINE SETUP
-takers := sim sim-with-TEST cocotb coverage test sim-all suite mutants load virtual bitstream scenario
+takers := sim sim-with-TEST cocotb coverage test sim-all suite mutants soak load virtual bitstream scenario
 goals := $(patsubst sim,sim$(if $(TEST),-with-TEST),$(or $(MAKECMDGOALS),help))
 idle := $(firstword $(filter-out PYTHON $(foreach goal,$(goals),$(takes-$(goal))),$(given)))
 $(if $(idle),$(error $(idle) is not for $(goals); \
@@ -60,7 +61,7 @@ help: ## this list
 #: FULL_RATE=1                    for sim: frames back to back on both ports, congestion allowed
 #: TEST=name [WIDTH=64 WAVES=1]   for sim, cocotb: one bench (core) or test (core::bad_frames), with a wave file;
 #:                                for coverage: likewise, without waves; for test: pytest -k name
-#: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, load, virtual: repeat a run
+#: SEED=n                         for sim, cocotb, coverage, sim-all, mutants, soak, load, virtual: repeat a run
 #: SCHEDULER=tcp://host:8786     for sim-all, suite, mutants: a Dask scheduler, or "local" for one of this machine's own
 #:                                (docs/farm.md)
 #: ENGINE=virtual                 for suite, scenario: one of those that `halfsilver list` shows; golden without it
@@ -68,6 +69,7 @@ help: ## this list
 #: SAMPLE=n                       for mutants: only the first n of the list
 #: LIST=hand                      for mutants: the faults planted by hand
 #: BOARD=versa-ecp5-5g            for bitstream: one of those that `halfsilver list` shows
+#: SECONDS=300                    for soak: how long; an hour without it
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
 
 $(ready): pyproject.toml tools/bootstrap tools/setup_venv.py tools/constraints.txt
@@ -151,6 +153,9 @@ bench: $(ready) ## speed: cycles per second of the native pump beside hand-writt
 	@$(run) -m halfsilver.sim.speed_judging
 	@$(run) -m halfsilver.harness.speed.measure
 	@$(run) -m halfsilver.harness.speed.wires
+
+soak: $(ready) ## a served API for an hour of bad days: killed, its disk full, its database restarted; nothing answered is lost
+	@$(run) -m tests.control.soak.soak $(if $(SECONDS),--seconds $(call quote,$(SECONDS))) $(seed)
 
 mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, long runs, all bad days of the card (long)
 	@$(run) -m pytest tests/hdl/mac tests/hdl/card --long

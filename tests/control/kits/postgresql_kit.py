@@ -63,3 +63,10 @@ def postgresql() -> Iterator[str]:
             _run(control, "-D", str(data), "-m", "immediate", "-w", "-t", "30", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(url: str) -> None:
+    """Restart the server of such a URL as after a loss of power: connections are cut, and it reads its log again."""
+    folder = Path(url.rpartition("host=")[2])
+    options = ("-D", str(folder / "data"), "-l", str(folder / "log"), "-m", "immediate", "-w", "-t", "30")
+    _run(str(PROGRAMS / "pg_ctl"), *options, "restart")

@@ -124,9 +124,10 @@ class Server:
         inventory: Path | None = INVENTORY,
         environment: dict[str, str] | None = None,
         program: Sequence[str] = (str(HALFSILVER), "serve"),
+        port: int = 0,
     ) -> None:
         self.state = state
-        arguments = [*program, "--state", str(state), "--port", "0", "--json", *options]
+        arguments = [*program, "--state", str(state), "--port", str(port), "--json", *options]
         if inventory is not None:
             arguments += ["--inventory", str(inventory)]
         self.log = state.with_suffix(".log")

@@ -1,0 +1,14 @@
+"""The soak of `make soak`, for some seconds."""
+
+import pytest
+
+from tests.control.soak.soak import main
+
+pytestmark = pytest.mark.long
+
+
+def test_seconds_of_bad_days(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--seconds", "12", "--seed", "1"]) == 0, capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "SQLite" in said and "nothing that was answered is missing" in said
