@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from halfsilver.harness.control.control import Control
@@ -25,6 +28,10 @@ __all__ = ["Gateway", "POLL_SECONDS"]
 
 POLL_SECONDS = 10.0
 """How often the look-alike is read without being asked: others may change it, and it may be back."""
+
+WRITE_SECONDS = 20.0
+"""How long the client of a write waits until all that came of it is asked for. Clients give up after a minute, and ask
+again: there would be two of what they made. Later readings have no such end."""
 
 CHOICE_SECONDS = 1.0
 """How long a new session waits for a reading that is under way."""
@@ -119,7 +126,7 @@ class Gateway:
         if not asked.reads and asked.service not in _APART and answer.status < 300:
             if attachment is not None:
                 self._stock.bridges.detach(attachment)
-            self._attempt(self.refresh)
+            self._attempt(partial(self.refresh, within=WRITE_SECONDS))
         return replace(answer, body=arns.to_clients(answer.body))
 
     def _ending(self, asked: Asked) -> Mapping[str, Any] | None:
@@ -135,15 +142,19 @@ class Gateway:
 
     # Reading back.
 
-    def refresh(self, *, accept: bool = False) -> None:
+    def refresh(self, *, accept: bool = False, within: float = math.inf) -> None:
         """Make the inventory what the look-alike has now; readings that begin later do for all who wait.
 
         accept  even if it has nothing any more of what it had
+        within  seconds, for who has a client that waits
         UpstreamError, HalfsilverError or ApiError, and then the inventory is as before.
         """
         with self._counting:
             wanted = self._begun + 1
-        with self._reading:
+        until = time.monotonic() + within
+        if not self._reading.acquire(timeout=-1 if within == math.inf else within):
+            raise UpstreamError("the upstream is still being read")
+        try:
             if self._done >= wanted and not accept:
                 return
             with self._counting:
@@ -151,8 +162,10 @@ class Gateway:
                 number = self._begun
             if accept:
                 self._stock.accept()
-            self._take_up(self._stock.read())
+            self._take_up(self._stock.read(until))
             self._done = number
+        finally:
+            self._reading.release()
 
     def _choose(self) -> None:
         """Choose again which interfaces the NIC carries. If a look-alike is slow, its next reading does."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -44,11 +46,16 @@ class UpstreamReader:
         self._connection = connection
         self._region = region
         self._accounts = accounts
+        self._until = math.inf
         self._parsers = ResponseParserFactory()
         self._parsers.set_parser_defaults(timestamp_parser=str)  # as it is written, which JSON can keep
 
-    def read(self) -> Documents:
-        """The lists, of all accounts together. UpstreamError if one of them cannot be had."""
+    def read(self, until: float = math.inf) -> Documents:
+        """The lists, of all accounts together. UpstreamError if one of them cannot be had, or not asked for in time.
+
+        until  by ``time.monotonic``
+        """
+        self._until = until
         found: Documents = {name: [] for name in (*_OPERATIONS, "Listeners")}
         found["AvailabilityZones"] = list(
             self._list(self._accounts[0], "ec2", "DescribeAvailabilityZones", "AvailabilityZones")
@@ -69,6 +76,8 @@ class UpstreamReader:
     ) -> Iterator[dict[str, Any]]:
         """All pages of a list."""
         while True:
+            if time.monotonic() > self._until:
+                raise UpstreamError(f"{self._connection.url} takes too long to say what it has")
             result = self._ask(account, service, operation, parameters)
             if member not in result:
                 raise UpstreamError(f"{operation} of {self._connection.url} cannot be read: it has no {member}")

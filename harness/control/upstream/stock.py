@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,9 +48,12 @@ class Stock:
         """The first one."""
         return str(self._accounts[0]["Id"])
 
-    def read(self) -> dict[str, Any]:
-        """The documents of an inventory. UpstreamError when they cannot be had, and then all is as before."""
-        lists = self._reader.read()
+    def read(self, until: float = math.inf) -> dict[str, Any]:
+        """The documents of an inventory. UpstreamError when they cannot be had, and then all is as before.
+
+        until  when the last list must be asked for, by ``time.monotonic``
+        """
+        lists = self._reader.read(until)
         self.arns.learn(lists["LoadBalancers"])
         lists = json.loads(self.arns.to_clients(json.dumps(lists).encode()))
         before, now = ({each["VpcId"] for each in some.get("Vpcs", ())} for some in (self._lists, lists))

@@ -88,6 +88,13 @@ def test_a_page_is_no_empty_list() -> None:
         UpstreamReader(Connection(url), "us-east-1", [SCOPE.account]).read()
 
 
+def test_a_reading_has_an_end() -> None:
+    """Whoever has just written waits for it, and would write again after a minute."""
+    reader = UpstreamReader(Connection("http://127.0.0.1:9"), "us-east-1", [SCOPE.account])
+    with pytest.raises(UpstreamError, match="takes too long to say what it has"):
+        reader.read(time.monotonic() - 1)
+
+
 def test_an_answer_that_drips() -> None:
     def drip(handler: BaseHTTPRequestHandler, body: bytes) -> None:
         handler.send_response(200)
