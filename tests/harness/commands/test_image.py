@@ -122,6 +122,18 @@ def test_words_that_do_not_exist(table, index):
         comment(table, index, SHAPE)
 
 
+@pytest.mark.parametrize(
+    ("table", "index", "words"),
+    [
+        (Table.SESSIONS, 4 + 2, "ENI 1 session 2"),
+        (Table.SESSIONS, 4096 + (4 + 2) * 32 + 31, "receivers of ENI 1 session 2, slots 248 to 255"),
+        (Table.OUTER, ((2 * 2 + 1) * 4 + 2) * 16 + 3, "outer header of ENI 1 session 2, receiver 2, word 3"),
+    ],
+)
+def test_words_of_a_build_with_receivers(table, index, words):
+    assert comment(table, index, NicShape(enis=2, receivers=3)) == words
+
+
 def test_the_version(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
