@@ -17,7 +17,11 @@ BUILDS = {
 }
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[] if name == "8 bits" else pytest.mark.long) for name in BUILDS])
+pytestmark = pytest.mark.long
+"""Models that nothing else needs take half a minute each to compile; tests/hdl/test_receivers.py is quick."""
+
+
+@pytest.fixture(params=BUILDS)
 def build(request):
     return BUILDS[request.param]
 
