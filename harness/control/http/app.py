@@ -50,8 +50,8 @@ class App:
 
     exchange      what answers
     local_only    the server does not check signatures: then a web page that the user happens to look at must not
-                  reach it through the user's browser, so a request made by a web page (``Origin``) that is not the
-                  server's own is refused, and one for another host's name (a name that was pointed here, "DNS
+                  reach it through the user's browser, so a request made by a web page that is not the server's own
+                  is refused, and one for another host's name (a name that was pointed here, "DNS
                   rebinding") as well
     body_seconds  how long a client may take to send a body
     bodies        how many are waited for at once
@@ -131,9 +131,15 @@ class App:
 
 
 def own_page(request: Request) -> bool:
-    """No web page made the request, or one that came from the same host and port."""
-    origin = request.header("origin")
-    return origin is None or origin.lower().partition("://")[2] == (request.header("host") or "").lower()
+    """No web page made the request, or one that came from the same host and port.
+
+    Browsers send no ``Origin`` with what a page shows (an image) or goes to (a link), but say from where that is.
+    """
+    if request.header("sec-fetch-site") not in (None, "same-origin", "none"):
+        return False
+    host = (request.header("host") or "").lower()
+    pages = (request.header("origin"), request.header("referer"))
+    return all(page is None or page.lower().partition("://")[2].partition("/")[0] == host for page in pages)
 
 
 def _head(scope: Scope) -> Request:

@@ -241,6 +241,9 @@ def test_without_signatures_programs_on_this_machine_are_served(host: bytes) -> 
     [
         [(b"host", b"127.0.0.1:8080"), (b"origin", b"https://www.example.com")],
         [(b"host", b"localhost"), (b"origin", b"null")],
+        [(b"host", b"localhost"), (b"sec-fetch-site", b"cross-site"), (b"sec-fetch-dest", b"image")],
+        [(b"host", b"localhost:80"), (b"sec-fetch-site", b"same-site"), (b"sec-fetch-mode", b"navigate")],
+        [(b"host", b"localhost"), (b"referer", b"http://www.example.com/localhost")],
         [(b"host", b"attacker.example:8080")],
         [(b"host", b"localhost.attacker.example")],
         [(b"host", b"notlocalhost")],
@@ -261,6 +264,9 @@ def test_without_signatures_the_servers_own_pages_are_served() -> None:
     host = (b"host", b"localhost:4510")
     with application(FakeControl(), local_only=True) as app:
         assert local(app, host, (b"origin", b"http://localhost:4510")).status == 200
+        assert local(app, host, (b"sec-fetch-site", b"none")).status == 200
+        page = (b"referer", b"http://localhost:4510/console/")
+        assert local(app, host, page, (b"sec-fetch-site", b"same-origin")).status == 200
         for origin in (b"http://localhost:8000", b"http://localhost", b"http://localhost:4510.example.com"):
             assert local(app, host, (b"origin", origin)).status == 403
 
