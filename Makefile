@@ -25,12 +25,13 @@ takes-test := TEST
 takes-sim-all := SEED SCHEDULER
 takes-mutants := LIST SAMPLE SEED SCHEDULER
 takes-suite := ENGINE SCHEDULER
+takes-bench := DATABASE
 takes-soak := SECONDS SEED
 takes-load := SEED
 takes-virtual := SEED
 takes-bitstream := BOARD
 takes-scenario := NAME ENGINE SETUP
-takers := sim sim-with-TEST cocotb coverage test sim-all suite mutants soak load virtual bitstream scenario
+takers := sim sim-with-TEST cocotb coverage test sim-all suite mutants bench soak load virtual bitstream scenario
 goals := $(patsubst sim,sim$(if $(TEST),-with-TEST),$(or $(MAKECMDGOALS),help))
 idle := $(firstword $(filter-out PYTHON $(foreach goal,$(goals),$(takes-$(goal))),$(given)))
 $(if $(idle),$(error $(idle) is not for $(goals); \
@@ -70,6 +71,7 @@ help: ## this list
 #: LIST=hand                      for mutants: the faults planted by hand
 #: BOARD=versa-ecp5-5g            for bitstream: one of those that `halfsilver list` shows
 #: SECONDS=300                    for soak: how long; an hour without it
+#: DATABASE=postgresql://...      for bench: an empty database, on which serve --workers is measured too
 #: PYTHON=python3.12              for the set-up: which interpreter (3.11 to 3.14)
 
 $(ready): pyproject.toml tools/bootstrap tools/setup_venv.py tools/constraints.txt
@@ -152,6 +154,7 @@ bench: $(ready) ## speed: cycles per second of the native pump beside hand-writt
 	@$(run) -m halfsilver.sim.speed
 	@$(run) -m halfsilver.sim.speed_judging
 	@$(run) -m halfsilver.harness.speed.measure
+	@$(if $(DATABASE),$(run) -m halfsilver.harness.speed.workers --database $(call quote,$(DATABASE)))
 	@$(run) -m halfsilver.harness.speed.wires
 
 soak: $(ready) ## a served API for an hour of bad days: killed, its disk full, its database restarted; nothing answered is lost

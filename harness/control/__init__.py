@@ -12,5 +12,5 @@ minute into the store, where ``cloudwatch`` finds it.
 Rooms, each of which uses those before it alone: ``state``, ``operations``, ``http``, ``iam``, ``inventory``,
 ``metrics``, ``cloudwatch``, ``trail``, ``ec2``, ``ram``; the services of one module, ``elbv2``, ``sts``,
 ``service_quotas`` and ``tagging``; ``catalogue``, ``plane``, ``control``, ``local``, ``upstream``, ``directory``,
-``backup``, and ``serving``, which puts a server together.
+``backup``, ``serving``, which puts a server together, and ``workers``, which has several of it.
 """

@@ -14,7 +14,7 @@ NAME = "halfsilver.harness.control"
 ORDER = (
     *("state", "operations", "http", "iam", "inventory", "metrics", "cloudwatch", "trail", "ec2", "ram", "elbv2"),
     *("sts", "service_quotas", "tagging"),
-    *("catalogue", "plane", "control", "local", "upstream", "directory", "backup", "serving"),
+    *("catalogue", "plane", "control", "local", "upstream", "directory", "backup", "serving", "workers"),
 )
 """As ``harness/control/__init__.py`` and ``docs/architecture.md`` have it."""
 MODULES = sorted(path for path in CONTROL.rglob("*.py") if path.parent != CONTROL or path.name != "__init__.py")

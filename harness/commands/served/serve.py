@@ -29,6 +29,7 @@ DEFAULT_PORT = 4510
 DEFAULT_STATE = "halfsilver.state"
 MIN_FACTOR, MAX_FACTOR = 0.01, 100.0
 """Of EC2's throttling: from a bucket of one request to nearly none."""
+MAX_WORKERS = 64
 MOTO = ("moto", "flask", "flask_cors")
 """What moto's server is made of."""
 MIRROR_SUFFIX = ".json"
@@ -127,6 +128,14 @@ def add(subparsers: Subparsers) -> None:
         help="an AWS look-alike (moto, LocalStack) that answers all but Traffic Mirroring; what it has is the "
         "inventory, and --inventory then names the accounts only",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="so many processes behind the port, each with an engine of its own, on one --database; the console, whose "
+        "users one process knows, is then not served (default: %(default)s)",
+    )
     parser.add_argument("--with-moto", action="store_true", help="start moto's server, and it is the upstream")
     parser.add_argument(
         "--backup",
@@ -157,6 +166,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--state {mirror} is one server's, and a --database may have several; give only one of them")
     if arguments.database is not None and (arguments.backup or arguments.restore):
         raise UsageError("--backup and --restore are for the database in the directory; PostgreSQL has pg_dump for it")
+    _check_workers(arguments)
     if arguments.upstream is not None and arguments.with_moto:
         raise UsageError("--upstream names a look-alike and --with-moto starts one; give only one of them")
     if arguments.with_moto and not all(map(importlib.util.find_spec, MOTO)):
@@ -164,7 +174,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         from halfsilver.harness.console.console import Console
         from halfsilver.harness.console.visit import PATH as CONSOLE
-        from halfsilver.harness.control import backup, serving
+        from halfsilver.harness.control import backup, serving, workers
         from halfsilver.harness.control.http.server import Listen
         from halfsilver.harness.control.upstream.connection import check_url
     except ModuleNotFoundError as error:
@@ -193,13 +203,29 @@ def run(arguments: argparse.Namespace) -> int:
         quotas=quotas,
         monitor=None if arguments.metrics is None else _address(arguments.metrics),
         throttle=arguments.throttle,
-        pages={CONSOLE: Console},
+        pages={CONSOLE: Console} if arguments.workers == 1 else {},
         upstream=None if arguments.upstream is None else check_url(arguments.upstream),
         with_moto=arguments.with_moto,
         audit=_path(arguments.audit),
     )
-    serving.run(options, lambda ready: _announce(ready, arguments.json))
+    if arguments.workers > 1:
+        workers.run(options, arguments.workers, lambda ready: _announce(ready, arguments.json))
+    else:
+        serving.run(options, lambda ready: _announce(ready, arguments.json))
     return EXIT_OK
+
+
+def _check_workers(arguments: argparse.Namespace) -> None:
+    """UsageError for what several processes cannot share."""
+    if not 1 <= arguments.workers <= MAX_WORKERS:
+        raise UsageError(f"--workers {arguments.workers}: must be 1 to {MAX_WORKERS}")
+    if arguments.workers == 1:
+        return
+    if arguments.database is None:
+        raise UsageError("--workers needs --database: a state in a directory is one process's")
+    for name in ("metrics", "audit", "upstream", "with_moto", "rig"):
+        if getattr(arguments, name):
+            raise UsageError(f"--{name.replace('_', '-')} is one process's; leave it or --workers out")
 
 
 def _announce(ready: Ready, as_json: bool) -> None:

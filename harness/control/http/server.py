@@ -13,7 +13,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from halfsilver.harness.control.http.connections import Connection
 from halfsilver.harness.control.http.protocols.limits import MAX_HEAD
 from halfsilver.harness.errors import HalfsilverError, UsageError
 
-__all__ = ["Listen", "Monitor", "check", "serve"]
+__all__ = ["Listen", "Monitor", "check", "hold_port", "serve"]
 
 STOP_SECONDS = 10
 """How long requests under way may still take when the server stops."""
@@ -41,6 +41,7 @@ class Listen:
     port             0 for any free one
     certificate, key PEM files, both or none; the certificate's file may have its chain after it
     insecure         requests are not checked for signatures
+    shared           other processes listen on the port as well
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +49,7 @@ class Listen:
     certificate: Path | None = None
     key: Path | None = None
     insecure: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def serve(
     # every answer would wait 40 ms for the client to acknowledge the first.
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(address[0], socket.SOCK_STREAM, socket.IPPROTO_TCP))
-        _bind(listener, address[1], listen.host, listen.port)
+        _bind(listener, address[1], listen.host, listen.port, shared=listen.shared)
         servers = [_Server(_config(app), listener, context, lambda: listening(_url(listener, secure=bool(context))))]
         if monitor is not None and beside is not None:
             other = stack.enter_context(socket.socket(beside[0], socket.SOCK_STREAM, socket.IPPROTO_TCP))
@@ -98,6 +100,15 @@ def serve(
             asyncio.run(_serve(servers, listen, context, reload))
         finally:
             app.close()
+
+
+@contextlib.contextmanager
+def hold_port(listen: Listen) -> Iterator[Listen]:
+    """Keep a port for processes that listen on it together; how each of them does. UsageError as of ``serve``."""
+    family, address = _permitted(listen)
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as held:
+        _bind(held, address, listen.host, listen.port, shared=True)
+        yield replace(listen, port=held.getsockname()[1], shared=True)
 
 
 def _config(app: Any) -> uvicorn.Config:
@@ -210,7 +221,9 @@ def _resolve(host: str, port: int) -> list[Any]:
         raise UsageError(f"cannot listen on {host}: {error.strerror}; give an address of this machine") from None
 
 
-def _bind(listener: socket.socket, address: Any, host: str, port: int) -> None:
+def _bind(listener: socket.socket, address: Any, host: str, port: int, *, shared: bool = False) -> None:
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if listener.family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
