@@ -75,6 +75,7 @@ ERRORS = {
         "TrafficMirrorSessionLimitExceeded": "quota of sessions",
         "TrafficMirrorSessionsPerInterfaceLimitExceeded": "quota of sessions on one source; or the engine has no room "
         "for as many",
+        "TrafficMirrorSessionsPerTargetLimitExceeded": "quota of sessions on one target",
         "TrafficMirrorSourcesPerTargetLimitExceeded": "quota of sources on one interface target",
         "TrafficMirrorTargetInUse": "the target that is to be deleted has sessions of its owner",
         "TrafficMirrorTargetLimitExceeded": "quota of targets",

@@ -296,6 +296,8 @@ def _quotas() -> str:
         "sources_per_interface_target": "sources of a target that is a network interface (at least 100 where its "
         "instance's type takes that many; load balancers and endpoints have no such "
         "quota)",
+        "sessions_per_target": "sessions of one target that is no endpoint, whoever has made them (AWS names an error, "
+        "but no number)",
         "tags_per_resource": "tags of one object",
     }
     return _table(

@@ -26,6 +26,7 @@ QUOTAS = {
     "rules_per_filter": ("L-MIRROR05", "Traffic mirror filter rules per filter"),
     "sources_per_interface_target": ("L-MIRROR06", "Traffic mirror sources per network interface target"),
     "tags_per_resource": ("L-MIRROR07", "Tags per resource"),
+    "sessions_per_target": ("L-MIRROR08", "Traffic mirror sessions per target"),
 }
 """Code and name of each quota of ``operations.quotas.Quotas``."""
 _PAGING = Paging("MaxResults", "NextToken", "NextToken", 100, "InvalidPaginationTokenException")

@@ -14,7 +14,7 @@ from halfsilver.harness.control.ec2.mirror_objects import (
     find_usable_target,
     refuse,
 )
-from halfsilver.harness.control.ec2.sources import check_sources, find_source
+from halfsilver.harness.control.ec2.sources import check_sessions, check_sources, find_source
 from halfsilver.harness.control.ec2.targets import check_resource
 from halfsilver.harness.control.operations import identifiers, sharing
 from halfsilver.harness.control.operations.call import Parameters
@@ -81,6 +81,7 @@ def create_session(context: Context, parameters: Parameters) -> dict[str, Any]:
         quotas.sessions_per_interface,
     )
     check_sources(context, target, source_id)
+    check_sessions(context, target)
     try:
         context.transaction.insert(session)
     except SlotTaken as taken:
@@ -112,6 +113,8 @@ def modify_session(context: Context, parameters: Parameters) -> dict[str, Any]:
     if parameters.get("TrafficMirrorTargetId") is not None:
         wanted = _find_target(context, parameters)
         check_sources(context, wanted, session.parent)
+        if wanted.id != document["TrafficMirrorTargetId"]:
+            check_sessions(context, wanted)
         document["TrafficMirrorTargetId"] = wanted.id
     _settle(context, session, context.transaction.get(Kind.TARGET, document["TrafficMirrorTargetId"]))
     try:

@@ -33,6 +33,14 @@ def find_source(context: Context, identifier: str) -> Record:
     return interface
 
 
+def check_sessions(context: Context, target: Record) -> None:
+    """Refuse one session more than a target takes, whoever owns it; an endpoint takes any number (guide, "Quotas")."""
+    if "GatewayLoadBalancerEndpointId" not in target.document:
+        there = context.transaction.count(Kind.SESSION, where=("TrafficMirrorTargetId", target.id))
+        limit = context.settings.quotas.sessions_per_target
+        check_quota("TrafficMirrorSessionsPerTargetLimitExceeded", "Sessions per target", there, limit)
+
+
 def check_sources(context: Context, target: Record, source: str) -> None:
     """Refuse one source more than an interface target takes; load balancers and endpoints take any number."""
     identifier = target.document.get("NetworkInterfaceId")

@@ -22,6 +22,7 @@ from halfsilver.harness.policy.types import MAX_INTERFACES, Problem
 __all__ = ["Found", "read"]
 
 _ORGANISATION = re.compile(r"o-[0-9a-z]{10,32}")
+_PATH = re.compile(r"o-[0-9a-z]{10,32}/r-[0-9a-z]{4,32}(/ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})*(/[0-9]{12})?/?")
 _ACCOUNT_ARN = re.compile(r"arn:[\w-]+:organizations::\w*:account/(o-[0-9a-z]{10,32})/[0-9]{12}", re.ASCII)
 _BALANCER_ARN = re.compile(
     r"arn:[\w-]+:elasticloadbalancing:[\w-]+:[0-9]{12}:(loadbalancer|listener|targetgroup)/[!-~]+", re.ASCII
@@ -144,11 +145,28 @@ class _Reader:
         arn = _ACCOUNT_ARN.fullmatch(node.text("Arn") or "")
         if organisation is None and arn is not None:
             organisation = arn.group(1)
+        paths = self._paths(node, organisation)
+        if organisation is None and paths:
+            organisation = paths[0].partition("/")[0]
         name = text(node, "Name", node.values.get("Name") or "")
-        members = {"Id": account, "Name": name or None, "OrganizationId": organisation}
+        members = {"Id": account, "Name": name or None, "OrganizationId": organisation, "Paths": paths or None}
         if account is not None:
             document = {key: value for key, value in members.items() if value is not None}
             self._add(node, "Id", Record(Kind.ACCOUNT, account, account, document))
+
+    def _paths(self, node: Node, organisation: str | None) -> list[str]:
+        """Where in its organisation an account is: ids of the organisation, its root and units, one in the other."""
+        paths = []
+        for place, path in node.items("Paths"):
+            if not isinstance(path, str) or not _PATH.fullmatch(path):
+                node.error(
+                    place, f"must be a path such as o-exampleorgid/r-root/ou-root-exampleunit/, not {show(path)}"
+                )
+            elif organisation is not None and not path.startswith(f"{organisation}/"):
+                node.error(place, f"{path} is not in the account's organisation {organisation}")
+            else:
+                paths.append(path)
+        return paths
 
     def _read_object(self, node: Node, kind: _List, reservation: Node | None = None) -> None:
         identifier = self._identifier(node, kind)

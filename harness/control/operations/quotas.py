@@ -9,6 +9,10 @@ from halfsilver.harness.policy.types import MAX_RULES, MAX_SESSIONS
 __all__ = ["Quotas"]
 
 
+MOST = 1_000_000
+"""What a quota can be; as good as none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quotas:
     """Defaults as documented (guide, "Quotas and considerations"); each can be set when the server starts."""
@@ -19,10 +23,12 @@ class Quotas:
     targets: int = 10_000
     filters: int = 10_000
     sources_per_interface_target: int = 10
+    sessions_per_target: int = MOST
+    """AWS has an error for one too many, and no number: none, where none is asked for."""
     tags_per_resource: int = 50
 
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if not 1 <= value <= 1_000_000:
-                raise ValueError(f"{each.name} must be 1 to 1,000,000, not {value}")
+            if not 1 <= value <= MOST:
+                raise ValueError(f"{each.name} must be 1 to {MOST:,}, not {value}")

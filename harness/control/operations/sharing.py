@@ -36,6 +36,7 @@ __all__ = [
     "stop",
     "stop_unshared",
     "target_arn",
+    "units",
 ]
 
 
@@ -138,6 +139,13 @@ def organisation(transaction: Transaction, account: str) -> str | None:
     return record.document.get("OrganizationId") if record else None
 
 
+def units(transaction: Transaction, account: str) -> frozenset[str]:
+    """The ids (``ou-...``) of the organisational units that an account is in, those that hold others included."""
+    record = transaction.get(Kind.ACCOUNT, account)
+    paths: list[str] = record.document.get("Paths", []) if record else []
+    return frozenset(part for path in paths for part in path.split("/") if part.startswith("ou-"))
+
+
 def same_organisation(transaction: Transaction, one: str, other: str) -> bool:
     """Whether two accounts are in one organisation, so that shares need no acceptance."""
     first = organisation(transaction, one)
@@ -145,11 +153,15 @@ def same_organisation(transaction: Transaction, one: str, other: str) -> bool:
 
 
 def is_principal(transaction: Transaction, account: str, principal: str) -> bool:
-    """Whether a principal of a share (account id, or ARN of an organisation) stands for the account."""
+    """Whether a principal of a share (account id, or ARN of an organisation or of its unit) stands for the account."""
     if principal == account:
         return True
     own = organisation(transaction, account)
-    return own is not None and principal.startswith("arn:") and principal.endswith(f":organization/{own}")
+    if own is None or not principal.startswith("arn:"):
+        return False
+    if f":ou/{own}/" in principal:
+        return principal.rpartition("/")[2] in units(transaction, account)
+    return principal.endswith(f":organization/{own}")
 
 
 def shares_with(transaction: Transaction, account: str) -> list[Record]:

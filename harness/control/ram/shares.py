@@ -39,6 +39,9 @@ _SHARE_ARN = re.compile(rf"arn:[a-z-]+:ram:[a-z0-9-]+:[0-9]{{12}}:{TYPES[Kind.RE
 _RESOURCE_ARN = re.compile(
     r"arn:[a-z-]+:(?P<service>[a-z0-9-]+):[a-z0-9-]*:[0-9]{12}:(?P<type>[a-z-]+)/(?P<id>[\w-]+)", re.ASCII
 )
+_UNIT_ARN = re.compile(
+    r"arn:[a-z-]+:organizations::[0-9]{12}:ou/(o-[0-9a-z]{10,32})/(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})"
+)
 _ORGANISATION_ARN = re.compile(r"arn:[a-z-]+:organizations::[0-9]{12}:organization/(o-[0-9a-z]{10,32})")
 _NOT_PERMITTED = "OperationNotPermittedException"
 
@@ -134,6 +137,10 @@ def _is_external(context: Context, share: Record, principal: str) -> bool:
         if not sharing.is_principal(context.transaction, share.account, principal):
             raise ApiError("UnknownResourceException", f"Organization {organisation.group(1)} could not be found.")
         return False
+    unit = _UNIT_ARN.fullmatch(principal)
+    if unit is not None:
+        _check_unit(context, share, *unit.groups())
+        return False
     if not re.fullmatch("[0-9]{12}", principal):
         raise ApiError(
             "InvalidParameterException", f"Principal ID {principal[:256]} is malformed. Verify the ID and try again."
@@ -144,6 +151,15 @@ def _is_external(context: Context, share: Record, principal: str) -> bool:
             f"Account {principal} owns the resource share and cannot be one of its principals.",
         )
     return not sharing.same_organisation(context.transaction, share.account, principal)
+
+
+def _check_unit(context: Context, share: Record, organisation: str, unit: str) -> None:
+    """It is a unit of the owner's organisation, which has an account that the inventory puts there."""
+    own = sharing.organisation(context.transaction, share.account)
+    accounts = [each.id for each in context.transaction.find(Kind.ACCOUNT)]
+    there = [each for each in accounts if sharing.organisation(context.transaction, each) == organisation]
+    if own != organisation or not any(unit in sharing.units(context.transaction, each) for each in there):
+        raise ApiError("UnknownResourceException", f"OrganizationalUnit {unit} could not be found.")
 
 
 def _bind(context: Context, share: Record, kind: str, entity: str, *, external: bool) -> Record:

@@ -289,6 +289,24 @@ def test_a_large_instance_takes_a_hundred_sources():
     assert len(desk.describe("Sessions")) == 11
 
 
+def test_a_quota_of_sessions_on_one_target():
+    desk = Desk(crowded(4), sessions_per_target=2)
+    filter_id, target_id, other = desk.filter(), desk.target(), desk.target(NetworkLoadBalancerArn=SENSORS)
+    endpoint = desk.target(GatewayLoadBalancerEndpointId=ENDPOINT)
+    first, second, third, fourth = crowd(4)
+    kept = desk.session(filter_id, target_id, eni_id=first)
+    desk.session(filter_id, target_id, 2, eni_id=first)
+    limit = "TrafficMirrorSessionsPerTargetLimitExceeded"
+    with refusal(limit, "Sessions per target limit reached (3)"):
+        desk.session(filter_id, target_id, eni_id=second)
+    moved = desk.session(filter_id, other, eni_id=second)
+    with refusal(limit, "(3)"):
+        desk.call("ModifyTrafficMirrorSession", TrafficMirrorSessionId=moved, TrafficMirrorTargetId=target_id)
+    desk.call("ModifyTrafficMirrorSession", TrafficMirrorSessionId=kept, TrafficMirrorTargetId=target_id)  # it is there
+    for eni_id in (first, third, fourth):
+        desk.session(filter_id, endpoint, 3, eni_id=eni_id)  # an endpoint takes any number
+
+
 # Packet length and VNI.
 
 

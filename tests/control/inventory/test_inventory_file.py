@@ -168,6 +168,14 @@ def broken(name, index, **members):
             broken("Accounts", 0, OrganizationId="acme"),
             'Accounts[0].OrganizationId: must be an id such as o-exampleorgid, not "acme"',
         ),
+        (
+            broken("Accounts", 0, Paths=["ou-ab12-t"]),
+            'Accounts[0].Paths[0]: must be a path such as o-exampleorgid/r-root/ou-root-exampleunit/, not "ou-ab12-t"',
+        ),
+        (
+            broken("Accounts", 0, Paths=["o-halfsilver02/r-ab12/"]),
+            "Accounts[0].Paths[0]: o-halfsilver02/r-ab12/ is not in the account's organisation o-halfsilver01",
+        ),
         (example(Nic={}), "Nic.NetworkInterfaceIds: is missing; it must name the interfaces that the NIC carries"),
         (
             example(Nic={"NetworkInterfaceIds": [WEB, "eni-1"]}),

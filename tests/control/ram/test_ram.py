@@ -14,6 +14,7 @@ from tests.control.kits.inventory_kit import (
     SECOND_COLLECTOR,
     SECURITY,
     Lab,
+    example,
     refused,
 )
 
@@ -176,6 +177,49 @@ def test_a_whole_organisation(lab, ram):
     assert (seen["resourceShareArn"], seen["owningAccountId"], "tags" in seen) == (arn, OWNER, False)
 
 
+UNIT = "arn:aws:organizations::999988887777:ou/o-halfsilver01/ou-ab12-{}"
+TEAMS, TAPS, ELSEWHERE = (UNIT.format(name) for name in ("teams0000", "taps00000", "nobody000"))
+
+
+def in_units(taps=True):
+    """The example, where two accounts of the organisation are in units, one of them in a unit of a unit."""
+    documents = example()
+    inner = "/ou-ab12-taps00000" if taps else ""
+    for account in documents["Accounts"]:
+        if account["Id"] == SECURITY:
+            account["Paths"] = [f"o-halfsilver01/r-ab12/ou-ab12-teams0000{inner}/{SECURITY}/"]
+        if account["Id"] == OWNER:
+            account["Paths"] = [f"o-halfsilver01/r-ab12/ou-ab12-other0000/{OWNER}/"]
+    return documents
+
+
+@pytest.mark.parametrize("unit", [TEAMS, TAPS])
+def test_a_unit_of_the_organisation(unit):
+    lab = Lab(in_units())
+    ram = lab.client("ram")
+    arn = share(ram, resourceArns=[new_target(lab)], principals=[unit])
+    assert principals(ram, arn) == {unit: ("ASSOCIATED", False)}
+    assert len(shared_with(lab, SECURITY)) == 1 and shared_with(lab, PARTNER) == []
+    (seen,) = lab.client("ram", SECURITY).get_resource_shares(resourceOwner="OTHER-ACCOUNTS")["resourceShares"]
+    assert seen["resourceShareArn"] == arn
+    lab.synchronize(in_units(taps=False))
+    assert len(shared_with(lab, SECURITY)) == (1 if unit == TEAMS else 0)  # it has left the inner one
+    ram.disassociate_resource_share(resourceShareArn=arn, principals=[unit])
+    assert shared_with(lab, SECURITY) == []
+
+
+def test_units_that_are_none_of_the_owners_organisation():
+    ram = Lab(in_units()).client("ram")
+    for unit in (ELSEWHERE, TEAMS.replace("halfsilver01", "halfsilver02")):
+        with refused("UnknownResourceException", "could not be found"):
+            share(ram, principals=[unit])
+    with refused("InvalidParameterException", "malformed"):
+        share(ram, principals=[TEAMS + "/x"])
+    partner = Lab(in_units()).client("ram", PARTNER)
+    with refused("UnknownResourceException"):
+        share(partner, principals=[TEAMS])
+
+
 def test_an_account_elsewhere_has_to_accept(lab, ram):
     target = new_target(lab)
     arn = share(ram, resourceArns=[target], principals=[PARTNER])
@@ -258,8 +302,8 @@ def test_invitations_of_others_do_not_exist(lab, ram):
         ),
         (
             "arn:aws:organizations::999988887777:ou/o-halfsilver01/ou-abcd-12345678",
-            "InvalidParameterException",
-            "malformed",
+            "UnknownResourceException",
+            "could not be found",
         ),
         ("arn:aws:iam::444455556666:user/ann", "InvalidParameterException", "malformed"),
         ("44445555666", "InvalidParameterException", "malformed"),
