@@ -79,6 +79,7 @@ MODULES = {
     "test_openvswitch": ("root",),
     "test_tcpdump": ("simulation", "tools"),
     "test_suricata": ("simulation", "tools"),
+    "test_suricata_live": ("simulation", "root", "tools", "long"),
     "test_geneve_form": ("tools",),
     **dict.fromkeys(("test_page_in_browser", "test_console_in_browser"), ("tools",)),
 }

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.judges.mirrored_kit import ENDS, POLICY, TARGET, inner_frames, mirror
+from tests.judges.mirrored_kit import POLICY, inner_frames, mirror
 from tests.judges.namespace_kit import namespace, needs_root, with_vlan
+from tests.judges.vxlan_kit import NEAR, lay_cable
 
 PACKET_OUTGOING = 4
 """Linux: if_packet.h."""
@@ -46,23 +47,9 @@ class Receiver:
 
 @pytest.fixture(scope="module")
 def receiver():
-    near, far = "near0", "far0"
     with namespace() as inside:
-        inside.links(
-            f"link add {near} type veth peer name {far} address {TARGET.hex(':')}",
-            f"link set {near} mtu 9300 up",
-            f"link set {far} mtu 9300 up",
-            f"addr add {ENDS[4][1]}/24 dev {far}",
-            f"addr add {ENDS[6][1]}/64 dev {far} nodad",
-        )
-        for vni in VNIS:  # no udp6zerocsumrx: a zero checksum over IPv6 is dropped
-            inside.links(
-                f"link add vx{vni} type vxlan id {vni} dstport 4789 local {ENDS[FAMILY[vni]][1]} nolearning",
-                f"link set vx{vni} addrgenmode none mtu 9200 up",
-            )
-        for name in ("all", "default", far):
-            inside.run("sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{name}/rp_filter")
-        opened = inside.open_devices(near, *(f"vx{vni}" for vni in VNIS))
+        lay_cable(inside, FAMILY)
+        opened = inside.open_devices(NEAR, *(f"vx{vni}" for vni in VNIS))
         yield Receiver(opened[0], dict(zip(VNIS, opened[1:], strict=True)))
         for each in opened:
             each.close()

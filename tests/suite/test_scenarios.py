@@ -129,6 +129,23 @@ def test_suricata_alerts_as_the_page_says() -> None:
     assert RUN.alerts("suricata", copies) == RUN.expected_alerts("suricata") == EXPECTED_ALERTS
 
 
+@pytest.mark.tools
+@pytest.mark.skipif(shutil.which("suricata") is None, reason="suricata is missing (apt install suricata)")
+@pytest.mark.parametrize(("length", "said"), [(128, ["a copy", "asks for the password file"]), (129, ["a copy"])])
+def test_what_a_packet_length_of_128_hides(tmp_path: Path, length: int, said: list[str]) -> None:
+    """One byte more than is copied, and nothing in the copy alerts, though the words of the rule are in it."""
+    policy = json.loads((SCENARIOS / "suricata" / "mirror.json").read_text())
+    policy["TrafficMirrorSessions"][0]["PacketLength"] = 128
+    (tmp_path / "mirror.json").write_text(json.dumps(policy))
+    short = bytes(MAKE.WEB_HOST.received(MAKE.web(40000, 80, data=MAKE.GET % b"/../../etc/passwd")))
+    path = b"/../../etc/passwd?" + b"x" * (length - len(short) - 1)
+    frame = bytes(MAKE.WEB_HOST.received(MAKE.web(40000, 80, data=MAKE.GET % path)))
+    with RUN.open_mirror(tmp_path / "mirror.json", "golden") as mirror:
+        (judged,) = mirror.send([frame])
+    assert len(frame) == length and len(judged.copy) == 50 + 128 and b"/etc/passwd" in judged.copy
+    assert RUN.alerts("suricata", [judged.copy]) == said
+
+
 @pytest.mark.slow
 def test_the_command_shows_one_and_refuses_what_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert RUN.main(["non-local-vpc"]) == 0

@@ -172,6 +172,8 @@ def test_a_policy_file_has_the_same_rows(lab: Lab, tmp_path: Path, capsys: pytes
     with lab.store.begin() as transaction:
         documents = assemble(transaction)
         rows = transaction.session_view.rows()
+    for session in documents["TrafficMirrorSessions"]:
+        session.setdefault("Description", "")
     (tmp_path / "mirror.json").write_text(json.dumps(documents))
     assert run("export", "-c", str(tmp_path / "mirror.json"), "--json") == 0
     assert json.loads(capsys.readouterr().out) == rows
