@@ -304,6 +304,10 @@ def test_a_form_that_is_sent_twice_makes_one_thing(owner: Client, ec2: Any):
     form = owner.get("/console/filters/create").inputs
     assert len({owner.post("/console/filters/create", form).location for _ in range(2)}) == 1
     assert len(ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"]) == 1
+    changed = owner.post("/console/filters/create", {**form, "Description": "another"})
+    assert changed.status == 400 and "IdempotentParameterMismatch" in changed.text
+    assert owner.post("/console/filters/create", changed.inputs).status == 303, "a page to go back to is no dead end"
+    assert len(ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"]) == 2
 
 
 @pytest.mark.parametrize("word", ["", "Delete", "yes"])
