@@ -84,15 +84,18 @@ class AuditFile:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             size = os.fstat(file).st_size
+            if size and os.pread(file, 1, 0) != b"{":
+                raise UsageError(f"{self._path}: has something else than records; name a file of its own")
             if size and os.pread(file, 1, size - 1) != b"\n":
                 os.write(file, b"\n")
             sync_folder(self._path.parent)
-        except BlockingIOError:
+        except BaseException as error:
             os.close(file)
-            raise UsageError(f"{self._path}: is another server's audit file; name another one") from None
-        except OSError as error:
-            os.close(file)
-            raise UsageError(f"{self._path}: cannot be written: {error.strerror}") from None
+            if isinstance(error, BlockingIOError):
+                raise UsageError(f"{self._path}: is another server's audit file; name another one") from None
+            if isinstance(error, OSError):
+                raise UsageError(f"{self._path}: cannot be written: {error.strerror}") from None
+            raise
         return file
 
     def _begin_another(self) -> None:

@@ -191,6 +191,9 @@ def test_pages_times_and_accounts(lab: Audited, path: Path) -> None:
         lab.client("ec2").describe_regions()
     asked = {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "DescribeRegions"}]}
     assert other.lookup_events(**asked)["Events"] == []
+    with refused("InvalidTrafficMirrorFilterId.NotFound"):  # by another, and it names this account
+        lab.client("ec2", "444455556666").delete_traffic_mirror_filter(TrafficMirrorFilterId=f"tmf-{OWNER}")
+    assert "DeleteTrafficMirrorFilter" not in names(trail.lookup_events())
     pages = list(trail.get_paginator("lookup_events").paginate(**asked, PaginationConfig={"PageSize": 25}))
     assert [len(page["Events"]) for page in pages] == [25, 25, 10]
     written = [each["eventID"] for each in records(path) if each["eventName"] == "DescribeRegions"]
@@ -291,6 +294,11 @@ def test_files_that_cannot_be_one(path: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another server's audit file"):
         AuditFile(path)
     file.close()
+    database = tmp_path / "state.sqlite"
+    database.write_bytes(b"SQLite format 3\0")
+    with pytest.raises(UsageError, match="something else than records"):
+        AuditFile(database)
+    assert database.read_bytes() == b"SQLite format 3\0"
     with pytest.raises(UsageError, match="no plain file"):
         AuditFile(tmp_path)
     with pytest.raises(UsageError, match=r"nowhere.*No such file"):
