@@ -24,7 +24,7 @@ from halfsilver.harness.control.operations.errors import ApiError
 
 __all__ = ["is_rest", "operation_at"]
 
-_PLACE = re.compile(r"\{(\w+)(\+?)\}")
+_PLACE = re.compile(r"\{([\w-]+)(\+?)\}")
 
 
 @dataclass(frozen=True, slots=True)
