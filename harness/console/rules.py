@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from halfsilver.harness.console.deletion import ask_first, delete
-from halfsilver.harness.console.edits import edited, removals, shown
 from halfsilver.harness.console.filters import find_filter
-from halfsilver.harness.console.visit import Visit, page
-from halfsilver.harness.console.web import Form
+from halfsilver.harness.console.visit import Visit, page, removals
+from halfsilver.harness.console.web import Form, edited, shown
 from halfsilver.harness.console.what_if import is_asked, what_if
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError

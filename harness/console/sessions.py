@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 from halfsilver.harness.console.counters import charts_of, may_count
 from halfsilver.harness.console.deletion import ask_first, delete
-from halfsilver.harness.console.edits import edited, removals, shown
 from halfsilver.harness.console.targets import interface_choices, named
-from halfsilver.harness.console.visit import Visit, page, tag_fields
-from halfsilver.harness.console.web import EMPTY, Form
+from halfsilver.harness.console.visit import Visit, page, removals, tag_fields
+from halfsilver.harness.console.web import EMPTY, Form, edited, shown
 from halfsilver.harness.console.what_if import is_asked, what_if
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError

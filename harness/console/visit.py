@@ -23,7 +23,7 @@ from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.call import Call, Caller
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["PATH", "Page", "Visit", "find_page", "page", "tag_fields"]
+__all__ = ["PATH", "Page", "Visit", "find_page", "page", "removals", "tag_fields"]
 
 PATH = "/console"
 VERSIONS = {"ec2": "2016-11-15", "elbv2": "2015-12-01"}
@@ -107,6 +107,12 @@ def tag_fields(form: Form, prefix: str) -> dict[str, str]:
     for index, (key, value) in enumerate((row for row in rows if row[0] or row[1]), 1):
         fields |= {f"{prefix}.{index}.Key": key, f"{prefix}.{index}.Value": value}
     return fields
+
+
+def removals(edit: Form, words: Mapping[str, str]) -> dict[str, str]:
+    """RemoveFields for what has no value any more; ``words`` is what that calls each."""
+    removed = [word for name, word in words.items() if name in edit.values and not edit.get(name)]
+    return {f"RemoveField.{index}": word for index, word in enumerate(removed, 1)}
 
 
 Page = Callable[..., Response]

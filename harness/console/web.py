@@ -17,7 +17,19 @@ from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["EMPTY", "Form", "Upload", "cookie", "html", "read_form", "read_query", "redirect", "static"]
+__all__ = [
+    "EMPTY",
+    "Form",
+    "Upload",
+    "cookie",
+    "edited",
+    "html",
+    "read_form",
+    "read_query",
+    "redirect",
+    "shown",
+    "static",
+]
 
 MAX_FIELDS = 1_000
 
@@ -63,6 +75,27 @@ class Form:
 
 
 EMPTY = Form()
+_SHOWN = "Shown."
+
+
+def shown(values: Mapping[str, str]) -> Form:
+    """A form that shows what there is, and sends back what it showed: ``edited`` tells what was changed in it."""
+    return Form({**values, **{f"{_SHOWN}{name}": value for name, value in values.items()}})
+
+
+def edited(form: Form) -> Form:
+    """Those of its values that are not as they were shown; browsers take line ends out of the line of a text.
+
+    What another tab, or a client of the API, has changed in the meantime is not among them, and so stays.
+    """
+    there = {name: value for name, value in form.values.items() if not name.startswith(_SHOWN)}
+    return Form(
+        {name: value for name, value in there.items() if _line(form.get(name)) != _line(form.get(f"{_SHOWN}{name}"))}
+    )
+
+
+def _line(text: str) -> str:
+    return "".join(text.splitlines())
 
 
 def read_query(request: Request) -> Form:
