@@ -7,17 +7,19 @@ whether it is bare metal, and whether its performance is burstable (families t1 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from halfsilver.harness.control.ec2.network import describe_instances
 from halfsilver.harness.control.inventory.objects import model
+from halfsilver.harness.control.operations import identifiers
 from halfsilver.harness.control.operations.call import Parameters
-from halfsilver.harness.control.operations.listing import Filters, decode_token, encode_token, member
+from halfsilver.harness.control.operations.listing import Filters, Listing, decode_token, describe, encode_token, member
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import invalid
 from halfsilver.harness.control.state.record import Kind, Record
 
-__all__ = ["describe_instance_attribute", "describe_instance_types"]
+__all__ = ["describe_instance_attribute", "describe_instance_credit_specifications", "describe_instance_types"]
 
 _TYPE_FILTERS = {
     "bare-metal": member("BareMetal"),
@@ -62,6 +64,38 @@ def describe_instance_types(context: Context, parameters: Parameters) -> dict[st
     found = [record.document for record in records if filters.match(context, record)]
     token = {"NextToken": encode_token(context, parameters, first + size)} if len(found) > first + size else {}
     return {"InstanceTypes": found[first : first + size], **token}
+
+
+def _render_credits(_: Context, records: Sequence[Record]) -> list[dict[str, Any]]:
+    """What AWS gives a burstable instance that nobody has asked another for: t2 standard, later ones unlimited."""
+    burstable = [each for each in records if _BURSTABLE.match(each.document.get("InstanceType", ""))]
+    return [
+        {
+            "InstanceId": each.id,
+            "CpuCredits": "standard" if each.document["InstanceType"].startswith("t2.") else "unlimited",
+        }
+        for each in burstable
+    ]
+
+
+_CREDITS = Listing(
+    kind=Kind.INSTANCE,
+    result="InstanceCreditSpecifications",
+    ids="InstanceIds",
+    not_found="InvalidInstanceID.NotFound",
+    noun="instance",
+    filters={"instance-id": member("InstanceId")},
+    render=_render_credits,
+    id_filter="instance-id",
+)
+
+
+@operation("ec2", "DescribeInstanceCreditSpecifications")
+def describe_instance_credit_specifications(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Of burstable instances; others are left out, even where they are named."""
+    for identifier in parameters.get("InstanceIds", ()):
+        identifiers.check_form(Kind.INSTANCE, identifier)
+    return describe(context, parameters, _CREDITS)
 
 
 def _described(name: str) -> dict[str, Any]:

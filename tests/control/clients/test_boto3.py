@@ -118,6 +118,7 @@ def look_around(cloud: Cloud) -> None:
     assert ec2.describe_route_tables()["RouteTables"] == []
     (kind,) = ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"]
     assert kind["BurstablePerformanceSupported"] is True
+    assert ec2.describe_instance_credit_specifications(InstanceIds=[INSTANCE])["InstanceCreditSpecifications"] == []
     kept = ec2.describe_instance_attribute(InstanceId=INSTANCE, Attribute="disableApiTermination")
     assert kept["DisableApiTermination"] == {"Value": False}
     (balancer,) = elb.describe_load_balancers(Names=["sensors"])["LoadBalancers"]

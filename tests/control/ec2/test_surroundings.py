@@ -218,10 +218,27 @@ def test_instance_types(ec2):
     ]
     assert len(everything) == len(set(everything)) > 500 and everything == sorted(everything)
     assert "m5.metal" not in everything and "t3.micro" in everything
+    six = ["m5.large", "m5.xlarge", "c5.large", "c5.xlarge", "r5.large", "r5.xlarge"]
+    pages = ec2.get_paginator("describe_instance_types").paginate(InstanceTypes=six, PaginationConfig={"PageSize": 5})
+    assert [len(page["InstanceTypes"]) for page in pages] == [5, 1]
     with refused("InvalidParameterValue", "m5.enormous"):
         ec2.describe_instance_types(InstanceTypes=["m5.large", "m5.enormous"])
     with refused("InvalidParameterValue"):
         ec2.describe_instance_types(MaxResults=4)
+
+
+def test_credits_of_burstable_instances():
+    documents = surrounded()
+    others = {"i-0a1b2c3d4e5f60020": "t2.micro", "i-0a1b2c3d4e5f60030": "t4g.small"}
+    documents["Instances"] += [{"InstanceId": name, "InstanceType": kind} for name, kind in others.items()]
+    ec2 = Lab(documents).client("ec2")
+    found = ec2.describe_instance_credit_specifications(InstanceIds=[INSTANCE, *others])["InstanceCreditSpecifications"]
+    assert [(each["InstanceId"], each["CpuCredits"]) for each in found] == [
+        ("i-0a1b2c3d4e5f60020", "standard"),
+        ("i-0a1b2c3d4e5f60030", "unlimited"),
+    ]
+    with refused("InvalidInstanceID.NotFound"):
+        ec2.describe_instance_credit_specifications(InstanceIds=["i-0a1b2c3d4e5f60099"])
 
 
 def test_attributes_of_an_instance(lab, ec2):
