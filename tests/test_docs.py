@@ -36,6 +36,7 @@ FIXED_TARGETS = {
     "synth",
     "bitstream",
     "bitstreams",
+    "soak",
     "bench",
     "regs",
     "docs",
