@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,8 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests.control.kits.inventory_kit import BATCH, COLLECTOR, ENDPOINT, OWNER, PARTNER, SECOND_COLLECTOR, SECURITY
-from tests.control.kits.server_kit import Cloud, tags
+from tests.control.kits.inventory_kit import (
+    BATCH,
+    COLLECTOR,
+    ENDPOINT,
+    OWNER,
+    PARTNER,
+    SECOND_COLLECTOR,
+    SECURITY,
+    example,
+)
+from tests.control.kits.server_kit import Cloud, running, tags
 from tests.control.kits.terraform_kit import NO_CHANGE, Workspace, environment_of, find_provider, initialise
 
 New = Callable[[str], Workspace]
@@ -197,6 +207,41 @@ def test_a_target_shared_between_accounts(workspace: Workspace, cloud: Cloud) ->
         assert session["OwnerId"] == PARTNER
     assert workspace.destroy() == "Destroy complete! Resources: 7 destroyed."
     assert not any(any(lists) for lists in cloud.everything().values())
+
+
+@pytest.mark.long
+def test_a_role_data_sources_and_another_region(initialised: Path, tmp_path: Path) -> None:
+    """On a server of its own, whose inventory has an instance, a security group and a route table."""
+    shutil.copytree(initialised, tmp_path, dirs_exist_ok=True, symlinks=True)
+    instance = {
+        "InstanceId": "i-0a1b2c3d4e5f60010",
+        "InstanceType": "t3.micro",
+        "Placement": {"AvailabilityZone": "us-east-1a"},
+        "State": {"Code": 16, "Name": "running"},
+        "LaunchTime": "2026-01-15T09:10:00+00:00",
+    }
+    around = {"VpcId": "vpc-0a1b2c3d4e5f60001", "OwnerId": OWNER}
+    documents = example(
+        Instances=[instance],
+        SecurityGroups=[{"GroupId": "sg-0a1b2c3d4e5f60100", "GroupName": "web", **around}],
+        RouteTables=[{"RouteTableId": "rtb-0a1b2c3d4e5f60100", "Routes": [], **around}],
+    )
+    (tmp_path / "inventory.json").write_text(json.dumps(documents))
+    with running(tmp_path / "state", inventory=tmp_path / "inventory.json") as cloud:
+        cloud.add_role("visitor")
+        workspace = Workspace(tmp_path, cloud.environment())
+        assert workspace.apply("reading") == "Apply complete! Resources: 1 added, 0 changed, 0 destroyed."
+        assert workspace.plan() == NO_CHANGE
+        printed = json.loads((tmp_path / "terraform.tfstate").read_text())["outputs"]
+        assert {name: each["value"] for name, each in printed.items()} == {
+            "who": f"arn:aws:sts::{OWNER}:assumed-role/visitor/apply",
+            "credits": "unlimited",
+            "elsewhere": 0,
+        }
+        assert not cloud.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"]
+        there = cloud.new_client(region="eu-west-1").describe_traffic_mirror_filters()["TrafficMirrorFilters"]
+        assert [each["Description"] for each in there] == ["t3.micro sg-0a1b2c3d4e5f60100"]
+        assert workspace.destroy() == "Destroy complete! Resources: 1 destroyed."
 
 
 @pytest.mark.long
