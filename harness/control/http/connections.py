@@ -15,6 +15,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from halfsilver.harness.control.http.crowding import Bounds
+from halfsilver.harness.control.http.gathering import Gathered
 
 __all__ = ["CONNECTIONS", "FIRST_HEAD_SECONDS", "HEAD_SECONDS", "Connection"]
 
@@ -41,7 +42,7 @@ class Connection(H11Protocol):
         return self.client[0] if self.client else ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        super().connection_made(transport)
+        super().connection_made(Gathered(transport, self.loop))  # type: ignore[arg-type]  # it does what one does
         self._await_head()
         self._make_room()
 
