@@ -127,8 +127,9 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
 
     A server that does not come to serve leaves no directory behind that was not there.
     """
+    read = None
     if options.upstream is None and not options.with_moto:
-        _read_inventory(options)  # once before anything is made, a mirror file or a model of the gateware among it
+        read = _read_inventory(options)  # before anything is made, a mirror file or a model of the gateware among it
     check(options.listen)
     directory = StateDirectory(options.state)
     with ExitStack() as stack:
@@ -136,7 +137,7 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
             stack.enter_context(directory.lock())
         used = stack.enter_context(directory.kept_if_used())
         upstream = stack.enter_context(moto_server()) if options.with_moto else options.upstream
-        server = _Server(options, directory, stack, upstream)
+        server = _Server(options, directory, stack, upstream, read)
 
         def listening(url: str) -> None:
             used()
@@ -152,15 +153,25 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
 
 
 class _Server:
-    """The parts of a server; ``stack`` closes them, the last one first."""
+    """The parts of a server; ``stack`` closes them, the last one first.
 
-    def __init__(self, options: Options, directory: StateDirectory, stack: ExitStack, upstream: str | None) -> None:
+    ``read``: the inventory, where it has been read.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        directory: StateDirectory,
+        stack: ExitStack,
+        upstream: str | None,
+        read: tuple[dict[str, Any], Inventory] | None = None,
+    ) -> None:
         self._options = options
         self._directory = directory
         self._upstream = None if upstream is None else stack.enter_context(closing(Connection(upstream)))
         self._stock = None if self._upstream is None else _stock(options, self._upstream)
         self._gateway: Gateway | None = None
-        self._documents, inventory = self._read()
+        self._documents, inventory = read or self._read()
         audit = None if options.audit is None else stack.enter_context(closing(AuditFile(options.audit)))
         region = options.region or inventory.region or DEFAULT_REGION
         self._settings = Settings(region, quotas=options.quotas, trail=audit)

@@ -9,9 +9,8 @@ carries (all, where it is not there). Subnets, VPCs, instances and zones that th
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +137,7 @@ def _remove(transaction: Transaction, record: Record) -> int:
 
 def _put(transaction: Transaction, wanted: Record, there: Record | None) -> int:
     """Insert or update; ``note["file tags"]`` has the tags of the file, to tell them from those of clients."""
-    record = copy.deepcopy(wanted)
-    record.note["file tags"] = wanted.tags
+    record = replace(wanted, note={**wanted.note, "file tags": wanted.tags})
     if there is None:
         transaction.insert(record)
         return 1
