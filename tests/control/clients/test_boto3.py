@@ -358,6 +358,7 @@ def test_a_dry_run_of_every_operation_that_has_one(cloud: Cloud) -> None:
             "SessionNumber": 1,
         },
         "CreateTrafficMirrorTarget": {"NetworkInterfaceId": COLLECTOR},
+        "DescribeInstanceAttribute": {"InstanceId": INSTANCE, "Attribute": "userData"},
         "DescribeVpcAttribute": {"VpcId": VPC, "Attribute": "enableDnsHostnames"},
         "DeleteTrafficMirrorFilter": {"TrafficMirrorFilterId": unused_filter},
         "DeleteTrafficMirrorFilterRule": {"TrafficMirrorFilterRuleId": rule_id},
