@@ -54,7 +54,7 @@ def test_what_does_not_fit_is_refused():
         (counter_index(CounterGroupCode.RULE, 2, 4), "((direction*4 + eni)*4 + session)*16 + rule"),
         (counter_index(CounterGroupCode.RULE, 2, 6), "((direction*4 + eni)*4 + session)*64 + rule"),
         (session_index(2), "eni*4 + session"),
-        (template_index(2), "(eni*4 + session)*16 + word"),
+        (template_index(2), "((receiver*4 + eni)*4 + session)*16 + word"),
     ],
 )
 def test_an_index_is_its_formula(packed, words):

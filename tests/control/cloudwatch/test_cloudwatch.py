@@ -211,7 +211,6 @@ GOOD: dict[str, Any] = {
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "anomaly detection"),
         ({"ExtendedStatistic": "p99", "Statistic": None}, "ExtendedStatistic is not supported"),
         ({"Threshold": None}, "Threshold is required"),
-        ({"Tags": [{"Key": "a", "Value": "b"}]}, "Tags is not supported"),
     ],
 )
 def test_an_alarm_that_cannot_be_evaluated_is_refused(watch: Any, change: dict[str, Any], message: str) -> None:

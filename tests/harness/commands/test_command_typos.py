@@ -86,7 +86,7 @@ def test_a_switch_of_make_is_on_or_left_out(variable: str, target: str) -> None:
     [
         ("sim WIDTH=8", "WIDTH", "sim-with-TEST cocotb coverage"),
         ("sim TEST=parser PCAP=my.pcap", "PCAP", "sim"),
-        ("test SEED=3", "SEED", "sim sim-with-TEST cocotb coverage sim-all mutants load virtual"),
+        ("test SEED=3", "SEED", "sim sim-with-TEST cocotb coverage sim-all mutants soak load virtual"),
         ("bench PCAP=my.pcap", "PCAP", "sim"),
         ("sim TEST=parser TAP=1", "TAP", "sim"),
         ("LIST=hand", "LIST", "mutants"),
