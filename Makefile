@@ -95,7 +95,7 @@ endif
 
 # A make that a test starts is not a part of this one, and takes nothing from it.
 test: $(ready) ## all tests but those of test-long, the cocotb regression among them
-	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 --dist worksteal $(if $(TEST),-k $(call quote,$(TEST)))
+	@unset MAKEFLAGS TEST; $(run) -m pytest -n 3 --dist worksteal $(if $(TEST),-k $(call quote,$(TEST)))
 
 test-long: $(ready) ## the tests that `make test` leaves out, as they take long: wider and narrower builds of what it has
 	@unset MAKEFLAGS TEST; $(run) -m pytest -n 2 --dist worksteal --long -m long

@@ -25,6 +25,7 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable
 
+from halfsilver.boards.colorlight_5a_75b import BUILD as COLORLIGHT
 from halfsilver.boards.flow import HINTS, undefined_collisions
 from halfsilver.boards.shell import TimingShell
 from halfsilver.hdl.bus.register_file import RegisterFile
@@ -65,22 +66,19 @@ ECP5_25 = Part("LFE5U-25F-6", ("--25k", "--speed", "6", "--package", "CABGA381")
 
 @dataclass(frozen=True)
 class Target:
-    """A core to close timing: build parameters, device, clock in MHz, and the nextpnr placer that suits it.
-
-    Chosen after trying both on the 8-bit core: ``heap`` gave 128.4, 122.4 and 117.3 MHz, under the wanted 125.
-    """
+    """A core to close timing: build parameters, device, and clock in MHz."""
 
     name: str
     parameters: NicParameters
     part: Part
     clock: float
-    placer: str
 
 
 TARGETS = {
-    "64": Target("64-bit core", NicParameters(width=64, enis=4), ECP5_5G_85, 156.25, "heap"),
-    "8": Target("8-bit core", NicParameters(width=8, enis=1, lookup_clocks=8), ECP5_25, 125.0, "static"),
+    "64": Target("64-bit core", NicParameters(width=64, enis=4), ECP5_5G_85, 156.25),
+    "32": Target("32-bit core", COLORLIGHT.parameters, ECP5_25, 62.5),
 }
+"""For 10 Gb/s, and for 1 Gb/s on the board with the smallest FPGA."""
 
 
 def blocks_of(parameters: NicParameters) -> dict[str, Elaboratable]:
@@ -143,8 +141,6 @@ def place_and_route(netlist: Path, target: Target, seed: int) -> dict[str, float
             str(target.clock),
             "--seed",
             str(seed),
-            "--placer",
-            target.placer,
             "--timing-allow-fail",
             "--lpf-allow-unconstrained",
             "--report",
