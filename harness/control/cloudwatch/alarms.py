@@ -7,6 +7,7 @@ and shown, and nobody is told: there is no SNS here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,8 @@ _DAY = 86_400
 _PAGE, _HISTORY_PAGE = 50, 100
 """Alarms, and items of history, of an answer whose request does not say."""
 
+_ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
+_ACTION = re.compile(r"arn:[\w-]+:[\w-]+:[\w-]*:[\w-]*:.+", re.ASCII)
 _NEEDED = ("MetricName", "Namespace", "Statistic", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator")
 NOT_SERVED = (
     "ActionConfiguration",
@@ -59,9 +62,7 @@ NOT_SERVED = (
 _KEPT = (
     "AlarmName",
     "AlarmDescription",
-    "OKActions",
-    "AlarmActions",
-    "InsufficientDataActions",
+    *_ACTIONS,
     "MetricName",
     "Namespace",
     "Statistic",
@@ -86,9 +87,7 @@ def put_metric_alarm(context: Context, parameters: Parameters) -> dict[str, Any]
     document = {
         "AlarmArn": _arn(context, name),
         "ActionsEnabled": parameters.get("ActionsEnabled", True),
-        "OKActions": [],
-        "AlarmActions": [],
-        "InsufficientDataActions": [],
+        **{each: [] for each in _ACTIONS},
         **{each: parameters[each] for each in _KEPT if each in parameters},
         "Dimensions": render(read_dimensions(parameters.get("Dimensions"))),
         "AlarmConfigurationUpdatedTimestamp": now,
@@ -243,6 +242,9 @@ def _check(parameters: Parameters) -> None:
         )
     if parameters.get("DatapointsToAlarm", 1) > periods:
         raise ApiError("ValidationError", "DatapointsToAlarm must not be more than EvaluationPeriods.")
+    for action in (each for name in _ACTIONS for each in parameters.get(name, ())):
+        if not _ACTION.fullmatch(action):
+            raise ApiError("ValidationError", f"Invalid arn syntax: {brief(action)}")
 
 
 def _arn(context: Context, name: str) -> str:
@@ -291,7 +293,7 @@ def _alarms(context: Context) -> list[Mapping[str, Any]]:
 
 
 def _has_action(alarm: Mapping[str, Any], prefix: str | None) -> bool:
-    actions = [*alarm["OKActions"], *alarm["AlarmActions"], *alarm["InsufficientDataActions"]]
+    actions = [action for each in _ACTIONS for action in alarm[each]]
     return prefix is None or any(each.startswith(prefix) for each in actions)
 
 

@@ -211,6 +211,7 @@ GOOD: dict[str, Any] = {
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "anomaly detection"),
         ({"ExtendedStatistic": "p99", "Statistic": None}, "ExtendedStatistic is not supported"),
         ({"Threshold": None}, "Threshold is required"),
+        ({"OKActions": ["arn:aws:sns:us-east-1:111122223333:pager", "pager"]}, "Invalid arn syntax: pager"),
     ],
 )
 def test_an_alarm_that_cannot_be_evaluated_is_refused(watch: Any, change: dict[str, Any], message: str) -> None:
