@@ -64,6 +64,7 @@ def test_a_thousand_identifiers_use_many_ports_and_replies_share_them(engine_of,
     assert max(requests.count(port) for port in set(requests)) < 4 * IDENTIFIERS / 128
 
 
+@pytest.mark.parametrize("engine_of", ["golden", pytest.param("verilator", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize("reply", [False, True])
 def test_they_are_spread_under_a_key_without_symmetry(engine_of, reply):
     ports = source_ports(engine_of("uneven"), [echo(4, number, reply) for number in range(IDENTIFIERS)])
