@@ -25,9 +25,9 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable
 
-from halfsilver.boards.colorlight_5a_75b import BUILD as COLORLIGHT
 from halfsilver.boards.flow import HINTS, undefined_collisions
 from halfsilver.boards.shell import TimingShell
+from halfsilver.boards.versa_ecp5_5g import BUILD as VERSA
 from halfsilver.hdl.bus.register_file import RegisterFile
 from halfsilver.hdl.counting.counters import Counters
 from halfsilver.hdl.egress import Egress
@@ -61,7 +61,7 @@ class Part:
 
 
 ECP5_5G_85 = Part("LFE5UM5G-85F-8", ("--um5g-85k", "--speed", "8", "--package", "CABGA756"))
-ECP5_25 = Part("LFE5U-25F-6", ("--25k", "--speed", "6", "--package", "CABGA381"))
+ECP5_5G_45 = Part("LFE5UM5G-45F-8", ("--um5g-45k", "--speed", "8", "--package", "CABGA381"))
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Target:
 
 TARGETS = {
     "64": Target("64-bit core", NicParameters(width=64, enis=4), ECP5_5G_85, 156.25),
-    "32": Target("32-bit core", COLORLIGHT.parameters, ECP5_25, 62.5),
+    "32": Target("32-bit core", VERSA.parameters, ECP5_5G_45, 62.5),
 }
-"""For 10 Gb/s, and for 1 Gb/s on the board with the smallest FPGA."""
+"""For 10 Gb/s, and for 1 Gb/s as on the reference board."""
 
 
 def blocks_of(parameters: NicParameters) -> dict[str, Elaboratable]:
