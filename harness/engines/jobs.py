@@ -119,6 +119,7 @@ class Jobs(Generic[_Lot, _Part]):
         """Wait for a process to say something, and number the lots that are counted now."""
         busy = {each.worker.connection: each for each in self._busy()}
         for connection in wait(list(busy)):
+            # `wait` is typed as if it gave other objects than it was given.
             busy[connection].take(busy[connection].worker.hear())  # type: ignore[index]
         for each in self._pending:
             if each.count is None:

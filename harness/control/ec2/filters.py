@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from halfsilver.harness.control.ec2.mirror_objects import NOT_FOUND, NOUNS, check_quota, find_owned
-from halfsilver.harness.control.ec2.rules import render_rules
 from halfsilver.harness.control.operations import identifiers
 from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
@@ -14,7 +13,7 @@ from halfsilver.harness.control.operations.listing import Listing, describe, mem
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import client_token, description, invalid
 from halfsilver.harness.control.operations.resources import FILTER, New
-from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
+from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list, with_tags
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.policy.filters import AMAZON_DNS
 
@@ -82,7 +81,7 @@ def _services(parameters: Parameters, name: str) -> set[str]:
 
 def _render(context: Context, filters: Sequence[Record]) -> list[dict[str, Any]]:
     """Filters with their rules in ascending number."""
-    rules = render_rules(context, context.transaction.find(Kind.RULE, parent=[each.id for each in filters]))
+    rules = with_tags(context, context.transaction.find(Kind.RULE, parent=[each.id for each in filters]))
     rules.sort(key=lambda rule: rule["RuleNumber"])
     lists: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for rule in rules:

@@ -15,7 +15,7 @@ from halfsilver.harness.control.operations import identifiers, sharing
 from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.listing import Listing, describe, member
 from halfsilver.harness.control.operations.operation import Context, operation
-from halfsilver.harness.control.operations.tag_rules import tag_list
+from halfsilver.harness.control.operations.tag_rules import tag_list, with_tags
 from halfsilver.harness.control.state.record import Kind, Record
 
 __all__ = [
@@ -50,10 +50,6 @@ def _addresses(context: Context, record: Record) -> Iterable[object]:
 
 def _render_interfaces(context: Context, records: Sequence[Record]) -> list[dict[str, Any]]:
     return [{**record.document, "TagSet": tag_list(context, record)} for record in records]
-
-
-def _render(context: Context, records: Sequence[Record]) -> list[dict[str, Any]]:
-    return [{**record.document, "Tags": tag_list(context, record)} for record in records]
 
 
 _INTERFACES = Listing(
@@ -124,7 +120,7 @@ _VPCS = Listing(
         "state": member("State"),
         "vpc-id": member("VpcId"),
     },
-    render=_render,
+    render=with_tags,
     id_filter="vpc-id",
 )
 _SUBNETS = Listing(
@@ -154,7 +150,7 @@ _SUBNETS = Listing(
         "subnet-id": member("SubnetId"),
         "vpc-id": member("VpcId"),
     },
-    render=_render,
+    render=with_tags,
     id_filter="subnet-id",
 )
 
@@ -193,7 +189,7 @@ def _describe_shared(context: Context, parameters: Parameters, listing: Listing,
 def _render_instances(context: Context, records: Sequence[Record]) -> list[dict[str, Any]]:
     """In the reservations that they were launched by."""
     reservations: dict[str, dict[str, Any]] = {}
-    for record, instance in zip(records, _render(context, records), strict=True):
+    for record, instance in zip(records, with_tags(context, records), strict=True):
         identifier = record.note["reservation"]
         empty = {"ReservationId": identifier, "OwnerId": record.account, "Groups": [], "Instances": []}
         reservations.setdefault(identifier, empty)["Instances"].append(instance)
@@ -257,7 +253,7 @@ _ENDPOINTS = Listing(
         "vpc-endpoint-type": member("VpcEndpointType"),
         "vpc-id": member("VpcId"),
     },
-    render=_render,
+    render=with_tags,
     id_filter="vpc-endpoint-id",
 )
 

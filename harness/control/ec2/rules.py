@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from halfsilver.harness.control.ec2.mirror_objects import NOT_FOUND, NOUNS, check_quota, find_owned, refuse
@@ -16,14 +15,14 @@ from halfsilver.harness.control.operations.listing import Listing, describe, mem
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import client_token, description, remove_fields, required
 from halfsilver.harness.control.operations.resources import FILTER, FILTER_OF_RULE, RULE, New
-from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
+from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, with_tags
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import SlotTaken
 from halfsilver.harness.policy.filters import ANY_PROTOCOL, PORT_PROTOCOLS, read_rule
 from halfsilver.harness.policy.node import Node
 from halfsilver.harness.policy.types import Problem
 
-__all__ = ["create_rule", "delete_rule", "describe_rules", "modify_rule", "render_rules", "slot"]
+__all__ = ["create_rule", "delete_rule", "describe_rules", "modify_rule", "slot"]
 
 _REQUIRED = ("TrafficDirection", "RuleNumber", "RuleAction", "DestinationCidrBlock", "SourceCidrBlock")
 _OPTIONAL = ("Protocol", "DestinationPortRange", "SourcePortRange")
@@ -57,7 +56,7 @@ def create_rule(context: Context, parameters: Parameters) -> dict[str, Any]:
         context.transaction.insert(record)
     except SlotTaken as taken:
         raise _number_taken(document, taken) from None
-    return {"TrafficMirrorFilterRule": render_rules(context, [record])[0], **client_token(parameters)}
+    return {"TrafficMirrorFilterRule": with_tags(context, [record])[0], **client_token(parameters)}
 
 
 @operation("ec2", "ModifyTrafficMirrorFilterRule", mirrors=True, on=(FILTER_OF_RULE, RULE))
@@ -100,11 +99,6 @@ def slot(document: dict[str, Any]) -> str:
     return f"{document['TrafficDirection']}/{document['RuleNumber']}"
 
 
-def render_rules(context: Context, rules: Sequence[Record]) -> list[dict[str, Any]]:
-    """Rules with their tags."""
-    return [{**rule.document, "Tags": tag_list(context, rule)} for rule in rules]
-
-
 def _check(document: dict[str, Any]) -> None:
     """Refuse a rule that the policy does not know; a protocol that stands for all of them is left out."""
     if document.get("Protocol") in ANY_PROTOCOL:
@@ -145,6 +139,6 @@ _LISTING = Listing(
         "destination-cidr-block": member("DestinationCidrBlock"),
         "description": member("Description"),
     },
-    render=render_rules,
+    render=with_tags,
     id_filter="traffic-mirror-filter-rule-id",
 )

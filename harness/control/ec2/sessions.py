@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +22,7 @@ from halfsilver.harness.control.operations.listing import Listing, describe, mem
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import client_token, description, remove_fields, required
 from halfsilver.harness.control.operations.resources import FILTER, SESSION, TARGET, Given, New
-from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
+from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, with_tags
 from halfsilver.harness.control.operations.target_resource import why_unusable
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import SlotTaken
@@ -86,7 +85,7 @@ def create_session(context: Context, parameters: Parameters) -> dict[str, Any]:
         context.transaction.insert(session)
     except SlotTaken as taken:
         raise _number_taken(session, taken) from None
-    return {"TrafficMirrorSession": _render(context, [session])[0], **client_token(parameters)}
+    return {"TrafficMirrorSession": with_tags(context, [session])[0], **client_token(parameters)}
 
 
 @operation(
@@ -121,7 +120,7 @@ def modify_session(context: Context, parameters: Parameters) -> dict[str, Any]:
         context.transaction.update(session)
     except SlotTaken as taken:
         raise _number_taken(session, taken) from None
-    return {"TrafficMirrorSession": _render(context, [session])[0]}
+    return {"TrafficMirrorSession": with_tags(context, [session])[0]}
 
 
 @operation("ec2", "DeleteTrafficMirrorSession", mirrors=True, on=(SESSION,))
@@ -198,10 +197,6 @@ def _number_taken(session: Record, taken: SlotTaken) -> ApiError:
     )
 
 
-def _render(context: Context, sessions: Sequence[Record]) -> list[dict[str, Any]]:
-    return [{**each.document, "Tags": tag_list(context, each)} for each in sessions]
-
-
 _LISTING = Listing(
     kind=Kind.SESSION,
     result="TrafficMirrorSessions",
@@ -219,6 +214,6 @@ _LISTING = Listing(
         "traffic-mirror-target-id": member("TrafficMirrorTargetId"),
         "virtual-network-id": member("VirtualNetworkId"),
     },
-    render=_render,
+    render=with_tags,
     id_filter="traffic-mirror-session-id",
 )

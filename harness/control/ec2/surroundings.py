@@ -6,21 +6,16 @@ what its account owns. Filters and error codes: the EC2 API reference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import Listing, describe, member
 from halfsilver.harness.control.operations.operation import Context, operation
-from halfsilver.harness.control.operations.tag_rules import tag_list
-from halfsilver.harness.control.state.record import Kind, Record
+from halfsilver.harness.control.operations.tag_rules import with_tags
+from halfsilver.harness.control.state.record import Kind
 
 __all__ = ["describe_network_acls", "describe_route_tables", "describe_security_groups"]
-
-
-def _render(context: Context, records: Sequence[Record]) -> list[dict[str, Any]]:
-    return [{**record.document, "Tags": tag_list(context, record)} for record in records]
 
 
 def _permissions(side: str, member_of_group: str) -> dict[str, Any]:
@@ -53,7 +48,7 @@ _GROUPS = Listing(
         "owner-id": member("OwnerId"),
         "vpc-id": member("VpcId"),
     },
-    render=_render,
+    render=with_tags,
     id_filter="group-id",
 )
 _ACLS = Listing(
@@ -81,7 +76,7 @@ _ACLS = Listing(
         "owner-id": member("OwnerId"),
         "vpc-id": member("VpcId"),
     },
-    render=_render,
+    render=with_tags,
     id_filter="network-acl-id",
 )
 _TABLES = Listing(
@@ -111,7 +106,7 @@ _TABLES = Listing(
         "route.vpc-peering-connection-id": member("Routes.VpcPeeringConnectionId"),
         "vpc-id": member("VpcId"),
     },
-    render=_render,
+    render=with_tags,
     id_filter="route-table-id",
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from halfsilver.harness.control.operations.listing import Listing, describe, mem
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.parameters import brief, client_token, description, invalid
 from halfsilver.harness.control.operations.resources import TARGET, Given, New
-from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, tag_list
+from halfsilver.harness.control.operations.tag_rules import read_tag_specifications, with_tags
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import SlotTaken
 from halfsilver.harness.policy.reader import DESTINATIONS
@@ -70,7 +69,7 @@ def create_target(context: Context, parameters: Parameters) -> dict[str, Any]:
         raise ApiError(
             "NlbInUseByTrafficMirrorTargetException", f"{document[name]} is already in use by target {taken.holder}"
         ) from None
-    return {"TrafficMirrorTarget": _render(context, [record])[0], **client_token(parameters)}
+    return {"TrafficMirrorTarget": with_tags(context, [record])[0], **client_token(parameters)}
 
 
 @operation("ec2", "DeleteTrafficMirrorTarget", mirrors=True, on=(TARGET,))
@@ -145,10 +144,6 @@ def _check_is_no_source(context: Context, identifier: str) -> None:
         )
 
 
-def _render(context: Context, targets: Sequence[Record]) -> list[dict[str, Any]]:
-    return [{**each.document, "Tags": tag_list(context, each)} for each in targets]
-
-
 _LISTING = Listing(
     kind=Kind.TARGET,
     result="TrafficMirrorTargets",
@@ -162,6 +157,6 @@ _LISTING = Listing(
         "owner-id": member("OwnerId"),
         "traffic-mirror-target-id": member("TrafficMirrorTargetId"),
     },
-    render=_render,
+    render=with_tags,
     id_filter="traffic-mirror-target-id",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from halfsilver.harness.control.operations.call import Parameters
@@ -15,7 +15,7 @@ from halfsilver.harness.policy.network import read_interface, read_tags
 from halfsilver.harness.policy.node import Node
 from halfsilver.harness.policy.types import Problem
 
-__all__ = ["RESERVED", "check_tags", "own_tags", "read_tag_list", "read_tag_specifications", "tag_list"]
+__all__ = ["RESERVED", "check_tags", "own_tags", "read_tag_list", "read_tag_specifications", "tag_list", "with_tags"]
 
 MAX_KEY, MAX_VALUE = 127, 256
 """Characters of a key and of a value (EC2 API)."""
@@ -31,6 +31,11 @@ def own_tags(context: Context, record: Record) -> Mapping[str, str]:
 def tag_list(context: Context, record: Record) -> list[dict[str, str]]:
     """The same as AWS lists them."""
     return [{"Key": key, "Value": value} for key, value in own_tags(context, record).items()]
+
+
+def with_tags(context: Context, records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Documents with their tags, as most kinds of objects are shown."""
+    return [{**each.document, "Tags": tag_list(context, each)} for each in records]
 
 
 def read_tag_list(tags: Iterable[Mapping[str, Any]]) -> dict[str, str]:

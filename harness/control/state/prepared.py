@@ -68,6 +68,7 @@ class Prepared:
         ]
 
     def _compile(self, statement: Executable, given: Mapping[str, Any]) -> _Text:
+        # Executable, as SQLAlchemy types what may be executed, has no `compile`; all statements do.
         compiled: Any = statement.compile(dialect=self._dialect, column_keys=list(given))  # type: ignore[attr-defined]
         kinds = {name: parameter.type for parameter, name in compiled.bind_names.items()}
         selected = statement.selected_columns if isinstance(statement, Select) else ()
