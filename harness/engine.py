@@ -14,7 +14,7 @@ from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import DEFAULT_FLAGS, Counters, Flags, Frame, Output, Tally
 from halfsilver.harness.verdict import Direction, VerdictRecord
 
-__all__ = ["Engine", "Identity", "Numbered", "Progress", "Result"]
+__all__ = ["Carrying", "Engine", "Identity", "Numbered", "Progress", "Result"]
 
 Progress = Callable[[int, int], None]
 """Called now and then with (frames done, frames in the batch)."""
@@ -57,6 +57,18 @@ class Engine(Protocol):
     def process(self, frames: Sequence[Frame], progress: Progress | None = None) -> Result: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Carrying(Protocol):
+    """An engine that frames pass between the batches, too: a card, whose ports carry what others send."""
+
+    def everything(self) -> Counters:
+        """All that it has counted since its reset, of one moment, whoever sent it.
+
+        RigError if it cannot be reached, or does no longer what it was configured to do, as after a reset;
+        TransferDamaged, which is one, if only this reading came to nothing.
+        """
 
 
 @runtime_checkable

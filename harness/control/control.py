@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +21,7 @@ from halfsilver.harness.control.iam.policies import Policies
 from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.inventory.inventory_file import Inventory
 from halfsilver.harness.control.metrics.book import Clock, SessionKey, Totals, utc_now
+from halfsilver.harness.control.metrics.card import COUNTER_SECONDS
 from halfsilver.harness.control.metrics.collector import Collector
 from halfsilver.harness.control.metrics.history import Point, series
 from halfsilver.harness.control.operations.call import Call, Caller, Settings
@@ -42,6 +44,9 @@ __all__ = ["Control", "POLL_SECONDS"]
 POLL_SECONDS = 0.5
 """How often the engine is held against the store: changes of other servers, and engines that broke."""
 
+_PATIENT = 3
+"""Times that a reading takes, the card is left alone behind it: over a slow line, changes of the policy go first."""
+
 FEW = 10
 """Ids of a request that is answered at once."""
 
@@ -60,6 +65,7 @@ class Control:
     throttle    refuses requests that come too fast; None: there are none
     poll        seconds, see POLL_SECONDS
     clock       by which minutes of the metrics end
+    counters    seconds, see COUNTER_SECONDS
 
     UsageError: the inventory is not for these settings. HalfsilverError: the engine cannot be used. A stored policy
     that is only too large for it is no error: ``status`` shows it, and the API is there to change it.
@@ -80,6 +86,7 @@ class Control:
         throttle: Throttle | None = None,
         poll: float = POLL_SECONDS,
         clock: Clock = utc_now,
+        counters: float = COUNTER_SECONDS,
     ) -> None:
         self.settings = settings
         self.policies = policies
@@ -94,7 +101,10 @@ class Control:
         self._closed = threading.Event()
         self._ways = inventory.ways
         self._start(inventory, restore)
-        self._collector = Collector(store, data_plane.book, self._carried, clock, evaluate_all)
+        self._collector = Collector(
+            store, data_plane.book, self._carried, clock, evaluate_all, data_plane.read_counters
+        )
+        self._counters = counters
         self._writer: Writer[tuple[Operation, Call], dict[str, Any]] = Writer(self._write)
         self._poller = threading.Thread(target=self._poll, args=(poll,), name="halfsilver-poll", daemon=True)
         self._poller.start()
@@ -236,7 +246,7 @@ class Control:
         """What the engine does, see ``status.describe_engine``; of one account's interfaces and sessions, or of all."""
         state, ways = self._data_plane.state, self._ways
         found = {} if state.nic is None else find_obstacles({**state.nic.documents, **ways}, state.nic.carried)
-        return describe_engine(state, account, found)
+        return describe_engine(state, self._data_plane.reading, account, found)
 
     def unready(self) -> str | None:
         """Why policies cannot be stored or are not done at the moment, in one line; None when they are."""
@@ -246,7 +256,10 @@ class Control:
         except StoreError as error:
             return str(error)
         trouble = self._data_plane.state.trouble
-        return None if trouble is None else f"the engine does not do what is stored: {trouble}"
+        if trouble is not None:
+            return f"the engine does not do what is stored: {trouble}"
+        unread = self._data_plane.reading.trouble
+        return None if unread is None else f"the engine's counters cannot be read: {unread}"
 
     def close(self) -> None:
         """Finish what is to be written, stop looking after the engine, and write what it has counted."""
@@ -305,7 +318,13 @@ class Control:
                         self._data_plane.follow(transaction)
 
     def _poll(self, seconds: float) -> None:
+        due = time.monotonic() + self._counters
         while not self._closed.wait(seconds):
+            began = time.monotonic()
+            if began >= due:
+                self._data_plane.read_counters()
+                ended = time.monotonic()
+                due = max(began + self._counters, ended + _PATIENT * (ended - began))
             if self._shared or self._data_plane.state.trouble is not None:
                 # A store that cannot be reached is told to whoever asks for something.
                 with suppress(HalfsilverError, OSError), self._store.begin() as transaction:

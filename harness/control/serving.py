@@ -27,6 +27,7 @@ from halfsilver.harness.control.inventory.inventory_file import Inventory
 from halfsilver.harness.control.local.frames import FRAMES_PATH, frames_route
 from halfsilver.harness.control.local.routes import routes
 from halfsilver.harness.control.metrics.book import Book, Clock, utc_now
+from halfsilver.harness.control.metrics.card import COUNTER_SECONDS
 from halfsilver.harness.control.metrics.families import Families
 from halfsilver.harness.control.metrics.page import MonitorApp
 from halfsilver.harness.control.metrics.requests import Requests
@@ -78,6 +79,7 @@ class Options:
     clock      of all but signatures, which are of the machine's time
     upstream   URL of an AWS look-alike that answers the rest and has the inventory, None if there is none
     with_moto  start moto's server, and it is the upstream
+    counters   seconds between two readings of a card's counters
     audit      the file that has a record of each request; None: none is kept
     """
 
@@ -95,6 +97,7 @@ class Options:
     clock: Clock = utc_now
     upstream: str | None = None
     with_moto: bool = False
+    counters: float = COUNTER_SECONDS
     audit: Path | None = None
 
 
@@ -203,6 +206,7 @@ class _Server:
                     throttle=None if options.throttle is None else Throttle(options.throttle),
                     restore=None if edited is None else lambda transaction: self._restore(transaction, edited),
                     clock=options.clock,
+                    counters=options.counters,
                 )
             )
         )

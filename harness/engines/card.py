@@ -18,7 +18,7 @@ from halfsilver.harness.bench.exchange import Exchange
 from halfsilver.harness.bench.recording import SIDES, Recorder
 from halfsilver.harness.bench.wire import Wire
 from halfsilver.harness.engine import Identity, Progress, Result
-from halfsilver.harness.errors import CardUnreachable, HalfsilverError, UsageError
+from halfsilver.harness.errors import CardUnreachable, HalfsilverError, RigError, UsageError
 from halfsilver.harness.nic.counters import difference
 from halfsilver.harness.nic.driver import Driver
 from halfsilver.harness.nic.identity import Card
@@ -130,6 +130,12 @@ class CardEngine:
         production = self._production(ours, records)
         self._whole = True
         return Result(found.outputs, verdicts, self._reported, production=production, noise=found.noise + stale)
+
+    def everything(self) -> Counters:
+        """What the card has counted since its reset, each counter read twice; RigError if it is not as it was left."""
+        if not self._driver.in_force():
+            raise RigError(f"{self._name}: the card was reset, or somebody else has loaded it")
+        return self._driver.counters(twice=True)
 
     def close(self) -> None:
         """Give back wires and transport; the card goes on with its rule set."""

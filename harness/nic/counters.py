@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from halfsilver.harness.errors import TransferDamaged
 from halfsilver.harness.nic.transport import Transport
 from halfsilver.harness.nic.waiting import wait_while
 from halfsilver.harness.records import Counters, Port, Tally
@@ -19,9 +20,10 @@ _ADDRESS = REGISTERS.address("COUNTER_ADDRESS")
 _VALUES = [REGISTERS.address(f"COUNTER_{part}") for part in ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")]
 
 
-def read_counters(transport: Transport, shape: NicShape) -> Counters:
+def read_counters(transport: Transport, shape: NicShape, *, twice: bool = False) -> Counters:
     """Those that are not zero, of all frames that had entered the card at one moment; its traffic may go on.
 
+    ``twice``: each is asked for twice, as a line may change what it carries. TransferDamaged if the answers differ.
     HalfsilverError if the snapshot never becomes whole, as while a receiver holds its port.
     """
     _take_snapshot(transport)
@@ -31,7 +33,10 @@ def read_counters(transport: Transport, shape: NicShape) -> Counters:
     def read(group: CounterGroupCode, **place: int) -> Tally | None:
         index = indices[group].pack(**place)
         transport.write([(_ADDRESS, REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index))])
-        frames_low, frames_high, bytes_low, bytes_high = transport.read(_VALUES)
+        words = transport.read(_VALUES * 2 if twice else _VALUES)
+        if twice and words[:4] != words[4:]:
+            raise TransferDamaged("a counter of the card was read twice, and was not the same")
+        frames_low, frames_high, bytes_low, bytes_high = words[:4]
         tally = Tally(frames_low | frames_high << 32, bytes_low | bytes_high << 32)
         return tally if tally.frames or tally.octets else None
 

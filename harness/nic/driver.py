@@ -108,9 +108,14 @@ class Driver:
                 return generation
         raise TransferDamaged(f"after the commit the NIC shows generation {generation}, not {expected}")
 
-    def counters(self) -> Counters:
+    def in_force(self) -> bool:
+        """Whether the card judges by what this driver has loaded last; a damaged answer alone does not say no."""
+        readings = (self._transport.read([_STATUS])[0] for _ in range(ATTEMPTS))
+        return any(REGISTERS.unpack("STATUS", word)["generation"] == self._generation for word in readings)
+
+    def counters(self, *, twice: bool = False) -> Counters:
         """All counters that are not zero, totals since the card's reset, of one moment (`read_counters`)."""
-        return read_counters(self._transport, self.card.shape)
+        return read_counters(self._transport, self.card.shape, twice=twice)
 
     def board(self) -> BoardState | None:
         """Links, frames on the wire and faults of the serial line; None for a core without ports of its own."""

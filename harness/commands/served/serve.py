@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfsilver.harness.commands.common import DEFAULT_SEED, Subparsers, add_rig_argument, say
+from halfsilver.harness.control.metrics.card import COUNTER_SECONDS
 from halfsilver.harness.control.operations.call import DEFAULT_REGION
 from halfsilver.harness.control.operations.quotas import Quotas
 from halfsilver.harness.engines.registry import ENGINE_NAMES, REFERENCE, make_engine
@@ -30,6 +31,8 @@ DEFAULT_STATE = "halfsilver.state"
 MIN_FACTOR, MAX_FACTOR = 0.01, 100.0
 """Of EC2's throttling: from a bucket of one request to nearly none."""
 MAX_WORKERS = 64
+MIN_COUNTER_SECONDS, MAX_COUNTER_SECONDS = 0.5, 60.0
+"""Of reading counters: as often as the server looks at all, and once for each minute of the metrics."""
 MOTO = ("moto", "flask", "flask_cors")
 """What moto's server is made of."""
 MIRROR_SUFFIX = ".json"
@@ -116,6 +119,15 @@ def add(subparsers: Subparsers) -> None:
         "/readyz; on 127.0.0.1 unless another ADDRESS is named, 0 is any free port (default: none)",
     )
     parser.add_argument(
+        "--read-counters",
+        type=float,
+        default=COUNTER_SECONDS,
+        metavar="SECONDS",
+        help="how often the counters of a board are read, which carries more than the server sends it; what metrics, "
+        f"alarms and console see is at most so old: {MIN_COUNTER_SECONDS:g} to {MAX_COUNTER_SECONDS:g} (default: "
+        "%(default)g)",
+    )
+    parser.add_argument(
         "--audit",
         metavar="FILE",
         help="add a line of JSON to a file for each request, done or refused, as CloudTrail records it: who, what, "
@@ -157,6 +169,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--port {arguments.port}: must be 0 to 65535")
     if arguments.throttle is not None and not MIN_FACTOR <= arguments.throttle <= MAX_FACTOR:
         raise UsageError(f"--throttle {arguments.throttle}: must be {MIN_FACTOR:g} to {MAX_FACTOR:g}")
+    if not MIN_COUNTER_SECONDS <= arguments.read_counters <= MAX_COUNTER_SECONDS:
+        raise UsageError(
+            f"--read-counters {arguments.read_counters:g}: must be {MIN_COUNTER_SECONDS:g} to {MAX_COUNTER_SECONDS:g}"
+        )
     if arguments.database is not None and not arguments.database.startswith("postgresql://"):
         raise UsageError(
             "--database: must be a URL such as postgresql://user@host/database; without it, the state is "
@@ -206,6 +222,7 @@ def run(arguments: argparse.Namespace) -> int:
         pages={CONSOLE: Console} if arguments.workers == 1 else {},
         upstream=None if arguments.upstream is None else check_url(arguments.upstream),
         with_moto=arguments.with_moto,
+        counters=arguments.read_counters,
         audit=_path(arguments.audit),
     )
     if arguments.workers > 1:

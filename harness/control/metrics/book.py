@@ -2,22 +2,23 @@
 
 An engine's counters have indices, which mean something else after a change of the policy, and they begin anew with a
 new engine. So each reading is held against the one before, under the policy that judged, and only the difference is
-taken: a total never goes back, and no minute has a negative sum.
+taken: a total never goes back, and no minute has a negative sum. A card's counters go on while the server comes and
+goes: of what it had counted before the first reading nothing is taken.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from halfsilver.harness.engine import Result
 from halfsilver.harness.policy.policy import Policy
-from halfsilver.harness.records import METRICS, Counters, Tally
-from halfsilver.harness.verdict import Direction, Service
+from halfsilver.harness.policy.types import Interface, Session
+from halfsilver.harness.records import METRICS, Counters, Port, Tally
+from halfsilver.harness.verdict import Direction, Service, VerdictRecord
 
 __all__ = ["MINUTE", "Book", "Clock", "SessionKey", "Totals", "minute_of", "utc_now"]
 
@@ -46,13 +47,14 @@ def minute_of(moment: datetime) -> int:
 
 @dataclass
 class Totals:
-    """Frames and bytes since the server began; keys have the direction, "ingress" or "egress", first.
+    """Frames and bytes since the server began; keys have the direction, "ingress" or "egress", first, but for ports.
 
     verdicts  by verdict
     sessions  copies, by interface, session
     skipped   copies left out for want of room, by interface, session
     rules     by interface, session, rule
-    services  frames that no rule sees, by what they are: arp, dhcp ...
+    services  frames that no rule sees, by what they are: arp, dhcp ...; of those alone that the server has sent
+    ports     production and copies by port, and whether they were marked "bad" or are "good"
     engines   how often an engine was opened
     """
 
@@ -61,6 +63,7 @@ class Totals:
     skipped: dict[tuple[str, str, str], Tally] = field(default_factory=dict)
     rules: dict[tuple[str, str, str, str], Tally] = field(default_factory=dict)
     services: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    ports: dict[tuple[str, str], Tally] = field(default_factory=dict)
     engines: int = 0
 
 
@@ -68,31 +71,54 @@ class Book:
     """Totals, and the minutes that have not been taken yet. Threads may share it."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
-        self._before: _Reading = {}
+        self._before: _Reading | None = None
         self._totals = Totals()
         self._minutes: dict[tuple[int, SessionKey], Counter[str]] = {}
 
-    def opened(self) -> None:
-        """There is a new engine, whose counters begin at zero."""
+    def opened(self, *, goes_on: bool = False) -> None:
+        """There is a new engine, whose counters begin at zero; or ``goes_on``, as a card's do that was there before."""
         with self._lock:
-            self._before = {}
+            if not goes_on:
+                self._before = {}
             self._totals.engines += 1
 
-    def absorb(self, result: Result, policy: Policy) -> None:
-        """Take what a batch has added to the counters; ``policy`` judged it."""
+    def forget(self) -> None:
+        """The last reading is not believed: the next one is where counting goes on from."""
         with self._lock:
-            reading = _flat(result.counters)
-            if _went_back(self._before, reading):
-                self._before = {}  # the engine has begun anew by itself
-            minute = minute_of(self._clock())
+            self._before = None
+
+    def went_back(self, counters: Counters) -> bool:
+        """Whether any counter is less than it was, as after a reset."""
+        with self._lock:
+            return _went_back(self._before or {}, _flat(counters))
+
+    def absorb(
+        self,
+        counters: Counters,
+        policies: Sequence[Policy],
+        records: Sequence[VerdictRecord] = (),
+        at: datetime | None = None,
+    ) -> None:
+        """Take what has been added to the counters since the last reading.
+
+        policies  those that have judged since then, the oldest first: an index is the oldest one's that has it
+        records   of the frames that the server has sent
+        at        into whose minute it goes; None: now
+        """
+        with self._lock:
+            reading = _flat(counters)
+            before = reading if self._before is None else self._before
+            if _went_back(before, reading):
+                before = {}  # the engine has begun anew by itself
+            minute = minute_of(at or self.clock())
             for key, (frames, octets) in reading.items():
-                frames_before, octets_before = self._before.get(key, (0, 0))
+                frames_before, octets_before = before.get(key, (0, 0))
                 if frames != frames_before:
-                    self._enter(key, Tally(frames - frames_before, octets - octets_before), policy, minute)
+                    self._enter(key, Tally(frames - frames_before, octets - octets_before), policies, minute)
             self._before = reading
-            for record in result.verdicts:
+            for record in records:
                 if record.service is not Service.NONE:
                     _add(self._totals.services, (str(record.direction), str(record.service)), Tally(1, record.length))
 
@@ -106,6 +132,7 @@ class Book:
                 _copy(totals.skipped),
                 _copy(totals.rules),
                 _copy(totals.services),
+                _copy(totals.ports),
                 totals.engines,
             )
 
@@ -117,20 +144,22 @@ class Book:
                 del self._minutes[key]
             return taken
 
-    def _enter(self, key: tuple[object, ...], more: Tally, policy: Policy, minute: int) -> None:
+    def _enter(self, key: tuple[object, ...], more: Tally, policies: Sequence[Policy], minute: int) -> None:
         table, direction, *indices = key
+        if table == "ports":
+            assert isinstance(direction, Port)
+            _add(self._totals.ports, (str(direction), "bad" if indices[0] else "good"), more)
+            return
         assert isinstance(direction, Direction)
         way = str(direction)
         if table == "verdicts":
             _add(self._totals.verdicts, (way, str(indices[0])), more)
             return
-        try:
-            interface = policy.interfaces[_index(indices[0])]
-            session = interface.sessions[_index(indices[1])]
-            rules = session.ingress if direction is Direction.INGRESS else session.egress
-            rule = rules[_index(indices[2])].rule_id if table == "rules" else ""
-        except IndexError:
-            return  # counted before the engine was ours, under a policy that is not known
+        places = (_place(policy, direction, *map(_index, indices)) for policy in policies)
+        found = next((each for each in places if each is not None), None)
+        if found is None:
+            return  # of sessions that were the card's before it was ours
+        interface, session, rule = found
         place = (way, interface.eni_id, session.session_id)
         if table == "rules":
             _add(self._totals.rules, (*place, rule), more)
@@ -143,6 +172,19 @@ class Book:
         sums[f"NetworkPackets{names}"] += more.frames
 
 
+def _place(
+    policy: Policy, direction: Direction, eni: int, session: int, rule: int | None = None
+) -> tuple[Interface, Session, str] | None:
+    """Whose counter that is, and the rule's id, "" without a rule; None if the policy has nothing there."""
+    try:
+        interface = policy.interfaces[eni]
+        found = interface.sessions[session]
+        rules = found.ingress if direction is Direction.INGRESS else found.egress
+        return interface, found, "" if rule is None else rules[rule].rule_id
+    except IndexError:
+        return None
+
+
 def _flat(counters: Counters) -> _Reading:
     found: _Reading = {}
     tables: tuple[tuple[str, Mapping[Any, Tally]], ...] = (
@@ -150,6 +192,7 @@ def _flat(counters: Counters) -> _Reading:
         ("sessions", counters.sessions),
         ("skipped", counters.skipped),
         ("rules", counters.rules),
+        ("ports", counters.ports),
     )
     for name, tallies in tables:
         found.update(((name, *key), (tally.frames, tally.octets)) for key, tally in tallies.items())

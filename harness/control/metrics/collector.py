@@ -30,16 +30,24 @@ class Collector:
     carried   the sessions that the engine has at this moment, none while it is down: they have a zero for a minute in
               which nothing was mirrored
     evaluate  called in the transaction that wrote a minute
+    read      brings the book up to date when a minute has ended
     """
 
     def __init__(
-        self, store: Store, book: Book, carried: Callable[[], Sequence[SessionKey]], clock: Clock, evaluate: Evaluate
+        self,
+        store: Store,
+        book: Book,
+        carried: Callable[[], Sequence[SessionKey]],
+        clock: Clock,
+        evaluate: Evaluate,
+        read: Callable[[], None],
     ) -> None:
         self._store = store
         self._book = book
         self._carried = carried
         self._clock = clock
         self._evaluate = evaluate
+        self._read = read
         self._lock = threading.Lock()
         self._minute = minute_of(clock())
         self._unwritten: dict[tuple[int, SessionKey], Counter[str]] = {}
@@ -51,6 +59,7 @@ class Collector:
             minute = minute_of(now)
             if minute == self._minute:
                 return
+            self._read()
             self._keep(self._book.take(minute))
             for key in self._carried():
                 self._keep({(minute - MINUTE, key): Counter(dict.fromkeys(METRICS, 0))})
@@ -60,6 +69,7 @@ class Collector:
     def finish(self) -> None:
         """Write what there is, the minute under way included."""
         with self._lock:
+            self._read()
             self._keep(self._book.take())
             self._write(self._clock())
 

@@ -6,6 +6,7 @@ Sessions and rules are shown as long as the engine has them; totals begin at zer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -14,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from halfsilver.harness.control.metrics.book import Book, Totals
 from halfsilver.harness.control.metrics.requests import Requests
-from halfsilver.harness.records import Tally
+from halfsilver.harness.records import Port, Tally
 from halfsilver.harness.verdict import Direction, Service, Verdict
 
 __all__ = ["Families"]
@@ -41,6 +42,7 @@ class Families(Collector):
     def collect(self) -> Iterator[Metric]:
         totals, status = self._book.totals(), self._status()
         yield from _frames(totals)
+        yield from _ports(totals)
         yield from _copies(totals, status)
         yield from _engine(totals, status)
         yield from self._requests.collect()
@@ -63,8 +65,23 @@ def _frames(totals: Totals) -> Iterator[Metric]:
     yield _counter("halfsilver_frame_bytes", text, labels, octets)
     services = _from_zero(totals.services, [each for each in Service if each is not Service.NONE])
     reasons = {key: tally.frames for key, tally in services.items()}
-    text = "Frames that no rule sees, by the service that is never mirrored, or is Amazon DNS."
+    text = (
+        "Frames that the server sent and no rule sees, by the service that is never mirrored, or is Amazon DNS: a card "
+        "does not count them apart."
+    )
     yield _counter("halfsilver_service_frames", text, ("direction", "service"), reasons)
+
+
+def _ports(totals: Totals) -> Iterator[Metric]:
+    """Production, and copies, as they pass."""
+    tallies: dict[tuple[str, ...], Tally] = {
+        (str(port), mark): totals.ports.get((str(port), mark), Tally()) for port in Port for mark in ("good", "bad")
+    }
+    labels = ("port", "mark")
+    frames = {key: tally.frames for key, tally in tallies.items()}
+    yield _counter("halfsilver_port_frames", "Frames by port, and by whether a MAC marked them bad.", labels, frames)
+    octets = {key: tally.octets for key, tally in tallies.items()}
+    yield _counter("halfsilver_port_bytes", "Bytes by port; of copies with outer headers.", labels, octets)
 
 
 def _from_zero(table: Mapping[tuple[str, str], Tally], kinds: Iterable[object]) -> dict[tuple[str, ...], Tally]:
@@ -104,9 +121,20 @@ def _engine(totals: Totals, status: Mapping[str, Any]) -> Iterator[Metric]:
     yield InfoMetricFamily("halfsilver_engine", "What mirrors.", value=words)
     up = float(engine["state"] == "running")
     yield GaugeMetricFamily("halfsilver_engine_up", "1 while the engine does what is stored.", value=up)
+    yield from _readings(engine)
     text = "Engines opened: above 1, one was opened again after a fault or another inventory."
     yield CounterMetricFamily("halfsilver_engine_openings", text, value=totals.engines)
     text = "Generation of the store whose policy the engine runs."
     yield GaugeMetricFamily("halfsilver_engine_generation", text, value=status["generation"])
     text = "Generation of the store, as last seen."
     yield GaugeMetricFamily("halfsilver_store_generation", text, value=status["stored_generation"])
+
+
+def _readings(engine: Mapping[str, Any]) -> Iterator[Metric]:
+    readable = engine["state"] != "down" and engine["counters_trouble"] is None
+    text = "1 while the engine's counters can be read, which all totals of frames are made of."
+    yield GaugeMetricFamily("halfsilver_counters_up", text, value=float(readable))
+    if engine["counters_read"] is not None:
+        text = "When a card's counters were read last, in seconds since 1970."
+        at = datetime.fromisoformat(engine["counters_read"]).timestamp()
+        yield GaugeMetricFamily("halfsilver_counters_read_timestamp_seconds", text, value=at)

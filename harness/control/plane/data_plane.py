@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from halfsilver.harness.control.metrics.book import Book
+from halfsilver.harness.control.metrics.card import CardCounters, Reading
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.plane.nic_policy import NicPolicy, concerns, read_nic_policy
 from halfsilver.harness.control.state.store import Transaction
-from halfsilver.harness.engine import Engine, Identity, Result
-from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, UsageError
+from halfsilver.harness.engine import Carrying, Engine, Identity, Result
+from halfsilver.harness.errors import CapacityExceeded, HalfsilverError, RigError, TransferDamaged, UsageError
 from halfsilver.harness.records import Frame
 
 __all__ = ["Apply", "DataPlane", "EngineState", "Judged"]
@@ -77,6 +78,7 @@ class DataPlane:
         self, open_engine: Callable[[], Engine], interfaces: Sequence[str] = (), book: Book | None = None
     ) -> None:
         self.book = Book() if book is None else book
+        self._card = CardCounters(self.book)
         self._open_engine = open_engine
         self._lock = threading.RLock()
         self._engine: Engine | None = None
@@ -88,6 +90,11 @@ class DataPlane:
     def state(self) -> EngineState:
         """Consistent in itself: it is replaced as a whole."""
         return self._state
+
+    @property
+    def reading(self) -> Reading:
+        """When the counters of a card were read last, and why they cannot be."""
+        return self._card.reading
 
     @contextmanager
     def change(self, interfaces: Sequence[str] | None = None) -> Iterator[Apply]:
@@ -137,8 +144,25 @@ class DataPlane:
             except (HalfsilverError, OSError) as error:
                 self._discard(str(error))
                 raise
-            self.book.absorb(result, state.nic.policy)
+            if isinstance(self._engine, Carrying):
+                with suppress(HalfsilverError, OSError):  # ``reading`` has it; the next one has the frames
+                    self._card.read(self._engine, result.verdicts)
+            else:
+                self.book.absorb(result.counters, [state.nic.policy], result.verdicts)
             return Judged(result, state.nic, state.generation)
+
+    def read_counters(self) -> None:
+        """Take what an engine has counted that carries others' frames; ``reading`` says how that went.
+
+        A card that is not there any more, or was reset, is given up, and opened again by the next ``follow``.
+        """
+        with self._lock:
+            if isinstance(self._engine, Carrying) and self._loaded is not None:
+                try:
+                    self._card.read(self._engine)
+                except (HalfsilverError, OSError) as error:
+                    if isinstance(error, RigError | OSError) and not isinstance(error, TransferDamaged):
+                        self._discard(str(error))
 
     def close(self) -> None:
         with self._lock:
@@ -203,7 +227,10 @@ class DataPlane:
                 self._discard(self._state.trouble)
         if self._engine is None:
             self._engine = self._open_engine()
-            self.book.opened()
+            if isinstance(self._engine, Carrying):
+                self._card.opened()
+            else:
+                self.book.opened()
         before, self._loaded = self._loaded, None
         try:
             self._engine.configure(nic.policy)
@@ -212,6 +239,9 @@ class DataPlane:
             raise
         self._loaded = nic
         self._state = replace(self._state, identity=self._engine.identify())
+        if isinstance(self._engine, Carrying) and self._card.configured(nic.policy):
+            with suppress(HalfsilverError, OSError):  # ``reading`` has it; the policy is in force
+                self._card.read(self._engine)
 
     def _discard(self, trouble: str | None) -> None:
         if self._engine is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from halfsilver.harness.control.metrics.card import Reading
 from halfsilver.harness.control.plane.data_plane import EngineState
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
 from halfsilver.harness.policy.policy import Interface, Session
@@ -13,13 +14,18 @@ __all__ = ["describe_engine"]
 
 
 def describe_engine(
-    state: EngineState, account: str | None = None, obstacles: Mapping[str, Sequence[str]] | None = None
+    state: EngineState,
+    reading: Reading,
+    account: str | None = None,
+    obstacles: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """JSON values. ``account``: only interfaces and sessions of this account; ``obstacles``: those of sessions, by id.
 
     generation         of the store, whose policy the engine runs; -1 before the first
     stored_generation  of the store, as last seen
-    engine             name, detail, parameters; state "running", "behind" (it runs an older policy) or "down"; reason
+    engine             name, detail, parameters; state "running", "behind" (it runs an older policy) or "down"; reason;
+                       counters_read, when a card's were read last, null for an engine that is none, and
+                       counters_trouble, why they cannot be
     interfaces         the NIC's: index, id, owner, mac, and sessions: id, owner, number, target, filter, vni;
                        state "active", "stopped" (until it is modified) or "down" (until its target is there); reason;
                        obstacles: copies are sent, and the target cannot receive them
@@ -32,6 +38,8 @@ def describe_engine(
         "parameters": identity.parameters if identity else {},
         "state": working if identity else "down",
         "reason": state.trouble,
+        "counters_read": None if reading.at is None else reading.at.isoformat(timespec="milliseconds"),
+        "counters_trouble": reading.trouble,
     }
     interfaces = []
     for index, interface in enumerate(nic.policy.interfaces if nic else ()):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from halfsilver.harness.control.metrics.book import Book, minute_of
-from halfsilver.harness.engine import Result
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Counters, Tally
 from halfsilver.harness.verdict import Direction, Service, Verdict, VerdictRecord
@@ -28,6 +27,7 @@ class Machine:
     def __init__(self, policy: Policy) -> None:
         self.now = datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC)
         self.book = Book(lambda: self.now)
+        self.book.opened()
         self.policy = policy
         self.session = policy.interfaces[0].sessions[0]
         self.key = (policy.interfaces[0].eni_id, self.session.session_id)
@@ -40,7 +40,7 @@ class Machine:
         if frames:
             counters.verdicts[IN, Verdict.MIRRORED] = Tally(frames, octets)
             counters.rules[IN, 0, 0, 0] = Tally(frames, octets)
-        self.book.absorb(Result([], [], counters), self.policy)
+        self.book.absorb(counters, [self.policy])
 
     def minutes(self) -> dict[int, dict[str, int]]:
         return {minute: {k: v for k, v in sums.items() if v} for (minute, _), sums in self.book.take().items()}
@@ -104,11 +104,11 @@ def test_what_another_policy_counted_is_nobodys(machine: Machine) -> None:
     counters = Counters()
     counters.sessions[IN, 9, 0] = counters.sessions[IN, 0, 9] = Tally(1, 60)
     counters.rules[IN, 0, 0, 99] = Tally(1, 60)
-    machine.book.absorb(Result([], [], counters), machine.policy)
+    machine.book.absorb(counters, [machine.policy])
     assert not machine.book.totals().sessions and not machine.book.totals().rules and not machine.minutes()
 
 
 def test_frames_that_no_rule_sees_are_told_apart(machine: Machine) -> None:
     record = VerdictRecord(0, IN, Verdict.NOT_ELIGIBLE, 60, Service.ARP)
-    machine.book.absorb(Result([], [record, record], Counters()), machine.policy)
+    machine.book.absorb(Counters(), [machine.policy], [record, record])
     assert machine.book.totals().services == {("ingress", "arp"): Tally(2, 120)}

@@ -64,7 +64,14 @@ class Watched(Lab):
 
     def start(self) -> Collector:
         """A server's collector, which begins in the present minute."""
-        return Collector(self.store, self.book, lambda: [(WEB, self.session)], self._now, evaluate_all)  # type: ignore[arg-type]
+        return Collector(
+            self.store,
+            self.book,  # type: ignore[arg-type]
+            lambda: [(WEB, self.session)],
+            self._now,
+            evaluate_all,
+            read=lambda: None,
+        )
 
     def skip(self, count: int) -> None:
         """So many copies were skipped in the present minute."""
