@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from halfsilver.harness.control.iam.access_keys import KeyStore, create_user, write_credentials
 from halfsilver.harness.control.iam.temporary import SECRET_BYTES, Seal
@@ -36,6 +37,7 @@ class StateDirectory:
         self.credentials = path / "credentials"
         self.seal = path / "sessions.key"
         self.digests = path / "mirror.sha256"
+        self._shared: BinaryIO | None = None
         self._made = [each for each in (path, *path.parents) if not each.exists()]
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,10 +77,18 @@ class StateDirectory:
             yield
 
     @contextmanager
+    def share(self) -> Iterator[None]:
+        """Be one of several servers that keep their database elsewhere and keys and credentials here."""
+        with self._locked("servers", fcntl.LOCK_SH) as file:
+            self._shared = file
+            yield
+
+    @contextmanager
     def kept_if_used(self) -> Iterator[Callable[[], None]]:
         """The block gets a function that says the directory is in use; where it fails before, no trace is left.
 
-        What was there before this object was made stays. Enter it after ``lock``, so that nobody else is in it.
+        What was there before this object was made stays, and all that others share. Enter it after ``lock`` or
+        ``share``, so that nobody else is in it or it is known.
         """
         used = False
 
@@ -89,12 +99,31 @@ class StateDirectory:
         try:
             yield use
         except BaseException:
-            if not used and self._made:
+            if not used and self._made and self._alone():
                 shutil.rmtree(self.path, ignore_errors=True)
                 with suppress(OSError):  # somebody else has put something there
                     for folder in self._made[1:]:
                         folder.rmdir()
             raise
+
+    def _alone(self) -> bool:
+        """No other server shares the directory."""
+        if self._shared is None:
+            return True
+        try:
+            fcntl.flock(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    @contextmanager
+    def _locked(self, name: str, how: int) -> Iterator[BinaryIO]:
+        """A file of the directory that is there to be locked."""
+        path = self.path / name
+        make_private(path)
+        with path.open("rb") as file:
+            fcntl.flock(file, how)
+            yield file
 
     def make_database(self) -> Path:
         """The database's file, which its owner alone may use; so are the files that SQLite makes beside it."""
@@ -108,14 +137,16 @@ class StateDirectory:
     def add_users(self, accounts: Sequence[str], partition: str) -> KeyStore:
         """The access keys. An account without a user gets an administrator, with a profile in the credentials file.
 
-        The profile has the account's name; the first account's administrator is the profile ``default`` too.
+        The profile has the account's name; the first account's administrator is the profile ``default`` too. Of
+        servers that begin together, on one PostgreSQL, one does it and the others find what it made.
         """
-        known = KeyStore(self.keys, partition=partition).accounts() if self.keys.exists() else frozenset()
-        for account in accounts:
-            if account not in known:
-                key = create_user(self.keys, account, ADMINISTRATOR, partition=partition)
-                for profile in ("default", account) if not known and account == accounts[0] else (account,):
-                    write_credentials(self.credentials, profile, key)
+        with self._locked("turn", fcntl.LOCK_EX):  # ``locked_folder`` is for single files, and taken within
+            known = KeyStore(self.keys, partition=partition).accounts() if self.keys.exists() else frozenset()
+            for account in accounts:
+                if account not in known:
+                    key = create_user(self.keys, account, ADMINISTRATOR, partition=partition)
+                    for profile in ("default", account) if not known and account == accounts[0] else (account,):
+                        write_credentials(self.credentials, profile, key)
         return KeyStore(self.keys, partition=partition, seal=self._make_seal())
 
     def _make_seal(self) -> Seal:

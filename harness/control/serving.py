@@ -136,8 +136,7 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
     check(options.listen)
     directory = StateDirectory(options.state)
     with ExitStack() as stack:
-        if options.database is None:
-            stack.enter_context(directory.lock())
+        stack.enter_context(directory.lock() if options.database is None else directory.share())
         used = stack.enter_context(directory.kept_if_used())
         upstream = stack.enter_context(moto_server()) if options.with_moto else options.upstream
         server = _Server(options, directory, stack, upstream, read)
