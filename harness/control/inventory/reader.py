@@ -83,7 +83,7 @@ def read(documents: object, *, may_be_empty: bool = False) -> Found:
     reader = _Reader(Node(documents, []), may_be_empty)
     reader.read()
     said = {problem.where for problem in reader.root.problems}
-    network = {key: value for key, value in documents.items() if key not in _MIRRORING}
+    network = {"NetworkInterfaces": [], **{name: each for name, each in documents.items() if name not in _MIRRORING}}
     more = [problem for problem in read_policy(network)[1] if problem.where not in said]
     return Found(tuple(reader.records.values()), reader.nic, reader.region, (*reader.root.problems, *more))
 

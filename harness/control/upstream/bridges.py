@@ -2,7 +2,8 @@
 
 Measured on moto 5.2.5: network load balancers and Gateway Load Balancer endpoints have no interfaces; an instance that
 ends keeps its interfaces attached; an attachment that ends is nowhere seen as ``detached``, for which Terraform waits;
-and the state of a subnet's IPv6 block is the text ``{'State': 'associated'}``.
+the state of a subnet's IPv6 block is the text ``{'State': 'associated'}``; and the endpoint service of a Gateway Load
+Balancer is of the type ``Gateway``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from halfsilver.harness.control.upstream.reading import Documents
 
-__all__ = ["Bridges"]
+__all__ = ["Bridges", "mended"]
 
 DETACHED_SECONDS = 15.0
 """How long an attachment that ended is shown as ``detached``; Terraform asks every few seconds."""
@@ -29,6 +30,8 @@ _OF_INSTANCE = "Primary network interface"
 """Description of the interface that moto makes with an instance; at AWS it goes when the instance does."""
 
 _STATE = re.compile(r"'State': '(\w+)'")
+_SERVICE_OPERATION = "VpcEndpointServiceConfiguration"
+_SERVICE_TYPE = re.compile(rb"(<serviceType>\s*Gateway)(?=\s*</serviceType>)")
 
 Object = dict[str, Any]
 
@@ -111,6 +114,13 @@ class Bridges:
             "SourceDestCheck": False,
             **members,
         }
+
+
+def mended(operation: str, body: bytes) -> bytes:
+    """An answer of EC2 that is passed on. Nobody's own endpoint service has AWS's type ``Gateway``."""
+    if _SERVICE_OPERATION not in operation:
+        return body
+    return _SERVICE_TYPE.sub(rb"\1LoadBalancer", body)
 
 
 def _attachment(interface: Object) -> str:

@@ -64,6 +64,9 @@ class UpstreamReader:
             for name, (service, operation) in _OPERATIONS.items():
                 objects = self._list(account, service, operation, name)
                 found[name] += [{"OwnerId": account, **each} if name in _OWNED else each for each in objects]
+        # Both accounts of a peering have it.
+        peerings = {each["VpcPeeringConnectionId"]: each for each in found["VpcPeeringConnections"]}
+        found["VpcPeeringConnections"] = list(peerings.values())
         for balancer in found["LoadBalancers"]:
             arn = balancer["LoadBalancerArn"]
             found["Listeners"] += self._list(

@@ -21,6 +21,7 @@ from tests.control.kits.inventory_kit import (
     ENDPOINT,
     EXAMPLE,
     OWNER,
+    PARTNER,
     SECOND_COLLECTOR,
     SENSORS,
     SENSORS_LISTENER,
@@ -574,3 +575,12 @@ def test_any_change_of_an_inventory_is_taken_or_refused_in_lines(changes):
         return
     json.dumps([(record.id, record.document, record.tags) for record in inventory.records]).encode("ascii")
     assert len(inventory.nic) <= 16 and len({record.id for record in inventory.records}) == len(inventory.records)
+
+
+def test_beside_an_upstream_a_file_may_have_accounts_alone():
+    """The upstream has the rest."""
+    documents = {"Accounts": [{"Id": OWNER}, {"Id": PARTNER}]}
+    read = from_documents(documents, may_be_empty=True)
+    assert read.accounts == (OWNER, PARTNER) and not read.warnings
+    with pytest.raises(InventoryError, match="has no NetworkInterfaces"):
+        from_documents(documents)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from halfsilver.harness.control.catalogue import OPERATIONS
+from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.upstream.arns import BalancerArns
 from halfsilver.harness.control.upstream.asked import Asked, ask
-from halfsilver.harness.control.upstream.bridges import DETACHED_SECONDS, Bridges
-from halfsilver.harness.control.upstream.connection import check_url
+from halfsilver.harness.control.upstream.bridges import DETACHED_SECONDS, Bridges, mended
+from halfsilver.harness.control.upstream.connection import Connection, Scope, check_url
 from halfsilver.harness.control.upstream.division import is_ours
+from halfsilver.harness.control.upstream.reading import UpstreamReader
 from halfsilver.harness.control.upstream.stock import carry
 from halfsilver.harness.errors import UsageError
 
@@ -267,3 +270,46 @@ def test_only_interfaces_of_instances_are_carried() -> None:
     loose = interface(1, Attachment={})
     ended = interface(2, Attachment={**interface(2)["Attachment"], "Status": "detached"})
     assert carry([loose, ended, interface(3)], ["eni-1"], ()) == ["eni-3"]
+
+
+# What is read.
+
+
+LISTS = {
+    "DescribeAvailabilityZones": "<availabilityZoneInfo/>",
+    "DescribeInstances": "<reservationSet/>",
+    "DescribeLoadBalancers": "<DescribeLoadBalancersResult><LoadBalancers/></DescribeLoadBalancersResult>",
+    "DescribeNetworkAcls": "<networkAclSet/>",
+    "DescribeNetworkInterfaces": "<networkInterfaceSet/>",
+    "DescribeRouteTables": "<routeTableSet/>",
+    "DescribeSecurityGroups": "<securityGroupInfo/>",
+    "DescribeSubnets": "<subnetSet/>",
+    "DescribeTargetGroups": "<DescribeTargetGroupsResult><TargetGroups/></DescribeTargetGroupsResult>",
+    "DescribeVpcEndpoints": "<vpcEndpointSet/>",
+    "DescribeVpcPeeringConnections": "<vpcPeeringConnectionSet><item><vpcPeeringConnectionId>pcx-1"
+    "</vpcPeeringConnectionId></item></vpcPeeringConnectionSet>",
+    "DescribeVpcs": "<vpcSet/>",
+}
+"""What each account has: nothing but one peering."""
+
+
+class Canned(Connection):
+    """A look-alike that has what ``LISTS`` says."""
+
+    def send(self, request: Request, scope: Scope, *, wait: bool = False) -> Response:
+        name = parse_qs(request.body.decode())["Action"][0]
+        return Response(200, f"<{name}Response>{LISTS[name]}</{name}Response>".encode())
+
+
+def test_a_peering_of_two_accounts_is_read_once() -> None:
+    reader = UpstreamReader(Canned("http://127.0.0.1:1"), "us-east-1", [OWNER, "210987654321"])
+    assert [each["VpcPeeringConnectionId"] for each in reader.read()["VpcPeeringConnections"]] == ["pcx-1"]
+
+
+def test_the_service_of_a_gateway_load_balancer_has_its_type() -> None:
+    """As AWS has it, and Terraform makes the endpoints of it."""
+    text = b"<serviceType><item><serviceType>Gateway</serviceType></item></serviceType>"
+    right = text.replace(b"Gateway", b"GatewayLoadBalancer")
+    for operation in ("CreateVpcEndpointServiceConfiguration", "DescribeVpcEndpointServiceConfigurations"):
+        assert mended(operation, text) == right == mended(operation, right)
+    assert mended("DescribeVpcEndpointServices", text) == text  # S3's is one
