@@ -14,6 +14,7 @@ from halfsilver.harness.control.ec2 import (
     surroundings,
     tags,
     targets,
+    volumes,
 )
 from halfsilver.harness.control.operations.operation import OPERATIONS
 from halfsilver.harness.control.ram import invitations, lists, owners
@@ -23,6 +24,6 @@ __all__ = ["MODULES", "OPERATIONS"]
 
 MODULES = (
     *(alarm_tags, alarms, elbv2, filters, instances, invitations, lists, lookup, network, owners, reading, regions),
-    *(rules, service_quotas, sessions, sts, surroundings, tagging, tags, targets),
+    *(rules, service_quotas, sessions, sts, surroundings, tagging, tags, targets, volumes),
 )
 """The modules whose functions are operations."""

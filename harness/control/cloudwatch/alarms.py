@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from halfsilver.harness.control.cloudwatch.alarm_tags import more_tags
@@ -19,8 +19,8 @@ from halfsilver.harness.control.cloudwatch.statistics import STATISTICS
 from halfsilver.harness.control.metrics.book import MINUTE
 from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.listing import decode_token, encode_token
 from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.operations.pages import by_place
 from halfsilver.harness.control.operations.parameters import brief
 from halfsilver.harness.control.operations.resources import ALARM, ALARMS
 from halfsilver.harness.control.state.record import Kind, Record
@@ -167,7 +167,7 @@ def describe_alarms(context: Context, parameters: Parameters) -> dict[str, Any]:
         and parameters.get("StateValue") in (None, each["StateValue"])
         and _has_action(each, parameters.get("ActionPrefix"))
     ]
-    page, token = _page(context, parameters, found, _PAGE)
+    page, token = by_place(context, parameters, found, parameters.get("MaxRecords", _PAGE))
     return {"MetricAlarms": page, "CompositeAlarms": [], **token}
 
 
@@ -203,7 +203,7 @@ def describe_alarm_history(context: Context, parameters: Parameters) -> dict[str
     ]
     if parameters.get("ScanBy") != "TimestampAscending":
         found.reverse()
-    page, token = _page(context, parameters, found, _HISTORY_PAGE)
+    page, token = by_place(context, parameters, found, parameters.get("MaxRecords", _HISTORY_PAGE))
     return {"AlarmHistoryItems": page, **token}
 
 
@@ -295,12 +295,3 @@ def _alarms(context: Context) -> list[Mapping[str, Any]]:
 def _has_action(alarm: Mapping[str, Any], prefix: str | None) -> bool:
     actions = [action for each in _ACTIONS for action in alarm[each]]
     return prefix is None or any(each.startswith(prefix) for each in actions)
-
-
-def _page(
-    context: Context, parameters: Parameters, found: Sequence[Any], size: int
-) -> tuple[Sequence[Any], dict[str, str]]:
-    """The page of a request, and the result's member NextToken if there are more."""
-    behind = decode_token(context, parameters, int)[0] if parameters.get("NextToken") else 0
-    end = behind + parameters.get("MaxRecords", size)
-    return found[behind:end], {"NextToken": encode_token(context, parameters, end)} if end < len(found) else {}

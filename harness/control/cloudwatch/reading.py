@@ -27,6 +27,7 @@ from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.listing import decode_token, encode_token
 from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.operations.pages import by_place
 from halfsilver.harness.control.operations.parameters import brief
 from halfsilver.harness.records import METRICS
 
@@ -48,7 +49,6 @@ _QUERY_ID = re.compile("[a-z][A-Za-z0-9_]*")
 def list_metrics(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Those with samples in the time for which they are kept, or in the last three hours."""
     account, now = context.caller.account, context.call.now
-    behind = decode_token(context, parameters, int)[0] if parameters.get("NextToken") else 0
     if parameters.get("Namespace", NAMESPACE) != NAMESPACE or parameters.get("OwningAccount", account) != account:
         return {"Metrics": []}
     since = minute_of(now - (_RECENT if "RecentlyActive" in parameters else KEPT))
@@ -58,8 +58,7 @@ def list_metrics(context: Context, parameters: Parameters) -> dict[str, Any]:
     found = [
         {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": render(each)} for each in sets for name in names
     ]
-    page = found[behind : behind + _PAGE]
-    token = {"NextToken": encode_token(context, parameters, behind + _PAGE)} if len(found) > behind + _PAGE else {}
+    page, token = by_place(context, parameters, found, _PAGE)
     return {"Metrics": page, **token}
 
 

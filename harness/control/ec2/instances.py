@@ -14,8 +14,9 @@ from halfsilver.harness.control.ec2.network import describe_instances
 from halfsilver.harness.control.inventory.objects import model
 from halfsilver.harness.control.operations import identifiers
 from halfsilver.harness.control.operations.call import Parameters
-from halfsilver.harness.control.operations.listing import Filters, Listing, decode_token, describe, encode_token, member
+from halfsilver.harness.control.operations.listing import Filters, Listing, describe, member
 from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.operations.pages import by_place
 from halfsilver.harness.control.operations.parameters import invalid
 from halfsilver.harness.control.state.record import Kind, Record
 
@@ -59,11 +60,10 @@ def describe_instance_types(context: Context, parameters: Parameters) -> dict[st
     size = parameters.get("MaxResults", _LARGEST_PAGE)
     if not _SMALLEST_PAGE <= size <= _LARGEST_PAGE:
         raise invalid("MaxResults", size, f"Expecting a value from {_SMALLEST_PAGE} to {_LARGEST_PAGE}.")
-    first = decode_token(context, parameters, int)[0] if parameters.get("NextToken") is not None else 0
     records = [Record(Kind.INSTANCE_TYPE, name, "", _described(name)) for name in known if name in set(wanted)]
     found = [record.document for record in records if filters.match(context, record)]
-    token = {"NextToken": encode_token(context, parameters, first + size)} if len(found) > first + size else {}
-    return {"InstanceTypes": found[first : first + size], **token}
+    page, token = by_place(context, parameters, found, size)
+    return {"InstanceTypes": page, **token}
 
 
 def _render_credits(_: Context, records: Sequence[Record]) -> list[dict[str, Any]]:

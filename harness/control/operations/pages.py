@@ -1,9 +1,10 @@
-"""Pages of lists outside EC2, where each service has its own words for size, token and error."""
+"""Pages of lists that are not read from the store one by one, and of those outside EC2, which has its own words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
@@ -11,7 +12,22 @@ from halfsilver.harness.control.operations.listing import decode_token, encode_t
 from halfsilver.harness.control.operations.operation import Context
 from halfsilver.harness.control.state.record import Record
 
-__all__ = ["Paging"]
+__all__ = ["Paging", "by_place"]
+
+
+Item = TypeVar("Item")
+
+
+def by_place(
+    context: Context, parameters: Parameters, found: Sequence[Item], size: int
+) -> tuple[list[Item], dict[str, str]]:
+    """The page that a request asks for of ``found``, and the result's NextToken, which is a place in it.
+
+    The token is a dictionary with the member ``NextToken``, empty behind the last page.
+    """
+    behind = decode_token(context, parameters, int)[0] if parameters.get("NextToken") else 0
+    end = behind + size
+    return list(found[behind:end]), {"NextToken": encode_token(context, parameters, end)} if end < len(found) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     TAG = "tag"
     QUOTA = "quota"
     INSTANCE_TYPE = "instance-type"
+    VOLUME = "volume"
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from halfsilver.harness.control.inventory.inventory_file import InventoryError
 from tests.control.kits.inventory_kit import OWNER, PARTNER, SECURITY, SENSORS, WEBSHOP, Lab, example, refused
 
 VPC, SECURITY_VPC, SUBNET = "vpc-0a1b2c3d4e5f60001", "vpc-0a1b2c3d4e5f60002", "subnet-0a1b2c3d4e5f60001"
-INSTANCE = "i-0a1b2c3d4e5f60010"
+INSTANCE, VOLUME = "i-0a1b2c3d4e5f60010", "vol-0a1b2c3d4e5f60010"
 WEB_GROUP, ALL_GROUP, OTHER_GROUP = (f"sg-0a1b2c3d4e5f6010{number}" for number in range(3))
 ACL, TABLE = "acl-0a1b2c3d4e5f60100", "rtb-0a1b2c3d4e5f60100"
 TARGETS = f"arn:aws:elasticloadbalancing:us-east-1:{OWNER}:targetgroup/sensors/943f017f100becff"
@@ -225,6 +225,38 @@ def test_instance_types(ec2):
         ec2.describe_instance_types(InstanceTypes=["m5.large", "m5.enormous"])
     with refused("InvalidParameterValue"):
         ec2.describe_instance_types(MaxResults=4)
+
+
+def test_volumes_of_instances():
+    documents = surrounded()
+    others = [f"vol-0a1b2c3d4e5f6{number:04x}" for number in range(6)]
+    root = {"VolumeId": VOLUME, "Status": "attached", "AttachTime": "2026-01-31T12:00:00Z", "DeleteOnTermination": True}
+    devices = [{"DeviceName": "/dev/xvda", "Ebs": root}]
+    devices += [{"DeviceName": f"/dev/sd{number}", "Ebs": {"VolumeId": each}} for number, each in enumerate(others)]
+    documents["Instances"][0]["BlockDeviceMappings"] = devices
+    lab = Lab(documents)
+    ec2 = lab.client("ec2")
+    (volume,) = ec2.describe_volumes(VolumeIds=[VOLUME])["Volumes"]
+    (attachment,) = volume.pop("Attachments")
+    assert attachment.pop("AttachTime").year == 2026
+    assert attachment == {
+        "DeleteOnTermination": True,
+        "Device": "/dev/xvda",
+        "InstanceId": INSTANCE,
+        "State": "attached",
+        "VolumeId": VOLUME,
+    }
+    assert volume == {"AvailabilityZone": "us-east-1a", "State": "in-use", "VolumeId": VOLUME}
+    pages = ec2.get_paginator("describe_volumes").paginate(PaginationConfig={"PageSize": 5})
+    assert [[each["VolumeId"] for each in page["Volumes"]] for page in pages] == [[VOLUME, *others[:4]], others[4:]]
+    (second,) = ec2.describe_volumes(**where("attachment.device", "/dev/sd1"))["Volumes"]
+    assert second["VolumeId"] == others[1]
+    with refused("InvalidVolume.NotFound"):
+        ec2.describe_volumes(VolumeIds=["vol-0a1b2c3d4e5f69999"])
+    with refused("InvalidParameterValue", "banana"):
+        ec2.describe_volumes(VolumeIds=["banana"])
+    with refused("InvalidVolume.NotFound"):
+        lab.client("ec2", PARTNER).describe_volumes(VolumeIds=[VOLUME])
 
 
 def test_credits_of_burstable_instances():
