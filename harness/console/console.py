@@ -2,22 +2,24 @@
 
 Chosen for the server that there is: it hands whole requests to functions in threads, within its limits, so pages are
 such functions too, and nothing is needed but templates (Jinja2) and a reader of uploads (python-multipart). Without
-script everything works; the few lines that there are (``static/live.js``) renew counters. A library for that would be a
-thousand times as long.
+script everything works. Where there is script, htmx (``static/shipped``) asks for the same pages by the same forms and
+addresses, and exchanges a part of the one that is shown: it is let in, checked and refused as everybody else.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.console import counters, filters, overview, rules, sessions, tags, targets, why_not
+from halfsilver.harness.console import counters, filters, overview, rules, sessions, tags, targets
 from halfsilver.harness.console.counters import LIVE
+from halfsilver.harness.console.frames import why_not
 from halfsilver.harness.console.sign_ins import Attempts, SignIn, SignIns, check_key
 from halfsilver.harness.console.targets import destination_of
 from halfsilver.harness.console.visit import PATH, Visit, find_page
@@ -42,10 +44,24 @@ SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
 STATIC = f"{PATH}/static/"
 FILES = {
     "console.css": ("text/css; charset=utf-8", (TEMPLATES / "page.css", HERE / "static" / "console.css")),
-    "live.js": ("text/javascript; charset=utf-8", (HERE / "static" / "live.js",)),
+    "htmx.min.js": ("text/javascript; charset=utf-8", (HERE / "static" / "shipped" / "htmx.min.js",)),
     "icon.svg": ("image/svg+xml", (HERE / "static" / "icon.svg",)),
 }
 """Files by name: what they are, and what they are put together from."""
+
+
+HTMX = {
+    "allowEval": False,
+    "allowScriptTags": False,
+    "includeIndicatorStyles": False,
+    "selfRequestsOnly": True,
+    "historyCacheSize": 0,
+    "historyRestoreAsHxRequest": False,
+    "ignoreTitle": True,
+    "reportValidityOfForms": True,
+    "responseHandling": [{"code": "204", "swap": False}, {"code": "...", "swap": True}],
+}
+"""htmx's settings: nothing that the policy of the pages forbids, no page kept in the browser, refusals are shown."""
 
 
 class Console:
@@ -64,7 +80,8 @@ class Console:
             self._files[address], addresses[name] = (data, kind), address
         self._templates = open_templates(HERE / "templates")
         self._templates.filters.update(destination=destination_of, ports=_ports)
-        self._templates.globals.update(path=PATH, files=addresses, region=parts.control.settings.region, visit=None)
+        self._templates.globals.update(path=PATH, files=addresses, region=parts.control.settings.region)
+        self._templates.globals.update(visit=None, htmx=json.dumps(HTMX))
 
     def answer(self, request: Request, peer: Peer) -> Response:
         """The page; never raises."""
@@ -78,21 +95,22 @@ class Console:
                 return self._sign_in(request, peer)
             visit = self._enter(request, peer)
             if visit is None:
-                return redirect(f"{SIGN_IN}?expired=1" if cookie(request, COOKIE) else SIGN_IN)
+                return _to_the_door(request)
             return self._visit(request, visit)
         except ApiError as error:
-            return self._refuse(error, visit)
+            return self._refuse(request, error, visit)
         except Exception as error:
             log_internal(error, request, str(uuid.uuid4()))
-            return self._refuse(ApiError("InternalError", "An internal error has occurred", 500), None)
+            return self._refuse(request, ApiError("InternalError", "An internal error has occurred", 500))
 
     def refuse(self, request: Request, error: ApiError) -> Response:
         """An error that was found before the request was whole."""
-        return self._refuse(error, None)
+        return self._refuse(request, error)
 
     def turn_away(self, request: Request) -> Response:
         """The refusal of a request that is one too many."""
-        return self._refuse(ApiError("ServiceUnavailable", "Too many requests are under way. Try again.", 503), None)
+        error = ApiError("ServiceUnavailable", "Too many requests are under way. Try again.", 503)
+        return self._refuse(request, error)
 
     def _visit(self, request: Request, visit: Visit) -> Response:
         if request.path == SIGN_OUT and request.method == "POST":
@@ -104,7 +122,7 @@ class Console:
     def _enter(self, request: Request, peer: Peer) -> Visit | None:
         """Somebody who has signed in, and whose form comes from a page of theirs; None for others."""
         token = cookie(request, COOKIE)
-        sign_in = self._sign_ins.find(token, used=request.path != LIVE) if token else None
+        sign_in = self._sign_ins.find(token, used=not request.path.startswith(LIVE)) if token else None
         if sign_in is None:
             return None
         form = EMPTY
@@ -144,11 +162,27 @@ class Console:
     def _door_proof(self, door: str) -> str:
         return hmac.digest(self._secret, door.encode("utf-8", "surrogateescape"), "sha256").hex()
 
-    def _refuse(self, error: ApiError, visit: Visit | None) -> Response:
-        return html(self._render("refused.html", visit=visit, error=error), error.status)
+    def _refuse(self, request: Request, error: ApiError, visit: Visit | None = None) -> Response:
+        """A page; htmx takes the refusal out of it, to where the page that is shown has its own."""
+        there = _REFUSED_THERE if _is_part(request) else ()
+        return html(self._render("refused.html", visit=visit, error=error), error.status, *there)
 
     def _render(self, template: str, **values: Any) -> str:
         return self._templates.get_template(template).render(**values)
+
+
+_REFUSED_THERE = (("hx-retarget", "#answer"), ("hx-reswap", "innerHTML show:#answer:top"), ("hx-reselect", ".refusal"))
+
+
+def _is_part(request: Request) -> bool:
+    """Whether htmx asks, to show a part of the page."""
+    return request.header("hx-request") == "true"
+
+
+def _to_the_door(request: Request) -> Response:
+    """The whole page goes there, not the part of it that was asked for."""
+    address = f"{SIGN_IN}?expired=1" if cookie(request, COOKIE) else SIGN_IN
+    return html("", 200, ("hx-redirect", address)) if _is_part(request) else redirect(address)
 
 
 def _ports(ports: Mapping[str, int] | None) -> str:

@@ -17,7 +17,7 @@ from halfsilver.harness.report.page.charts import Chart, stacked
 __all__ = ["LIVE", "charts_of", "may_count"]
 
 LIVE = f"{PATH}/counters/live"
-"""What the script asks for again and again; it does not count as use of a sign-in."""
+"""Below it is what a page asks for again and again by itself; that does not count as use of a sign-in."""
 SPAN = timedelta(hours=1)
 _ACTION = "GetMetricData"
 _LEGEND = {"copies": "mirrored", "LOST": "left out for want of room"}
@@ -43,7 +43,8 @@ def may_count(visit: Visit) -> None:
 @page("GET", "/counters")
 def show_counters(visit: Visit) -> Response:
     may_count(visit)
-    return visit.show("counters.html", charts=list(charts_of(visit)), counts=list(_counts(visit)), ways=_WAYS)
+    charts = list(charts_of(visit))
+    return visit.show("counters.html", charts=charts, session_id="", counts=list(_counts(visit)), ways=_WAYS)
 
 
 @page("GET", "/counters/live")
@@ -51,6 +52,15 @@ def renew_counters(visit: Visit) -> Response:
     """The part of the page that changes all the time."""
     may_count(visit)
     return visit.show("counters_live.html", counts=list(_counts(visit)), ways=_WAYS)
+
+
+@page("GET", "/counters/live/charts")
+def renew_charts(visit: Visit) -> Response:
+    """The charts of all sessions, or of one."""
+    may_count(visit)
+    session_id = visit.query.get("session")
+    charts = list(charts_of(visit, session_id or None))
+    return visit.show("charts_live.html", charts=charts, session_id=session_id)
 
 
 def charts_of(visit: Visit, session_id: str | None = None) -> Iterator[Chart]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from halfsilver.harness.console.frames.what_if import is_asked, what_if
 from halfsilver.harness.console.visit import Visit
-from halfsilver.harness.console.what_if import is_asked, what_if
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.report.changes import Changes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.lists import Column, description_of, listed, name_of
 from halfsilver.harness.console.visit import Visit, page, tag_fields
 from halfsilver.harness.console.web import EMPTY
 from halfsilver.harness.control.http.protocols import Response
@@ -15,6 +16,14 @@ __all__ = ["find_filter"]
 
 _DELETED = "Its rules go with it. A filter that a session uses is not deleted."
 _SERVICES = "ModifyTrafficMirrorFilterNetworkServices"
+_COLUMNS = (
+    Column("id", "filter", lambda each: str(each["TrafficMirrorFilterId"])),
+    Column("name", "name", name_of),
+    Column("inbound", "inbound rules", lambda each: len(each["IngressFilterRules"]), numeric=True),
+    Column("outbound", "outbound rules", lambda each: len(each["EgressFilterRules"]), numeric=True),
+    Column("services", "network services", lambda each: ", ".join(each["NetworkServices"])),
+    Column("description", "description", description_of),
+)
 
 
 def find_filter(visit: Visit, filter_id: str) -> Any:
@@ -24,8 +33,8 @@ def find_filter(visit: Visit, filter_id: str) -> Any:
 
 @page("GET", "/filters")
 def show_filters(visit: Visit) -> Response:
-    filters, following = visit.one_page("DescribeTrafficMirrorFilters", "TrafficMirrorFilters")
-    return visit.show("filters.html", filters=filters, next=following)
+    found = listed(visit, "DescribeTrafficMirrorFilters", "TrafficMirrorFilters", _COLUMNS)
+    return visit.show("filters.html", list=found)
 
 
 @page("GET", "/filters/create")

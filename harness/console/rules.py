@@ -7,9 +7,9 @@ from typing import Any
 
 from halfsilver.harness.console.deletion import ask_first, delete
 from halfsilver.harness.console.filters import find_filter
+from halfsilver.harness.console.frames.what_if import is_asked, what_if
 from halfsilver.harness.console.visit import Visit, page, removals
 from halfsilver.harness.console.web import Form, edited, shown
-from halfsilver.harness.console.what_if import is_asked, what_if
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.report.changes import Changes

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from halfsilver.harness.console.counters import charts_of, may_count
 from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.frames.what_if import is_asked, what_if
+from halfsilver.harness.console.lists import Column, description_of, listed, name_of
 from halfsilver.harness.console.targets import interface_choices, named
 from halfsilver.harness.console.visit import Visit, page, removals, tag_fields
 from halfsilver.harness.console.web import EMPTY, Form, edited, shown
-from halfsilver.harness.console.what_if import is_asked, what_if
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.report.changes import Changes
@@ -21,6 +22,8 @@ _NUMBERS = ("SessionNumber", "VirtualNetworkId", "PacketLength")
 _REFERENCES = ("TrafficMirrorTargetId", "TrafficMirrorFilterId")
 _REMOVABLE = {"PacketLength": "packet-length", "VirtualNetworkId": "virtual-network-id", "Description": "description"}
 """What a session may be without, and what RemoveFields calls it."""
+_WHOLE = 1 << 16
+"""Whole packets, among packet lengths: longer than all of them."""
 _DELETED = "Nothing more is mirrored by it."
 
 
@@ -52,10 +55,30 @@ def _standing(known: dict[str, Standing], session: Any) -> Standing:
 
 @page("GET", "/sessions")
 def show_sessions(visit: Visit) -> Response:
-    sessions, following = visit.one_page("DescribeTrafficMirrorSessions", "TrafficMirrorSessions")
     known = _standings(visit)
-    standings = {each["TrafficMirrorSessionId"]: _standing(known, each) for each in sessions}
-    return visit.show("sessions.html", sessions=sessions, standings=standings, next=following)
+
+    def standing(session: Any) -> Standing:
+        return _standing(known, session)
+
+    def words(session: Any) -> tuple[str, ...]:
+        found = standing(session)
+        return (found.reason or "", *found.obstacles)
+
+    columns = (
+        Column("id", "session", lambda each: str(each["TrafficMirrorSessionId"])),
+        Column("name", "name", name_of),
+        Column("state", "state", lambda each: standing(each).state),
+        Column("source", "source", lambda each: str(each["NetworkInterfaceId"])),
+        Column("number", "number", lambda each: int(each["SessionNumber"]), numeric=True),
+        Column("target", "target", lambda each: str(each["TrafficMirrorTargetId"])),
+        Column("filter", "filter", lambda each: str(each["TrafficMirrorFilterId"])),
+        Column("vni", "VNI", lambda each: int(each["VirtualNetworkId"]), numeric=True),
+        Column("length", "packet length", lambda each: int(each.get("PacketLength") or _WHOLE), numeric=True),
+        Column("owner", "owner", lambda each: str(each["OwnerId"])),
+        Column("description", "description", description_of),
+    )
+    found = listed(visit, "DescribeTrafficMirrorSessions", "TrafficMirrorSessions", columns, words)
+    return visit.show("sessions.html", list=found, standing_of=standing)
 
 
 @page("GET", "/sessions/create")
@@ -82,7 +105,9 @@ def create_session(visit: Visit) -> Response:
 def show_session(visit: Visit, session_id: str) -> Response:
     session = _find(visit, session_id)
     standing = _standing(_standings(visit), session)
-    return visit.show("session.html", session=session, standing=standing, charts=_charts(visit, session_id))
+    return visit.show(
+        "session.html", session=session, standing=standing, session_id=session_id, charts=_charts(visit, session_id)
+    )
 
 
 @page("GET", "/sessions/{session_id}/modify")

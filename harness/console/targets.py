@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.lists import Column, description_of, listed, name_of
 from halfsilver.harness.console.visit import Visit, page, tag_fields
 from halfsilver.harness.console.web import EMPTY, Form
 from halfsilver.harness.control.http.protocols import Response
@@ -34,10 +35,20 @@ def interface_choices(visit: Visit) -> list[tuple[str, str]] | None:
     return None if found is None else [named(each, "NetworkInterfaceId", "TagSet") for each in found]
 
 
+_COLUMNS = (
+    Column("id", "target", lambda each: str(each["TrafficMirrorTargetId"])),
+    Column("name", "name", name_of),
+    Column("type", "type", lambda each: str(each["Type"])),
+    Column("destination", "destination", destination_of),
+    Column("owner", "owner", lambda each: str(each["OwnerId"])),
+    Column("description", "description", description_of),
+)
+
+
 @page("GET", "/targets")
 def show_targets(visit: Visit) -> Response:
-    targets, following = visit.one_page("DescribeTrafficMirrorTargets", "TrafficMirrorTargets")
-    return visit.show("targets.html", targets=targets, next=following)
+    found = listed(visit, "DescribeTrafficMirrorTargets", "TrafficMirrorTargets", _COLUMNS)
+    return visit.show("targets.html", list=found)
 
 
 @page("GET", "/targets/create")

@@ -23,7 +23,7 @@ from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.call import Call, Caller
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["PATH", "Page", "Visit", "find_page", "page", "removals", "tag_fields"]
+__all__ = ["PAGE_SIZE", "PATH", "Page", "Visit", "find_page", "page", "removals", "tag_fields"]
 
 PATH = "/console"
 VERSIONS = {"ec2": "2016-11-15", "elbv2": "2015-12-01"}
@@ -69,6 +69,15 @@ class Visit:
         paging = {"MaxResults": str(PAGE_SIZE), **({"NextToken": token} if (token := self.query.get("next")) else {})}
         answer = self.ask(action, {**(fields or {}), **paging})
         return list(answer[result]), str(answer.get("NextToken", ""))
+
+    def everything(self, action: str, result: str) -> list[Any]:
+        """All of a list, however many pages the API makes of it."""
+        answer = self.ask(action)
+        found = list(answer[result])
+        while token := answer.get("NextToken"):
+            answer = self.ask(action, {"NextToken": str(token)})
+            found += answer[result]
+        return found
 
     def try_list(
         self, action: str, result: str, service: str = "ec2", fields: Mapping[str, str] | None = None

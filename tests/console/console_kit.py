@@ -96,9 +96,9 @@ def key_of(server: Server, profile: str = "default") -> tuple[str, str]:
     return found.access_key, found.secret_key
 
 
-def sign_in(url: str, key: tuple[str, str]) -> Client:
-    """A client that has signed in."""
-    client = Client(url)
+def sign_in(where: str | Client, key: tuple[str, str]) -> Client:
+    """A client that has signed in; another kind of one, or one of the server at a URL."""
+    client = Client(where) if isinstance(where, str) else where
     answer = client.submit("/console/sign-in", {"AccessKeyId": key[0], "SecretAccessKey": key[1]})
     assert (answer.status, answer.location) == (303, "/console/"), answer.text
     return client

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from halfsilver.harness.capture.formats import CapturedFrame
-from halfsilver.harness.console.judging import DIRECTIONS, model_of, nic_of, permitted, uploaded
-from halfsilver.harness.console.named_frame import PROTOCOLS, named_frame
+from halfsilver.harness.console.frames.judging import DIRECTIONS, model_of, nic_of, permitted, uploaded
+from halfsilver.harness.console.frames.named_frame import PROTOCOLS, named_frame
 from halfsilver.harness.console.visit import Visit, page
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.operations.errors import ApiError

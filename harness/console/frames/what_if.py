@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from halfsilver.harness.console.judging import model_of, permitted, uploaded
+from halfsilver.harness.console.frames.judging import model_of, permitted, uploaded
 from halfsilver.harness.console.visit import Visit
 from halfsilver.harness.report.changes import Changes
 
