@@ -14,10 +14,11 @@ import json
 import secrets
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from halfsilver.harness.console import counters, filters, overview, rules, sessions, tags, targets
+from halfsilver.harness.console import counters, filters, invitations, overview, rules, sessions, shares, tags, targets
 from halfsilver.harness.console.counters import LIVE
 from halfsilver.harness.console.frames import why_not
 from halfsilver.harness.console.sign_ins import Attempts, SignIn, SignIns, check_key
@@ -34,7 +35,7 @@ from halfsilver.harness.report.page.template_files import TEMPLATES, open_templa
 
 __all__ = ["MODULES", "Console"]
 
-MODULES = (counters, filters, overview, rules, sessions, tags, targets, why_not)
+MODULES = (counters, filters, invitations, overview, rules, sessions, shares, tags, targets, why_not)
 """The modules whose functions are pages."""
 
 HERE = Path(__file__).parent
@@ -79,7 +80,7 @@ class Console:
             address = f"{STATIC}{hashlib.sha256(data).hexdigest()[:16]}/{name}"
             self._files[address], addresses[name] = (data, kind), address
         self._templates = open_templates(HERE / "templates")
-        self._templates.filters.update(destination=destination_of, ports=_ports)
+        self._templates.filters.update(destination=destination_of, ports=_ports, minute=_minute)
         self._templates.globals.update(path=PATH, files=addresses, region=parts.control.settings.region)
         self._templates.globals.update(visit=None, htmx=json.dumps(HTMX))
 
@@ -190,6 +191,11 @@ def _ports(ports: Mapping[str, int] | None) -> str:
         return ""
     first, last = ports["FromPort"], ports["ToPort"]
     return f", port {first}" if first == last else f", ports {first}–{last}"
+
+
+def _minute(at: str | datetime) -> str:
+    """A time of the API as it is shown."""
+    return f"{datetime.fromisoformat(str(at)):%Y-%m-%d %H:%M} UTC"
 
 
 def _check_form(form: Form, sign_in: SignIn) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.deletion import Question, ask_first, delete
 from halfsilver.harness.console.lists import Column, description_of, listed, name_of
 from halfsilver.harness.console.visit import Visit, page, tag_fields
 from halfsilver.harness.console.web import EMPTY
@@ -79,14 +79,17 @@ def modify_network_services(visit: Visit, filter_id: str) -> Response:
 
 @page("GET", "/filters/{filter_id}/delete")
 def ask_to_delete_filter(visit: Visit, filter_id: str) -> Response:
-    return ask_first(visit, filter_id, _DELETED, f"/filters/{filter_id}")
+    return ask_first(visit, _question(filter_id))
 
 
 @page("POST", "/filters/{filter_id}/delete")
 def delete_filter(visit: Visit, filter_id: str) -> Response:
     fields = {"TrafficMirrorFilterId": filter_id}
-    back = f"/filters/{filter_id}"
-    return delete(visit, "DeleteTrafficMirrorFilter", fields, filter_id, _DELETED, back=back, behind="/filters")
+    return delete(visit, _question(filter_id), "DeleteTrafficMirrorFilter", fields, behind="/filters")
+
+
+def _question(filter_id: str) -> Question:
+    return Question(filter_id, _DELETED, f"/filters/{filter_id}")
 
 
 def _show(visit: Visit, filter_id: str, error: ApiError | None = None) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.deletion import Question, ask_first, delete
 from halfsilver.harness.console.filters import find_filter
 from halfsilver.harness.console.frames.what_if import is_asked, what_if
 from halfsilver.harness.console.visit import Visit, page, removals
@@ -56,14 +56,18 @@ def modify_rule(visit: Visit, filter_id: str, rule_id: str) -> Response:
 
 @page("GET", "/filters/{filter_id}/rules/{rule_id}/delete")
 def ask_to_delete_rule(visit: Visit, filter_id: str, rule_id: str) -> Response:
-    return ask_first(visit, rule_id, _DELETED, f"/filters/{filter_id}")
+    return ask_first(visit, _question(filter_id, rule_id))
 
 
 @page("POST", "/filters/{filter_id}/rules/{rule_id}/delete")
 def delete_rule(visit: Visit, filter_id: str, rule_id: str) -> Response:
     fields = {"TrafficMirrorFilterRuleId": rule_id}
-    back = f"/filters/{filter_id}"
-    return delete(visit, "DeleteTrafficMirrorFilterRule", fields, rule_id, _DELETED, back=back, behind=back)
+    question = _question(filter_id, rule_id)
+    return delete(visit, question, "DeleteTrafficMirrorFilterRule", fields, behind=question.back)
+
+
+def _question(filter_id: str, rule_id: str) -> Question:
+    return Question(rule_id, _DELETED, f"/filters/{filter_id}")
 
 
 def _do(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from halfsilver.harness.console.counters import charts_of, may_count
-from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.deletion import Question, ask_first, delete
 from halfsilver.harness.console.frames.what_if import is_asked, what_if
 from halfsilver.harness.console.lists import Column, description_of, listed, name_of
 from halfsilver.harness.console.targets import interface_choices, named
@@ -136,14 +136,17 @@ def modify_session(visit: Visit, session_id: str) -> Response:
 
 @page("GET", "/sessions/{session_id}/delete")
 def ask_to_delete_session(visit: Visit, session_id: str) -> Response:
-    return ask_first(visit, session_id, _DELETED, f"/sessions/{session_id}")
+    return ask_first(visit, _question(session_id))
 
 
 @page("POST", "/sessions/{session_id}/delete")
 def delete_session(visit: Visit, session_id: str) -> Response:
     fields = {"TrafficMirrorSessionId": session_id}
-    back = f"/sessions/{session_id}"
-    return delete(visit, "DeleteTrafficMirrorSession", fields, session_id, _DELETED, back=back, behind="/sessions")
+    return delete(visit, _question(session_id), "DeleteTrafficMirrorSession", fields, behind="/sessions")
+
+
+def _question(session_id: str) -> Question:
+    return Question(session_id, _DELETED, f"/sessions/{session_id}")
 
 
 def _charts(visit: Visit, session_id: str) -> list[Chart]:

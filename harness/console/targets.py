@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from halfsilver.harness.console.deletion import ask_first, delete
+from halfsilver.harness.console.deletion import Question, ask_first, delete
 from halfsilver.harness.console.lists import Column, description_of, listed, name_of
 from halfsilver.harness.console.visit import Visit, page, tag_fields
 from halfsilver.harness.console.web import EMPTY, Form
@@ -78,14 +78,17 @@ def show_target(visit: Visit, target_id: str) -> Response:
 
 @page("GET", "/targets/{target_id}/delete")
 def ask_to_delete_target(visit: Visit, target_id: str) -> Response:
-    return ask_first(visit, target_id, _DELETED, f"/targets/{target_id}")
+    return ask_first(visit, _question(target_id))
 
 
 @page("POST", "/targets/{target_id}/delete")
 def delete_target(visit: Visit, target_id: str) -> Response:
     fields = {"TrafficMirrorTargetId": target_id}
-    back = f"/targets/{target_id}"
-    return delete(visit, "DeleteTrafficMirrorTarget", fields, target_id, _DELETED, back=back, behind="/targets")
+    return delete(visit, _question(target_id), "DeleteTrafficMirrorTarget", fields, behind="/targets")
+
+
+def _question(target_id: str) -> Question:
+    return Question(target_id, _DELETED, f"/targets/{target_id}")
 
 
 def _form(visit: Visit, form: Form, error: ApiError | None = None) -> Response:

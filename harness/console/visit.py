@@ -6,6 +6,7 @@ operations, as the user who has signed in: what the API refuses, it refuses (``A
 
 from __future__ import annotations
 
+import json
 import re
 import urllib.parse
 import uuid
@@ -23,11 +24,12 @@ from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.operations.call import Call, Caller
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["PAGE_SIZE", "PATH", "Page", "Visit", "find_page", "page", "removals", "tag_fields"]
+__all__ = ["EC2", "PAGE_SIZE", "PATH", "RAM", "Page", "Visit", "find_page", "page", "removals", "tag_fields"]
 
 PATH = "/console"
-VERSIONS = {"ec2": "2016-11-15", "elbv2": "2015-12-01"}
-"""Of the services that pages ask; the version names the service, where no signature does."""
+EC2, RAM = "ec2", "ram"
+VERSIONS = {EC2: "2016-11-15", "elbv2": "2015-12-01"}
+"""Of the services with a query protocol that pages ask; the version names the service, where no signature does."""
 PAGE_SIZE = 50
 """Rows of a list."""
 
@@ -51,15 +53,15 @@ class Visit:
     def caller(self) -> Caller:
         return self.sign_in.key.caller
 
-    def ask(self, action: str, fields: Mapping[str, str] | None = None, service: str = "ec2") -> Mapping[str, Any]:
-        """What an operation of the API answers; the fields are those of its query protocol. ApiError: refused."""
+    def ask(self, action: str, fields: Mapping[str, Any] | None = None, service: str = EC2) -> Mapping[str, Any]:
+        """What an operation of the API answers; the fields are those of its protocol. ApiError: refused."""
         return self.exchange.ask(_request(action, fields or {}, service), self.caller, self.peer)
 
-    def call(self, action: str, fields: Mapping[str, str] | None = None) -> Call:
+    def call(self, action: str, fields: Mapping[str, Any] | None = None) -> Call:
         """The call that the API would make of such a request. ApiError where it would not."""
-        return self.exchange.read(_request(action, fields or {}, "ec2"), self.caller, self.peer)
+        return self.exchange.read(_request(action, fields or {}, EC2), self.caller, self.peer)
 
-    def beside(self, name: str, service: str = "ec2") -> Call:
+    def beside(self, name: str, service: str = EC2) -> Call:
         """A call of what the API has beside its operations, for its authorization."""
         peer = self.peer
         return Call(service, name, {}, self.caller, str(uuid.uuid4()), peer.address, datetime.now(UTC), peer.secure)
@@ -70,17 +72,20 @@ class Visit:
         answer = self.ask(action, {**(fields or {}), **paging})
         return list(answer[result]), str(answer.get("NextToken", ""))
 
-    def everything(self, action: str, result: str) -> list[Any]:
+    def everything(
+        self, action: str, result: str, fields: Mapping[str, Any] | None = None, service: str = EC2
+    ) -> list[Any]:
         """All of a list, however many pages the API makes of it."""
-        answer = self.ask(action)
+        name = "nextToken" if service == RAM else "NextToken"
+        answer = self.ask(action, fields, service)
         found = list(answer[result])
-        while token := answer.get("NextToken"):
-            answer = self.ask(action, {"NextToken": str(token)})
+        while token := answer.get(name):
+            answer = self.ask(action, {**(fields or {}), name: str(token)}, service)
             found += answer[result]
         return found
 
     def try_list(
-        self, action: str, result: str, service: str = "ec2", fields: Mapping[str, str] | None = None
+        self, action: str, result: str, service: str = EC2, fields: Mapping[str, str] | None = None
     ) -> list[Any] | None:
         """What a user may choose from; None if the user may not see that."""
         try:
@@ -102,7 +107,13 @@ class Visit:
         return redirect(f"{PATH}{path}?{urllib.parse.urlencode({'done': what})}")
 
 
-def _request(action: str, fields: Mapping[str, str], service: str) -> Request:
+def _request(action: str, fields: Mapping[str, Any], service: str) -> Request:
+    """As that service's clients send it, but for the signature."""
+    if service == RAM:
+        address = f"/{action.lower()}"
+        if action.startswith("Delete"):
+            return Request("DELETE", address, urllib.parse.urlencode(fields))
+        return Request("POST", address, body=json.dumps(fields).encode())
     named = {"Action": action, "Version": VERSIONS[service], **fields}
     return Request("POST", "/", body=urllib.parse.urlencode(named).encode())
 

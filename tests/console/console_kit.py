@@ -65,6 +65,10 @@ class Client:
         """The form of a page, as it is there but for these values."""
         return self.post(path, {**self.get(path).inputs, **form})
 
+    def submit_to(self, path: str, form: dict[str, str]) -> Answer:
+        """A form whose page is another one."""
+        return self.post(path, {"csrf": self.get("/console/").inputs["csrf"], **form})
+
     def upload(self, path: str, form: dict[str, str], capture: bytes, name: str = "x.pcap") -> Answer:
         """The same with a capture."""
         values = {**self.get(path).inputs, **form}

@@ -5,6 +5,7 @@ capture are judged by both policies, as ``halfsilver what-if`` does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from halfsilver.harness.console.frames.judging import model_of, permitted, uploaded
 from halfsilver.harness.console.visit import Visit
@@ -18,7 +19,7 @@ def is_asked(visit: Visit) -> bool:
     return bool(visit.form.get("what_if"))
 
 
-def what_if(visit: Visit, action: str, fields: Mapping[str, str]) -> Changes:
+def what_if(visit: Visit, action: str, fields: Mapping[str, Any]) -> Changes:
     """What an operation would change for the frames of the uploaded capture. ApiError where the API refuses it."""
     captured = uploaded(visit, "capture")
     before, after = visit.control.rehearse(visit.call(action, fields))
