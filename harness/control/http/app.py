@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 from halfsilver.harness.control.http.bodies import (
@@ -89,7 +88,8 @@ class App:
             body = await self._bodies.read(receive, peer.address)
             if body is None:
                 return
-            whole, request = True, replace(request, body=body)
+            whole = True
+            request = Request(request.method, request.path, request.query_string, request.headers, body)
             response = await self._answer(request, peer)
         except ApiError as error:
             response = self._exchange.refuse(request, error)

@@ -185,11 +185,11 @@ class Exchange:
             operation, found = service.identify(request)
             counted = (service.name, operation.name)
             caller = self._authenticate(request)
-            call = self._call(service.name, operation.name, {}, caller, request_id, peer, self._region(request))
+            given = {} if self._audit is not None else operation.read(found)
+            call = self._call(service.name, operation.name, given, caller, request_id, peer, self._region(request))
             if self._audit is not None:
                 result = self._recorded(self._audit, request, call, lambda: operation.read(found))
                 return operation.write(result, request_id), *counted, DONE
-            call = replace(call, parameters=operation.read(found))
             return await self._execute(call, operation, away), *counted, DONE
         except ApiError as error:
             return service.refuse(error, request_id), *counted, error.code

@@ -29,4 +29,7 @@ class Request:
 
     def header(self, name: str) -> str | None:
         """The value of a header that is there once or more (the first one), None when it is not there."""
-        return next((value for each, value in self.headers if each == name), None)
+        for each, value in self.headers:
+            if each == name:
+                return value
+        return None

@@ -8,13 +8,14 @@ need ``ec2:CreateTags`` as well. Operations that only describe have no resources
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from halfsilver.harness.control.iam import condition_keys
 from halfsilver.harness.control.iam.condition_keys import Values
-from halfsilver.harness.control.iam.policies import Decision, Policies
+from halfsilver.harness.control.iam.policies import Decision, Later, Policies
 from halfsilver.harness.control.operations.call import Call, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.identifiers import TYPES, kind_of
@@ -30,11 +31,11 @@ LONGEST_ID = 2048
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question to the policies."""
+    """One question to the policies; ``known`` finds out what they may ask about the resource."""
 
     action: str
     resource: str
-    known: Values = field(default_factory=dict)
+    known: Callable[[], Values] = dict
 
 
 _TAGGING = ("CreateTags", "DeleteTags", "PutMetricAlarm", "TagResource", "UntagResource")
@@ -63,11 +64,15 @@ def authorize(context: Context, policies: Policies, on: Sequence[Resource]) -> N
 
 def require(call: Call, settings: Settings, policies: Policies, checks: Iterable[Check]) -> None:
     """Nothing, if the policies say yes to every question; ApiError (403) with AWS's sentence at the first no."""
-    request = condition_keys.of_request(call, settings)
+    request = cache(partial(condition_keys.of_request, call, settings))
     for check in checks:
-        decision = policies.decide(check.action, check.resource, {**request, **check.known})
+        decision = policies.decide(check.action, check.resource, Later(partial(_both, request, check.known)))
         if not decision.allowed:
             raise _refusal(call, check, decision)
+
+
+def _both(request: Callable[[], Values], resource: Callable[[], Values]) -> Values:
+    return {**request(), **resource()}
 
 
 def _checks(context: Context, on: Sequence[Resource]) -> Iterator[Check]:
@@ -93,21 +98,25 @@ def _checks(context: Context, on: Sequence[Resource]) -> Iterator[Check]:
             if record is not None and record.kind != kind:
                 record = None
             account = call.caller.account if record is None else record.account
-            own = {} if record is None else condition_keys.of_record(context, record)
-            known = {**condition_keys.of_account(account), **asked, **own}
+            known = partial(_known, context, account, asked, record)
             arn = _arn(context, kind, account, name)
             yield Check(action, arn, known)
             if tags and call.operation == "PutMetricAlarm":
                 yield Check("cloudwatch:TagResource", arn, known)
 
 
+def _known(context: Context, account: str, asked: Values, record: Record | None) -> Values:
+    own = {} if record is None else condition_keys.of_record(context, record)
+    return {**condition_keys.of_account(account), **asked, **own}
+
+
 def _checks_of_new(context: Context, action: str, kind: Kind, tags: Values) -> Iterator[Check]:
     call = context.call
     resource = _arn(context, kind, call.caller.account, "*")
     known = {**condition_keys.of_account(call.caller.account), **tags}
-    yield Check(action, resource, known)
+    yield Check(action, resource, lambda: known)
     if tags and call.service == "ec2":
-        yield Check("ec2:CreateTags", resource, {**known, "ec2:createaction": (call.operation,)})
+        yield Check("ec2:CreateTags", resource, lambda: {**known, "ec2:createaction": (call.operation,)})
 
 
 def _named(context: Context, resource: Given) -> list[str]:

@@ -12,8 +12,8 @@ says nothing, neither yes nor no.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -22,7 +22,7 @@ from halfsilver.harness.control.iam.patterns import ArnPattern, Pattern, PolicyE
 from halfsilver.harness.spelling import rather
 
 __all__ = [
-    *("ADMINISTRATOR", "Decision", "Policies", "Policy", "PolicyError", "RequestContext", "load_policy"),
+    *("ADMINISTRATOR", "Decision", "Later", "Policies", "Policy", "PolicyError", "RequestContext", "load_policy"),
     *("action_of", "condition_of", "effect_of", "members_of", "statements_of", "texts_of"),
 ]
 
@@ -31,6 +31,34 @@ VERSIONS = ("2012-10-17", "2008-10-17")
 
 _ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+|\*:\*")
 _SID = re.compile(r"[A-Za-z0-9]*")
+_REMEMBERED = 1024
+"""Decisions that one user's policies remember."""
+
+
+class Later(RequestContext):
+    """What is known of a request, found out when a policy first asks for any of it: most never do."""
+
+    def __init__(self, find_out: Callable[[], RequestContext]) -> None:
+        self._find_out = find_out
+        self._found: RequestContext | None = None
+
+    @property
+    def asked(self) -> bool:
+        return self._found is not None
+
+    def _known(self) -> RequestContext:
+        if self._found is None:
+            self._found = self._find_out()
+        return self._found
+
+    def __getitem__(self, key: str) -> tuple[str, ...]:
+        return self._known()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known())
+
+    def __len__(self) -> int:
+        return len(self._known())
 
 
 class Decision(Enum):
@@ -93,14 +121,28 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """All that binds one user or role: its own policies, the permissions boundary, those of the session."""
+    """All that binds one user or role: its own policies, the permissions boundary, those of the session.
+
+    Decisions for which nothing of the request had to be known are remembered: they are the same for every request.
+    """
 
     identity: tuple[Policy, ...] = ()
     boundary: Policy | None = None
     session: tuple[Policy, ...] | None = None
+    _decided: dict[tuple[str, str], Decision] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def decide(self, action: str, resource: str, context: RequestContext) -> Decision:
         """May it do ``ec2:DescribeRegions`` to ``resource`` (an ARN, or ``*`` for an action without resources)?"""
+        decision = self._decided.get((action, resource))
+        if decision is None:
+            decision = self._decide(action, resource, context)
+            if isinstance(context, Later) and not context.asked:
+                if len(self._decided) >= _REMEMBERED:
+                    self._decided.clear()
+                self._decided[action, resource] = decision
+        return decision
+
+    def _decide(self, action: str, resource: str, context: RequestContext) -> Decision:
         action, parts = action.lower(), split_arn(resource)
         identity = _said(self.identity, action, parts, context)
         boundary = (True, False) if self.boundary is None else self.boundary.says(action, parts, context)

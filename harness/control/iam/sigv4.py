@@ -12,9 +12,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote, unquote_to_bytes
 
@@ -70,7 +71,7 @@ class Keys(Protocol):
         """The key of a session token, and when it ends; None for a token that is wrong, or another key's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
     """What the client says about its signature. Nothing of it has been checked.
 
@@ -148,7 +149,8 @@ def _claim(request: Request, headers: Headers, errors: AuthenticationErrors) -> 
     if len(authorization) + presigned > 1:
         raise errors.incomplete("The request is signed more than once.")
     claim = _claim_of_query(pairs, errors) if presigned else _claim_of_header(authorization[0], pairs, headers, errors)
-    return replace(claim, token=_token(pairs, headers, errors))
+    claim.token = _token(pairs, headers, errors)
+    return claim
 
 
 def _token(pairs: Pairs, headers: Headers, errors: AuthenticationErrors) -> str | None:
@@ -215,24 +217,31 @@ def _checked_claim(
     query: Pairs,
     errors: AuthenticationErrors,
 ) -> Claim:
-    parts = credential.split("/")
-    if len(parts) != 5 or not all(parts):
+    parts = _credential(credential)
+    if parts is None:
         raise errors.incomplete(
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."
         )
-    names = tuple(signed.split(";"))
-    if names != tuple(sorted(set(names))) or signed != signed.lower():
+    names = _names(signed)
+    if names is None:
         raise errors.incomplete("SignedHeaders must be lower-case names in order, each once, divided by semicolons.")
-    return Claim(
-        parts[0],
-        (parts[1], parts[2], parts[3], parts[4]),
-        names,
-        signature,
-        stamp,
-        _moment(stamp, errors),
-        valid,
-        query,
-    )
+    return Claim(*parts, names, signature, stamp, _moment(stamp, errors), valid, query)
+
+
+@lru_cache(maxsize=256)
+def _credential(text: str) -> tuple[str, tuple[str, str, str, str]] | None:
+    """Key id and scope; None where they are not written as they must be."""
+    parts = text.split("/")
+    if len(parts) != 5 or not all(parts):
+        return None
+    return parts[0], (parts[1], parts[2], parts[3], parts[4])
+
+
+@lru_cache(maxsize=256)
+def _names(signed: str) -> tuple[str, ...] | None:
+    """The names of the signed headers; None where they are not written as they must be."""
+    names = tuple(signed.split(";"))
+    return names if names == tuple(sorted(set(names))) and signed == signed.lower() else None
 
 
 def _stamp(headers: Headers, errors: AuthenticationErrors) -> str:
@@ -355,8 +364,14 @@ def _canonical_request(request: Request, headers: Headers, claim: Claim, body_ha
 
 
 def _signature(secret: str, claim: Claim, canonical_request: bytes) -> str:
-    key = f"AWS4{secret}".encode()
-    for part in claim.scope:
-        key = hmac.digest(key, part.encode(), "sha256")
     text = "\n".join([ALGORITHM, claim.stamp, "/".join(claim.scope), hashlib.sha256(canonical_request).hexdigest()])
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    return hmac.digest(_signing_key(secret, claim.scope), text.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=1024)
+def _signing_key(secret: str, scope: tuple[str, str, str, str]) -> bytes:
+    """What a secret signs with on one day; a secret that was changed has another one."""
+    key = f"AWS4{secret}".encode()
+    for part in scope:
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key

@@ -7,7 +7,7 @@ each. What SQLAlchemy is for stays: one form of the statements and of the types 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +26,13 @@ class _Text:
 
     parameters  names in the order of the text, with what makes the driver's value of each
     values      those that are the statement's own
-    columns     what makes our value of each column, None where it is ours already
+    columns     the columns whose values are not ours already, with what makes ours of them
     """
 
     sql: str
     parameters: tuple[tuple[str, Convert | None], ...]
     values: Mapping[str, Any]
-    columns: tuple[Convert | None, ...]
+    columns: tuple[tuple[int, Convert], ...]
 
 
 class Prepared:
@@ -42,7 +42,7 @@ class Prepared:
         self._dialect = dialect
         self._known: dict[Executable, _Text] = {}
 
-    def run(self, cursor: Any, statement: Executable, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def run(self, cursor: Any, statement: Executable, given: Mapping[str, Any]) -> list[Sequence[Any]]:
         """The rows. A statement is always given parameters of the same names, and made once: it is kept for ever."""
         text = self._known.get(statement)
         if text is None:
@@ -57,15 +57,14 @@ class Prepared:
             cursor.execute(text.sql, {name: value for (name, _), value in zip(text.parameters, values, strict=True)})
         if cursor.description is None:
             return []
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        if not any(text.columns):
+        rows: list[Sequence[Any]] = cursor.fetchall()
+        if not text.columns:
             return rows
-        return [
-            tuple(
-                value if convert is None else convert(value) for value, convert in zip(row, text.columns, strict=True)
-            )
-            for row in rows
-        ]
+        for number, row in enumerate(rows):
+            rows[number] = ours = list(row)
+            for place, convert in text.columns:
+                ours[place] = convert(row[place])
+        return rows
 
     def _compile(self, statement: Executable, given: Mapping[str, Any]) -> _Text:
         # Executable, as SQLAlchemy types what may be executed, has no `compile`; all statements do.
@@ -76,7 +75,11 @@ class Prepared:
             compiled.string,
             tuple((name, self._binder(kinds[name])) for name in compiled.positiontup or kinds),
             {name: value for name, value in compiled.params.items() if name not in given},
-            tuple(self._reader(column.type) for column in selected),
+            tuple(
+                (place, convert)
+                for place, column in enumerate(selected)
+                if (convert := self._reader(column.type)) is not None
+            ),
         )
 
     def _binder(self, kind: TypeEngine[Any]) -> Convert | None:

@@ -17,8 +17,9 @@ import json
 import re
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy
@@ -71,11 +72,13 @@ class SlotTaken(Exception):
 class Transaction:
     """Some reading and writing that happens at one moment, or not at all."""
 
-    def __init__(self, engine: Engine, prepared: Prepared, driven: PoolProxiedConnection, writable: bool) -> None:
+    def __init__(
+        self, engine: Engine, prepared: Prepared, driven: PoolProxiedConnection, cursor: Any, writable: bool
+    ) -> None:
         self._engine = engine
         self._prepared = prepared
         self._driven = driven
-        self._cursor = driven.cursor()
+        self._cursor = cursor
         self._writable = writable
         self._connected: Connection | None = None
         self._region: str | None = None
@@ -230,7 +233,7 @@ class Transaction:
         rows = self._run(statements.finding(tuple(asked)), asked)
         return [Record(Kind(kind), *rest) for kind, *rest in rows]
 
-    def _run(self, statement: Executable, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def _run(self, statement: Executable, given: Mapping[str, Any]) -> list[Sequence[Any]]:
         return self._prepared.run(self._cursor, statement, given)
 
     def _number(self, name: str) -> int:
@@ -274,6 +277,8 @@ class Store:
         parsed = _parse(url)
         self.name = _name(parsed)
         self._engine = _connect(parsed, timeout)
+        self._idle: deque[PoolProxiedConnection] = deque()
+        """Connections to a file, which nobody cuts: the pool takes longer to look after one than SQLite to read."""
         self._prepared = Prepared(self._engine.dialect)
         try:
             with self.begin(write=make, fresh=make) as transaction:
@@ -290,15 +295,16 @@ class Store:
         """
         errors = (SQLAlchemyError, self._engine.dialect.dbapi.Error)  # type: ignore[union-attr]  # there is a driver
         try:
-            with closing(self._engine.raw_connection()) as driven:
-                transaction = Transaction(self._engine, self._prepared, driven, write)
+            with self._connection() as driven:
+                cursor = driven.cursor()
+                transaction = Transaction(self._engine, self._prepared, driven, cursor, write)
                 try:
-                    self._open(driven, write, fresh)
+                    self._open(driven, cursor, write, fresh)
                     yield transaction
-                    driven.cursor().execute("COMMIT")
+                    cursor.execute("COMMIT")
                 except BaseException:
                     with suppress(*errors):
-                        driven.cursor().execute("ROLLBACK")
+                        cursor.execute("ROLLBACK")
                     raise
         except errors as error:
             raise StoreError(
@@ -306,11 +312,27 @@ class Store:
             ) from error
 
     def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         self._engine.dispose()
 
-    def _open(self, driven: PoolProxiedConnection, write: bool, fresh: bool) -> None:
+    @contextmanager
+    def _connection(self) -> Iterator[PoolProxiedConnection]:
+        """A connection for this thread alone."""
+        try:
+            driven = self._idle.pop()
+        except IndexError:
+            driven = self._engine.raw_connection()
+        try:
+            yield driven
+        finally:
+            if self._engine.dialect.name == "sqlite":
+                self._idle.append(driven)
+            else:
+                driven.close()
+
+    def _open(self, driven: PoolProxiedConnection, cursor: Any, write: bool, fresh: bool) -> None:
         """Begin; drivers are told to begin nothing by themselves."""
-        cursor = driven.cursor()
         if self._engine.dialect.name == "sqlite":
             cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             return

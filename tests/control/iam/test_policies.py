@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Decision, Policies, Policy, PolicyError, load_policy
+from halfsilver.harness.control.iam.policies import (
+    ADMINISTRATOR,
+    Decision,
+    Later,
+    Policies,
+    Policy,
+    PolicyError,
+    load_policy,
+)
 
 FILTER = "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-filter/tmf-0a1"
 SESSION = "arn:aws:ec2:eu-central-1:123456789012:traffic-mirror-session/*"
@@ -175,6 +184,40 @@ def test_without_policies_nothing_is_allowed_and_to_the_administrator_all() -> N
     assert Policies().decide("ec2:X", "*", {}) is Decision.NOT_ALLOWED
     assert Policies((), policy(ALLOW)).decide("ec2:X", "*", {}) is Decision.NOT_ALLOWED
     assert ADMINISTRATOR.decide("iam:Anything", FILTER, {}).allowed
+
+
+# What is remembered.
+
+
+def later(**known: str) -> Later:
+    return Later(lambda: {key.replace("_", ":"): (value,) for key, value in known.items()})
+
+
+@pytest.mark.parametrize(
+    "dependent",
+    [
+        statement(Condition={"StringEquals": {"aws:username": "ann"}}),
+        statement(Condition={"StringNotEqualsIfExists": {"aws:username": "bob"}}),
+        statement(Condition={"Null": {"aws:ann": "false"}}),
+        statement(resource="arn:aws:ec2:r:a:vpc/${aws:username}"),
+    ],
+)
+def test_what_depends_on_the_request_is_asked_each_time(dependent: dict[str, Any]) -> None:
+    policies = Policies((policy(dependent),))
+    ann, bob = {"aws_username": "ann", "aws_ann": "1"}, {"aws_username": "bob"}
+    asked = [policies.decide("ec2:X", "arn:aws:ec2:r:a:vpc/ann", later(**who)).allowed for who in (ann, bob, ann, bob)]
+    assert asked == [True, False, True, False]
+
+
+def test_what_does_not_is_remembered_of_these_policies_alone() -> None:
+    policies = Policies((policy(statement(action="ec2:Describe*")),))
+    found = later(aws_username="ann")
+    for action, expected in [("ec2:DescribeTags", True), ("ec2:CreateTags", False)] * 2:
+        assert policies.decide(action, "*", found).allowed is expected
+        assert not policies.decide(action, "*", later()).allowed or expected
+        bound = replace(policies, session=(policy(statement(action="ec2:DescribeRegions")),))
+        assert not bound.decide(action, "*", found).allowed
+    assert not found.asked and Policies().decide("ec2:DescribeTags", "*", found) is Decision.NOT_ALLOWED
 
 
 ACTIONS = st.sampled_from(["ec2:CreateTags", "ec2:DescribeTags", "ram:GetResourceShares"])

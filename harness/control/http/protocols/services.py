@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from botocore.loaders import Loader
@@ -83,27 +84,35 @@ class _NotServed(Service):
 def signed_for(request: Request) -> tuple[str, str] | None:
     """Region and service in the scope of the request's signature; None when there is no signature that says them."""
     found = _credential(request)
-    return (found[2], found[3]) if found is not None else None
+    return found[1:] if found is not None else None
 
 
 def signed_with(request: Request) -> str | None:
     """The id of the access key that the request's signature names; None when there is none."""
     found = _credential(request)
-    return found[1] if found is not None else None
+    return found[0] if found is not None else None
 
 
-def _credential(request: Request) -> re.Match[str] | None:
+def _credential(request: Request) -> tuple[str, str, str] | None:
+    """Key id, region and service."""
     header = request.header("authorization")
-    found = _SCOPE.search(header) if header is not None else None
+    found = _scope(header) if header is not None else None
     if found is None:
         presigned = _SIGNED_QUERY.search(request.query_string)
         if presigned is None:
             return None
         try:
-            found = _SCOPE.search(f"Credential={decode(presigned[1])}")
+            found = _scope(f"Credential={decode(presigned[1])}")
         except ApiError:
             return None
     return found
+
+
+@lru_cache(maxsize=64)
+def _scope(text: str) -> tuple[str, str, str] | None:
+    """Remembered, as it is asked several times of each request."""
+    found = _SCOPE.search(text)
+    return (found[1], found[2], found[3]) if found is not None else None
 
 
 def load(operations: Iterable[tuple[str, str]]) -> Services:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -21,10 +22,13 @@ Writer = Callable[[list[str], Any], None]
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"})
 """A carriage return would come out of an XML parser as a line feed (XML 1.0, section 2.11)."""
 
+_SPECIAL = re.compile(f'{ILLEGAL.pattern[:-1]}&<>"\r]')
+"""What is left out or escaped; most texts have nothing of it."""
+
 
 def escape(text: str) -> str:
     """Text for the content of an element; characters that XML 1.0 cannot carry are left out."""
-    return ILLEGAL.sub("", text).translate(_ESCAPES)
+    return ILLEGAL.sub("", text).translate(_ESCAPES) if _SPECIAL.search(text) else text
 
 
 def members(shape: StructureShape | None) -> Writer:
