@@ -10,6 +10,8 @@ __all__ = [
     "HEADROOM_IPV4",
     "HEADROOM_IPV6",
     "LONGEST_FRAME",
+    "OUTER_IPV4",
+    "OUTER_IPV6",
     "SHORTEST_FRAME",
     "VXLAN_PORT",
 ]
@@ -28,6 +30,9 @@ FLOOR_IPV4, FLOOR_IPV6 = 35, 55
 
 HEADROOM_IPV4, HEADROOM_IPV6 = 54, 74
 """Bytes of an MTU that the guide wants left for the outer headers of an inner IP packet."""
+
+OUTER_IPV4, OUTER_IPV6 = 36, 56
+"""Bytes of IP, UDP and VXLAN header in front of a copy (RFC 7348 section 5)."""
 
 VXLAN_PORT = 4789
 """UDP destination port (RFC 7348 section 5)."""

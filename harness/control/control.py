@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -102,7 +102,7 @@ class Control:
         self._ways = inventory.ways
         self._start(inventory, restore)
         self._collector = Collector(
-            store, data_plane.book, self._carried, clock, evaluate_all, data_plane.read_counters
+            store, data_plane.book, self._carried, clock, evaluate_all, data_plane.read_counters, self._reached
         )
         self._counters = counters
         self._writer: Writer[tuple[Operation, Call], dict[str, Any]] = Writer(self._write)
@@ -244,9 +244,17 @@ class Control:
 
     def status(self, account: str | None = None) -> dict[str, Any]:
         """What the engine does, see ``status.describe_engine``; of one account's interfaces and sessions, or of all."""
-        state, ways = self._data_plane.state, self._ways
-        found = {} if state.nic is None else find_obstacles({**state.nic.documents, **ways}, state.nic.carried)
-        return describe_engine(state, self._data_plane.reading, account, found)
+        state = self._data_plane.state
+        return describe_engine(state, self._data_plane.reading, account, self._obstacles())
+
+    def _obstacles(self) -> Mapping[str, Sequence[str]]:
+        """What keeps copies from their targets, by session; none of a session that the engine has no more."""
+        nic = self._data_plane.state.nic
+        return {} if nic is None else find_obstacles({**nic.documents, **self._ways}, nic.carried)
+
+    def _reached(self, sessions: set[str]) -> set[str]:
+        obstacles = self._obstacles()
+        return {each for each in sessions if not obstacles.get(each)}
 
     def unready(self) -> str | None:
         """Why policies cannot be stored or are not done at the moment, in one line; None when they are."""

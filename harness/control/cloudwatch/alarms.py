@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from halfsilver.harness.control.cloudwatch.alarm_tags import more_tags
+from halfsilver.harness.control.cloudwatch.dimensions import read_dimensions, render
 from halfsilver.harness.control.cloudwatch.evaluation import COMPARISONS, INSUFFICIENT_DATA, TREATMENTS
-from halfsilver.harness.control.cloudwatch.metrics import read_dimensions, render
 from halfsilver.harness.control.cloudwatch.states import change_state, enter_history
 from halfsilver.harness.control.cloudwatch.statistics import STATISTICS
 from halfsilver.harness.control.metrics.book import MINUTE

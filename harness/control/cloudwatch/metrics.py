@@ -1,4 +1,5 @@
-"""Which metrics there are, and the samples of one: AWS's eight of Traffic Mirroring, in the namespace of EC2.
+"""Which metrics there are, and the samples of one: AWS's eight of Traffic Mirroring, in the namespace of EC2, and those
+of Gateway Load Balancer endpoints (``endpoints``).
 
 Source: Traffic Mirroring guide, "Traffic Mirroring metrics and dimensions". An instance has one sample a minute, the
 sum over its mirrored interfaces, zeros included; it has none while the engine is down or none of its interfaces has a
@@ -7,22 +8,21 @@ session. A dimension other than InstanceId has the samples of all its instances,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from halfsilver.harness.control.cloudwatch import endpoints
+from halfsilver.harness.control.cloudwatch.dimensions import Dimensions
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import Transaction
 from halfsilver.harness.records import METRICS
 
-__all__ = ["NAMESPACE", "Dimensions", "Metric", "dimension_sets", "read_dimensions", "render", "samples", "unit_of"]
+__all__ = ["Metric", "metrics", "samples", "unit_of"]
 
-NAMESPACE = "AWS/EC2"
+_NAMESPACE = "AWS/EC2"
 _GROUP_TAG = "aws:autoscaling:groupName"
 """By which EC2 marks the instances of an Auto Scaling group."""
-
-Dimensions = tuple[tuple[str, str], ...]
-"""Names and values, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,16 @@ def unit_of(name: str) -> str:
     return "Count" if "Packets" in name else "Bytes"
 
 
-def read_dimensions(given: Sequence[Mapping[str, str]] | None) -> Dimensions:
-    """A request's list of dimensions."""
-    return tuple(sorted((each["Name"], each["Value"]) for each in given or ()))
+def metrics(transaction: Transaction, account: str, since: int) -> Iterator[Metric]:
+    """All of an account with samples since then."""
+    for names, namespace, sets in (
+        (METRICS, _NAMESPACE, _dimension_sets(transaction, account, since)),
+        (endpoints.METRICS, endpoints.NAMESPACE, endpoints.dimension_sets(transaction, account, since)),
+    ):
+        yield from (Metric(namespace, name, each) for each in sets for name in names)
 
 
-def render(dimensions: Dimensions) -> list[dict[str, str]]:
-    """The same as an answer has it."""
-    return [{"Name": name, "Value": value} for name, value in dimensions]
-
-
-def dimension_sets(transaction: Transaction, account: str, since: int) -> list[Dimensions]:
+def _dimension_sets(transaction: Transaction, account: str, since: int) -> list[Dimensions]:
     """All by which the instances with samples since then can be asked for; the empty one is all of them."""
     instances = transaction.minutes.instances(account, since)
     if not instances:
@@ -61,8 +60,10 @@ def dimension_sets(transaction: Transaction, account: str, since: int) -> list[D
 
 
 def samples(transaction: Transaction, account: str, metric: Metric, start: int, end: int) -> list[tuple[int, int]]:
-    """(minute, value) in order of time, one per instance; nothing for a metric that there is not."""
-    if metric.namespace != NAMESPACE or metric.name not in METRICS or len(metric.dimensions) > 1:
+    """(minute, value) in order of time, one per instance or endpoint; nothing for a metric that there is not."""
+    if metric.namespace == endpoints.NAMESPACE:
+        return endpoints.samples(transaction, account, metric.name, metric.dimensions, start, end)
+    if metric.namespace != _NAMESPACE or metric.name not in METRICS or len(metric.dimensions) > 1:
         return []
     instances: list[str] | None = None
     if metric.dimensions:

@@ -10,16 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from halfsilver.harness.control.cloudwatch.metrics import (
-    NAMESPACE,
-    Dimensions,
-    Metric,
-    dimension_sets,
-    read_dimensions,
-    render,
-    samples,
-    unit_of,
-)
+from halfsilver.harness.control.cloudwatch.dimensions import read_dimensions, render
+from halfsilver.harness.control.cloudwatch.metrics import Metric, metrics, samples, unit_of
 from halfsilver.harness.control.cloudwatch.statistics import STATISTICS, Datapoint, datapoints
 from halfsilver.harness.control.metrics.book import MINUTE, minute_of
 from halfsilver.harness.control.metrics.history import KEPT
@@ -29,7 +21,6 @@ from halfsilver.harness.control.operations.listing import decode_token, encode_t
 from halfsilver.harness.control.operations.operation import Context, operation
 from halfsilver.harness.control.operations.pages import by_place
 from halfsilver.harness.control.operations.parameters import brief
-from halfsilver.harness.records import METRICS
 
 __all__ = ["get_metric_data", "get_metric_statistics", "list_metrics"]
 
@@ -49,22 +40,26 @@ _QUERY_ID = re.compile("[a-z][A-Za-z0-9_]*")
 def list_metrics(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Those with samples in the time for which they are kept, or in the last three hours."""
     account, now = context.caller.account, context.call.now
-    if parameters.get("Namespace", NAMESPACE) != NAMESPACE or parameters.get("OwningAccount", account) != account:
+    if parameters.get("OwningAccount", account) != account:
         return {"Metrics": []}
     since = minute_of(now - (_RECENT if "RecentlyActive" in parameters else KEPT))
-    asked = parameters.get("Dimensions") or []
-    sets = [each for each in dimension_sets(context.transaction, account, since) if _fits(each, asked)]
-    names = [name for name in METRICS if parameters.get("MetricName", name) == name]
     found = [
-        {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": render(each)} for each in sets for name in names
+        {"Namespace": each.namespace, "MetricName": each.name, "Dimensions": render(each.dimensions)}
+        for each in metrics(context.transaction, account, since)
+        if _fits(each, parameters)
     ]
     page, token = by_place(context, parameters, found, _PAGE)
     return {"Metrics": page, **token}
 
 
-def _fits(dimensions: Dimensions, asked: Sequence[Mapping[str, str]]) -> bool:
-    return all(
-        any(name == each["Name"] and each.get("Value", value) == value for name, value in dimensions) for each in asked
+def _fits(metric: Metric, asked: Parameters) -> bool:
+    return (
+        asked.get("Namespace", metric.namespace) == metric.namespace
+        and asked.get("MetricName", metric.name) == metric.name
+        and all(
+            any(name == each["Name"] and each.get("Value", value) == value for name, value in metric.dimensions)
+            for each in asked.get("Dimensions") or ()
+        )
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from halfsilver.harness.control.cloudwatch.dimensions import read_dimensions
 from halfsilver.harness.control.cloudwatch.evaluation import (
     ALARM,
     COMPARISONS,
@@ -20,7 +21,7 @@ from halfsilver.harness.control.cloudwatch.evaluation import (
     evaluate,
     in_range,
 )
-from halfsilver.harness.control.cloudwatch.metrics import Metric, read_dimensions, samples, unit_of
+from halfsilver.harness.control.cloudwatch.metrics import Metric, samples, unit_of
 from halfsilver.harness.control.cloudwatch.statistics import Datapoint, datapoints
 from halfsilver.harness.control.metrics.book import minute_of
 from halfsilver.harness.control.state.record import Kind, Record

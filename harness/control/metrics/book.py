@@ -15,22 +15,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from halfsilver.harness.law import OUTER_IPV4, OUTER_IPV6
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.policy.types import Interface, Session
 from halfsilver.harness.records import METRICS, Counters, Port, Tally
 from halfsilver.harness.verdict import Direction, Service, VerdictRecord
 
-__all__ = ["MINUTE", "Book", "Clock", "SessionKey", "Totals", "minute_of", "utc_now"]
+__all__ = ["MINUTE", "Book", "Clock", "EndpointKey", "SessionKey", "Totals", "minute_of", "utc_now"]
 
 Clock = Callable[[], datetime]
 """The time, with its zone."""
 SessionKey = tuple[str, str]
 """Ids of the interface and of the session."""
+EndpointKey = tuple[str, str]
+"""Ids of a Gateway Load Balancer endpoint and of the session that sends to it."""
 
 MINUTE = 60
 """Seconds."""
 
 _Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
 _Reading = dict[tuple[object, ...], tuple[int, int]]
 """Frames and bytes by table and index."""
 
@@ -76,6 +80,7 @@ class Book:
         self._before: _Reading | None = None
         self._totals = Totals()
         self._minutes: dict[tuple[int, SessionKey], Counter[str]] = {}
+        self._endpoints: Counter[tuple[int, EndpointKey]] = Counter()
 
     def opened(self, *, goes_on: bool = False) -> None:
         """There is a new engine, whose counters begin at zero; or ``goes_on``, as a card's do that was there before."""
@@ -139,10 +144,12 @@ class Book:
     def take(self, before: int | None = None) -> dict[tuple[int, SessionKey], Counter[str]]:
         """The sums of the minutes that began before this second, by AWS's names; None: of all. They are given once."""
         with self._lock:
-            taken = {key: sums for key, sums in self._minutes.items() if before is None or key[0] < before}
-            for key in taken:
-                del self._minutes[key]
-            return taken
+            return _taken(self._minutes, before)
+
+    def take_endpoints(self, before: int | None = None) -> dict[tuple[int, EndpointKey], int]:
+        """The same of endpoints: bytes of the copies sent to them, outer IP, UDP and VXLAN headers included."""
+        with self._lock:
+            return _taken(self._endpoints, before)
 
     def _enter(self, key: tuple[object, ...], more: Tally, policies: Sequence[Policy], minute: int) -> None:
         table, direction, *indices = key
@@ -166,10 +173,19 @@ class Book:
             return
         skipped = table == "skipped"
         _add(self._totals.skipped if skipped else self._totals.sessions, place, more)
+        outer = session.outer
+        if outer is not None and outer.endpoint_id is not None and not skipped:
+            headers = OUTER_IPV4 if outer.source.version == 4 else OUTER_IPV6
+            self._endpoints[minute, (outer.endpoint_id, session.session_id)] += more.octets + more.frames * headers
         names = f"{'Skip' if skipped else ''}Mirror{'In' if direction is Direction.INGRESS else 'Out'}"
         sums = self._minutes.setdefault((minute, place[1:]), Counter(dict.fromkeys(METRICS, 0)))
         sums[f"Network{names}"] += more.octets
         sums[f"NetworkPackets{names}"] += more.frames
+
+
+def _taken(table: dict[tuple[int, _Key], _Value], before: int | None) -> dict[tuple[int, _Key], _Value]:
+    """What is of minutes before this one, and no longer in the table."""
+    return {key: table.pop(key) for key in list(table) if before is None or key[0] < before}
 
 
 def _place(

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from halfsilver.harness.control.metrics.book import MINUTE, Book, Clock, SessionKey, minute_of
+from halfsilver.harness.control.metrics.book import MINUTE, Book, Clock, EndpointKey, SessionKey, minute_of
 from halfsilver.harness.control.metrics.history import KEPT
-from halfsilver.harness.control.state.minutes import Minute
+from halfsilver.harness.control.state.minutes import EndpointMinute, Minute
 from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.control.state.store import Store, Transaction
 from halfsilver.harness.records import METRICS
@@ -31,6 +31,7 @@ class Collector:
               which nothing was mirrored
     evaluate  called in the transaction that wrote a minute
     read      brings the book up to date when a minute has ended
+    reached   of these sessions, by id, those whose copies come through to their target
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Collector:
         clock: Clock,
         evaluate: Evaluate,
         read: Callable[[], None],
+        reached: Callable[[set[str]], set[str]],
     ) -> None:
         self._store = store
         self._book = book
@@ -48,9 +50,11 @@ class Collector:
         self._clock = clock
         self._evaluate = evaluate
         self._read = read
+        self._reached = reached
         self._lock = threading.Lock()
         self._minute = minute_of(clock())
         self._unwritten: dict[tuple[int, SessionKey], Counter[str]] = {}
+        self._sent: Counter[tuple[int, str]] = Counter()
 
     def collect(self) -> None:
         """Write what has ended since the last call. StoreError, and then the next call writes it."""
@@ -61,6 +65,7 @@ class Collector:
                 return
             self._read()
             self._keep(self._book.take(minute))
+            self._send(self._book.take_endpoints(minute))
             for key in self._carried():
                 self._keep({(minute - MINUTE, key): Counter(dict.fromkeys(METRICS, 0))})
             self._write(now)
@@ -71,11 +76,19 @@ class Collector:
         with self._lock:
             self._read()
             self._keep(self._book.take())
+            self._send(self._book.take_endpoints())
             self._write(self._clock())
 
     def _keep(self, more: dict[tuple[int, SessionKey], Counter[str]]) -> None:
         for key, sums in more.items():
             self._unwritten.setdefault(key, Counter(dict.fromkeys(METRICS, 0))).update(sums)
+
+    def _send(self, more: dict[tuple[int, EndpointKey], int]) -> None:
+        """To endpoints; what is lost on the way there is not theirs."""
+        reached = self._reached({session for _, (_, session) in more}) if more else set()
+        for (minute, (endpoint, session)), octets in more.items():
+            if session in reached:
+                self._sent[minute, endpoint] += octets
 
     def _write(self, now: datetime) -> None:
         oldest = minute_of(now - KEPT)
@@ -84,9 +97,11 @@ class Collector:
             return
         with self._store.begin(write=True) as transaction:
             transaction.minutes.add(self._rows(transaction))
+            transaction.minutes.add_endpoints(self._endpoint_rows(transaction))
             transaction.minutes.forget(oldest)
             self._evaluate(transaction, now)
         self._unwritten.clear()
+        self._sent.clear()
 
     def _watched(self) -> bool:
         with self._store.begin() as transaction:
@@ -104,3 +119,9 @@ class Collector:
             if record is not None:  # else it has gone with its sessions
                 instance = record.document.get("Attachment", {}).get("InstanceId", "")
                 yield Minute(minute, session, interface, instance, record.account, dict(sums))
+
+    def _endpoint_rows(self, transaction: Transaction) -> Iterable[EndpointMinute]:
+        for record in transaction.find(Kind.ENDPOINT, identifiers=sorted({endpoint for _, endpoint in self._sent})):
+            for (minute, endpoint), octets in self._sent.items():
+                if endpoint == record.id:
+                    yield EndpointMinute(minute, endpoint, record.account, octets)

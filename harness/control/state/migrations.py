@@ -49,5 +49,16 @@ def _region(operations: Operations) -> None:
     operations.add_column("halfsilver_records", Column("region", String, nullable=False, server_default=""))
 
 
-_STEPS: Mapping[int, Callable[[Operations], None]] = {2: _minutes, 3: _region}
+def _endpoint_minutes(operations: Operations) -> None:
+    """What endpoints have been sent by the minute."""
+    operations.create_table(
+        "halfsilver_endpoint_minutes",
+        Column("minute", BigInteger, nullable=False),
+        *(Column(name, String, nullable=False) for name in ("endpoint", "account")),
+        Column("bytes", BigInteger, nullable=False),
+        PrimaryKeyConstraint("minute", "endpoint"),
+    )
+
+
+_STEPS: Mapping[int, Callable[[Operations], None]] = {2: _minutes, 3: _region, 4: _endpoint_minutes}
 """By the version that each leads to."""

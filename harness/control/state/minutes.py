@@ -1,4 +1,6 @@
-"""What each session has mirrored and skipped, minute by minute: the part of the store that is not made by clients."""
+"""What sessions have mirrored and skipped, and endpoints were sent, minute by minute: the part of the store that is not
+made by clients.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,24 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from halfsilver.harness.control.state.tables import minutes
+from halfsilver.harness.control.state.tables import endpoint_minutes, minutes
 from halfsilver.harness.records import METRICS
 
-__all__ = ["Minute", "Minutes"]
+__all__ = ["EndpointMinute", "Minute", "Minutes"]
 
 _TABLE = minutes.c
 _KEY = (_TABLE.minute == bindparam("of_minute"), _TABLE.session == bindparam("of_session"))
 _ADD = update(minutes).where(*_KEY).values({name: _TABLE[name] + bindparam(f"more_{name}") for name in METRICS})
 _INSERT = insert(minutes)
-_FORGET = sqlalchemy.delete(minutes).where(_TABLE.minute < bindparam("before"))
+_ENDPOINTS = endpoint_minutes.c
+_ADD_TO_ENDPOINT = (
+    update(endpoint_minutes)
+    .where(_ENDPOINTS.minute == bindparam("of_minute"), _ENDPOINTS.endpoint == bindparam("of_endpoint"))
+    .values(bytes=_ENDPOINTS.bytes + bindparam("more"))
+)
+_FORGET = [
+    sqlalchemy.delete(table).where(table.c.minute < bindparam("before")) for table in (minutes, endpoint_minutes)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,16 @@ class Minute:
     instance: str
     account: str
     counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointMinute:
+    """One Gateway Load Balancer endpoint in one minute, and bytes of what it was sent; ``account`` is its owner."""
+
+    minute: int
+    endpoint: str
+    account: str
+    octets: int
 
 
 class Minutes:
@@ -69,7 +89,34 @@ class Minutes:
     def forget(self, before: int) -> None:
         """Minutes that began before this second are no longer kept."""
         self._check_writable()
-        self._connection.execute(_FORGET, {"before": before})
+        for forget in _FORGET:
+            self._connection.execute(forget, {"before": before})
+
+    def add_endpoints(self, found: Iterable[EndpointMinute]) -> None:
+        """Add to what is there of the same minute and endpoint."""
+        self._check_writable()
+        for each in found:
+            more = {"of_minute": each.minute, "of_endpoint": each.endpoint, "more": each.octets}
+            if not self._connection.execute(_ADD_TO_ENDPOINT, more).rowcount:
+                row = {"minute": each.minute, "endpoint": each.endpoint, "account": each.account, "bytes": each.octets}
+                self._connection.execute(insert(endpoint_minutes), row)
+
+    def of_endpoint(self, endpoint: str, start: int, end: int, account: str) -> list[tuple[int, int]]:
+        """(minute, bytes) of an account's endpoint, in order of time; only minutes in which something was sent."""
+        if self._empty:
+            return []
+        span = (_ENDPOINTS.minute >= start, _ENDPOINTS.minute < end)
+        asked = select(_ENDPOINTS.minute, _ENDPOINTS.bytes).where(
+            *span, _ENDPOINTS.account == account, _ENDPOINTS.endpoint == endpoint
+        )
+        return [(int(at), int(octets)) for at, octets in self._connection.execute(asked.order_by(_ENDPOINTS.minute))]
+
+    def endpoints(self, account: str, since: int) -> list[str]:
+        """Those of an account that were sent something since then, in order."""
+        if self._empty:
+            return []
+        asked = select(_ENDPOINTS.endpoint).where(_ENDPOINTS.account == account, _ENDPOINTS.minute >= since)
+        return sorted(self._connection.execute(asked.distinct()).scalars())
 
     def find(self, start: int, end: int, account: str | None = None) -> list[Minute]:
         """All that began from ``start`` on and before ``end``, in order of time; of one account or of all."""

@@ -14,9 +14,19 @@ from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, Strin
 from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.records import METRICS
 
-__all__ = ["SCHEMA_VERSION", "link", "links", "links_table", "meta", "metadata", "minutes", "records"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "endpoint_minutes",
+    "link",
+    "links",
+    "links_table",
+    "meta",
+    "metadata",
+    "minutes",
+    "records",
+]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Goes up with every change of the tables or of what records hold, and ``migrations`` has the step that leads there."""
 
 _serial = BigInteger().with_variant(Integer(), "sqlite")
@@ -75,6 +85,15 @@ minutes = Table(
     *(Column(name, BigInteger, nullable=False) for name in METRICS),
 )
 Index("halfsilver_minutes_by_instance", minutes.c.account, minutes.c.instance, minutes.c.minute)
+
+endpoint_minutes = Table(
+    "halfsilver_endpoint_minutes",
+    metadata,
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("endpoint", String, primary_key=True),
+    Column("account", String, nullable=False),  # the endpoint's
+    Column("bytes", BigInteger, nullable=False),
+)
 
 _MEMBERS = {
     Kind.SESSION: ("TrafficMirrorTargetId", "TrafficMirrorFilterId", "VirtualNetworkId"),

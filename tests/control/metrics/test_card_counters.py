@@ -238,14 +238,16 @@ def test_what_was_counted_before_the_server_came_is_not_its(desk: Desk) -> None:
 
 def test_a_change_gives_each_session_its_own(desk: Desk) -> None:
     """The same index is another session's after it, and what passed before was the first one's."""
-    first = desk.mirror(80)
+    first, second = desk.mirror(80), desk.mirror(81, number=2)
     desk.passes(3)
+    desk.passes(4, port=81)
     desk.client("ec2").delete_traffic_mirror_session(TrafficMirrorSessionId=first)
     desk.passes(7)
-    second = desk.mirror(80)
+    desk.passes(1, port=81)
+    third = desk.mirror(80)
     desk.passes(2)
     desk.read()
-    assert (desk.copies(first), desk.copies(second), desk.judged()) == (3, 2, 12)
+    assert [desk.copies(each) for each in (first, second, third)] == [3, 5, 2] and desk.judged() == 17
 
 
 def test_a_session_more_is_not_read_for(desk: Desk) -> None:
@@ -313,19 +315,21 @@ def test_a_reading_that_was_damaged_on_the_line_counts_nothing(desk: Desk, words
 
 
 def test_counters_that_go_back_without_a_reset_are_not_believed(desk: Desk) -> None:
-    """What was between two good readings may be lost; it is never counted twice."""
+    """Which of two readings was wrong is not known: counting goes on from the one after them, and not from zero."""
     session = desk.mirror(80)
-    desk.passes(5)
+    desk.passes(3)
+    fewer = dict(desk.board.card.counters)
+    desk.passes(2)
+    more = dict(desk.board.card.counters)
     desk.read()
-    counted = dict(desk.board.card.counters)
-    desk.board.card.counters.clear()
+    desk.board.card.counters = fewer
     desk.read()
     assert "less than they were" in str(desk.control.unready())
-    desk.board.card.counters.update(counted)
     desk.read()
-    desk.passes(1)
+    assert desk.control.unready() is None and desk.copies(session) == desk.judged() == 5
+    desk.board.card.counters = more
     desk.read()
-    assert desk.control.unready() is None and desk.copies(session) == 6 and desk.judged() == 6
+    assert desk.copies(session) == desk.judged() == 7
 
 
 def test_a_minute_has_what_came_before_its_end(desk: Desk) -> None:

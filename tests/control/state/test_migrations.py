@@ -75,6 +75,7 @@ def test_both_databases_get_the_same_tables(database):
     engine = sqlalchemy.create_engine(url_of(database))
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("DROP TABLE halfsilver_minutes"))
+        connection.execute(sqlalchemy.text("DROP TABLE halfsilver_endpoint_minutes"))
         connection.execute(sqlalchemy.text("ALTER TABLE halfsilver_records DROP COLUMN region"))
         connection.execute(sqlalchemy.text("UPDATE halfsilver_meta SET value = 1 WHERE name = 'schema'"))
     engine.dispose()

@@ -32,6 +32,9 @@ class Counted:
         taken, self.found = self.found, {}
         return taken
 
+    def take_endpoints(self, before: int | None = None) -> dict[tuple[int, tuple[str, str]], int]:
+        return {}
+
 
 class Watched(Lab):
     """One session, and an alarm on copies that were skipped; minutes end when the test says so."""
@@ -71,6 +74,7 @@ class Watched(Lab):
             self._now,
             evaluate_all,
             read=lambda: None,
+            reached=lambda sessions: sessions,
         )
 
     def skip(self, count: int) -> None:
