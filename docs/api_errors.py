@@ -50,6 +50,7 @@ ERRORS = {
         "InvalidTrafficMirrorSessionId.NotFound": "no such session",
         "InvalidTrafficMirrorTarget": "the target's interface does not exist, or is another account's",
         "InvalidTrafficMirrorTargetId.NotFound": "no such target, or not shared with the caller",
+        "InvalidVolume.NotFound": "no such volume",
         "InvalidVpcEndpointId.Malformed": "what is no id that begins with `vpce-`",
         "InvalidVpcEndpointId.NotFound": "no such endpoint",
         "InvalidVpcID.Malformed": "what is no id that begins with `vpc-`",

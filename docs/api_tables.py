@@ -45,6 +45,7 @@ WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("ec2", "DescribeAvailabilityZones"): {"AllAvailabilityZones": "no effect, all zones of the inventory are shown"},
     ("ec2", "DescribeInstances"): {"IncludeManagedResources": "no effect, everything is shown"},
     ("ec2", "DescribeNetworkInterfaces"): {"IncludeManagedResources": "no effect, everything is shown"},
+    ("ec2", "DescribeVolumes"): {"IncludeManagedResources": "no effect, everything is shown"},
     ("ec2", "DescribePrefixLists"): {
         name: "no effect, the answer is an empty list"
         for name in ("Filters", "MaxResults", "NextToken", "PrefixListIds")
@@ -133,6 +134,7 @@ def _filters() -> str:
         "DescribeAvailabilityZones": "_ZONE_FILTERS",
         "DescribeInstanceTypes": "_TYPE_FILTERS",
         "DescribeTags": "_FILTERS",
+        "DescribeVolumes": "_FILTERS",
     }
     rows = []
     for name in _operations("ec2"):

@@ -2,8 +2,7 @@
 
 Measured on moto 5.2.5: network load balancers and Gateway Load Balancer endpoints have no interfaces; an instance that
 ends keeps its interfaces attached; an attachment that ends is nowhere seen as ``detached``, for which Terraform waits;
-the state of a subnet's IPv6 block is the text ``{'State': 'associated'}``; and the endpoint service of a Gateway Load
-Balancer is of the type ``Gateway``.
+and the state of a subnet's IPv6 block is the text ``{'State': 'associated'}``.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 from halfsilver.harness.control.upstream.reading import Documents
 
-__all__ = ["Bridges", "mended"]
+__all__ = ["Bridges"]
 
 DETACHED_SECONDS = 15.0
 """How long an attachment that ended is shown as ``detached``; Terraform asks every few seconds."""
@@ -30,8 +29,6 @@ _OF_INSTANCE = "Primary network interface"
 """Description of the interface that moto makes with an instance; at AWS it goes when the instance does."""
 
 _STATE = re.compile(r"'State': '(\w+)'")
-_SERVICE_OPERATION = "VpcEndpointServiceConfiguration"
-_SERVICE_TYPE = re.compile(rb"(<serviceType>\s*Gateway)(?=\s*</serviceType>)")
 
 Object = dict[str, Any]
 
@@ -114,13 +111,6 @@ class Bridges:
             "SourceDestCheck": False,
             **members,
         }
-
-
-def mended(operation: str, body: bytes) -> bytes:
-    """An answer of EC2 that is passed on. Nobody's own endpoint service has AWS's type ``Gateway``."""
-    if _SERVICE_OPERATION not in operation:
-        return body
-    return _SERVICE_TYPE.sub(rb"\1LoadBalancer", body)
 
 
 def _attachment(interface: Object) -> str:

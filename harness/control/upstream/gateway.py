@@ -18,8 +18,8 @@ from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.iam.sigv4 import SIGNING_NAMES
 from halfsilver.harness.control.operations.call import Call
 from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.upstream.answers import mended
 from halfsilver.harness.control.upstream.asked import Asked, ask, service_of
-from halfsilver.harness.control.upstream.bridges import mended
 from halfsilver.harness.control.upstream.connection import Connection, Scope, UpstreamBusy, UpstreamError
 from halfsilver.harness.control.upstream.division import is_ours
 from halfsilver.harness.control.upstream.stock import Stock
@@ -128,7 +128,8 @@ class Gateway:
             if attachment is not None:
                 self._stock.bridges.detach(attachment)
             self._attempt(partial(self.refresh, within=WRITE_SECONDS))
-        return replace(answer, body=mended(asked.operation, arns.to_clients(answer.body)))
+        body = arns.to_clients(answer.body)
+        return replace(answer, body=mended(asked.operation, body) if asked.service == "ec2" else body)
 
     def _ending(self, asked: Asked) -> Mapping[str, Any] | None:
         """The attachment that the request ends. ApiError for one that has ended, with its instance too, as at AWS."""

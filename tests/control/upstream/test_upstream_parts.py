@@ -6,14 +6,17 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from botocore.parsers import ResponseParserFactory
 
 from halfsilver.harness.control.catalogue import OPERATIONS
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
+from halfsilver.harness.control.inventory.objects import model
 from halfsilver.harness.control.operations.errors import ApiError
+from halfsilver.harness.control.upstream.answers import mended
 from halfsilver.harness.control.upstream.arns import BalancerArns
 from halfsilver.harness.control.upstream.asked import Asked, ask
-from halfsilver.harness.control.upstream.bridges import DETACHED_SECONDS, Bridges, mended
+from halfsilver.harness.control.upstream.bridges import DETACHED_SECONDS, Bridges
 from halfsilver.harness.control.upstream.connection import Connection, Scope, check_url
 from halfsilver.harness.control.upstream.division import is_ours
 from halfsilver.harness.control.upstream.reading import UpstreamReader
@@ -313,3 +316,26 @@ def test_the_service_of_a_gateway_load_balancer_has_its_type() -> None:
     for operation in ("CreateVpcEndpointServiceConfiguration", "DescribeVpcEndpointServiceConfigurations"):
         assert mended(operation, text) == right == mended(operation, right)
     assert mended("DescribeVpcEndpointServices", text) == text  # S3's is one
+
+
+def test_an_instance_has_the_groups_of_its_first_interface() -> None:
+    def answer(own: str, index: int) -> bytes:
+        group = "<item><groupId>sg-1</groupId></item>"
+        there = f"<attachment><deviceIndex>{index}</deviceIndex></attachment><groupSet>{group}</groupSet>"
+        return (
+            '<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item>'
+            f"<instancesSet><item><instanceId>i-1</instanceId><groupSet>{own}</groupSet><networkInterfaceSet>"
+            f"<item>{there}</item></networkInterfaceSet></item></instancesSet></item></reservationSet>"
+            "</DescribeInstancesResponse>"
+        ).encode()
+
+    def groups(body: bytes) -> object:
+        shape = model("ec2").operation_model("DescribeInstances").output_shape
+        answered = {"status_code": 200, "headers": {}, "body": mended("DescribeInstances", body)}
+        read = ResponseParserFactory().create_parser("ec2").parse(answered, shape)
+        return read["Reservations"][0]["Instances"][0].get("SecurityGroups")
+
+    assert groups(answer("", 0)) == [{"GroupId": "sg-1"}]
+    assert groups(answer("", 1)) == []
+    assert groups(answer("<item><groupId>sg-2</groupId></item>", 0)) == [{"GroupId": "sg-2"}]
+    assert mended("DescribeInstances", b"<no XML") == b"<no XML"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,15 +14,35 @@ import pytest
 
 from tests.control.kits.serve_kit import ROOT, Server
 from tests.control.kits.terraform_kit import NO_CHANGE, Workspace, initialise
-from tests.control.kits.upstream_kit import with_moto
+from tests.control.kits.upstream_kit import ACCOUNT, with_moto
 
 CONFIGURATIONS = Path(__file__).parent / "terraform"
 PAGE = ROOT / "docs" / "how_to" / "upstream.md"
+WORKLOAD = "210987654321"
+"""A second account."""
+SESSIONS = {
+    "appliance": 1,
+    "balancer": 2,
+    "endpoint": 1,
+    "nodes": 2,
+    "pool": 1,
+    "function": 1,
+    "accounts": 1,
+    "zones": 3,
+    "lab": 1,
+    "the page's": 1,
+}
+"""How many sessions each configuration makes."""
+FIRST = {"nodes": ("aws_autoscaling_group.nodes",)}
+"""What must be there before the rest can be planned."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with with_moto(tmp_path_factory.mktemp("moto") / "state") as server:
+    folder = tmp_path_factory.mktemp("moto")
+    accounts = folder / "accounts.json"
+    accounts.write_text(json.dumps({"Accounts": [{"Id": ACCOUNT}, {"Id": WORKLOAD}]}))
+    with with_moto(folder / "state", "--inventory", str(accounts)) as server:
         yield server
 
 
@@ -48,16 +71,32 @@ def on_the_page() -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("name", ["appliance", "balancer", "endpoint", "the page's"])
-def test_a_configuration_comes_and_goes(name: str, workspace: Workspace, server: Server) -> None:
+def lay_out(name: str, folder: Path) -> None:
+    """A configuration, with the modules it has and what its function would be."""
     own = CONFIGURATIONS / f"{name}.tf"
-    text = own.read_text(encoding="utf-8") if own.exists() else on_the_page()
-    (workspace.folder / "main.tf").write_text(text, encoding="utf-8")
+    (folder / "main.tf").write_text(own.read_text(encoding="utf-8") if own.exists() else on_the_page())
+    with zipfile.ZipFile(folder / "function.zip", "w") as function:
+        function.writestr("function.py", "def handler(event, context): pass\n")
+    if (CONFIGURATIONS / name).is_dir():
+        shutil.copytree(CONFIGURATIONS / name, folder / name, dirs_exist_ok=True)
+        initialise(folder)
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_a_configuration_comes_and_goes(name: str, workspace: Workspace, server: Server) -> None:
+    lay_out(name, workspace.folder)
+    for first in FIRST.get(name, ()):
+        done = workspace.run("apply", "-auto-approve", f"-target={first}")
+        assert done.returncode == 0, done.stdout + done.stderr
     done = workspace.run("apply", "-auto-approve")
     assert done.returncode == 0, done.stdout + done.stderr
     sessions = [each for interface in server.served.status()["interfaces"] for each in interface["sessions"]]
-    assert sessions and all(each["state"] == "active" for each in sessions), sessions
-    assert workspace.plan() == NO_CHANGE
+    assert len(sessions) == SESSIONS[name]
+    assert all(each["state"] == "active" for each in sessions), sessions
+    planned = workspace.run("plan", "-detailed-exitcode")
+    assert planned.returncode == NO_CHANGE, planned.stdout + planned.stderr
     assert re.fullmatch(r"Destroy complete! Resources: [0-9]+ destroyed\.", workspace.destroy())
-    assert server.served.client().describe_network_interfaces()["NetworkInterfaces"] == []
-    assert server.served.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"] == []
+    for account in (ACCOUNT, WORKLOAD):
+        client = server.served.client(profile=account)
+        assert client.describe_network_interfaces()["NetworkInterfaces"] == []
+        assert client.describe_traffic_mirror_sessions()["TrafficMirrorSessions"] == []
