@@ -24,7 +24,18 @@ from halfsilver.harness.console.frames import why_not
 from halfsilver.harness.console.sign_ins import Attempts, SignIn, SignIns, check_key
 from halfsilver.harness.console.targets import destination_of
 from halfsilver.harness.console.visit import PATH, Visit, find_page
-from halfsilver.harness.console.web import EMPTY, Form, cookie, html, read_form, read_query, redirect, static
+from halfsilver.harness.console.web import (
+    EMPTY,
+    MAX_UPLOAD,
+    Form,
+    cookie,
+    html,
+    read_form,
+    read_query,
+    redirect,
+    static,
+    too_large,
+)
 from halfsilver.harness.control.http.app import own_page
 from halfsilver.harness.control.http.exchange import Peer, log_internal
 from halfsilver.harness.control.http.protocols import Response
@@ -43,9 +54,16 @@ COOKIE, DOOR_COOKIE = "halfsilver-console", "halfsilver-door"
 """Of somebody who has signed in, and of somebody who is about to."""
 SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
 STATIC = f"{PATH}/static/"
+SHIPPED = HERE / "static" / "shipped"
+SCRIPT = "text/javascript; charset=utf-8"
 FILES = {
-    "console.css": ("text/css; charset=utf-8", (TEMPLATES / "page.css", HERE / "static" / "console.css")),
-    "htmx.min.js": ("text/javascript; charset=utf-8", (HERE / "static" / "shipped" / "htmx.min.js",)),
+    "console.css": (
+        "text/css; charset=utf-8",
+        (TEMPLATES / "page.css", SHIPPED / "uPlot.min.css", HERE / "static" / "console.css"),
+    ),
+    "htmx.min.js": (SCRIPT, (SHIPPED / "htmx.min.js",)),
+    "uPlot.iife.min.js": (SCRIPT, (SHIPPED / "uPlot.iife.min.js",)),
+    "charts.js": (SCRIPT, (HERE / "static" / "charts.js",)),
     "icon.svg": ("image/svg+xml", (HERE / "static" / "icon.svg",)),
 }
 """Files by name: what they are, and what they are put together from."""
@@ -82,7 +100,7 @@ class Console:
         self._templates = open_templates(HERE / "templates")
         self._templates.filters.update(destination=destination_of, ports=_ports, minute=_minute)
         self._templates.globals.update(path=PATH, files=addresses, region=parts.control.settings.region)
-        self._templates.globals.update(visit=None, htmx=json.dumps(HTMX))
+        self._templates.globals.update(visit=None, most_bytes=MAX_UPLOAD, htmx=json.dumps(HTMX))
 
     def answer(self, request: Request, peer: Peer) -> Response:
         """The page; never raises."""
@@ -106,7 +124,7 @@ class Console:
 
     def refuse(self, request: Request, error: ApiError) -> Response:
         """An error that was found before the request was whole."""
-        return self._refuse(request, error)
+        return self._refuse(request, too_large() if error.status == 413 else error)
 
     def turn_away(self, request: Request) -> Response:
         """The refusal of a request that is one too many."""

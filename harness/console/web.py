@@ -1,11 +1,13 @@
 """HTTP as the console speaks it: forms and cookies of a request, and answers with what every one of them says.
 
-Bodies are within the server's limits already (``harness/control/http/app.py``): an upload is at most a megabyte.
+Bodies are within the server's limits already (``harness/control/http/app.py``): a mebibyte, with all that is around an
+upload.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from halfsilver.harness.control.operations.errors import ApiError
 
 __all__ = [
     "EMPTY",
+    "MAX_UPLOAD",
     "Form",
     "Upload",
     "cookie",
@@ -29,9 +32,15 @@ __all__ = [
     "redirect",
     "shown",
     "static",
+    "too_large",
 ]
 
 MAX_FIELDS = 1_000
+MAX_UPLOAD = 1_000_000
+"""Bytes of a file. What a form has around it fits into the rest of the mebibyte that the server takes of anybody, known
+or not: with more, those who have not signed in could fill its memory."""
+
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # what a body is no form for is told to its sender
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -106,7 +115,7 @@ def read_query(request: Request) -> Form:
 def read_form(request: Request) -> Form:
     """The form in the body of a POST, in either of the encodings that browsers know; ApiError if it is none."""
     header = request.header("content-type") or ""
-    kind, _ = parse_options_header(header)
+    kind, options = parse_options_header(header)
     if kind == b"application/x-www-form-urlencoded":
         try:
             return Form(_once(request.body.decode("ascii")))
@@ -114,6 +123,8 @@ def read_form(request: Request) -> Form:
             raise _malformed("is not what browsers send") from None
     if kind != b"multipart/form-data":
         raise ApiError("UnsupportedMediaType", "The body must be a form.", 415)
+    if not options.get(b"boundary"):
+        raise _malformed("has no boundary, which its content type must name")
     return _multipart(header, request.body)
 
 
@@ -136,6 +147,8 @@ def _multipart(header: str, body: bytes) -> Form:
         name = add(each.field_name)
         each.file_object.seek(0)
         data = each.file_object.read()
+        if len(data) > MAX_UPLOAD:
+            raise too_large()
         if data:
             files[name] = Upload((each.file_name or b"").decode("utf-8", "replace"), data)
 
@@ -166,6 +179,14 @@ def _text(octets: bytes) -> str:
 
 def _malformed(problem: str) -> ApiError:
     return ApiError("MalformedForm", f"The form {problem}.")
+
+
+def too_large() -> ApiError:
+    """The refusal of an upload, however much of it has come."""
+    message = (
+        f"A capture may have {MAX_UPLOAD:,} bytes at most. Cut it: editcap -r FILE PART 1-500 takes its first frames."
+    )
+    return ApiError("RequestEntityTooLarge", message, 413)
 
 
 def cookie(request: Request, name: str) -> str | None:

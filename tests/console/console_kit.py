@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from tests.control.kits.serve_kit import Server
+from tests.control.kits.server_kit import Cloud
 
-__all__ = ["Answer", "Client", "key_of", "sign_in"]
+__all__ = ["EVIL", "Answer", "Client", "csrf", "key_of", "sign_in", "user"]
 
 
 BOUNDARY = b"a-boundary"
+EVIL = "</title><script>alert(1)</script>\"'&"
+"""A name that somebody chose with care."""
 
 
 class _Inputs(HTMLParser):
@@ -106,3 +109,15 @@ def sign_in(where: str | Client, key: tuple[str, str]) -> Client:
     answer = client.submit("/console/sign-in", {"AccessKeyId": key[0], "SecretAccessKey": key[1]})
     assert (answer.status, answer.location) == (303, "/console/"), answer.text
     return client
+
+
+def csrf(client: Client) -> str:
+    """The proof of its forms."""
+    return client.get("/console/").inputs["csrf"]
+
+
+def user(cloud: Cloud, name: str, *actions: str) -> Client:
+    """A user of the first account who may do these and nothing else, signed in."""
+    if ("111122223333", name) not in cloud.keys:
+        cloud.add_user(name, {"Effect": "Allow", "Action": list(actions), "Resource": "*"})
+    return sign_in(cloud.url, cloud.keys["111122223333", name])

@@ -6,8 +6,11 @@ import re
 import urllib.parse
 from types import SimpleNamespace
 
+import pytest
+
 from halfsilver.harness.console.console import Console
 from halfsilver.harness.console.sign_ins import FAILURES_PER_ADDRESS
+from halfsilver.harness.console.web import MAX_UPLOAD, read_form
 from halfsilver.harness.control.http.exchange import Peer
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
@@ -67,3 +70,44 @@ def test_what_is_refused_before_it_is_whole_is_a_page_too():
     refused, away = door.refuse(request, ApiError("RequestTimeout", "<late>", 408)), door.turn_away(request)
     assert (refused.status, away.status) == (408, 503)
     assert b"&lt;late&gt;" in refused.body and header(away, "x-frame-options") == "DENY"
+
+
+def multipart(kind: str, body: bytes) -> Request:
+    return Request("POST", "/console/sign-in", "", (("content-type", f"multipart/form-data{kind}"),), body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "problem"),
+    [
+        ("", b"--x--", "has no boundary"),
+        ("; boundary=", b"--x--", "has no boundary"),
+        ("; boundary=x", b"--y\r\n", "is not what browsers send"),
+        ("; boundary=x", b"\0" * 100, "is not what browsers send"),
+        ("; boundary=x", b"--x\r\nContent Disposition: a\r\n", "is not what browsers send"),
+    ],
+)
+def test_what_is_no_form_is_told_to_its_sender_alone(
+    kind: str, body: bytes, problem: str, caplog: pytest.LogCaptureFixture
+):
+    """Not to the log, which whoever reaches the door could fill."""
+    answer = console().answer(multipart(kind, body), Peer("192.0.2.1", False))
+    assert answer.status == 400 and problem.encode() in answer.body
+    assert caplog.records == []
+
+
+def test_an_upload_may_have_so_many_bytes_and_no_more():
+    def form(size: int) -> Request:
+        head = b'--x\r\nContent-Disposition: form-data; name="capture"; filename="a"\r\n\r\n'
+        return multipart("; boundary=x", head + bytes(size) + b"\r\n--x--\r\n")
+
+    assert len(read_form(form(MAX_UPLOAD)).files["capture"].data) == MAX_UPLOAD
+    with pytest.raises(ApiError, match="1,000,000 bytes at most") as refused:
+        read_form(form(MAX_UPLOAD + 1))
+    assert refused.value.status == 413
+
+
+def test_what_the_server_refuses_unread_is_refused_in_the_consoles_words():
+    request = Request("POST", "/console/why-not", "", (("hx-request", "true"),))
+    refused = console().refuse(request, ApiError("RequestEntityTooLarge", "The body is longer.", 413))
+    assert refused.status == 413 and b"1,000,000 bytes at most" in refused.body
+    assert header(refused, "hx-retarget") == "#answer"

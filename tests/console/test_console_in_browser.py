@@ -173,6 +173,9 @@ PAGES = (
     "/sessions",
     "/sessions/create",
     "/sessions/{session}",
+    "/shares",
+    "/shares/create",
+    "/shares/{share}",
     "/counters",
     "/why-not",
     "/nothing",
@@ -186,6 +189,9 @@ def resources(cloud: Cloud) -> Iterator[dict[str, str]]:
     made = {"target": make_target(ec2), "filter": make_filter(ec2, 80)}
     made["session"] = make_session(ec2, made["filter"], made["target"], Description="d" * 255)
     ec2.create_tags(Resources=list(made.values()), Tags=[{"Key": "Name", "Value": "n" * 200}])
+    arn = f"arn:aws:ec2:us-east-1:111122223333:traffic-mirror-target/{made['target']}"
+    share = cloud.client("ram").create_resource_share(name="s" * 200, resourceArns=[arn], principals=["444455556666"])
+    made["share"] = share["resourceShare"]["resourceShareArn"].rpartition("/")[2]
     yield made
     cloud.empty()
 
@@ -267,7 +273,7 @@ def test_with_script_parts_are_renewed_and_the_page_stays(
     before = int(copies.inner_text())
     cloud.server.served.push([to_web(80)] * 2)
     expect(copies).to_have_text(str(before + 2), timeout=WAIT)
-    assert page.locator("figure svg").count() == 2
+    assert page.locator("figure svg").count() == page.locator("figure canvas").count() == 2
     other.goto(f"{cloud.url}/console/")
     press(other, "Sign out")
     page.get_by_label("Access key ID").wait_for()  # it asks again, and is sent to the door

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from halfsilver.harness.capture.formats import CapturedFrame
 from halfsilver.harness.console.visit import Visit
+from halfsilver.harness.console.web import MAX_UPLOAD
 from halfsilver.harness.control.local.frames import NAME, direct, permit, read_capture
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.plane.nic_policy import NicPolicy
@@ -35,7 +36,7 @@ def uploaded(visit: Visit, name: str) -> list[CapturedFrame]:
     """The frames of an uploaded capture. ApiError if there is none, or it is none."""
     upload = visit.form.files.get(name)
     if upload is None:
-        raise ApiError("MissingParameter", "Choose a capture: a pcap or pcapng file of at most a megabyte")
+        raise ApiError("MissingParameter", f"Choose a capture: a pcap or pcapng file of at most {MAX_UPLOAD:,} bytes")
     return read_capture(upload.data)
 
 

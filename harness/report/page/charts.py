@@ -1,7 +1,7 @@
 """Stacked bars as numbers for an SVG: the one form of chart a page has.
 
-The template draws them. A chart library would bring script, fonts or fixed colours, where a page has to follow its
-reader's light or dark and to do without script.
+The template draws them: a page has to follow its reader's light or dark and to do without script. Where there is script
+(the console), a library draws them again from their tables, to be pointed at.
 """
 
 from __future__ import annotations
