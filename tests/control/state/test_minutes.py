@@ -14,7 +14,7 @@ from halfsilver.harness.control.metrics.book import SessionKey
 from halfsilver.harness.control.metrics.collector import Collector
 from halfsilver.harness.control.metrics.history import series
 from halfsilver.harness.records import METRICS
-from tests.control.kits.inventory_kit import COLLECTOR, OWNER, SECURITY, WEB, Lab
+from tests.control.kits.inventory_kit import COLLECTOR, OWNER, SECURITY, WEB, Lab, refused
 
 NOON = datetime(2026, 6, 1, 12, 0, 5, tzinfo=UTC)
 SKIPPED = "NetworkPacketsSkipMirrorIn"
@@ -170,3 +170,32 @@ def test_an_alarms_history_is_bounded_in_time_and_number(lab: Watched) -> None:
     lab.later += timedelta(days=14)
     lab.watch.set_alarm_state(AlarmName="skipped", StateValue="OK", StateReason="a rehearsal")
     assert len(items()) <= 2
+
+
+def test_an_alarm_that_looks_back_a_week(lab: Watched) -> None:
+    """Three bad hours of a week, as far as CloudWatch's alarms look; a server that starts anew looks as far."""
+    week = {
+        **OF_INSTANCE,
+        "AlarmName": "skipped",
+        "Statistic": "Sum",
+        "Period": 3600,
+        "DatapointsToAlarm": 3,
+        "Threshold": 2,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    with refused("ValidationError", "more than a week"):
+        lab.watch.put_metric_alarm(**week, EvaluationPeriods=169)
+    lab.watch.put_metric_alarm(**week, EvaluationPeriods=168)
+    states = {}
+    for hour in range(0, 180, 4):
+        if hour in (0, 80, 160):
+            lab.collector = lab.start()
+            lab.skip(3)
+        lab.forward(hours=1)
+        states[hour + 1] = lab.alarm()["StateValue"]
+        if hour == 160:
+            assert "3 out of the last 168 datapoints" in lab.alarm()["StateReason"]
+        lab.forward(hours=3)
+    raised = [hour for hour, state in states.items() if state == "ALARM"]
+    assert raised == [161, 165, 169] and set(states.values()) == {"ALARM", "OK"}
