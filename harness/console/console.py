@@ -169,6 +169,13 @@ class Console:
         key = check_key(self._parts.keys, key_id, secret)
         if key is None:
             self._attempts.failed(peer.address, key_id)
+        known = key or self._parts.keys.find(key_id)
+        caller = None if known is None else known.caller
+        try:
+            self._parts.exchange.signed_in(request, peer, f"{PATH}/", key_id, caller, key is not None)
+        except ApiError as error:
+            return self._door(peer, error.message, error.status)
+        if key is None:
             return self._door(peer, "There is no active access key with this id and this secret.", 403)
         token = self._sign_ins.start(key)
         return redirect(f"{PATH}/", _cookie(COOKIE, token, peer), _cookie(DOOR_COOKIE, "", peer, age=0))

@@ -15,14 +15,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor as Threads
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
 from halfsilver.harness.control.http.protocols import Operation, Response, Services, signed_with
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.operations.call import Call, Caller, Parameters
+from halfsilver.harness.control.operations.call import Call, Caller, Parameters, SignIn
 from halfsilver.harness.control.operations.errors import ApiError
 
 __all__ = ["SHORT_BODY", "Audit", "Authenticate", "Exchange", "Executor", "Peer", "Route", "Soon", "log_internal"]
@@ -49,6 +49,9 @@ _Away = Callable[[Callable[[], Response]], Awaitable[Response]]
 _LOG = logging.getLogger(__name__)
 
 _SECRET = re.compile(r"(?i)((?:signature|security-token|credential|authorization)[\"']?\s*[=:]\s*)[^\s,&;]+")
+_CODES = r"<Code>([\w.]{1,128})</Code>", r'"(?:__type|code)"\s*:\s*"(?:[^"#]{0,128}#)?([\w.]{1,128})"'
+_MESSAGES = r"<Message>([^<]{1,1024})</Message>", r'"[Mm]essage"\s*:\s*"([^"]{1,1024})"'
+"""Of a refusal in XML and in JSON."""
 _LONGEST = 300
 """Characters of an exception's message that are logged."""
 
@@ -74,8 +77,15 @@ class Audit(Protocol):
         key: str | None,
         result: Mapping[str, Any] | None = None,
         error: ApiError | None = None,
+        changes: bool | None = None,
     ) -> None:
-        """Record a request that was done, or refused with ``error``. ApiError if it is not recorded yet."""
+        """Record a request that was done, or refused with ``error``. ApiError if it is not recorded yet.
+
+        ``changes``: whether it changes something; None: as the operation of that name does.
+        """
+
+    def note_sign_in(self, attempt: SignIn) -> None:
+        """Record who has signed in to the console, or tried to. ApiError if it is not recorded yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +100,15 @@ class Peer:
 class Route:
     """Another path than the API's: what it is called, the methods it takes, and what answers.
 
-    ``answer`` gets the request as it came and, as a call without parameters, who sent it from where.
+    ``answer`` gets the request as it came and, as a call without parameters, who sent it from where. ``given`` are the
+    parameters for who keeps records, and ``changes`` is whether it changes something.
     """
 
     name: str
     methods: tuple[str, ...]
     answer: Callable[[Request, Call], Response]
+    given: Mapping[str, str] = field(default_factory=dict)
+    changes: bool = False
 
 
 class Exchange:
@@ -180,6 +193,8 @@ class Exchange:
                 caller = self._authenticate(request)
                 call = self._call(service.name, route.name, {}, caller, request_id, peer)
                 work = partial(route.answer, request, call)
+                if self._audit is not None and counted[0] == BEYOND:
+                    work = partial(self._passed_on, self._audit, route, request, call)
                 response = work() if away is None else await away(work)
                 return response, *counted, DONE if response.status < 400 else str(response.status)
             operation, found = service.identify(request)
@@ -244,6 +259,33 @@ class Exchange:
         note(call, result=result)
         return result
 
+    def _passed_on(self, audit: Audit, route: Route, request: Request, call: Call) -> Response:
+        """What another server answers, recorded before anybody is told of it."""
+        audit.ready()
+        note = partial(
+            audit.note, user_agent=request.header("user-agent"), key=signed_with(request), changes=route.changes
+        )
+        recorded = replace(call, parameters=route.given)
+        try:
+            response = route.answer(request, call)
+        except Exception as error:
+            note(recorded, error=error if isinstance(error, ApiError) else _internal())
+            raise
+        note(recorded, error=_refusal(response) if response.status >= 400 else None)
+        return response
+
+    def signed_in(self, request: Request, peer: Peer, path: str, key: str, caller: Caller | None, done: bool) -> None:
+        """Record that somebody has signed in to the console at ``path``, or tried to. ApiError: it cannot be recorded.
+
+        key     the id of the access key; ``caller`` is whose it is, None where there is no such key
+        """
+        if self._audit is not None:
+            self._audit.ready()
+            url = f"http{'s' if peer.secure else ''}://{request.header('host') or ''}{path}"
+            agent = request.header("user-agent")
+            known = None if caller is None else key
+            self._audit.note_sign_in(SignIn(caller, known, done, peer.address, agent, self._clock(), url))
+
     def _call(
         self,
         service: str,
@@ -278,6 +320,16 @@ class Exchange:
         else:
             error = ApiError("ServiceUnavailable", "Too many requests are under way.", 503)
         return service.refuse(error, str(uuid.uuid4()))
+
+
+def _refusal(response: Response) -> ApiError:
+    """What another server's answer says in one of AWS's forms; its status where it says nothing that is understood."""
+    text = response.body.decode("utf-8", "replace")
+    code, message = (
+        next((found for name in names if (found := re.search(name, text)) is not None), None)
+        for names in (_CODES, _MESSAGES)
+    )
+    return ApiError(code[1] if code else str(response.status), message[1] if message else "", response.status)
 
 
 def _internal() -> ApiError:

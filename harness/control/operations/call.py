@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from halfsilver.harness.control.operations.quotas import Quotas
 
-__all__ = ["Call", "Caller", "DEFAULT_REGION", "Parameters", "RoleSession", "Settings", "Trail"]
+__all__ = ["Call", "Caller", "DEFAULT_REGION", "Parameters", "RoleSession", "Settings", "SignIn", "Trail"]
 
 DEFAULT_REGION = "us-east-1"
 """AWS's first region: a server's where nothing names another."""
@@ -48,6 +48,24 @@ class Caller:
     def principal(self) -> str:
         """The ARN of the user, or of the role that is assumed."""
         return self.arn if self.session is None else self.session.role
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """An attempt to sign in to the console.
+
+    caller  whose access key it was, None where there is no such key
+    done    whether the secret was right
+    url     what the browser was going to
+    """
+
+    caller: Caller | None
+    key: str | None
+    done: bool
+    source_ip: str
+    user_agent: str | None
+    now: datetime
+    url: str
 
 
 class Trail(Protocol):

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from halfsilver.harness.control.operations.call import Call, Caller
+from halfsilver.harness.control.operations.call import Call, Caller, SignIn
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import OPERATIONS
 
-__all__ = ["event", "resources", "source_of"]
+__all__ = ["event", "resources", "sign_in", "source_of"]
 
 _VERSION = "1.08"
 _SOURCES = {"cloudwatch": "monitoring", "elbv2": "elasticloadbalancing"}
@@ -55,10 +55,15 @@ def event(
     key: str | None,
     result: Mapping[str, Any] | None = None,
     error: ApiError | None = None,
+    changes: bool | None = None,
 ) -> dict[str, Any]:
-    """The record of a request that was done, or refused with ``error``; ``key`` is the id of the key that signed it."""
+    """The record of a request that was done, or refused with ``error``; ``key`` is the id of the key that signed it.
+
+    changes   whether it is one of those that change something; None: as the operation of that name does
+    """
     operation = OPERATIONS.get((call.service, call.operation))
-    changes = operation is not None and operation.writes
+    if changes is None:
+        changes = operation is not None and operation.writes
     tells = changes or call.operation in _TELLING
     return {
         "eventVersion": _VERSION,
@@ -78,6 +83,43 @@ def event(
         "eventType": "AwsApiCall",
         "managementEvent": True,
         "recipientAccountId": call.caller.account,
+        "eventCategory": "Management",
+    }
+
+
+def sign_in(attempt: SignIn, region: str) -> dict[str, Any]:
+    """The record of somebody who has signed in to the console, or has tried to.
+
+    Source: AWS CloudTrail User Guide, "AWS Management Console sign-in events": a failure has no ARN, and no user's name
+    where there is no such user, as it may be a password in the wrong field. So has a key that there is not; its record
+    is no account's, and LookupEvents does not find it.
+    """
+    caller = attempt.caller
+    if caller is None:
+        identity: dict[str, Any] = {"type": "IAMUser", "principalId": "", "accountId": "", "accessKeyId": ""}
+        identity["userName"] = "HIDDEN_DUE_TO_SECURITY_REASONS"
+    else:
+        identity = _identity(caller, attempt.key)
+    if not attempt.done:
+        identity.pop("arn", None)
+    return {
+        "eventVersion": _VERSION,
+        "userIdentity": identity,
+        "eventTime": _time(attempt.now),
+        "eventSource": "signin.amazonaws.com",
+        "eventName": "ConsoleLogin",
+        "awsRegion": region,
+        "sourceIPAddress": attempt.source_ip,
+        "userAgent": (attempt.user_agent or "")[:_LONGEST_TEXT],
+        **({} if attempt.done else {"errorMessage": "Failed authentication"}),
+        "requestParameters": None,
+        "responseElements": {"ConsoleLogin": "Success" if attempt.done else "Failure"},
+        "additionalEventData": {"LoginTo": attempt.url[:_LONGEST_TEXT], "MobileVersion": "No", "MFAUsed": "No"},
+        "eventID": str(uuid.uuid4()),
+        "readOnly": False,
+        "eventType": "AwsConsoleSignIn",
+        "managementEvent": True,
+        "recipientAccountId": "" if caller is None else caller.account,
         "eventCategory": "Management",
     }
 

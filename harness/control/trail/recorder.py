@@ -6,10 +6,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from halfsilver.harness.control.operations.call import Call
+from halfsilver.harness.control.operations.call import Call, SignIn
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.trail.audit_file import AuditFile
-from halfsilver.harness.control.trail.event import event
+from halfsilver.harness.control.trail.event import event, sign_in
 
 __all__ = ["Recorder"]
 
@@ -43,9 +43,18 @@ class Recorder:
         key: str | None,
         result: Mapping[str, Any] | None = None,
         error: ApiError | None = None,
+        changes: bool | None = None,
     ) -> None:
         """A request that was done, or refused. ApiError if it cannot be written."""
-        record = event(call, call.region or self._region, user_agent=user_agent, key=key, result=result, error=error)
+        region = call.region or self._region
+        self._keep(event(call, region, user_agent=user_agent, key=key, result=result, error=error, changes=changes))
+
+    def note_sign_in(self, attempt: SignIn) -> None:
+        """Somebody at the console's door. ApiError if it cannot be written."""
+        self._keep(sign_in(attempt, self._region))
+
+    def _keep(self, record: Mapping[str, Any]) -> None:
+        """Write it; it is owed if that fails."""
         try:
             self._write(record)
         except ApiError:

@@ -27,6 +27,11 @@ _ACTION = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
 _OWN_PATHS = ("moto-api", "_localstack", "_aws")
 """Where look-alikes have controls of their own, which no service of AWS has."""
 _READS = ("Describe", "Get", "List", "Head", "Search", "Lookup", "Select", "BatchGet", "Query", "Scan")
+_PLAIN = ("ec2", "elbv2")
+_NOT_RECORDED = re.compile(
+    "Action|Version|X-Amz-.*|.*(UserData|Password|Secret|SharedKey|KeyMaterial|PrivateKey|CertificateBody).*"
+)
+"""What is no parameter, proves who somebody is, or may have a secret in it."""
 _DIRECTORIES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "elasticfilesystem": "efs"}
 """The service's name in signatures -> botocore's, where they differ."""
 
@@ -43,6 +48,13 @@ class Asked:
     def reads(self) -> bool:
         """It changes nothing, by its name."""
         return self.operation.startswith(_READS)
+
+    @property
+    def recorded(self) -> Mapping[str, str]:
+        """The parameters that may be in an audit file: of services whose forms hold a secret here and there, none."""
+        if self.service not in _PLAIN:
+            return {}
+        return {name: value for name, value in self.form.items() if not _NOT_RECORDED.fullmatch(name)}
 
     def values(self, prefix: str) -> list[str]:
         """The values of a list in a form, ``ResourceId`` for ``ResourceId.1``, ``ResourceId.2``."""

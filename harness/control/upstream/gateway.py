@@ -98,7 +98,13 @@ class Gateway:
         asked = ask(name, request) if name not in ("ram", "sts") else Asked(name, "")
         if is_ours(asked, self._served):
             return None
-        return Route(asked.operation, _METHODS, lambda request, call: self._pass_on(asked, request, call))
+        return Route(
+            asked.operation,
+            _METHODS,
+            lambda request, call: self._pass_on(asked, request, call),
+            asked.recorded,
+            not asked.reads,
+        )
 
     def execute(self, call: Call) -> Mapping[str, Any]:
         """One of our own operations. A new session may be on an interface that the NIC does not carry yet."""

@@ -6,17 +6,24 @@ import errno
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from halfsilver.harness.control.http.exchange import Route
+from halfsilver.harness.control.http.protocols import Response
+from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.iam.authorization import authorize
 from halfsilver.harness.control.iam.policies import Policies
-from halfsilver.harness.control.operations.call import Call, Caller, RoleSession
+from halfsilver.harness.control.operations.call import Call, Caller, RoleSession, SignIn
+from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.operations.operation import OPERATIONS, Context
 from halfsilver.harness.control.trail.audit_file import AuditFile
 from halfsilver.harness.control.trail.event import event
+from halfsilver.harness.control.trail.recorder import Recorder
+from halfsilver.harness.control.upstream.asked import Asked, ask
 from halfsilver.harness.errors import UsageError
 from tests.control.kits.inventory_kit import COLLECTOR, OWNER, SECURITY, Lab, refused
 
@@ -303,3 +310,71 @@ def test_files_that_cannot_be_one(path: Path, tmp_path: Path) -> None:
         AuditFile(tmp_path)
     with pytest.raises(UsageError, match=r"nowhere.*No such file"):
         AuditFile(tmp_path / "nowhere" / "audit.jsonl")
+
+
+class Beyond(Audited):
+    """What is no ``TrafficMirror`` is another server's, which says no to everybody who ends an instance."""
+
+    def __init__(self, audit: AuditFile) -> None:
+        super().__init__(audit)
+        self._exchange._beyond = self._route
+
+    def _route(self, service: str, request: Request) -> Route | None:
+        asked = ask(service, request)
+        if service == "cloudtrail" or "TrafficMirror" in asked.operation:
+            return None
+        return Route(asked.operation, ("POST",), partial(self._reply, asked), asked.recorded, not asked.reads)
+
+    def _reply(self, asked: Asked, request: Request, call: Call) -> Response:
+        if asked.operation == "RunInstances":
+            raise ApiError("UnauthorizedOperation", "You are not authorized to perform this operation.", 403)
+        if asked.operation == "TerminateInstances":
+            error = b"<Code>InvalidInstanceID.NotFound</Code><Message>There is no i-1</Message>"
+            return Response(400, b"<Response><Errors><Error>" + error + b"</Error></Errors></Response>")
+        return Response(200, b"<Answer/>")
+
+
+def test_what_another_server_answers(path: Path) -> None:
+    file = AuditFile(path)
+    lab = Beyond(file)
+    ec2 = lab.client("ec2")
+    ec2.describe_instances(InstanceIds=["i-2"])
+    ec2.create_subnet(VpcId="vpc-1", CidrBlock="10.0.0.0/24")
+    with refused("InvalidInstanceID.NotFound"):
+        ec2.terminate_instances(InstanceIds=["i-1"])
+    with refused("UnauthorizedOperation", status=403):
+        ec2.run_instances(MinCount=1, MaxCount=1, UserData="a secret", ClientToken="t")
+    lab.client("iam").update_login_profile(UserName="bob", Password="a secret")
+    read, made, gone, denied, password = records(path)
+    assert (read["eventName"], read["readOnly"], read["requestParameters"]) == (
+        "DescribeInstances",
+        True,
+        {"instanceId.1": "i-2"},
+    )
+    assert (made["eventName"], made["readOnly"], made["eventType"]) == ("CreateSubnet", False, "AwsApiCall")
+    assert made["requestParameters"] == {"vpcId": "vpc-1", "cidrBlock": "10.0.0.0/24"}
+    assert set(FIELDS.split()) == set(made) and made["userIdentity"]["userName"] == "ann"
+    assert gone["errorCode"] == "Client.InvalidInstanceID.NotFound" and gone["errorMessage"] == "There is no i-1"
+    assert denied["errorCode"] == "Client.UnauthorizedOperation"
+    assert (password["eventSource"], password["requestParameters"]) == ("iam.amazonaws.com", None)
+    assert "a secret" not in path.read_text()
+    found = lab.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "TerminateInstances"}]
+    )
+    assert names(found) == ["TerminateInstances"]
+    file.close()
+
+
+def test_sign_ins_are_looked_up_by_their_account(lab: Audited) -> None:
+    caller = Caller(OWNER, f"arn:aws:iam::{OWNER}:user/ann", "AIDAEXAMPLE", "ann")
+    recorder = Recorder(lab.settings.trail, "us-east-1")  # type: ignore[arg-type]
+    for known, done in ((caller, True), (caller, False), (None, False)):
+        recorder.note_sign_in(SignIn(known, "AKIA1", done, "192.0.2.1", "Mozilla/5.0", datetime.now(UTC), "http://h/"))
+    sign_ins = {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "ConsoleLogin"}]}
+    found = lab.client("cloudtrail").lookup_events(**sign_ins)["Events"]
+    results = [json.loads(each["CloudTrailEvent"])["responseElements"]["ConsoleLogin"] for each in found]
+    assert results == ["Failure", "Success"]
+    assert {(each["Username"], each["EventSource"], each["AccessKeyId"]) for each in found} == {
+        ("ann", "signin.amazonaws.com", "AKIA1")
+    }
+    assert lab.client("cloudtrail", "444455556666").lookup_events(**sign_ins)["Events"] == []
