@@ -70,7 +70,7 @@ def create_session(context: Context, parameters: Parameters) -> dict[str, Any]:
     check_quota(
         "TrafficMirrorSessionLimitExceeded",
         "Sessions per account",
-        count(Kind.SESSION, account=account),
+        count(Kind.SESSION, account=account, limit=quotas.sessions),
         quotas.sessions,
     )
     check_quota(
@@ -186,7 +186,7 @@ def _unused_network(context: Context) -> int:
     """A random VNI that no session has, of this account or another."""
     while True:
         vni = context.random.randint(1, MAX_VNI)
-        if not context.transaction.count(Kind.SESSION, where=("VirtualNetworkId", vni)):
+        if not context.transaction.mentions("VirtualNetworkId", vni):
             return vni
 
 

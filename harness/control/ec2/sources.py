@@ -27,7 +27,10 @@ def find_source(context: Context, identifier: str) -> Record:
     why = _why_unsupported(context, interface)
     if why is not None:
         raise ApiError("NetworkInterfaceNotSupported", f"{identifier} {why}")
-    targets = context.transaction.find(Kind.TARGET, where=("NetworkInterfaceId", identifier), limit=1)
+    where = ("NetworkInterfaceId", identifier)
+    targets = (
+        context.transaction.find(Kind.TARGET, where=where, limit=1) if context.transaction.mentions(*where) else ()
+    )
     if targets:
         raise ApiError("InvalidParameterValue", f"{identifier} is in use by target {targets[0].id}")
     return interface
@@ -36,7 +39,7 @@ def find_source(context: Context, identifier: str) -> Record:
 def check_sessions(context: Context, target: Record) -> None:
     """Refuse one session more than a target takes, whoever owns it; an endpoint takes any number (guide, "Quotas")."""
     if "GatewayLoadBalancerEndpointId" not in target.document:
-        there = context.transaction.count(Kind.SESSION, where=("TrafficMirrorTargetId", target.id))
+        there = context.transaction.mentions("TrafficMirrorTargetId", target.id)
         limit = context.settings.quotas.sessions_per_target
         check_quota("TrafficMirrorSessionsPerTargetLimitExceeded", "Sessions per target", there, limit)
 

@@ -18,6 +18,8 @@ from sqlalchemy.types import TypeEngine
 __all__ = ["Prepared"]
 
 Convert = Callable[[Any], Any]
+_EMPTY = "{}"
+"""JSON of most columns of most records: of our types, JSON alone is converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +46,8 @@ class Prepared:
 
     def run(self, cursor: Any, statement: Executable, given: Mapping[str, Any]) -> list[Sequence[Any]]:
         """The rows. A statement is always given parameters of the same names, and made once: it is kept for ever."""
-        text = self._known.get(statement)
-        if text is None:
-            text = self._known[statement] = self._compile(statement, given)
-        values = [
-            text.values[name] if name in text.values else given[name] if convert is None else convert(given[name])
-            for name, convert in text.parameters
-        ]
-        if self._dialect.positional:
-            cursor.execute(text.sql, values)
-        else:
-            cursor.execute(text.sql, {name: value for (name, _), value in zip(text.parameters, values, strict=True)})
+        text = self._text(statement, given)
+        cursor.execute(text.sql, self._values(text, given))
         if cursor.description is None:
             return []
         rows: list[Sequence[Any]] = cursor.fetchall()
@@ -63,8 +56,29 @@ class Prepared:
         for number, row in enumerate(rows):
             rows[number] = ours = list(row)
             for place, convert in text.columns:
-                ours[place] = convert(row[place])
+                ours[place] = {} if row[place] == _EMPTY else convert(row[place])
         return rows
+
+    def run_each(self, cursor: Any, statement: Executable, given: Sequence[Mapping[str, Any]]) -> None:
+        """A statement without rows, for each of several."""
+        if given:
+            text = self._text(statement, given[0])
+            cursor.executemany(text.sql, [self._values(text, each) for each in given])
+
+    def _text(self, statement: Executable, given: Mapping[str, Any]) -> _Text:
+        text = self._known.get(statement)
+        if text is None:
+            text = self._known[statement] = self._compile(statement, given)
+        return text
+
+    def _values(self, text: _Text, given: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
+        values = [
+            text.values[name] if name in text.values else given[name] if convert is None else convert(given[name])
+            for name, convert in text.parameters
+        ]
+        if self._dialect.positional:
+            return values
+        return {name: value for (name, _), value in zip(text.parameters, values, strict=True)}
 
     def _compile(self, statement: Executable, given: Mapping[str, Any]) -> _Text:
         # Executable, as SQLAlchemy types what may be executed, has no `compile`; all statements do.

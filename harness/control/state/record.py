@@ -71,3 +71,17 @@ class Record:
     note: dict[str, Any] = field(default_factory=dict)
     serial: int = 0
     """Order of creation, set by the store; paging goes by it."""
+
+    def copy(self) -> Record:
+        """The same for somebody else, whose changes of members this one does not see."""
+        return Record(
+            self.kind,
+            self.id,
+            self.account,
+            dict(self.document),
+            dict(self.tags),
+            self.parent,
+            self.slot,
+            dict(self.note),
+            self.serial,
+        )

@@ -22,6 +22,7 @@ __all__ = [
     "DROP_RECORD",
     "HOLDER",
     "LOCK",
+    "MENTIONS",
     "NUMBER",
     "OF_ID",
     "REGIONS",
@@ -32,12 +33,12 @@ __all__ = [
     "one_or_several",
 ]
 
-_MENTIONS = select(links_table.c.serial).where(links_table.c.name == bindparam("link"))
+_OF_LINK = select(links_table.c.serial).where(links_table.c.name == bindparam("link"))
 _CONDITIONS = {
     "kind": records.c.kind == bindparam("kind"),
     "account": records.c.account == bindparam("account"),
     "parent": records.c.parent == bindparam("parent"),
-    "link": records.c.serial.in_(_MENTIONS),
+    "link": records.c.serial.in_(_OF_LINK),
     "after": records.c.serial > bindparam("after"),
     "id": records.c.id == bindparam("id"),
     "region": records.c.region == bindparam("region"),
@@ -108,10 +109,12 @@ DROP_RECORD = sqlalchemy.delete(records).where(records.c.serial == bindparam("of
 ADD_LINKS = insert(links_table)
 DROP_LINKS = sqlalchemy.delete(links_table).where(links_table.c.serial == bindparam("of"))
 
+MENTIONS = select(func.count()).select_from(links_table).where(links_table.c.name == bindparam("link"))
+
 REGIONS = select(records.c.region).where(records.c.kind == bindparam("kind")).distinct().order_by(records.c.region)
 
 NUMBER = select(meta.c.value).where(meta.c.name == bindparam("name"))
 LOCK = NUMBER.with_for_update()
-ADVANCE = update(meta).where(meta.c.name == bindparam("of")).values(value=meta.c.value + 1)
+ADVANCE = update(meta).where(meta.c.name == bindparam("of")).values(value=meta.c.value + 1).returning(meta.c.value)
 SET_NUMBER = update(meta).where(meta.c.name == bindparam("of"))
 ADD_NUMBERS = insert(meta)

@@ -12,13 +12,10 @@ nobody.
 
 from __future__ import annotations
 
-import copy
-import json
-import re
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -26,27 +23,18 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection, StaticPool
-from sqlalchemy.sql import Executable
 
 from halfsilver.harness.control.state import statements
-from halfsilver.harness.control.state.minutes import Minutes
 from halfsilver.harness.control.state.prepared import Prepared
-from halfsilver.harness.control.state.record import Kind, Record
-from halfsilver.harness.control.state.session_view import SessionView
-from halfsilver.harness.control.state.tables import SCHEMA_VERSION, links, meta, metadata
+from halfsilver.harness.control.state.tables import SCHEMA_VERSION, meta, metadata
+from halfsilver.harness.control.state.transaction import GENERATION, HOME, IdTaken, SlotTaken, Transaction
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EnvironmentMissing, HalfsilverError, UsageError
 
 __all__ = ["HOME", "IdTaken", "SlotTaken", "Store", "StoreError", "Transaction"]
 
-HOME = ""
-"""The server's own region, which has the inventory and the NIC."""
-_GENERATION, _SCHEMA = "generation", "schema"
-_CHUNK = 500
-"""Ids per query: both databases bound the parameters of a statement."""
+_SCHEMA = "schema"
 _POOL = 20
 """Connections that are kept: one for each thread that a server has, and some."""
-_REFUSED = re.compile("[\0\ud800-\udfff]")
-"""Characters that no id has and databases take in no text."""
 _IN_MEMORY = (None, "", ":memory:")
 _INTERNAL = ("sqlite_", "halfsilver_")
 
@@ -55,210 +43,6 @@ class StoreError(HalfsilverError):
     """The database cannot be used: which one, and why."""
 
     exit_code = EXIT_ENVIRONMENT
-
-
-class IdTaken(Exception):
-    """There is a record with this id."""
-
-
-class SlotTaken(Exception):
-    """There is a record of this kind, parent and slot; ``holder`` is its id."""
-
-    def __init__(self, holder: str) -> None:
-        super().__init__(f"the slot is that of {holder}")
-        self.holder = holder
-
-
-class Transaction:
-    """Some reading and writing that happens at one moment, or not at all."""
-
-    def __init__(
-        self, engine: Engine, prepared: Prepared, driven: PoolProxiedConnection, cursor: Any, writable: bool
-    ) -> None:
-        self._engine = engine
-        self._prepared = prepared
-        self._driven = driven
-        self._cursor = cursor
-        self._writable = writable
-        self._connected: Connection | None = None
-        self._region: str | None = None
-        self.changed: list[Record] = []
-        """Records that were inserted, updated or deleted, in this order; in a part of it, by that part."""
-
-    @property
-    def _connection(self) -> Connection:
-        """The same transaction for SQLAlchemy, which does not know when it ends: for what is rarely asked."""
-        if self._connected is None:
-            self._connected = Connection(self._engine, self._driven)
-        return self._connected
-
-    def of_region(self, region: str) -> Transaction:
-        """The same transaction, which sees and makes only the objects of one region; HOME: the server's own.
-
-        Accounts are of all regions. What sessions have mirrored is of the server's own.
-        """
-        view = copy.copy(self)
-        view._region = region
-        return view
-
-    def regions(self, kind: Kind) -> list[str]:
-        """Those that have objects of a kind."""
-        return [region for (region,) in self._run(statements.REGIONS, {"kind": str(kind)})]
-
-    @contextmanager
-    def part(self) -> Iterator[None]:
-        """A part of the transaction: an exception that leaves it takes back what was written in it, and no more."""
-        self.changed.clear()
-        self._cursor.execute("SAVEPOINT part")
-        try:
-            yield
-        except BaseException:
-            self._cursor.execute("ROLLBACK TO SAVEPOINT part")
-            raise
-        finally:
-            self._cursor.execute("RELEASE SAVEPOINT part")
-
-    # Reading.
-
-    def get(self, kind: Kind, identifier: str) -> Record | None:
-        found = self.find(kind, identifiers=[identifier])
-        return found[0] if found else None
-
-    def find(
-        self,
-        kind: Kind | Collection[Kind],
-        *,
-        account: str | None = None,
-        parent: str | Collection[str] | None = None,
-        identifiers: Sequence[str] | None = None,
-        where: tuple[str, object] | None = None,
-        after: int = 0,
-        limit: int | None = None,
-    ) -> list[Record]:
-        """Records of one kind or several, in order of creation.
-
-        account, parent  only those of this account, of this parent or one of these (at most a thousand)
-        identifiers      only those with these ids
-        where            only those whose document has this value for this member; ``tables.links`` knows which
-                         members can be asked for
-        after, limit     only behind this serial, and only so many
-        """
-        kinds = (kind,) if isinstance(kind, str) else tuple(kind)
-        if parent is not None and not parent and not isinstance(parent, str):
-            return []
-        # An id is found by its own index; the kinds are then looked at here.
-        asked = statements.asked(() if identifiers is not None else kinds, account, parent, where)
-        asked |= {} if kinds == (Kind.ACCOUNT,) else self._of_region()
-        if after:
-            asked["after"] = after
-        if limit is not None:
-            asked["limit"] = limit
-        if identifiers is None:
-            return self._fetch(asked)
-        known = sorted({each for each in identifiers if not _REFUSED.search(each)})
-        found = [
-            record
-            for start in range(0, len(known), _CHUNK)
-            for record in self._fetch(asked | statements.one_or_several("id", known[start : start + _CHUNK]))
-            if record.kind in kinds
-        ]
-        return sorted(found, key=lambda record: record.serial)[:limit]
-
-    def count(
-        self,
-        kind: Kind,
-        *,
-        account: str | None = None,
-        parent: str | None = None,
-        where: tuple[str, object] | None = None,
-    ) -> int:
-        asked = statements.asked((kind,), account, parent, where) | self._of_region()
-        return int(self._run(statements.counting(tuple(asked)), asked)[0][0])
-
-    def generation(self) -> int:
-        """How many changes of the mirroring policy have been committed; with ``advance``, this one included."""
-        return self._number(_GENERATION)
-
-    @property
-    def minutes(self) -> Minutes:
-        """What sessions have mirrored, minute by minute."""
-        return Minutes(self._connection, self._check_writable, empty=bool(self._region))
-
-    @property
-    def session_view(self) -> SessionView:
-        """The sessions as a view for other programs."""
-        return SessionView(self._connection, self._check_writable)
-
-    # Writing.
-
-    def insert(self, record: Record) -> None:
-        """Add a record and set its serial. IdTaken, SlotTaken: there is such a record."""
-        self._check_writable()
-        if self._run(statements.OF_ID, {"id": record.id}):
-            raise IdTaken(record.id)
-        self._check_slot(record)
-        values = {"kind": str(record.kind), "id": record.id, "region": self._region or HOME, **_values(record)}
-        record.serial = int(self._run(statements.ADD_RECORD, values)[0][0])
-        self._link(record)
-        self.changed.append(record)
-
-    def update(self, record: Record) -> None:
-        """Keep what has changed in a record that was read. SlotTaken: another record has the slot."""
-        self._check_writable()
-        self._check_slot(record)
-        self._run(statements.CHANGE_RECORD, {"of": record.serial, **_values(record)})
-        self._unlink(record)
-        self._link(record)
-        self.changed.append(record)
-
-    def delete(self, record: Record) -> None:
-        self._check_writable()
-        self._unlink(record)
-        self._run(statements.DROP_RECORD, {"of": record.serial})
-        self.changed.append(record)
-
-    def advance(self) -> int:
-        """Count a change of the mirroring policy; the new generation."""
-        self._check_writable()
-        self._run(statements.ADVANCE, {"of": _GENERATION})
-        return self.generation()
-
-    # Inside.
-
-    def _of_region(self) -> dict[str, Any]:
-        """The condition of the region, if there is one."""
-        return {} if self._region is None else {"region": self._region}
-
-    def _fetch(self, asked: dict[str, Any]) -> list[Record]:
-        rows = self._run(statements.finding(tuple(asked)), asked)
-        return [Record(Kind(kind), *rest) for kind, *rest in rows]
-
-    def _run(self, statement: Executable, given: Mapping[str, Any]) -> list[Sequence[Any]]:
-        return self._prepared.run(self._cursor, statement, given)
-
-    def _number(self, name: str) -> int:
-        return int(self._run(statements.NUMBER, {"name": name})[0][0])
-
-    def _check_writable(self) -> None:
-        if not self._writable:
-            raise RuntimeError(
-                "a transaction that was begun for reading cannot write; register the operation with writes=True"
-            )
-
-    def _check_slot(self, record: Record) -> None:
-        if not record.slot:
-            return
-        slot = {"kind": str(record.kind), "parent": record.parent, "slot": record.slot, "id": record.id}
-        holders = self._run(statements.HOLDER, slot)
-        if holders:
-            raise SlotTaken(holders[0][0])
-
-    def _link(self, record: Record) -> None:
-        for name in sorted(links(record)):
-            self._run(statements.ADD_LINKS, {"serial": record.serial, "name": name})
-
-    def _unlink(self, record: Record) -> None:
-        self._run(statements.DROP_LINKS, {"of": record.serial})
 
 
 class Store:
@@ -282,7 +66,7 @@ class Store:
         self._prepared = Prepared(self._engine.dialect)
         try:
             with self.begin(write=make, fresh=make) as transaction:
-                self._prepare(transaction._connection, make)
+                self._prepare(transaction.connection, make)
         except BaseException:
             self.close()
             raise
@@ -377,7 +161,7 @@ class Store:
                 "name a file of its own for the state"
             )
         metadata.create_all(connection)
-        numbers = {_SCHEMA: SCHEMA_VERSION, _GENERATION: 0}
+        numbers = {_SCHEMA: SCHEMA_VERSION, GENERATION: 0}
         connection.execute(statements.ADD_NUMBERS, [{"name": name, "value": value} for name, value in numbers.items()])
 
 
@@ -408,10 +192,7 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
     if url.drivername == "sqlite":
         pool = {"poolclass": StaticPool} if url.database in _IN_MEMORY else kept
         engine = sqlalchemy.create_engine(
-            url,
-            connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False},
-            json_deserializer=_from_json,
-            **pool,
+            url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **pool
         )
         event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, timeout))
         return engine
@@ -423,11 +204,6 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
         raise EnvironmentMissing(
             "PostgreSQL needs psycopg, which is not installed; pip install 'psycopg[binary]'"
         ) from None
-
-
-def _from_json(text: str) -> Any:
-    """Most columns of most records hold nothing."""
-    return {} if text == "{}" else json.loads(text)
 
 
 def _set_up_sqlite(connection: Any, timeout: float) -> None:
@@ -445,17 +221,6 @@ def _set_up_sqlite(connection: Any, timeout: float) -> None:
                 raise
             time.sleep(0.01)
     connection.execute("PRAGMA synchronous = FULL")
-
-
-def _values(record: Record) -> dict[str, Any]:
-    return {
-        "account": record.account,
-        "parent": record.parent,
-        "slot": record.slot,
-        "document": record.document,
-        "tags": record.tags,
-        "note": record.note,
-    }
 
 
 def _reason(error: Exception) -> str:

@@ -116,6 +116,44 @@ def test_changing_and_deleting(store):
         assert names(transaction.find("session")) == ["tms-other"]
 
 
+def test_what_was_found_by_its_id_is_found_as_it_was_written_last(store):
+    """An operation asks several times for one object, and those of a group for the same."""
+
+    def found(transaction, identifier):
+        read = transaction.get("session", identifier)
+        return None if read is None else (read.document.get("Description"), read.note)
+
+    one, two = session(1, Description="old"), session(2)
+    add(store, one)
+    with store.begin(write=True) as transaction:
+        abroad = transaction.of_region("eu-west-1")
+        assert found(abroad, one.id) == found(abroad, two.id) is None
+        read = transaction.get("session", one.id)
+        read.document["Description"], read.note["n"] = "for me alone", 0
+        assert found(transaction, one.id) == ("old", one.note)
+        transaction.update(read)
+        assert found(transaction, one.id) == ("for me alone", {"n": 0})
+        with pytest.raises(KeyError), transaction.part():
+            assert found(transaction, two.id) is None
+            transaction.insert(two)
+            transaction.delete(read)
+            assert found(transaction, two.id) is not None and found(transaction, one.id) is None
+            raise KeyError
+        assert found(transaction, two.id) is None and found(transaction, one.id) == ("for me alone", {"n": 0})
+        abroad.insert(two)
+        assert found(abroad, two.id) is not None and found(transaction.of_region(""), two.id) is None
+        assert transaction.mentions("VirtualNetworkId", 2) == 1 and transaction.mentions("VirtualNetworkId", 3) == 0
+
+
+def test_a_limit_is_reached_by_what_is_of_the_region(store):
+    add(store, session(1), session(2))
+    with store.begin(write=True) as transaction:
+        home, abroad = transaction.of_region(""), transaction.of_region("eu-west-1")
+        abroad.insert(session(3))
+        assert [home.count("session", limit=limit) >= limit for limit in (1, 2, 3, 4)] == [True, True, False, False]
+        assert [abroad.count("session", limit=limit) >= limit for limit in (1, 2, 3)] == [True, False, False]
+
+
 def test_ids_and_slots_are_taken_once(store):
     add(store, session(1), Record("rule", "tmfr-1", "1", {}, parent="eni-1", slot="1"))
     with pytest.raises(IdTaken):
