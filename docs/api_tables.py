@@ -57,7 +57,10 @@ WITHOUT_EFFECT: Mapping[tuple[str, str], Mapping[str, str]] = {
         name: "no effect, there are no tag policies"
         for name in ("IncludeComplianceDetails", "ExcludeCompliantResources")
     },
-    ("sts", "AssumeRole"): {"MinimumSessionTokenSize": "no effect, a token is as long as what it says"},
+    **dict.fromkeys(
+        (("sts", "AssumeRole"), ("sts", "GetSessionToken")),
+        {"MinimumSessionTokenSize": "no effect, a token is as long as what it says"},
+    ),
     ("ram", "CreateResourceShare"): {
         name: "no effect" for name in ("permissionTemplateParameters", "resourceShareConfiguration")
     },
@@ -87,6 +90,7 @@ _LIMITED: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("ram", "ListPrincipals"): {"resourceType": f"{_ONE_TYPE} `InvalidParameterException`"},
     ("ram", "ListResources"): {"resourceType": f"{_ONE_TYPE} `InvalidResourceTypeException`"},
     ("sts", "AssumeRole"): {name: _REFUSED for name in sts.NOT_SERVED},
+    ("sts", "GetSessionToken"): {name: _REFUSED for name in ("SerialNumber", "TokenCode")},
 }
 """Parameters that take less than AWS's."""
 

@@ -1,4 +1,4 @@
-"""STS: who the caller is, and roles that they can be for a while."""
+"""STS: who the caller is, roles that they can be for a while, and sessions of their own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 from halfsilver.harness.control.operations.call import Parameters
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.operation import Context, operation
+from halfsilver.harness.control.operations.operation import Assumed, Context, operation
 
-__all__ = ["NOT_SERVED", "assume_role", "get_caller_identity"]
+__all__ = ["NOT_SERVED", "assume_role", "get_caller_identity", "get_session_token"]
 
 NOT_SERVED = ("ProvidedContexts", "SerialNumber", "SourceIdentity", "Tags", "TokenCode", "TransitiveTagKeys")
-"""Parameters of AssumeRole that are refused: sessions have no tags and no source identity, and nobody has a device."""
+"""Parameters that are refused: sessions have no tags and no source identity, and nobody has a device."""
+USUAL_SESSION = 12 * 3600
+"""Seconds of a user's own session (STS API, GetSessionToken)."""
 _NAME = re.compile(r"[\w+=,.@-]*", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]*", re.ASCII)
 
@@ -28,9 +30,7 @@ def get_caller_identity(context: Context, parameters: Parameters) -> dict[str, A
 @operation("sts", "AssumeRole")
 def assume_role(context: Context, parameters: Parameters) -> dict[str, Any]:
     """Temporary credentials. Nothing is stored: what was given out is known again by its token."""
-    for each in NOT_SERVED:
-        if parameters.get(each):
-            raise ApiError("ValidationError", f"The parameter {each} is not supported by this server")
+    _refuse_what_is_not_served(parameters)
     name = _matching(parameters, "RoleSessionName", "roleSessionName", _NAME)
     known = {"sts:rolesessionname": (name,)}
     if "ExternalId" in parameters:
@@ -47,14 +47,31 @@ def assume_role(context: Context, parameters: Parameters) -> dict[str, Any]:
         None if seconds is None else timedelta(seconds=seconds),
         tuple(policies),
     )
+    who = {"AssumedRoleId": given.caller.user_id, "Arn": given.caller.arn}
+    return {"Credentials": _credentials(given), "AssumedRoleUser": who}
+
+
+@operation("sts", "GetSessionToken")
+def get_session_token(context: Context, parameters: Parameters) -> dict[str, Any]:
+    """Temporary credentials with which the caller is itself. As GetCallerIdentity, no policy is asked."""
+    _refuse_what_is_not_served(parameters)
+    assert context.roles is not None, "a server has a keeper of roles"
+    lasting = timedelta(seconds=parameters.get("DurationSeconds", USUAL_SESSION))
+    return {"Credentials": _credentials(context.roles.session(context, lasting))}
+
+
+def _refuse_what_is_not_served(parameters: Parameters) -> None:
+    for each in NOT_SERVED:
+        if parameters.get(each):
+            raise ApiError("ValidationError", f"The parameter {each} is not supported by this server")
+
+
+def _credentials(given: Assumed) -> dict[str, Any]:
     return {
-        "Credentials": {
-            "AccessKeyId": given.key_id,
-            "SecretAccessKey": given.secret,
-            "SessionToken": given.token,
-            "Expiration": given.expires,
-        },
-        "AssumedRoleUser": {"AssumedRoleId": given.caller.user_id, "Arn": given.caller.arn},
+        "AccessKeyId": given.key_id,
+        "SecretAccessKey": given.secret,
+        "SessionToken": given.token,
+        "Expiration": given.expires,
     }
 
 

@@ -43,7 +43,7 @@ from halfsilver.harness.control.iam.identities import (
     read_user,
 )
 from halfsilver.harness.control.iam.policies import Policies, Policy, load_policy
-from halfsilver.harness.control.iam.temporary import Credentials, Seal
+from halfsilver.harness.control.iam.temporary import Credentials, Seal, Sealed
 from halfsilver.harness.control.operations.call import Caller, RoleSession
 from halfsilver.harness.control.operations.errors import ApiError
 from halfsilver.harness.control.state.private_files import locked_folder, read_private, write_private
@@ -80,18 +80,32 @@ class KeyStore:
         return self._current().keys.get(key_id)
 
     def find_temporary(self, key_id: str, token: str) -> tuple[AccessKey, datetime] | None:
-        """The key of a session token and when it ends; None unless it is that token's and its role is there still."""
+        """The key of a session token and when it ends; None unless it is that token's and its role or user is there."""
         sealed = self._seal.open(token) if self._seal is not None else None
-        role = None if sealed is None else self.role(sealed.session.role)
-        if sealed is None or role is None or role.id != sealed.role_id or sealed.credentials.key_id != key_id:
+        caller = None if sealed is None or sealed.credentials.key_id != key_id else self._bearer(sealed)
+        if sealed is None or caller is None:
             return None
-        key = AccessKey(key_id, sealed.credentials.secret, assumed(role, sealed.session))
-        return key, sealed.credentials.expires
+        return AccessKey(key_id, sealed.credentials.secret, caller), sealed.credentials.expires
+
+    def _bearer(self, sealed: Sealed) -> Caller | None:
+        """Who signs with what was sealed: somebody in a role, or a user who asked for a session."""
+        known, arn = self._current(), sealed.session.role
+        role, user = known.roles.get(arn), known.users.get(arn)
+        if role is not None and role.id == sealed.role_id:
+            return assumed(role, sealed.session)
+        if user is not None and user.user_id == sealed.role_id:
+            return replace(user, temporary=True)
+        return None
 
     def issue(self, role: Role, session: RoleSession, lasting: timedelta) -> Credentials:
         """Credentials for a session of a role."""
         assert self._seal is not None, "a store that knows the file alone gives out nothing"
         return self._seal.issue(session, role.id, lasting)
+
+    def issue_own(self, user: Caller, began: datetime, lasting: timedelta) -> Credentials:
+        """Credentials with which a user is itself, for a while."""
+        assert self._seal is not None, "a store that knows the file alone gives out nothing"
+        return self._seal.issue(RoleSession(user.arn, user.user_name, began), user.user_id, lasting)
 
     def role(self, arn: str) -> Role | None:
         """The role with this ARN. ApiError as in ``find``."""

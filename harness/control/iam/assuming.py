@@ -32,7 +32,7 @@ MAX_POLICY = 2048
 
 
 class RoleKeeper:
-    """Gives out roles.
+    """Gives out roles, and users' own sessions.
 
     keys      who there is
     policies  what binds a caller; None where everybody may be anybody
@@ -64,6 +64,14 @@ class RoleKeeper:
         session = RoleSession(role.arn, name, context.call.now.replace(microsecond=0), policies)
         given = self._keys.issue(role, session, lasting or USUAL)
         return Assumed(assumed(role, session), given.key_id, given.secret, given.token, given.expires)
+
+    def session(self, context: Context, lasting: timedelta) -> Assumed:
+        """See ``operations.operation.Roles``."""
+        caller = context.caller
+        if caller.temporary or caller.session is not None:
+            raise ApiError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
+        given = self._keys.issue_own(caller, context.call.now.replace(microsecond=0), lasting)
+        return Assumed(caller, given.key_id, given.secret, given.token, given.expires)
 
     def _check_may(self, caller: Caller, arn: str, role: Role | None, known: Mapping[str, tuple[str, ...]]) -> None:
         trust = TrustPolicy(()) if role is None else role.trust

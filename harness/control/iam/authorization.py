@@ -50,15 +50,18 @@ _REFUSALS = {
 }
 
 
+_NOT_ASKED = (("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("sts", "AssumeRole"))
+
+
 def authorize(context: Context, policies: Policies, on: Sequence[Resource]) -> None:
     """Nothing, if the policies allow the call on the resources that its operation is about; ApiError (403) if not.
 
     The resources are looked up in the transaction in which the operation is going to run: what a policy says of their
-    tags is true of the objects that are then changed. GetCallerIdentity is allowed to everybody, as AWS does; of
-    AssumeRole the role's trust policy is asked as well (``assuming``).
+    tags is true of the objects that are then changed. GetCallerIdentity and GetSessionToken are allowed to everybody,
+    as AWS does; of AssumeRole the role's trust policy is asked as well (``assuming``).
     """
     call = context.call
-    if (call.service, call.operation) not in (("sts", "GetCallerIdentity"), ("sts", "AssumeRole")):
+    if (call.service, call.operation) not in _NOT_ASKED:
         require(call, context.settings, policies, _checks(context, on))
 
 

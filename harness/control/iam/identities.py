@@ -57,9 +57,10 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """What a file says: keys by id; roles, managed policies, and what binds a user or a role, by ARN."""
+    """What a file says: keys by id; users, roles, managed policies, and what binds a user or a role, by ARN."""
 
     keys: Mapping[str, AccessKey] = field(repr=False)
+    users: Mapping[str, Caller]
     roles: Mapping[str, Role]
     managed: Mapping[str, Policy] = field(repr=False)
     policies: Mapping[str, Policies] = field(repr=False)
@@ -119,16 +120,17 @@ class _Reader:
             self._add_group(document, where)
         roles = [self._add_role(document, where) for document, where in self._each("Roles")]
         keys: dict[str, AccessKey] = {}
-        accounts = set()
+        users = {}
         for document, where in self._each("Users"):
             caller = self.user(document, where)
             self._bind(caller.arn, f"user {caller.user_name} of account {caller.account}", document, where)
-            accounts.add(caller.account)
+            users[caller.arn] = caller
             for key in _active_keys(document, caller, where):
                 if key.id in keys:
                     raise UsageError(f"{where}: access key {key.id} is there twice")
                 keys[key.id] = key
-        return Identities(keys, {role.arn: role for role in roles}, self._managed, self._policies, frozenset(accounts))
+        accounts = frozenset(each.account for each in users.values())
+        return Identities(keys, users, {role.arn: role for role in roles}, self._managed, self._policies, accounts)
 
     def user(self, document: object, where: str) -> Caller:
         known = {"Account", "UserName", "UserId", "AccessKeys", "Groups", "PermissionsBoundary"} | _BOUND

@@ -1,8 +1,8 @@
-"""Temporary credentials: key id, secret and session token of a role that somebody has assumed.
+"""Temporary credentials: key id, secret and session token of a role that somebody has assumed, or of a user.
 
 Nothing is kept of what was given out. The token itself says which role it is for and until when, sealed with a secret
 of the server's, and key id and secret follow from both. So credentials outlive a restart, and are good at every server
-with that secret; they end with their time or with the role, as at AWS.
+with that secret; they end with their time, the role or the user, as at AWS.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What a token says: the session, the unique id that its role had when it was assumed, and the credentials."""
+    """What a token says: the session, the unique id that its role had when it was assumed, and the credentials.
+
+    A user's own session has the user's ARN and id in the place of the role's.
+    """
 
     session: RoleSession
     role_id: str

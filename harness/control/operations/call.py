@@ -35,7 +35,8 @@ class RoleSession:
 class Caller:
     """Whose request it is: twelve digits of account, ARN and unique id of the user, name of the user.
 
-    session     with temporary credentials: the role's session, whose ARN and id the others are, and no user's name
+    session     with a role's temporary credentials: its session, whose ARN and id the others are, and no user's name
+    temporary   with a user's own temporary credentials, which are good for everything but more of them
     """
 
     account: str
@@ -43,6 +44,7 @@ class Caller:
     user_id: str
     user_name: str
     session: RoleSession | None = None
+    temporary: bool = False
 
     @property
     def principal(self) -> str:

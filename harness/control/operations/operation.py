@@ -22,7 +22,7 @@ __all__ = ["OPERATIONS", "Assumed", "Context", "Handler", "Operation", "Roles", 
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """A role that somebody has assumed: who they are then, and what they sign with until when."""
+    """Who somebody is with temporary credentials, and what they sign with until when."""
 
     caller: Caller
     key_id: str
@@ -32,7 +32,7 @@ class Assumed:
 
 
 class Roles(Protocol):
-    """Who lets somebody assume a role (``iam.assuming.RoleKeeper``)."""
+    """Who gives out temporary credentials (``iam.assuming.RoleKeeper``)."""
 
     def assume(
         self,
@@ -47,6 +47,9 @@ class Roles(Protocol):
 
         ``known`` are condition keys of the request.
         """
+
+    def session(self, context: Context, lasting: timedelta) -> Assumed:
+        """Temporary credentials of the caller's own; ApiError for who has only temporary ones."""
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ _LONGEST_TEXT = 1024
 """Characters of a user agent and of an error's message."""
 _LONGEST_KEY = 128
 """Characters of an access key's id (IAM)."""
-_TELLING = ("AssumeRole",)
+_TELLING = ("AssumeRole", "GetSessionToken")
 """Operations that change nothing and whose result is recorded all the same."""
 _SECRET = ("secretAccessKey", "sessionToken")
 """Members that are in no record. AWS's own have the token."""

@@ -164,6 +164,35 @@ def test_a_session_ends_with_its_role_and_lives_with_the_servers_secret(tmp_path
         Seal(b"short")
 
 
+# A user's own session.
+
+
+def session_token(keys: KeyStore, caller: Caller = ANN, **parameters: Any) -> dict[str, Any]:
+    keeper = RoleKeeper(keys, keys.policies)
+    call = Call("sts", "GetSessionToken", parameters, caller, "r", "192.0.2.7", NOW)
+    given: dict[str, Any] = sts.get_session_token(Context(None, call, Settings(REGION), Random(0), keeper), parameters)
+    return given["Credentials"]
+
+
+def test_a_users_own_session_is_the_user_for_a_while(tmp_path: Path) -> None:
+    keys = key_store(tmp_path, user(policies=(view(),)), Roles=[role()])
+    given = session_token(keys)
+    found = keys.find_temporary(given["AccessKeyId"], given["SessionToken"])
+    assert found is not None and given["Expiration"] == found[1] == NOW + timedelta(hours=12)
+    me = found[0].caller
+    assert (me.arn, me.user_id, me.user_name, me.session) == (ANN.arn, ANN.user_id, ANN.user_name, None)
+    assert found[0].secret == given["SecretAccessKey"] and keys.policies(me) == keys.policies(ANN)
+    request = sign(given, "sts")
+    assert authenticate(request, keys, NOW, service="sts", region=REGION) == me
+    assert session_token(keys, DurationSeconds=900)["Expiration"] == NOW + timedelta(minutes=15)
+    assert visitor(keys, caller=me).arn == SESSION_ARN
+    for temporary in (me, visitor(keys)):
+        assert refused(lambda temporary=temporary: session_token(keys, temporary))[:2] == ("AccessDenied", 403)
+    assert refused(lambda: session_token(keys, TokenCode="123456"))[0] == "ValidationError"
+    write_users(tmp_path / "keys.json", user(UserId="AIDANEW"))
+    assert keys.find_temporary(given["AccessKeyId"], given["SessionToken"]) is None
+
+
 def test_secrets_of_sessions_are_not_printed(tmp_path: Path) -> None:
     session = RoleSession(ARN, "day", NOW)
     given = Seal(bytes(32)).issue(session, "AROAVISITOR", timedelta(hours=1))
