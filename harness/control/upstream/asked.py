@@ -34,6 +34,8 @@ _NOT_RECORDED = re.compile(
 """What is no parameter, proves who somebody is, or may have a secret in it."""
 _DIRECTORIES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "elasticfilesystem": "efs"}
 """The service's name in signatures -> botocore's, where they differ."""
+_BESIDE = {"apigateway": ("/v2/", "apigatewayv2"), "s3": ("/v20180820/", "s3control"), "ses": ("/v2/email/", "sesv2")}
+"""Services that are signed with the name of another one: how all their paths begin, botocore's name of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,11 @@ class Asked:
         return [value for name, value in self.form.items() if re.fullmatch(rf"{prefix}\.[0-9]+", name)]
 
 
-def service_of(signing_name: str) -> str:
-    """botocore's name of the service that is called so in signatures."""
+def service_of(signing_name: str, path: str) -> str:
+    """botocore's name of the service that is called so in signatures, and has something at this path."""
+    beginning, other = _BESIDE.get(signing_name, ("", ""))
+    if other and unquote(path).startswith(beginning):
+        return other
     return _DIRECTORIES.get(signing_name, signing_name)
 
 

@@ -2,7 +2,8 @@
 
 Measured on moto 5.2.5: network load balancers and Gateway Load Balancer endpoints have no interfaces; an instance that
 ends keeps its interfaces attached; an attachment that ends is nowhere seen as ``detached``, for which Terraform waits;
-and the state of a subnet's IPv6 block is the text ``{'State': 'associated'}``.
+and the state of a subnet's IPv6 block is the text ``{'State': 'associated'}``. On moto 5.1, of which LocalStack 4.14 is
+made: MAC addresses are ``02:00:00:9102x:3002x:24002x``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _FROM_TOP = 4096
 _OF_INSTANCE = "Primary network interface"
 """Description of the interface that moto makes with an instance; at AWS it goes when the instance does."""
 
+_MAC = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _STATE = re.compile(r"'State': '(\w+)'")
 
 Object = dict[str, Any]
@@ -51,6 +53,7 @@ class Bridges:
         """Put a reading right; ``before`` is the one before it, as it was mended."""
         _end_instances(documents)
         _write_states(documents)
+        _write_macs(documents)
         self._show_detached(documents, before)
         self._add_interfaces(documents)
 
@@ -99,7 +102,7 @@ class Bridges:
         taken.add((subnet["SubnetId"], address))
         return identifier, {
             "NetworkInterfaceId": f"eni-{digest[:17]}",
-            "MacAddress": "06:" + ":".join(digest[index : index + 2] for index in range(17, 27, 2)),
+            "MacAddress": _mac(digest[17:]),
             "OwnerId": owner,
             "VpcId": subnet["VpcId"],
             "SubnetId": subnet["SubnetId"],
@@ -164,6 +167,17 @@ def _write_states(documents: Documents) -> None:
             state = block.get("Ipv6CidrBlockState", {})
             if found := _STATE.search(state.get("State", "")):
                 state["State"] = found[1]
+
+
+def _write_macs(documents: Documents) -> None:
+    """A MAC address, always the same, for an interface whose own is none."""
+    for interface in documents["NetworkInterfaces"]:
+        if "MacAddress" in interface and not _MAC.fullmatch(interface["MacAddress"]):
+            interface["MacAddress"] = _mac(hashlib.sha256(interface["NetworkInterfaceId"].encode()).hexdigest())
+
+
+def _mac(digits: str) -> str:
+    return "06:" + ":".join(digits[index : index + 2] for index in range(0, 10, 2))
 
 
 def _end_instances(documents: Documents) -> None:

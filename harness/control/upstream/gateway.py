@@ -94,7 +94,7 @@ class Gateway:
 
         service  by its name in signatures, or botocore's
         """
-        name = service_of(service)
+        name = service_of(service, request.path)
         asked = ask(name, request) if name not in ("ram", "sts") else Asked(name, "")
         if is_ours(asked, self._served):
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +38,10 @@ _OWNED = ("Vpcs", "Subnets", "NetworkInterfaces", "VpcEndpoints", "SecurityGroup
 """Lists whose objects say whose they are."""
 _PAGES = (("NextToken", "NextToken"), ("NextMarker", "Marker"))
 """Where the mark of the next page is in a result, and where it goes in the next request."""
+
+
+class _NotThere(UpstreamError):
+    """It has not got the service, and so nothing of it. LocalStack's community edition has no load balancers."""
 
 
 class UpstreamReader:
@@ -81,7 +86,12 @@ class UpstreamReader:
         while True:
             if time.monotonic() > self._until:
                 raise UpstreamError(f"{self._connection.url} takes too long to say what it has")
-            result = self._ask(account, service, operation, parameters)
+            try:
+                result = self._ask(account, service, operation, parameters)
+            except _NotThere:
+                if service == "ec2":
+                    raise
+                return
             if member not in result:
                 raise UpstreamError(f"{operation} of {self._connection.url} cannot be read: it has no {member}")
             yield from result[member]
@@ -107,7 +117,8 @@ class UpstreamReader:
             raise UpstreamError(f"{operation} of {self._connection.url} cannot be read: {reason[:200]}") from None
         if answer.status >= 300:
             why = result.get("Error", {})
-            raise UpstreamError(
+            kind = _NotThere if answer.status == HTTPStatus.NOT_IMPLEMENTED else UpstreamError
+            raise kind(
                 f"{self._connection.url} refuses {operation}: {answer.status} {why.get('Code')} {why.get('Message')}"
             )
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -17,7 +18,7 @@ from halfsilver.harness.control.upstream.answers import mended
 from halfsilver.harness.control.upstream.arns import BalancerArns
 from halfsilver.harness.control.upstream.asked import Asked, ask
 from halfsilver.harness.control.upstream.bridges import DETACHED_SECONDS, Bridges
-from halfsilver.harness.control.upstream.connection import Connection, Scope, check_url
+from halfsilver.harness.control.upstream.connection import Connection, Scope, UpstreamError, check_url
 from halfsilver.harness.control.upstream.division import is_ours
 from halfsilver.harness.control.upstream.reading import UpstreamReader
 from halfsilver.harness.control.upstream.stock import carry
@@ -223,6 +224,17 @@ def test_an_endpoint_of_a_gateway_load_balancer_has_an_interface() -> None:
     assert made["InterfaceType"] == "gateway_load_balancer_endpoint"
 
 
+def test_a_mac_address_that_is_none_is_another_and_stays_it() -> None:
+    once, again = lists(NetworkInterfaces=[interface(1), interface(2)]), lists(NetworkInterfaces=[interface(2)])
+    right = once["NetworkInterfaces"][0]["MacAddress"] = "02:00:00:AA:bb:01"
+    for found in (once, again):
+        found["NetworkInterfaces"][-1]["MacAddress"] = "02:00:00:9102x:3002x:24002x"
+        Bridges().mend(found, {})
+    first, second = (each["MacAddress"] for each in once["NetworkInterfaces"])
+    assert first == right and re.fullmatch("06(:[0-9a-f]{2}){5}", second)
+    assert second == again["NetworkInterfaces"][0]["MacAddress"]
+
+
 def test_what_an_ended_instance_leaves() -> None:
     instances = [
         {"InstanceId": "i-1", "State": {"Name": "terminated"}},
@@ -297,16 +309,31 @@ LISTS = {
 
 
 class Canned(Connection):
-    """A look-alike that has what ``LISTS`` says."""
+    """A look-alike that has what ``LISTS`` says, but for a service that it has not got."""
+
+    lacks = ""
 
     def send(self, request: Request, scope: Scope, *, wait: bool = False) -> Response:
         name = parse_qs(request.body.decode())["Action"][0]
+        if scope.service == self.lacks:
+            return Response(501, b"<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>")
         return Response(200, f"<{name}Response>{LISTS[name]}</{name}Response>".encode())
 
 
 def test_a_peering_of_two_accounts_is_read_once() -> None:
     reader = UpstreamReader(Canned("http://127.0.0.1:1"), "us-east-1", [OWNER, "210987654321"])
     assert [each["VpcPeeringConnectionId"] for each in reader.read()["VpcPeeringConnections"]] == ["pcx-1"]
+
+
+def test_without_load_balancing_there_are_no_load_balancers() -> None:
+    """As in LocalStack's community edition. Without EC2 there is no inventory."""
+    there = Canned("http://127.0.0.1:1")
+    there.lacks = "elasticloadbalancing"
+    reader = UpstreamReader(there, "us-east-1", [OWNER])
+    assert reader.read()["LoadBalancers"] == []
+    there.lacks = "ec2"
+    with pytest.raises(UpstreamError, match="refuses Describe"):
+        reader.read()
 
 
 def test_the_service_of_a_gateway_load_balancer_has_its_type() -> None:
