@@ -56,6 +56,14 @@ def example(**lists: Any) -> dict[str, Any]:
     return {key: value for key, value in documents.items() if value is not None}
 
 
+def broken(name: str, index: int, **members: Any) -> Any:
+    """The example with some members of one object changed; None takes one away."""
+    documents = example()
+    changed = {**documents[name][index], **members}
+    documents[name][index] = {key: value for key, value in changed.items() if value is not None}
+    return documents
+
+
 def without(documents: dict[str, Any], name: str, identifier: str) -> dict[str, Any]:
     """The same without one object of a list."""
     return {**documents, name: [each for each in documents[name] if identifier not in each.values()]}
