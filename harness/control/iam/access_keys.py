@@ -68,6 +68,7 @@ class KeyStore:
 
     def __init__(self, path: Path, *, partition: str = "aws", seal: Seal | None = None) -> None:
         self._path = path
+        self._name = str(path)
         self._partition = partition
         self._seal = seal
         self._reading = threading.Lock()
@@ -129,7 +130,7 @@ class KeyStore:
         return self._current().accounts
 
     def _current(self) -> Identities:
-        stamp = _stamp(self._path)
+        stamp = _stamp(self._name)
         if stamp != self._known[0]:
             with self._reading:
                 if stamp != self._known[0]:
@@ -217,7 +218,7 @@ def _random_letters(count: int) -> str:
     return "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(count))
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def _stamp(path: Path | str) -> tuple[int, ...]:
     """Changes whenever the file, its mode or its owner does; empty when there is no file."""
     try:
         status = os.stat(path)

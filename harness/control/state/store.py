@@ -12,6 +12,7 @@ nobody.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections import deque
@@ -35,6 +36,7 @@ __all__ = ["HOME", "IdTaken", "SlotTaken", "Store", "StoreError", "Transaction"]
 _SCHEMA = "schema"
 _POOL = 20
 """Connections that are kept: one for each thread that a server has, and some."""
+_DECODER = json.JSONDecoder()
 _IN_MEMORY = (None, "", ":memory:")
 _INTERNAL = ("sqlite_", "halfsilver_")
 
@@ -192,7 +194,10 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
     if url.drivername == "sqlite":
         pool = {"poolclass": StaticPool} if url.database in _IN_MEMORY else kept
         engine = sqlalchemy.create_engine(
-            url, connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False}, **pool
+            url,
+            connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False},
+            json_deserializer=_from_json,
+            **pool,
         )
         event.listen(engine, "connect", lambda connection, _: _set_up_sqlite(connection, timeout))
         return engine
@@ -204,6 +209,11 @@ def _connect(url: sqlalchemy.URL, timeout: float) -> Engine:
         raise EnvironmentMissing(
             "PostgreSQL needs psycopg, which is not installed; pip install 'psycopg[binary]'"
         ) from None
+
+
+def _from_json(text: str) -> Any:
+    """``json.loads`` of what ``json.dumps`` has written, without looking for white space around it."""
+    return _DECODER.raw_decode(text)[0]
 
 
 def _set_up_sqlite(connection: Any, timeout: float) -> None:
