@@ -9,6 +9,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,13 @@ def lay_out(name: str, folder: Path) -> None:
         initialise(folder)
 
 
+def sessions_of(server: Server) -> list[Any]:
+    """What both accounts are told of their sessions."""
+    told = [server.served.request("GET", "/halfsilver/status", profile=each)[2] for each in (ACCOUNT, WORKLOAD)]
+    interfaces = [interface for each in told for interface in json.loads(each)["interfaces"]]
+    return [session for interface in interfaces for session in interface["sessions"]]
+
+
 @pytest.mark.parametrize("name", SESSIONS)
 def test_a_configuration_comes_and_goes(name: str, workspace: Workspace, server: Server) -> None:
     lay_out(name, workspace.folder)
@@ -90,7 +98,7 @@ def test_a_configuration_comes_and_goes(name: str, workspace: Workspace, server:
         assert done.returncode == 0, done.stdout + done.stderr
     done = workspace.run("apply", "-auto-approve")
     assert done.returncode == 0, done.stdout + done.stderr
-    sessions = [each for interface in server.served.status()["interfaces"] for each in interface["sessions"]]
+    sessions = sessions_of(server)
     assert len(sessions) == SESSIONS[name]
     assert all(each["state"] == "active" for each in sessions), sessions
     planned = workspace.run("plan", "-detailed-exitcode")
