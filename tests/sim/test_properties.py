@@ -1,7 +1,7 @@
 """Properties: for any policy and any frames, gateware and golden model give the same; a fault shrinks to a small frame.
 
-2,000 plain and 125 hostile examples on the two cores that boards are meant to carry. Runs are repeatable: hypothesis
-derives the examples from the test, not from the clock.
+``EXAMPLES`` plain ones on each of two cores, and hostile ones besides. Runs are repeatable: hypothesis derives the
+examples from the test, not from the clock.
 """
 
 import random
