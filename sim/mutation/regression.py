@@ -32,6 +32,8 @@ from halfsilver.sim.mutation.traffic import (
     ENIS,
     RULES,
     SESSIONS,
+    bit_frames,
+    bit_policy,
     checksum_frame,
     draw_frames,
     draw_policy,
@@ -39,6 +41,7 @@ from halfsilver.sim.mutation.traffic import (
     open_policy,
     overflow_frames,
     swap_frames,
+    tiny_frames,
 )
 from halfsilver.sim.random_policy import SOURCE_PORTS
 from halfsilver.sim.traffic import Situation, golden_for, situations, sweeps
@@ -75,6 +78,9 @@ UPHEAVALS = 5
 RESETS, ALL_RESETS = 40, 400
 """Clock cycles at which a batch is reset."""
 
+TINY = 150
+"""Runs of frames of a few bytes."""
+
 ROOM = (60, 8192)
 """Lengths of frames that fill the queue, by number and by bytes."""
 
@@ -95,6 +101,12 @@ TURNS, ALL_TURNS = 250, 65_400
 
 MANY_REFUSED = 100_000
 """Up to so many words are refused in a row: past 16 bits."""
+
+MANY_LONGEST = 1_850
+"""Frames of 9,216 bytes: past 24 bits of them."""
+
+MANY_WORDS = 530_000
+"""Words in the tables without a commit: past 16 bits, and more than any rule set has."""
 
 FAR_APART = (17, 150, 1_500, 16_000, 33_000)
 """One verdict in so many is kept in the ring; twice as many frames of each direction pass, past 16 bits of them."""
@@ -194,6 +206,24 @@ def _edges(setting: Setting, chance: Random) -> None:
     pair.close()
 
 
+def _tiny(setting: Setting, chance: Random) -> None:
+    """Frames of a few bytes, more than verdicts come for, back to back; whole ones behind them are judged as ever."""
+    pair = setting.pair(full_rate=True)
+    pair.configure(open_policy(), Flags(tap=True))
+    for ways in ([Direction.INGRESS], [Direction.EGRESS], [*Direction]):
+        pair.check(tiny_frames(chance, TINY, ways))
+    pair.close()
+
+
+def _bits(setting: Setting, chance: Random) -> None:
+    """Every bit of the addresses and ports that a rule names, in every place for a rule."""
+    pair = setting.pair()
+    policy = bit_policy(chance)
+    pair.configure(policy)
+    pair.check(bit_frames(policy))
+    pair.close()
+
+
 def _overflow(setting: Setting, chance: Random) -> None:
     """Both inputs back to back into a slow output: copies are lost whole, and no room is lost with them."""
     for stalls in (0.5, 0.0):
@@ -290,6 +320,7 @@ PHASES: Phases = {
     "sweeps": _sweeps,
     "rules": _rules,
     "edges": _edges,
+    "tiny": _tiny,
     "swaps": _swaps,
     "overflow": _overflow,
     "room": _room,
@@ -313,9 +344,12 @@ LONG: Phases = {
     "all places": _on_a_card(sweeps.check_places, ALL_PLACES),
     "all leftovers": _on_a_card(sweeps.check_leftovers, ALL_LEFTOVERS),
     "all commits": _on_a_card(sweeps.check_commits, range(ALL_COMMITS), ALL_TURNS),
-    "all snapshots": _on_a_card(sweeps.check_counters, snapshots=MANY_SNAPSHOTS, inside=MANY_INSIDE),
+    "all snapshots": _on_a_card(
+        sweeps.check_counters, snapshots=MANY_SNAPSHOTS, inside=MANY_INSIDE, longest=MANY_LONGEST
+    ),
     "all verdicts": _on_a_card(sweeps.check_ring, far=FAR_APART),
-    "all refusals": _on_a_card(sweeps.check_tables, refused=MANY_REFUSED),
+    "all refusals": _on_a_card(sweeps.check_tables, refused=MANY_REFUSED, words=MANY_WORDS),
+    "all bits": _bits,
 }
 """For mutants that survive `PHASES`, with another seed."""
 

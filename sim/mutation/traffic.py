@@ -8,6 +8,7 @@ passed in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import pairwise
 from random import Random
@@ -21,6 +22,8 @@ __all__ = [
     "ENIS",
     "RULES",
     "SESSIONS",
+    "bit_frames",
+    "bit_policy",
     "checksum_frame",
     "draw_frames",
     "draw_policy",
@@ -28,6 +31,7 @@ __all__ = [
     "open_policy",
     "overflow_frames",
     "swap_frames",
+    "tiny_frames",
 ]
 
 ENIS, SESSIONS, RULES = 2, 3, 3
@@ -330,3 +334,59 @@ def swap_frames(chance: Random, count: int, direction: Direction) -> list[Frame]
     """Frames of one direction that `open_policy` mirrors."""
     egress = direction is Direction.EGRESS
     return [Frame(_plain(chance, chance.randint(60, 120), egress=egress), direction) for _ in range(count)]
+
+
+def tiny_frames(chance: Random, count: int, ways: Sequence[Direction]) -> list[Frame]:
+    """Runs of frames of a few bytes, each with whole frames of `open_policy` behind it, and then the next run."""
+    frames = []
+    for _ in range(count):
+        longest = chance.choice((1, 1, 2, 9))
+        for way in ways:
+            sizes = [chance.randint(1, longest) for _ in range(chance.randrange(14))]
+            frames += [Frame(chance.randbytes(size), way) for size in sizes]
+            frames += swap_frames(chance, chance.randrange(1, 3), way)
+    return frames
+
+
+def bit_policy(chance: Random) -> Policy:
+    """Each place for a rule has one that accepts a single flow, of its own: addresses and ports whole."""
+    interfaces = []
+    for eni, mac in enumerate(MACS):
+        sessions = []
+        for number in range(1, SESSIONS + 1):
+            ways = [tuple(_flow_rule(chance, rule) for rule in range(RULES)) for _ in Direction]
+            drawn = _draw_session(chance, (IPv4Address(0), IPv6Address(0)), mac, number)
+            sessions.append(replace(drawn, ingress=ways[0], egress=ways[1]))
+        interfaces.append(Interface(f"eni-{eni}", mac, None, tuple(sessions)))
+    return Policy(tuple(interfaces))
+
+
+def _flow_rule(chance: Random, number: int) -> Rule:
+    bits = 128 if number else 32
+    first, second = (ip_network((chance.getrandbits(bits), bits)) for _ in range(2))
+    ports = [(port, port) for port in (chance.randrange(1 << 16), chance.randrange(1 << 16))]
+    return Rule(f"tmfr-{number}", number + 1, True, first, second, chance.choice((TCP, UDP)), *ports)
+
+
+def bit_frames(policy: Policy) -> list[Frame]:
+    """For each rule of `bit_policy` its flow, and then flows that are one bit of an address or a port from it."""
+    frames = []
+    for interface in policy.interfaces:
+        for session in interface.sessions:
+            for direction, rules in ((Direction.INGRESS, session.ingress), (Direction.EGRESS, session.egress)):
+                ends = (interface.mac, PEER) if direction is Direction.INGRESS else (PEER, interface.mac)
+                frames += [Frame(b"".join(ends) + data, direction) for rule in rules for data in _near_flows(rule)]
+    return frames
+
+
+def _near_flows(rule: Rule) -> list[bytes]:
+    assert rule.source_ports and rule.destination_ports and rule.protocol is not None
+    addresses = rule.source.network_address.packed + rule.destination.network_address.packed
+    if len(addresses) == 8:
+        head = b"\x08\x00\x45" + bytes(8) + bytes((rule.protocol,)) + bytes(2)
+    else:
+        head = b"\x86\xdd\x60" + bytes(3) + b"\x00\x08" + bytes((rule.protocol, 64))
+    flow = addresses + rule.source_ports[0].to_bytes(2, "big") + rule.destination_ports[0].to_bytes(2, "big")
+    number, size = int.from_bytes(flow, "big"), len(flow)
+    near = [number, *(number ^ 1 << bit for bit in range(8 * size))]
+    return [head + each.to_bytes(size, "big") + bytes(4) for each in near]

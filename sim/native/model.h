@@ -31,7 +31,7 @@ static_assert(std::endian::native == std::endian::little, "ports are copied as l
 
 enum Port { NET = INGRESS, HOST = EGRESS, PORTS };  // numbered as the directions of what they take in
 
-constexpr uint32_t RESET_CYCLES = 2;
+constexpr uint32_t RESET_CYCLES = 1;  // one must do
 constexpr uint32_t BEAT = DATA_BITS / 8;
 const char* const PORT_NAMES[] = {"ingress", "egress"};
 

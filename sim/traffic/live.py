@@ -37,6 +37,9 @@ _WRITE_CLOCKS = 5
 _TABLE_WORDS = 1 << 12
 """Garbage goes to the first words of each table, where the words are that decide."""
 
+_POLLS = 10_000
+"""Looks at a snapshot under way."""
+
 REFUSALS = REGISTERS["REFUSED_WRITES"].mask + 1
 _DIFFERENT = 64
 """Words that differ among those refused, as there may be many."""
@@ -309,8 +312,11 @@ class LiveNic:
     def check_counters(self) -> None:
         """Frames by verdict and direction: each offered frame is counted once, as its record says."""
         self._pump.write([(REGISTERS.address("SNAPSHOT"), REGISTERS.pack("SNAPSHOT", take=1))])
-        while REGISTERS.unpack("SNAPSHOT_STATUS", self._read(REGISTERS.address("SNAPSHOT_STATUS")))["busy"]:
-            pass
+        for _ in range(_POLLS):
+            if not REGISTERS.unpack("SNAPSHOT_STATUS", self._read(REGISTERS.address("SNAPSHOT_STATUS")))["busy"]:
+                break
+        else:
+            raise HalfsilverError("a snapshot of the counters never becomes whole")
         counted = self._pump.access(_COUNTERS)
         for (direction, verdict), found in zip(_COUNTED, counted, strict=True):
             due = self._judge.counted.get((direction, verdict), 0)

@@ -35,6 +35,7 @@ from halfsilver.sim.traffic.sweeps import (
 from halfsilver.sim.traffic.sweeps.decisions import order, rules
 from halfsilver.sim.traffic.sweeps.fields import fields
 from halfsilver.sim.traffic.sweeps.headers import cuts, protocols, runts
+from halfsilver.sim.traffic.sweeps.resets import COMMIT_CLOCKS
 
 SEED = 20260101
 LEAST = BUILDS["8"]
@@ -73,7 +74,7 @@ def test_the_host_reads_and_writes(check):
 
 
 def test_resets():
-    assert check_resets(LEAST, SEED, range(0, 120, 7)).resets == 24
+    assert check_resets(LEAST, SEED, range(0, 120, 7)).resets == 24 + COMMIT_CLOCKS
 
 
 def test_a_register_that_is_not_as_the_map_has_it_is_noticed():

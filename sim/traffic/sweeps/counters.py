@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.law import LONGEST_FRAME
 from halfsilver.harness.nic.driver import Driver
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Frame, Port, Tally
@@ -39,6 +40,12 @@ INSIDE = {Direction.INGRESS: 4, Direction.EGRESS: 300}
 HELD = 600
 """Clock cycles for which nothing is taken behind the snapshot: its instant is within them."""
 
+LONGEST = 2
+"""Frames of the most bytes, one behind the other, in front of a snapshot."""
+
+IDLE = 10
+"""Clocks, at most, in which the bus stands still between an access and the next."""
+
 _CLOCKS_EACH = 16
 """Of a frame's verdict, at most."""
 
@@ -49,6 +56,8 @@ INDEX_BITS = REGISTERS["COUNTER_ADDRESS"].field("index").width
 _VALUES = [REGISTERS.address(f"COUNTER_{part}") for part in ("FRAMES_LOW", "FRAMES_HIGH", "BYTES_LOW", "BYTES_HIGH")]
 
 WAYS = {Direction.INGRESS: (Port.NETWORK_IN, Port.HOST_OUT), Direction.EGRESS: (Port.HOST_IN, Port.NETWORK_OUT)}
+
+_IDLE = Pacing(full_rate=True)
 
 Place = tuple[CounterGroupCode, int]
 """Group and index."""
@@ -63,6 +72,7 @@ def check_counters(
     library: Path | None = None,
     snapshots: int = SNAPSHOTS,
     inside: Mapping[Direction, int] = INSIDE,
+    longest: int = LONGEST,
 ) -> None:
     """HalfsilverError says which counter is not that of the frames that a snapshot is of."""
     rng = random.Random(f"counters {seed}")
@@ -76,7 +86,9 @@ def check_counters(
             card.snapshot(rng, policy, (0, SPARSE), 0.0, LONGEST_GAP)
         for way, count in inside.items():
             card.snapshot_inside(rng, [Frame(rng.randbytes(1), way) for _ in range(count)])
+        card.snapshot_behind([Frame(bytes(LONGEST_FRAME), Direction.INGRESS)] * longest)
         card.compare_all(rng)
+        card.compare_at_leisure(rng)
     finally:
         pump.close()
 
@@ -118,6 +130,12 @@ class _Card:
         schedule = [hold_at(0, *Direction), write_at(cycle, *_TAKE), hold_at(cycle + HELD)]
         schedule.append(await_at(cycle + HELD, _STATUS, _BUSY, 0))
         run = self._pump.run(frames, Pacing(full_rate=True, timeout=2 * cycle + 20_000), schedule=schedule)
+        self._judge(frames, run, 0, 1)
+
+    def snapshot_behind(self, frames: Sequence[Frame]) -> None:
+        """When all of them have passed."""
+        run = self._pump.run(frames, _IDLE)
+        self._pump.run([], _IDLE, schedule=[write_at(0, *_TAKE), await_at(0, _STATUS, _BUSY, 0)])
         self._judge(frames, run, 0, 1)
 
     def _judge(self, frames: Sequence[Frame], run: PumpRun, cycle: int, asked: int) -> None:
@@ -198,6 +216,21 @@ class _Card:
             if found != due:
                 raise HalfsilverError(f"{place[0].name.lower()} counter {place[1]:#x} is {found}, not {due}")
 
+    def compare_at_leisure(self, rng: random.Random) -> None:
+        """One by one, with any few clocks between the address and each word."""
+        counted = sorted(place for place, tally in self._counts.items() if tally.frames)
+        for clocks in range(IDLE):
+            for group, index in rng.sample(counted, min(len(counted), IDLE)):
+                address = REGISTERS.pack("COUNTER_ADDRESS", group=group, index=index)
+                self._pump.access([write(_ADDRESS, address)])
+                words = []
+                for value in _VALUES:
+                    self._pump.run([], _IDLE, schedule=[write_at(clocks, _ADDRESS, address)])
+                    words += self._pump.read([value])
+                if (found := _tally(words)) != self._counts[group, index]:
+                    due = self._counts[group, index]
+                    raise HalfsilverError(f"{group.name.lower()} counter {index:#x}, rests between: {found}, not {due}")
+
     def _read(self, places: Sequence[Place]) -> Counts:
         """All in one go."""
         plan = []
@@ -207,9 +240,14 @@ class _Card:
         words = self._pump.access(plan)
         found = {}
         for number, place in enumerate(places):
-            frames_low, frames_high, octets_low, octets_high = words[len(_VALUES) * number :][: len(_VALUES)]
-            found[place] = Tally(frames_low | frames_high << WORD_BITS, octets_low | octets_high << WORD_BITS)
+            found[place] = _tally(words[len(_VALUES) * number :][: len(_VALUES)])
         return found
+
+
+def _tally(words: Sequence[int]) -> Tally:
+    """Of the words at ``_VALUES``."""
+    frames_low, frames_high, octets_low, octets_high = words
+    return Tally(frames_low | frames_high << WORD_BITS, octets_low | octets_high << WORD_BITS)
 
 
 def _places(group: CounterGroupCode, bits: int) -> list[Place]:

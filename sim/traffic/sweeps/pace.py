@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from halfsilver.harness.errors import HalfsilverError
+from halfsilver.harness.law import LONGEST_FRAME
 from halfsilver.harness.nic.driver import Driver
 from halfsilver.harness.policy.policy import Policy
 from halfsilver.harness.records import Frame
@@ -40,6 +41,9 @@ ALONE = 3
 SETTLED = 150
 """Clocks in which, with eight for each beat of a frame, it and its copy are surely through."""
 
+EARLIEST, COPY_BEGINS = -6, 12
+"""Clocks, about the first beat of a copy, in which production begins: one of them is the first in which it waits."""
+
 PREFIX_CLOCKS = 20
 """At most so many clocks from one copy to the next, when the next could long have left; and as many as one over IPv6
 has beats, as its checksum comes before it."""
@@ -67,6 +71,8 @@ def check_pace(parameters: NicParameters, seed: int, library: Path | None = None
         clocks.copies_in_a_row()
         if first != [clocks.alone(frame) for frame in singles]:
             raise HalfsilverError("a frame takes other clocks to its verdict or copy than it took before")
+        if parameters.copies_leave == "net":
+            clocks.behind_the_longest_copy()
     finally:
         pump.close()
 
@@ -121,6 +127,29 @@ class _Clocks:
             may = PREFIX_CLOCKS + (self._beats(copy) if copy[12:14] == _OVER_IPV6 else 0)
             if other - one - self._beats(copy) > may:
                 raise HalfsilverError(f"{other - one - self._beats(copy)} clocks between two copies that were ready")
+
+    def behind_the_longest_copy(self) -> None:
+        """No input waits while the longest copy leaves, though the network gets production without a gap meanwhile."""
+        family = self._rng.choice((IPV4, IPV6)) if self._parameters.rules > 1 else IPV4
+        data = packet(any_flow(self._rng, family), bytes(LONGEST_FRAME))
+        data = of_interface(self._rng, self.policy, Direction.INGRESS, data, family)[:LONGEST_FRAME]
+        mirrored = Frame(data, Direction.INGRESS)
+        alone = self._pump.run([mirrored], _FULL)
+        copied = self._beats(alone.copies[0])
+        shortest = Frame(bytes(self._shortest), Direction.EGRESS)
+        production = [shortest] * (copied // self._beats(shortest.data) + 2)
+        begins = alone.copy_cycles[0] - copied - alone.passed[0].entered
+        frames = [mirrored, *production]
+        longest = 0
+        for late in range(EARLIEST, EARLIEST + COPY_BEGINS):
+            run = self._pump.run(frames, _FULL, starts=[0] + [begins + late] * len(production))
+            passed = self._by_direction(frames, run)[Direction.EGRESS]
+            for one, other in pairwise(passed):
+                if other.entered - one.entered != self._beats(shortest.data):
+                    raise HalfsilverError(f"egress frame {other.frame} had to wait at the input behind a copy")
+            longest = max(longest, *(each.begun - each.entered for each in passed))
+        if longest < copied:
+            raise HalfsilverError(f"production waited {longest} clocks at most for a copy of {copied} beats")
 
     def alone(self, frame: Frame) -> set[tuple[int, ...]]:
         """Clocks to the verdict, and to the end of the copy; the same each time, whenever the frame comes."""

@@ -25,10 +25,15 @@ from halfsilver.sim.traffic.sweeps.octets import (
     transparent,
 )
 
-__all__ = ["check_resets"]
+__all__ = ["COMMIT_CLOCKS", "check_resets"]
 
 PLAIN = 3
 """At one of so many cycles there is another reset, right behind register writes."""
+
+COMMIT_CLOCKS = 6
+"""From when the host asks for a commit to when it is made, at most: in each of them there is a reset."""
+
+_COMMIT = REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1)
 
 AFTER = 4
 """Frames of each direction in the first clocks after a reset."""
@@ -53,6 +58,9 @@ def check_resets(parameters: NicParameters, seed: int, cycles: Iterable[int], li
                 nic.revive(rule_set, _first(rng, rule_set[0]), back_to_back())
             except HalfsilverError as error:
                 raise HalfsilverError(f"reset at cycle {cycle}, seed {seed}: {error}") from None
+        for cycle in range(COMMIT_CLOCKS):
+            nic.reset_at(cycle, [], back_to_back(), [_COMMIT])
+            nic.revive(rule_set, _first(rng, rule_set[0]), back_to_back())
     finally:
         nic.close()
     return nic
@@ -76,7 +84,7 @@ def _writes(rng: random.Random) -> list[tuple[int, int]]:
     general = REGISTERS.pack("TABLE_ADDRESS", table=Table.GENERAL, index=rng.randrange(32))
     words = [(REGISTERS.address("TABLE_DATA"), rng.getrandbits(32)) for _ in range(3)]
     asked = (
-        [(REGISTERS.address("COMMIT"), REGISTERS.pack("COMMIT", go=1))],
+        [_COMMIT],
         [(REGISTERS.address("TABLE_ADDRESS"), general), *words],
         [(REGISTERS.address("SNAPSHOT"), REGISTERS.pack("SNAPSHOT", take=1))],
         [(REGISTERS.address("RING_SELECT"), REGISTERS.pack("RING_SELECT", every=1))],

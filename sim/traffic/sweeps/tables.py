@@ -40,6 +40,12 @@ JUDGED = 2000
 REFUSED = 40
 """Words refused in a row, at most."""
 
+WORDS = 300
+"""Without a commit or another TABLE_CHECK."""
+
+_RUN = 10_000
+"""Of those that are written at once."""
+
 Write = tuple[int, int]
 """Byte address and value."""
 
@@ -80,7 +86,9 @@ class _Card:
             raise HalfsilverError(f"{when}: CRC, count, refused writes, status: {shown}")
 
 
-def check_tables(parameters: NicParameters, seed: int, library: Path | None = None, refused: int = REFUSED) -> None:
+def check_tables(
+    parameters: NicParameters, seed: int, library: Path | None = None, refused: int = REFUSED, words: int = WORDS
+) -> None:
     """HalfsilverError says what is not as the register map and ``docs/tables.md`` have it."""
     rng = random.Random(f"tables {seed}")
     pump = Pump(library or build_nic(parameters), seed=seed)
@@ -89,6 +97,7 @@ def check_tables(parameters: NicParameters, seed: int, library: Path | None = No
         for _ in range(4):
             _sum(rng, card)
             _require(rng, card)
+        _count(rng, card, words)
     finally:
         pump.close()
     _refuse(rng, parameters, seed, library, refused)
@@ -107,6 +116,16 @@ def _sum(rng: random.Random, card: _Card) -> None:
             card.write([(REGISTERS.address("TABLE_CHECK"), rng.getrandbits(32) & ~1)])
             card.words.clear()
             card.compare("after TABLE_CHECK was written")
+
+
+def _count(rng: random.Random, card: _Card, words: int) -> None:
+    """Many words, of one table again and again."""
+    card.write([(REGISTERS.address("TABLE_CHECK"), 0)])
+    card.words.clear()
+    table = rng.randrange(4)
+    for start in range(0, words, _RUN):
+        card.write(card.note(table, 0, [rng.getrandbits(32)] * min(_RUN, words - start)))
+        card.compare("after many words")
 
 
 def _require(rng: random.Random, card: _Card) -> None:
