@@ -1,9 +1,10 @@
 """What a look-alike has not, or has otherwise than AWS, put right in what was read from it.
 
 Measured on moto 5.2.5: network load balancers and Gateway Load Balancer endpoints have no interfaces; an instance that
-ends keeps its interfaces attached; an attachment that ends is nowhere seen as ``detached``, for which Terraform waits;
-and the state of a subnet's IPv6 block is the text ``{'State': 'associated'}``. On moto 5.1, of which LocalStack 4.14 is
-made: MAC addresses are ``02:00:00:9102x:3002x:24002x``.
+ends keeps its interfaces attached, and a NAT gateway leaves its own even when its subnet goes; an attachment that ends
+is nowhere seen as ``detached``, for which Terraform waits; and the state of a subnet's IPv6 block is the text
+``{'State': 'associated'}``. On moto 5.1, of which LocalStack 4.14 is made: MAC addresses are
+``02:00:00:9102x:3002x:24002x``.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Bridges:
     def mend(self, documents: Documents, before: Documents) -> None:
         """Put a reading right; ``before`` is the one before it, as it was mended."""
         _end_instances(documents)
+        _leave_with_subnets(documents)
         _write_states(documents)
         _write_macs(documents)
         self._show_detached(documents, before)
@@ -167,6 +169,12 @@ def _write_states(documents: Documents) -> None:
             state = block.get("Ipv6CidrBlockState", {})
             if found := _STATE.search(state.get("State", "")):
                 state["State"] = found[1]
+
+
+def _leave_with_subnets(documents: Documents) -> None:
+    """Take interfaces out whose subnet is gone, as a NAT gateway leaves one; AWS keeps a subnet that has any."""
+    subnets = {each["SubnetId"] for each in documents["Subnets"]}
+    documents["NetworkInterfaces"] = [each for each in documents["NetworkInterfaces"] if each["SubnetId"] in subnets]
 
 
 def _write_macs(documents: Documents) -> None:

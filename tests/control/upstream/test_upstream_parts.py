@@ -253,6 +253,12 @@ def test_what_an_ended_instance_leaves() -> None:
     assert kept["Attachment"]["DeleteOnTermination"], "it goes when its instance does"
 
 
+def test_an_interface_goes_with_its_subnet() -> None:
+    found = lists(NetworkInterfaces=[interface(1), interface(2, SubnetId="subnet-2")])
+    Bridges().mend(found, {})
+    assert [each["NetworkInterfaceId"] for each in found["NetworkInterfaces"]] == ["eni-1"]
+
+
 def test_an_attachment_that_ended_is_seen_for_a_while() -> None:
     now = [0.0]
     bridges, before = Bridges(clock=lambda: now[0]), lists(NetworkInterfaces=[interface(1), interface(2)])
