@@ -253,6 +253,7 @@ def _codes_from_elsewhere(calls: list[ast.Call]) -> dict[tuple[str, str], list[t
         ("authorization.py", "_REFUSALS.get(call.service, 'AccessDenied')"): plain(
             [*authorization._REFUSALS.values(), "AccessDenied"]
         ),
+        ("exchange.py", "code[1] if code else str(response.status)"): [],  # another server's, in records alone
         ("data_plane.py", "_LIMITS[error.resource]"): plain(data_plane._LIMITS.values()),
         ("listing.py", "listing.not_found"): given("Listing", 3, "not_found"),
         ("reading.py", "code"): given("_span", 1),

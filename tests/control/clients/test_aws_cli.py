@@ -250,7 +250,7 @@ def test_what_is_refused(aws: Shell, cloud: Cloud) -> None:
         "operation: The traffic mirror session ID 'tms-00000000000000000' does not exist"
     )
     assert "(MissingAuthenticationToken)" in aws.refused("ec2 describe-regions --no-sign-request")
-    assert "(InvalidAction)" in aws.refused("ec2 describe-volumes")
+    assert "(InvalidAction)" in aws.refused("ec2 describe-key-pairs")
     missing = aws.run("ec2 create-traffic-mirror-session --session-number 1")
     assert missing.returncode in USAGE and "--network-interface-id" in missing.stderr
     nobody = aws.run("ec2 describe-traffic-mirror-targets", profile="nobody")

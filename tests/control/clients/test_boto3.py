@@ -94,6 +94,7 @@ def look_around(cloud: Cloud) -> None:
     assert (identity["Account"], identity["Arn"]) == (OWNER, f"arn:aws:iam::{OWNER}:user/admin")
     given = cloud.client("sts").assume_role(RoleArn=f"arn:aws:iam::{OWNER}:role/visitor", RoleSessionName="look")
     assert given["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{OWNER}:assumed-role/visitor/look"
+    assert cloud.client("sts").get_session_token()["Credentials"]["SessionToken"]
     assert {"us-east-1", "eu-west-1"} <= {each["RegionName"] for each in ec2.describe_regions()["Regions"]}
     assert [each["ZoneName"] for each in ec2.describe_availability_zones()["AvailabilityZones"]] == [
         "us-east-1a",
@@ -116,6 +117,7 @@ def look_around(cloud: Cloud) -> None:
     assert ec2.describe_security_groups()["SecurityGroups"] == []
     assert ec2.describe_network_acls()["NetworkAcls"] == []
     assert ec2.describe_route_tables()["RouteTables"] == []
+    assert ec2.describe_volumes()["Volumes"] == []
     (kind,) = ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"]
     assert kind["BurstablePerformanceSupported"] is True
     assert ec2.describe_instance_credit_specifications(InstanceIds=[INSTANCE])["InstanceCreditSpecifications"] == []
