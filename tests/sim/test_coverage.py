@@ -128,6 +128,7 @@ def test_percent_never_rounds_up():
     assert [percent(Share(*numbers)) for numbers in ((999, 1000), (5, 5), (0, 0))] == ["99 %", "100 %", "-"]
 
 
+@pytest.mark.long
 def test_a_bench_from_end_to_end(tmp_path, monkeypatch, capsys):
     """The encapsulator's bench: what it exercises is in the page, by lines of its source."""
     monkeypatch.setattr(coverage, "PLACE", tmp_path)

@@ -37,7 +37,7 @@ def frames_of(name):
 
 
 @needs_captures
-@pytest.mark.parametrize("enis", [1, 4])
+@pytest.mark.parametrize("enis", [pytest.param(1, marks=pytest.mark.long), 4])
 @pytest.mark.parametrize("part", range(2))
 def test_captures_agree(enis, part):
     """Every capture on both builds; the large ones meet one policy per build, the others three."""

@@ -241,10 +241,10 @@ def test_a_child_may_hang_or_abort() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return "x" * 100_000
 
-    answers = dict(each_in_child(range(7), work, jobs=2, seconds=20, processor=1))
+    answers = dict(each_in_child(range(7), work, jobs=2, seconds=10, processor=1))
     assert answers == {
         0: "x" * 100_000,
-        1: Crash("not done within 20 s"),
+        1: Crash("not done within 10 s"),
         2: Crash("ended by signal 6"),
         3: Crash("ended with code 1", own=False),
         4: "x" * 100_000,

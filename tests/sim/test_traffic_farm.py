@@ -34,6 +34,7 @@ def test_builds_of_every_width_and_at_both_ends_of_every_range():
     assert len({build.hash_key for build in builds}) > 1
 
 
+@pytest.mark.long
 def test_agreement_is_reported(small, capsys):
     assert farm.main(["--situations", "40", "--seed", "3"]) == EXIT_OK
     shown = capsys.readouterr()
