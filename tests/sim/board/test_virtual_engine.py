@@ -17,6 +17,8 @@ import pytest
 
 from halfsilver.harness.bench.wires import open_wire
 from halfsilver.harness.commands.common import open_golden
+from halfsilver.harness.control.metrics.book import Book
+from halfsilver.harness.control.metrics.card import CardCounters
 from halfsilver.harness.engines.card import CardEngine
 from halfsilver.harness.engines.registry import VIRTUAL
 from halfsilver.harness.errors import EXIT_BOARD, CardUnreachable, HalfsilverError
@@ -180,3 +182,31 @@ def test_a_command_whose_board_is_killed_ends_with_one_line(tmp_path):
     assert run.returncode == EXIT_BOARD == 4 and not output
     (line,) = [line for line in said.splitlines() if not line.startswith("warning: ")]
     assert "went away" in line and not (tmp_path / "copies.pcapng").exists()
+
+
+@pytest.mark.long
+def test_what_others_send_through_a_board_is_in_a_servers_totals(engine):
+    """Read while their frames pass, the sums of each reading meet; what the server sends counts once."""
+    one = Policy(policy(interface(session([rule(protocol=6)], vni=77), address=SERVER)).interfaces)
+    frames = [each for each in example_batch(NicParameters(enis=4), 200)[1] if 60 <= len(each.data) <= 1514][:60]
+    golden = open_golden(one, DEFAULT_FLAGS, engine.identify())
+    book = Book()
+    card = CardCounters(book)
+    card.opened()
+    engine.configure(one)
+    assert card.configured(one)
+    card.read(engine)
+    for way, wire in engine._wires.items():
+        wire.send([frame.data for frame in frames if frame.direction is way])
+    deadline = time.monotonic() + 300
+    while sum(tally.frames for tally in book.totals().verdicts.values()) < len(frames):
+        assert time.monotonic() < deadline
+        card.read(engine)
+    expected = golden.process(frames).counters
+    assert book.totals().verdicts == {(str(way), str(of)): tally for (way, of), tally in expected.verdicts.items()}
+    mirrored = sum(tally.frames for tally in book.totals().sessions.values())
+    assert mirrored == sum(tally.frames for tally in expected.sessions.values()) > 0
+    engine.process(frames[:20])
+    card.read(engine)
+    both = golden.process(frames[:20]).counters
+    assert book.totals().verdicts == {(str(way), str(of)): tally for (way, of), tally in both.verdicts.items()}
