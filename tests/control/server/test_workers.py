@@ -1,5 +1,6 @@
 """Several processes behind one port: what one has answered all do, one that dies has a successor, and none is left."""
 
+import contextlib
 import os
 import signal
 import time
@@ -48,11 +49,14 @@ def listening(server):
     port = f":{int(server.ready['url'].rpartition(':')[2]):04X}"
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     inodes = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(port) and line[3] == "0A"}
-    return [
-        worker
-        for worker in workers_of(server)
-        if any(os.readlink(each) in inodes for each in Path(f"/proc/{worker}/fd").iterdir())
-    ]
+    return [worker for worker in workers_of(server) if inodes & set(open_files(worker))]
+
+
+def open_files(process):
+    """What each of its descriptors is of; those that it closes meanwhile, or that end with it, are left out."""
+    for number in range(1024):
+        with contextlib.suppress(FileNotFoundError):
+            yield os.readlink(f"/proc/{process}/fd/{number}")
 
 
 @pytest.mark.parametrize("mark", [pytest.param(None, marks=needs_postgresql)])
