@@ -24,6 +24,7 @@ from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies
 from halfsilver.harness.control.iam.sigv4 import authenticate
 from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.inventory.inventory_file import Inventory
+from halfsilver.harness.control.inventory.regions import of_one_server
 from halfsilver.harness.control.local.frames import FRAMES_PATH, frames_route
 from halfsilver.harness.control.local.routes import routes
 from halfsilver.harness.control.metrics.book import Book, Clock, utc_now
@@ -352,5 +353,5 @@ def _read_inventory(options: Options) -> tuple[dict[str, Any], Inventory]:
     documents = read_documents(path)
     if options.inventory is None and isinstance(documents, Mapping):
         documents = {name: value for name, value in documents.items() if not name.startswith("TrafficMirror")}
-    inventory = inventory_file.from_documents(documents, where=str(path))
-    return dict(documents), inventory
+    inventory = inventory_file.from_documents(documents, where=str(path), region=options.region)
+    return of_one_server(documents, inventory.region or DEFAULT_REGION), inventory

@@ -46,7 +46,7 @@ OWN_MEMBERS: dict[str, Mapping[str, str]] = {
 """What our own files have beside AWS's members."""
 OWN_LISTS = {"Instances": "ec2.Instance"}
 """Lists of our inventory file that no describe command prints at the top."""
-OWN_KEYS = ("Nic",)
+OWN_KEYS = ("Nic", "Regions")
 """Other keys of our inventory file."""
 PAGE_MARKS = ("NextToken", "NextMarker")
 """The mark of a next page, as EC2 and as elbv2 call it."""

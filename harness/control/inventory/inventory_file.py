@@ -3,14 +3,16 @@
 JSON with the lists that AWS's describe commands print, verbatim, in one object: ``NetworkInterfaces``, ``Vpcs``,
 ``Subnets``, ``Reservations`` (or ``Instances``), ``LoadBalancers``, ``Listeners``, ``TargetGroups``, ``VpcEndpoints``,
 ``SecurityGroups``, ``NetworkAcls``, ``RouteTables``, ``AvailabilityZones``; ``Accounts`` as ``aws organizations
-list-accounts`` prints them; and one key of ours, ``"Nic": {"NetworkInterfaceIds": [...]}``, the interfaces that the NIC
-carries (all, where it is not there). Subnets, VPCs, instances and zones that the others name may be left out.
+list-accounts`` prints them; and two keys of ours: ``"Nic": {"NetworkInterfaceIds": [...]}``, the interfaces that the
+NIC carries (all, where it is not there), and ``Regions``, which has the lists of other regions (``inventory.regions``).
+Subnets, VPCs, instances and zones that the others name may be left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from halfsilver.harness.control.operations import sharing
 from halfsilver.harness.control.operations.call import Settings
 from halfsilver.harness.control.operations.target_resource import why_unusable
 from halfsilver.harness.control.state.record import Kind, Record
-from halfsilver.harness.control.state.store import Transaction
+from halfsilver.harness.control.state.store import HOME, Transaction
 from halfsilver.harness.errors import UsageError
 from halfsilver.harness.policy.policy import read_documents
 from halfsilver.harness.policy.types import Problem
@@ -70,9 +72,10 @@ class Inventory:
 
     records   its objects as the store keeps them; an interface of the NIC has its index in ``note["nic"]``
     nic       ids of the NIC's interfaces, in order of their index, at most 16
-    region    the one region of all zones and load balancers, None when nothing names one
+    region    the one that these are of, None when nothing names one
     warnings  what the file may say but hardly means
-    ways      its lists of SURROUNDINGS, as they are there: they say whether copies reach their targets
+    ways      the lists of SURROUNDINGS, as they are there: they say whether copies reach their targets
+    others    the objects of other regions, by region
     """
 
     records: tuple[Record, ...]
@@ -80,11 +83,13 @@ class Inventory:
     region: str | None
     warnings: tuple[Problem, ...] = ()
     ways: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    others: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
 
     @property
     def accounts(self) -> tuple[str, ...]:
         """All accounts that are listed or own something, in the order of the file."""
-        return tuple(dict.fromkeys(record.account for record in self.records if record.account))
+        everything = chain(self.records, *self.others.values())
+        return tuple(dict.fromkeys(record.account for record in everything if record.account))
 
 
 def load(path: str | Path) -> Inventory:
@@ -92,17 +97,19 @@ def load(path: str | Path) -> Inventory:
     return from_documents(read_documents(path), where=str(path))
 
 
-def from_documents(documents: object, *, where: str = "inventory.json", may_be_empty: bool = False) -> Inventory:
+def from_documents(
+    documents: object, *, where: str = "inventory.json", may_be_empty: bool = False, region: str | None = None
+) -> Inventory:
     """The same from what the file holds; ``where`` is what error messages call it.
 
-    ``may_be_empty``: it may have no interfaces, and a NIC that carries none.
+    may_be_empty  it may have no interfaces, and a NIC that carries none
+    region        the server's own, None where the file is to say which
     """
-    found = reader.read(documents, may_be_empty=may_be_empty)
+    found = reader.read(documents, region=region, may_be_empty=may_be_empty)
     if any(problem.severity == "error" for problem in found.problems):
         raise InventoryError(where, found.problems)
-    assert isinstance(documents, Mapping)  # anything else is an error
-    ways = {name: documents[name] for name in SURROUNDINGS if documents.get(name)}
-    return Inventory(found.records, found.nic, found.region, found.problems, ways)
+    ways = {name: found.lists[name] for name in SURROUNDINGS if found.lists.get(name)}
+    return Inventory(found.records, found.nic, found.region, found.problems, ways, found.others)
 
 
 def synchronize(transaction: Transaction, inventory: Inventory, settings: Settings) -> int:
@@ -117,15 +124,40 @@ def synchronize(transaction: Transaction, inventory: Inventory, settings: Settin
         raise UsageError(
             f"the inventory is of region {inventory.region} and the server of {settings.region}; give both the same"
         )
+    parts = _parts(transaction, inventory)
+    changed = sum(_take_out(transaction, region, wanted) for region, wanted in parts.items())
+    changed += sum(_put_in(transaction, region, wanted) for region, wanted in parts.items())
+    return changed + sum(_stop_sessions(transaction.of_region(each), settings.within(each)) for each in parts)
+
+
+def _parts(transaction: Transaction, inventory: Inventory) -> dict[str, Sequence[Record]]:
+    """What is to be in each region, those that are to lose all they have included."""
+    there: dict[str, Sequence[Record]] = {region: () for kind in KINDS for region in transaction.regions(kind)}
+    return {**there, HOME: inventory.records, **inventory.others}
+
+
+def _take_out(transaction: Transaction, region: str, wanted: Sequence[Record]) -> int:
+    """What is not wanted. All regions lose theirs before one gets anything: an id may come from another."""
+    transaction = transaction.of_region(region)
     changed = 0
-    for kind in KINDS:
-        wanted = {record.id: record for record in inventory.records if record.kind == kind}
+    for kind in _kinds(region):
+        kept = {record.id for record in wanted if record.kind == kind}
+        changed += sum(_remove(transaction, each) for each in transaction.find(kind) if each.id not in kept)
+    return changed
+
+
+def _put_in(transaction: Transaction, region: str, wanted: Sequence[Record]) -> int:
+    transaction = transaction.of_region(region)
+    changed = 0
+    for kind in _kinds(region):
         there = {record.id: record for record in transaction.find(kind)}
-        for identifier in there.keys() - wanted.keys():
-            changed += _remove(transaction, there[identifier])
-        for identifier, record in wanted.items():
-            changed += _put(transaction, record, there.get(identifier))
-    return changed + _stop_sessions(transaction, settings)
+        changed += sum(_put(transaction, each, there.get(each.id)) for each in wanted if each.kind == kind)
+    return changed
+
+
+def _kinds(region: str) -> Sequence[Kind]:
+    """Those that a region has; accounts are of all, and come with the server's own."""
+    return KINDS if region == HOME else [kind for kind in KINDS if kind != Kind.ACCOUNT]
 
 
 def _remove(transaction: Transaction, record: Record) -> int:

@@ -44,7 +44,7 @@ class SessionView:
         self._check_writable = check_writable
 
     def define(self, region: str) -> None:
-        """Make it; ``region`` is that of all sessions, which only the server knows."""
+        """Make it; ``region`` is the server's own, which only the server knows."""
         self._check_writable()
         dialect = self._connection.dialect.name
         if dialect == "sqlite":
@@ -61,8 +61,9 @@ class SessionView:
 
 def _select(dialect: str, region: str) -> str:
     quoted = region.replace("'", "''")
+    there = f"CASE session.region WHEN '' THEN '{quoted}' ELSE session.region END"
     own = {
-        "_key": f"'arn:aws:ec2:{quoted}:' || session.account || ':traffic-mirror-session/' || session.id",
+        "_key": f"'arn:aws:ec2:' || {there} || ':' || session.account || ':traffic-mirror-session/' || session.id",
         "account_id": "CAST(seen.account AS TEXT)",
         "tags": f"CASE WHEN seen.account = session.account THEN coalesce(({_TAGS[dialect]}), '') ELSE '' END",
     }

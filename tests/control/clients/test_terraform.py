@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from tests.control.kits.inventory_kit import (
+    ABROAD,
+    ABROAD_SENSORS,
     BATCH,
     COLLECTOR,
     ENDPOINT,
@@ -18,8 +20,12 @@ from tests.control.kits.inventory_kit import (
     PARTNER,
     SECOND_COLLECTOR,
     SECURITY,
+    SENSORS,
+    abroad,
     example,
+    there,
 )
+from tests.control.kits.serve_kit import REGION
 from tests.control.kits.server_kit import Cloud, running, tags
 from tests.control.kits.terraform_kit import NO_CHANGE, Workspace, environment_of, find_provider, initialise
 
@@ -242,6 +248,27 @@ def test_a_role_data_sources_and_another_region(initialised: Path, tmp_path: Pat
         there = cloud.new_client(region="eu-west-1").describe_traffic_mirror_filters()["TrafficMirrorFilters"]
         assert [each["Description"] for each in there] == ["t3.micro sg-0a1b2c3d4e5f60100"]
         assert workspace.destroy() == "Destroy complete! Resources: 1 destroyed."
+
+
+@pytest.mark.long
+def test_two_regions(initialised: Path, tmp_path: Path) -> None:
+    """Two providers, one an alias: what each finds and makes is its region's."""
+    shutil.copytree(initialised, tmp_path, dirs_exist_ok=True, symlinks=True)
+    (tmp_path / "inventory.json").write_text(json.dumps(example(Regions={ABROAD: abroad()})))
+    with running(tmp_path / "state", inventory=tmp_path / "inventory.json") as cloud:
+        workspace = Workspace(tmp_path, cloud.environment())
+        assert workspace.apply("regions") == "Apply complete! Resources: 8 added, 0 changed, 0 destroyed."
+        assert workspace.plan() == NO_CHANGE
+        for region, name, balancer in ((REGION, str, SENSORS), (ABROAD, there, ABROAD_SENSORS)):
+            ec2 = cloud.new_client(region=region)
+            (session,) = ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+            assert session["NetworkInterfaceId"] == name(BATCH)
+            targets = ec2.describe_traffic_mirror_targets()["TrafficMirrorTargets"]
+            assert {each.get("NetworkInterfaceId", each.get("NetworkLoadBalancerArn")) for each in targets} == {
+                name(COLLECTOR),
+                balancer,
+            }
+        assert workspace.destroy() == "Destroy complete! Resources: 8 destroyed."
 
 
 @pytest.mark.long

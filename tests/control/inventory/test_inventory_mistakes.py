@@ -154,7 +154,7 @@ def lines(documents):
         (example(Subnets=[7]), "Subnets[0]: must be an object, not 7"),
         (
             broken("Subnets", 4, AvailabilityZone="eu-west-1a"),
-            "the file: has zones and load balancers of eu-west-1, us-east-1; an inventory is of one region",
+            "the file: has zones and load balancers of eu-west-1, us-east-1; put those of other regions into Regions",
         ),
     ],
 )

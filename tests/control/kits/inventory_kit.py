@@ -45,6 +45,23 @@ SENSORS_TARGETS = f"{_ELB}:targetgroup/sensors/943f017f100becff"
 ORGANISATION = "arn:aws:organizations::999988887777:organization/o-halfsilver01"
 
 
+ABROAD, ABROAD_ZONES = "eu-west-1", "euw1"
+ABROAD_SENSORS = SENSORS.replace("us-east-1", ABROAD)
+
+
+def there(identifier: str) -> str:
+    """What an object of the example is called in the other region."""
+    return identifier.replace("-0a1b", "-0e1b")
+
+
+def abroad() -> dict[str, Any]:
+    """The lists of the example as another region has them: nothing has the same id, and nothing is carried."""
+    text = json.dumps({name: each for name, each in example().items() if name not in ("Accounts", "Nic")})
+    text = text.replace("us-east-1", ABROAD).replace("use1", ABROAD_ZONES).replace("-0a1b", "-0e1b")
+    found: dict[str, Any] = json.loads(text.replace('"0a:3b:', '"0e:3b:'))
+    return found
+
+
 @cache
 def _example() -> Any:
     return json.loads(EXAMPLE.read_text())

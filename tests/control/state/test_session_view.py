@@ -125,6 +125,16 @@ def test_the_view_is_what_describe_says(lab: Lab, database: str) -> None:
     ]
 
 
+def test_the_key_has_the_region_of_the_session(lab: Lab, database: str) -> None:
+    with lab.store.begin(write=True) as transaction:
+        [other] = [each for each in transaction.find("session") if each.slot == "32766"]
+        other.id, other.slot = "tms-0123456789abcdef1", "5"
+        transaction.of_region("eu-west-1").insert(other)
+    keys = [key for (key,) in _selected(database, f"SELECT _key FROM {NAME} WHERE owner_id = '{OWNER}'")]
+    assert f"arn:aws:ec2:eu-west-1:{OWNER}:traffic-mirror-session/tms-0123456789abcdef1" in keys
+    assert [key.split(":")[3] for key in sorted(keys)] == ["eu-west-1", "us-east-1", "us-east-1"]
+
+
 def test_columns_and_types_are_the_pages(lab: Lab, database: str) -> None:
     if "://" in database:
         asked = f"SELECT column_name, data_type FROM information_schema.columns WHERE table_name = '{NAME[1:-1]}'"
