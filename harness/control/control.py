@@ -240,7 +240,7 @@ class Control:
 
     def permit(self, call: Call, action: str) -> None:
         """ApiError unless the caller's policies allow the action on ``*``: for what is no operation of ours."""
-        require(call, self.settings, self.policies(call.caller), [Check(action, "*")])
+        require(call, self.settings.within(call.region), self.policies(call.caller), [Check(action, "*")])
 
     def status(self, account: str | None = None) -> dict[str, Any]:
         """What the engine does, see ``status.describe_engine``; of one account's interfaces and sessions, or of all."""

@@ -174,18 +174,17 @@ class _Server:
         self._upstream = None if upstream is None else stack.enter_context(closing(Connection(upstream)))
         self._stock = None if self._upstream is None else _stock(options, self._upstream)
         self._gateway: Gateway | None = None
+        if self._stock is not None:
+            self._stock.sources = self._sources
+        self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
         self._documents, inventory = read or self._read()
         audit = None if options.audit is None else stack.enter_context(closing(AuditFile(options.audit)))
         region = options.region or inventory.region or DEFAULT_REGION
         self._settings = Settings(region, quotas=options.quotas, trail=audit)
-        if self._upstream is None:
-            others = tuple(each for each in known_regions(self._settings.partition) if each != region)
-            self._settings = replace(self._settings, regions=others)
+        others = tuple(each for each in known_regions(self._settings.partition) if each != region)
+        self._settings = replace(self._settings, regions=others)
         self._mirror = None if options.mirror is None else MirrorFile(options.mirror, directory.digests)
         edited = None if self._mirror is None else self._mirror.edited()
-        self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
-        if self._stock is not None:
-            self._stock.sources = self._sources
         self._plane = stack.enter_context(closing(DataPlane(options.open_engine, inventory.nic, Book(options.clock))))
         self._inventory = inventory
         self._restored: str | None = None
@@ -267,16 +266,26 @@ class _Server:
     def _read(self) -> tuple[dict[str, Any], Inventory]:
         if self._stock is None:
             return _read_inventory(self._options)
-        documents = self._stock.read()
-        return documents, _understood(documents)
+        with self._store.begin() as transaction:
+            stored = inventory_file.regions_of(transaction)
+        documents = self._stock.read(self._stock.region)
+        for region in stored:
+            if region not in (HOME, self._stock.region):
+                documents = self._stock.read(region)
+        return documents, self._understood(documents)
 
     def _adopt(self, documents: dict[str, Any]) -> None:
-        self._take_up(documents, _understood(documents))
+        self._take_up(documents, self._understood(documents))
+
+    def _understood(self, documents: dict[str, Any]) -> Inventory:
+        """What the upstream has."""
+        region = None if self._stock is None else self._stock.region
+        return inventory_file.from_documents(documents, where="the upstream", may_be_empty=True, region=region)
 
     def _sources(self) -> list[str]:
-        """Ids of the interfaces that have sessions, the oldest first."""
+        """Ids of the interfaces that have sessions in the server's own region, the oldest first."""
         with self._store.begin() as transaction:
-            return [session.parent for session in transaction.find(Kind.SESSION)]
+            return [session.parent for session in transaction.of_region(HOME).find(Kind.SESSION)]
 
     def _take_up(self, documents: dict[str, Any], inventory: Inventory) -> None:
         """Make it the inventory; the documents are what it was read from."""
@@ -336,10 +345,6 @@ def _stock(options: Options, upstream: Connection) -> Stock:
     if documents:
         inventory_file.from_documents(documents, where=str(options.inventory), may_be_empty=True)
     return Stock(upstream, options.region or DEFAULT_REGION, documents.get("Accounts", ()))
-
-
-def _understood(documents: dict[str, Any]) -> Inventory:
-    return inventory_file.from_documents(documents, where="the upstream", may_be_empty=True)
 
 
 def _read_inventory(options: Options) -> tuple[dict[str, Any], Inventory]:

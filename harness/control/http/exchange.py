@@ -191,7 +191,8 @@ class Exchange:
                 counted = (BEYOND, UNKNOWN) if route is not None else counted
             if route is not None:
                 caller = self._authenticate(request)
-                call = self._call(service.name, route.name, {}, caller, request_id, peer)
+                region = self._region(request) if counted[0] == BEYOND else ""
+                call = self._call(service.name, route.name, {}, caller, request_id, peer, region)
                 work = partial(route.answer, request, call)
                 if self._audit is not None and counted[0] == BEYOND:
                     work = partial(self._passed_on, self._audit, route, request, call)

@@ -26,7 +26,7 @@ from halfsilver.harness.errors import UsageError
 from halfsilver.harness.policy.policy import read_documents
 from halfsilver.harness.policy.types import Problem
 
-__all__ = ["Inventory", "InventoryError", "KINDS", "from_documents", "load", "synchronize"]
+__all__ = ["Inventory", "InventoryError", "KINDS", "from_documents", "load", "regions_of", "synchronize"]
 
 KINDS = (
     Kind.ACCOUNT,
@@ -132,8 +132,13 @@ def synchronize(transaction: Transaction, inventory: Inventory, settings: Settin
 
 def _parts(transaction: Transaction, inventory: Inventory) -> dict[str, Sequence[Record]]:
     """What is to be in each region, those that are to lose all they have included."""
-    there: dict[str, Sequence[Record]] = {region: () for kind in KINDS for region in transaction.regions(kind)}
+    there: dict[str, Sequence[Record]] = dict.fromkeys(regions_of(transaction), ())
     return {**there, HOME: inventory.records, **inventory.others}
+
+
+def regions_of(transaction: Transaction) -> list[str]:
+    """The regions that have something of an inventory."""
+    return sorted({region for kind in KINDS for region in transaction.regions(kind)})
 
 
 def _take_out(transaction: Transaction, region: str, wanted: Sequence[Record]) -> int:

@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from functools import partial
@@ -74,8 +75,8 @@ class Gateway:
         self._adopt = adopt
         self._reading = threading.Lock()
         self._counting = threading.Lock()
-        self._begun = 0
-        self._done = 0
+        self._begun: Counter[str] = Counter()
+        self._done: Counter[str] = Counter()
         self._adopted: dict[str, Any] | None = None
         self._trouble: str | None = None
         self._closed = threading.Event()
@@ -108,8 +109,10 @@ class Gateway:
 
     def execute(self, call: Call) -> Mapping[str, Any]:
         """One of our own operations. A new session may be on an interface that the NIC does not carry yet."""
+        if call.service == "ec2":
+            self._know(call.region)
         result = self._control.execute(call)
-        made = call.operation == "CreateTrafficMirrorSession"
+        made = call.operation == "CreateTrafficMirrorSession" and not call.region
         if made and call.parameters["NetworkInterfaceId"] not in self._stock.carried:
             self._attempt(self._choose)
         return result
@@ -117,11 +120,12 @@ class Gateway:
     def _pass_on(self, asked: Asked, request: Request, call: Call) -> Response:
         signing_name = SIGNING_NAMES.get(asked.service, call.service)
         self._control.permit(call, f"{_IAM_NAMES.get(signing_name, signing_name)}:{asked.operation}")
-        attachment = self._ending(asked)
+        region = call.region or self._stock.region
+        attachment = self._ending(asked, region)
         arns = self._stock.arns
         query = arns.to_upstream(request.query_string.encode("latin-1")).decode("latin-1")
         request = replace(request, query_string=query, body=arns.to_upstream(request.body))
-        scope = Scope(call.caller.account, self._control.settings.region, signing_name)
+        scope = Scope(call.caller.account, region, signing_name)
         try:
             answer = self._connection.send(request, scope)
         except UpstreamBusy as error:
@@ -132,17 +136,17 @@ class Gateway:
             raise ApiError("ServiceUnavailable", f"The upstream cannot answer: {error}.", 503) from error
         if not asked.reads and asked.service not in _APART and answer.status < 300:
             if attachment is not None:
-                self._stock.bridges.detach(attachment)
-            self._attempt(partial(self.refresh, within=WRITE_SECONDS))
+                self._stock.detach(attachment, region)
+            self._attempt(partial(self._refresh, region, within=WRITE_SECONDS))
         body = arns.to_clients(answer.body)
         return replace(answer, body=mended(asked.operation, body) if asked.service == "ec2" else body)
 
-    def _ending(self, asked: Asked) -> Mapping[str, Any] | None:
+    def _ending(self, asked: Asked, region: str) -> Mapping[str, Any] | None:
         """The attachment that the request ends. ApiError for one that has ended, with its instance too, as at AWS."""
         if (asked.service, asked.operation) != ("ec2", "DetachNetworkInterface"):
             return None
         identifier = asked.form.get("AttachmentId", "")
-        attachment = self._stock.attachment(identifier)
+        attachment = self._stock.attachment(identifier, region)
         if attachment is None:
             message = f"The attachment ID '{identifier[:64]}' does not exist"
             raise ApiError("InvalidAttachmentID.NotFound", message)
@@ -150,28 +154,44 @@ class Gateway:
 
     # Reading back.
 
-    def refresh(self, *, accept: bool = False, within: float = math.inf) -> None:
-        """Make the inventory what the look-alike has now; readings that begin later do for all who wait.
+    def refresh(self, *, accept: bool = False) -> None:
+        """Make the inventory what the look-alike has now, in all regions that were asked for.
 
         accept  even if it has nothing any more of what it had
+        UpstreamError, HalfsilverError or ApiError, and then the inventory of a region is as before.
+        """
+        for region in self._stock.regions:
+            self._refresh(region, accept=accept)
+
+    def _know(self, region: str) -> None:
+        """Read another region than the server's own before its first request is answered. ApiError: it cannot be."""
+        if not region or region in self._stock.regions:
+            return
+        try:
+            self._refresh(region, within=WRITE_SECONDS)
+        except HalfsilverError as error:
+            raise ApiError("ServiceUnavailable", f"The upstream cannot answer: {error}.", 503) from error
+
+    def _refresh(self, region: str, *, accept: bool = False, within: float = math.inf) -> None:
+        """A region's part; readings that begin later do for all who wait.
+
         within  seconds, for who has a client that waits
-        UpstreamError, HalfsilverError or ApiError, and then the inventory is as before.
         """
         with self._counting:
-            wanted = self._begun + 1
+            wanted = self._begun[region] + 1
         until = time.monotonic() + within
         if not self._reading.acquire(timeout=-1 if within == math.inf else within):
             raise UpstreamError("the upstream is still being read")
         try:
-            if self._done >= wanted and not accept:
+            if self._done[region] >= wanted and not accept:
                 return
             with self._counting:
-                self._begun += 1
-                number = self._begun
+                self._begun[region] += 1
+                number = self._begun[region]
             if accept:
-                self._stock.accept()
-            self._take_up(self._stock.read(until))
-            self._done = number
+                self._stock.accept(region)
+            self._take_up(self._stock.read(region, until))
+            self._done[region] = number
         finally:
             self._reading.release()
 

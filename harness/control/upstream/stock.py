@@ -6,8 +6,10 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from halfsilver.harness.control.inventory.regions import REGIONS
 from halfsilver.harness.control.upstream.arns import BalancerArns
 from halfsilver.harness.control.upstream.bridges import Bridges
 from halfsilver.harness.control.upstream.connection import Connection, UpstreamError
@@ -26,65 +28,91 @@ class UpstreamLost(UpstreamError):
     """What answers has forgotten all, or is another look-alike: it has VPCs, and not one of those before."""
 
 
+@dataclass
+class _Part:
+    """What a region had when it was read last. ``accepted``: the next reading counts, even if nothing is left."""
+
+    bridges: Bridges = field(default_factory=Bridges)
+    lists: Documents = field(default_factory=dict)
+    accepted: bool = False
+
+
 class Stock:
     """What was read last, and how the next reading is made of what the look-alike has then.
 
+    region    the server's own, where the NIC is; others are there from their first reading on
     accounts  as an inventory file has them; what others have is not read
-    sources   ids of the interfaces that have sessions, the oldest first
+    sources   ids of the interfaces that have sessions in the server's own region, the oldest first
     """
 
     def __init__(self, connection: Connection, region: str, accounts: Sequence[Mapping[str, Any]]) -> None:
         self.arns = BalancerArns()
-        self.bridges = Bridges()
+        self.region = region
         self.sources: Callable[[], Sequence[str]] = tuple
+        self._connection = connection
         self._accounts = [dict(each) for each in accounts] or [{"Id": DEFAULT_ACCOUNT}]
-        self._reader = UpstreamReader(connection, region, [each["Id"] for each in self._accounts])
-        self._lists: Documents = {}
+        self._parts = {region: _Part()}
         self._carried: list[str] = []
-        self._accepted = False
 
     @property
     def account(self) -> str:
         """The first one."""
         return str(self._accounts[0]["Id"])
 
-    def read(self, until: float = math.inf) -> dict[str, Any]:
-        """The documents of an inventory. UpstreamError when they cannot be had, and then all is as before.
+    @property
+    def regions(self) -> Sequence[str]:
+        """Those that there are, the server's own first."""
+        return tuple(self._parts)
+
+    def read(self, region: str, until: float = math.inf) -> dict[str, Any]:
+        """The documents of an inventory, this region anew. UpstreamError when it cannot be had, and all is as before.
 
         until  when the last list must be asked for, by ``time.monotonic``
         """
-        lists = self._reader.read(until)
+        lists = UpstreamReader(self._connection, region, [each["Id"] for each in self._accounts]).read(until)
         self.arns.learn(lists["LoadBalancers"])
         lists = json.loads(self.arns.to_clients(json.dumps(lists).encode()))
-        before, now = ({each["VpcId"] for each in some.get("Vpcs", ())} for some in (self._lists, lists))
-        if before and now and not before & now and not self._accepted:
+        part = self._parts.get(region) or _Part()
+        before, now = ({each["VpcId"] for each in some.get("Vpcs", ())} for some in (part.lists, lists))
+        if before and now and not before & now and not part.accepted:
             raise UpstreamLost("the upstream has forgotten all that it had; the inventory stays until SIGHUP")
-        self.bridges.mend(lists, self._lists)
-        self._lists = lists
-        self._accepted = False
+        part.bridges.mend(lists, part.lists)
+        part.lists = lists
+        part.accepted = False
+        self._parts[region] = part
         return self.documents()
 
     def documents(self) -> dict[str, Any]:
         """What was read last, with the NIC that it takes for the sessions of now."""
-        self._carried = carry(self._lists["NetworkInterfaces"], self.sources(), self._carried)
-        return {"Accounts": self._accounts, **self._lists, "Nic": {"NetworkInterfaceIds": self._carried}}
+        own, *others = self._parts.values()
+        self._carried = carry(own.lists["NetworkInterfaces"], self.sources(), self._carried)
+        found = {"Accounts": self._accounts, **own.lists, "Nic": {"NetworkInterfaceIds": self._carried}}
+        names = self.regions[1:]
+        return (
+            {**found, REGIONS: {name: part.lists for name, part in zip(names, others, strict=True)}} if names else found
+        )
 
     @property
     def carried(self) -> Sequence[str]:
         """Ids of the interfaces that the NIC carries."""
         return self._carried
 
-    def accept(self) -> None:
-        """The next reading counts, even if nothing is left of what was there."""
-        self._accepted = True
+    def accept(self, region: str) -> None:
+        """The region's next reading counts, even if nothing is left of what was there."""
+        self._parts[region].accepted = True
 
-    def attachment(self, identifier: str) -> Mapping[str, Any] | None:
+    def attachment(self, identifier: str, region: str) -> Mapping[str, Any] | None:
         """An attachment that has not ended, by its id."""
-        for each in self._lists["NetworkInterfaces"]:
+        part = self._parts.get(region) or _Part()
+        for each in part.lists.get("NetworkInterfaces", ()):
             attachment: Mapping[str, Any] = each.get("Attachment") or {}
             if attachment.get("AttachmentId") == identifier and attachment.get("Status") != "detached":
                 return attachment
         return None
+
+    def detach(self, attachment: Mapping[str, Any], region: str) -> None:
+        """It ends now."""
+        self._parts[region].bridges.detach(attachment)
 
 
 def carry(interfaces: Iterable[Mapping[str, Any]], sources: Sequence[str], before: Sequence[str]) -> list[str]:

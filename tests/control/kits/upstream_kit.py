@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +55,30 @@ def look_alike(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Itera
         finally:
             server.shutdown()
             thread.join()
+
+
+class Relay:
+    """Passes requests on to the look-alike at ``to``; None: it breaks the connection off."""
+
+    to: str | None = None
+
+    def __call__(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        if self.to is None:
+            handler.close_connection = True
+            return
+        headers = {name: value for name, value in handler.headers.items() if name.lower() != "connection"}
+        asked = urllib.request.Request(self.to + handler.path, body or None, headers, method=handler.command)
+        try:
+            answer: Any = urllib.request.urlopen(asked, timeout=20)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            text = answer.read()
+        handler.send_response(answer.status)
+        handler.send_header("content-type", answer.headers["content-type"])
+        handler.send_header("content-length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
 
 
 def nobody() -> str:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from signal import SIGHUP
-from typing import Any
 
 import pytest
 
@@ -18,31 +14,7 @@ from halfsilver.harness.control.upstream.moto import moto_server
 from halfsilver.harness.errors import EXIT_ENVIRONMENT, EXIT_USAGE
 from tests.control.kits.serve_kit import ANYWHERE, INVENTORY, Server
 from tests.control.kits.server_kit import error_of
-from tests.control.kits.upstream_kit import IMAGE, look_alike
-
-
-class Relay:
-    """Passes requests on to the look-alike at ``to``; None: it breaks the connection off."""
-
-    to: str | None = None
-
-    def __call__(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        if self.to is None:
-            handler.close_connection = True
-            return
-        headers = {name: value for name, value in handler.headers.items() if name.lower() != "connection"}
-        asked = urllib.request.Request(self.to + handler.path, body or None, headers, method=handler.command)
-        try:
-            answer: Any = urllib.request.urlopen(asked, timeout=20)
-        except urllib.error.HTTPError as error:
-            answer = error
-        with answer:
-            text = answer.read()
-        handler.send_response(answer.status)
-        handler.send_header("content-type", answer.headers["content-type"])
-        handler.send_header("content-length", str(len(text)))
-        handler.end_headers()
-        handler.wfile.write(text)
+from tests.control.kits.upstream_kit import IMAGE, Relay, look_alike
 
 
 def until(true: Callable[[], bool]) -> None:
