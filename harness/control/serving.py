@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,8 @@ class Options:
     throttle   EC2's throttling times this factor; None: nothing is throttled
     pages      what answers beside the API, made of the server's parts, by the first word of its paths (``/console``)
     monitor    address and port of the pages for monitoring, unsigned; None: there are none
-    clock      of all but signatures, which are of the machine's time
+    clock      of all but signatures and the ends of session tokens
+    dates      what those are held against
     upstream   URL of an AWS look-alike that answers the rest and has the inventory, None if there is none
     with_moto  start moto's server, and it is the upstream
     counters   seconds between two readings of a card's counters
@@ -96,6 +96,7 @@ class Options:
     pages: Mapping[str, Callable[[Parts], Beside]] = field(default_factory=dict)
     monitor: tuple[str, int] | None = None
     clock: Clock = utc_now
+    dates: Clock = utc_now
     upstream: str | None = None
     with_moto: bool = False
     counters: float = COUNTER_SECONDS
@@ -325,7 +326,7 @@ class _Server:
         def authenticator(request: Request) -> Caller:
             service = services.of(request).name
             region = self._region(request) or self._settings.region
-            return authenticate(request, keys, datetime.now(UTC), service=service, region=region)
+            return authenticate(request, keys, self._options.dates(), service=service, region=region)
 
         return authenticator
 

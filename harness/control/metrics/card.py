@@ -72,7 +72,7 @@ class CardCounters:
         records   of frames that the server has just sent: its minute is the present one
         """
         now = self._book.clock()
-        since = timedelta() if records else now - (self.reading.at or now)
+        since = timedelta() if records else max(timedelta(), now - (self.reading.at or now))  # a clock may go back
         try:
             counters = card.everything()
             self._check(counters)

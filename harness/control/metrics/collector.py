@@ -64,8 +64,9 @@ class Collector:
             if minute == self._minute:
                 return
             self._read()
-            self._keep(self._book.take(minute))
-            self._send(self._book.take_endpoints(minute))
+            ended = minute if minute > self._minute else None  # a clock that went back has ended all minutes
+            self._keep(self._book.take(ended))
+            self._send(self._book.take_endpoints(ended))
             for key in self._carried():
                 self._keep({(minute - MINUTE, key): Counter(dict.fromkeys(METRICS, 0))})
             self._write(now)

@@ -347,6 +347,25 @@ def test_the_commands_of_the_guide(cloud: ClockedCloud) -> None:
     assert [(each["Sum"], each["Unit"]) for each in found["Datapoints"]] == [(1.0, "Count")]
 
 
+@pytest.mark.parametrize("minutes", [-3, -60 * 24, 60 * 24])
+def test_what_was_mirrored_before_a_jump_of_the_clock_is_in_the_history(tmp_path: Path, minutes: int) -> None:
+    """In its minute, and at once: nobody waits until a clock that went back is there again. What comes is added."""
+    with clocked(tmp_path) as cloud:
+        ec2, watch = cloud.client(), cloud.client("cloudwatch")
+        make_session(ec2, make_filter(ec2, 80), make_target(ec2))
+        push(cloud, SHORT, SHORT)
+        then = {"StartTime": cloud.clock.time(), "EndTime": cloud.clock.time(1)}
+        cloud.clock.forward(minutes)
+        assert [each["Sum"] for each in statistics(watch, cloud, "NetworkPacketsMirrorIn", **then)] == [2.0]
+        push(cloud, SHORT)
+        cloud.clock.forward(1)
+        assert [each["Sum"] for each in statistics(watch, cloud, "NetworkPacketsMirrorIn")] == [1.0]
+        cloud.clock.forward(-minutes - 1)
+        push(cloud, SHORT)
+        cloud.clock.forward(1)
+        assert [each["Sum"] for each in statistics(watch, cloud, "NetworkPacketsMirrorIn", **then)] == [3.0]
+
+
 def test_history_outlives_the_server_and_a_new_engine(tmp_path: Path) -> None:
     """Counters of the second engine begin at zero: no minute is negative, and none is counted twice."""
     with clocked(tmp_path) as first:

@@ -209,6 +209,17 @@ def test_what_others_send_is_in_the_metrics(desk: Desk) -> None:
     assert desk.scraped("halfsilver_counters_read_timestamp_seconds") == desk._now().timestamp()
 
 
+def test_a_clock_that_goes_back_puts_nothing_into_the_future(desk: Desk) -> None:
+    """What passed since a reading by the clock before is of the minute in which it is read."""
+    desk.mirror(80)
+    desk.read()
+    desk.forward(hours=-2)
+    length = desk.passes(3)
+    desk.read()
+    desk.forward(minutes=1)
+    assert desk.sums(2) == {"NetworkMirrorIn": 3.0 * length, "NetworkPacketsMirrorIn": 3.0}
+
+
 def test_frames_of_the_server_are_counted_once(desk: Desk) -> None:
     """What it sends passes the same counters as what others send meanwhile."""
     session = desk.mirror(80)

@@ -59,6 +59,25 @@ def test_a_token_is_forgotten_after_a_day(desk):
         assert transaction.count("token") == 1
 
 
+def test_tokens_of_a_clock_that_was_fast_are_swept_out_too(desk):
+    """Else those of an hour of next year, the first in the store, would keep all later ones there until then."""
+    for token in ("fast", "faster"):
+        create(desk, token, now=NOON + timedelta(days=365))
+    for number in range(5):
+        create(desk, f"of the day {number}", now=NOON)
+    with desk.store.begin() as transaction:
+        assert transaction.count("token") == 5
+    for number in range(5):
+        create(desk, f"of two days later {number}", now=NOON + timedelta(days=2))
+    with desk.store.begin() as transaction:
+        assert transaction.count("token") == 5
+
+
+def test_a_clock_that_goes_back_does_not_make_it_a_new_request(desk):
+    first = create(desk, now=NOON)
+    assert create(desk, now=NOON - timedelta(hours=23, minutes=59)) == first
+
+
 def test_a_request_that_was_refused_can_be_sent_again(desk):
     with refusal("InvalidParameterValue"):
         create(desk, Description="x" * 256)
