@@ -157,7 +157,7 @@ bench: $(ready) ## speed: cycles per second of the native pump beside hand-writt
 	@$(if $(DATABASE),$(run) -m halfsilver.harness.speed.workers --database $(call quote,$(DATABASE)))
 	@$(run) -m halfsilver.harness.speed.wires
 
-soak: $(ready) ## a served API for an hour of bad days: killed, its disk full, its database restarted; nothing answered is lost
+soak: $(ready) ## a served API for an hour of bad days: killed, its disk full, its clock wrong; nothing answered is lost
 	@$(run) -m tests.control.soak.soak $(if $(SECONDS),--seconds $(call quote,$(SECONDS))) $(seed)
 
 mac: $(ready) ## the Ethernet MAC at all widths under an RGMII PHY model, long runs, all bad days of the card (long)
