@@ -2,9 +2,9 @@
 
 from math import ceil
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
 from amaranth.lib import wiring
-from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
 from amaranth.lib.fifo import AsyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
@@ -19,12 +19,13 @@ from halfsilver.hdl.mac.store import ReceiveStore
 from halfsilver.hdl.mac.transmitter import GmiiTransmitter
 from halfsilver.hdl.mac.words import Received, RgmiiSignature, Sent, Speed, Status, counts_of, received_word
 from halfsilver.hdl.packet import packet_signature
+from halfsilver.hdl.pipeline import delay
 
 __all__ = ["STALL_CLOCKS", "Mac"]
 
 STALL_CLOCKS = 1 << 14
-"""Clocks of the core until a receive clock that does not come is given up: 262 us at 62.5 MHz. At 10 Mb/s a word of
-1,024 bits takes 102 us."""
+"""Clocks of the core until a receive clock that does not come is given up: 262 us at 62.5 MHz. At 10 Mb/s its beat
+changes each 6.4 us."""
 
 _ROOM = 3
 """Words that are kept free in the receive crossing: so many clocks late its level is used."""
@@ -32,9 +33,11 @@ _ROOM = 3
 _EVENTS = 4
 
 _RESET_CLOCKS = 128
-"""Of the core: more than twice the words of the deepest crossing, 32 of one octet at 125 MHz."""
+"""Of the core, in which the wire's clocks are reset, if they run, and everything has arrived everywhere."""
 _RESET_STAGES = 8
 """Clocks of the wire that a reset lasts when the clock comes back: three of a core of 32 MHz."""
+_CUT_CLOCKS = 3
+"""Of the core: so long after a receive clock was given up nothing of before is on the way to the store."""
 
 
 class Mac(wiring.Component):
@@ -64,7 +67,8 @@ class Mac(wiring.Component):
     sent           counters of frames to be sent by `Sent`
 
     All ports but the pins are in domain ``sync``, whose reset, for a clock or more, is that of the whole MAC; a frame
-    in the middle of which it comes is lost without an end, and for 128 clocks more nothing is taken or given.
+    in the middle of which it comes is lost without an end, and for 128 clocks more nothing is taken or given. Where a
+    clock of the wire stands meanwhile its side is reset when it comes back, and nothing is taken or given until then.
     ``transmit_domain`` is used for its clock alone.
 
     Latency at 1 Gb/s: the first beat of a received frame is at ``o`` at most ``width // 8`` + 10 clocks of the wire and
@@ -75,13 +79,16 @@ class Mac(wiring.Component):
     octets and more (`GmiiTransmitter`); one that is 200 ppm slower does not cut a frame (`start_words`).
 
     Bad days: a link that goes down in the middle of a frame ends it (RUNT, FCS); frames to be sent are DISCARDED
-    while there is no link, so that the core never waits for it. A receive clock that stops in the middle of a frame
-    ends it after ``stall_clocks`` (STALL); what came of it is dropped when the clock comes back, and the next frame is
-    whole. A transmit clock that stops holds the core back, whose other port then drops whole frames (OVERFLOW).
+    while there is no link, so that the core never waits for it. A receive clock that stops is given up after
+    ``stall_clocks``: the link is down, a frame of which the core had a word ends (STALL), and the receiver begins anew
+    when the clock comes back: what is left of a frame then is passed over, and the PHY must say again that it has a
+    link. A transmit clock that stops holds the core back, whose other port then drops whole frames (OVERFLOW); a frame
+    that is taken after a reset is sent, or counted, however late that clock comes.
 
     Clock crossings: received words, frames' words to be sent, outcomes of sent frames: AsyncFIFO, Gray-coded; ends of
     frames to be sent: Gray-coded counter (`TransmitQueue`); in-band status, speed and link: `Settled`; the beat of
-    the receive clock: FFSynchronizer, one bit; resets: ResetSynchronizer. There is no other.
+    the receive clock, and whether the transmit clock's reset is over: FFSynchronizer, one bit; resets:
+    ResetSynchronizer, from a flip-flop. There is no other.
     Source: IEEE 802.3, RGMII 2.0.
     """
 
@@ -132,28 +139,38 @@ class Mac(wiring.Component):
         m = Module()
         m.domains.rx, m.domains.tx = ClockDomain("rx", local=True), ClockDomain("tx", local=True)
         m.d.comb += [ClockSignal("rx").eq(self.rgmii.rx_clk), ClockSignal("tx").eq(ClockSignal(self._transmit_domain))]
-        asleep = self._reset(m)
         link = self._link(m)
-        self._receive(m, link)
-        self._transmit(m, link, asleep)
+        held, cut = self._reset(m, link.lost)
+        self._receive(m, link, cut)
+        self._transmit(m, link, held)
         return m
 
-    def _reset(self, m):
-        """The wire's clocks are reset by the core's reset, and longer than it: the read side of an AsyncFIFO must see
-        the counters of a write side that was reset, and what it read wrongly until then goes nowhere."""
-        asleep = Signal(init=1)
+    def _reset(self, m, lost):
+        """The wire's clocks are reset by the core's reset, and longer than it; the receive clock also where it was
+        ``lost``. A clock that stands is reset by its first edges. Returns whether the core has to hold frames back
+        until the transmit clock was, and when the receive store has to cut the frame that it is in.
+
+        A crossing that is written by the core is not empty when only its write side was reset: its read side goes on
+        to where it was before, a word per clock. That is what the transmit clock's reset waits for.
+        """
+        asleep, rx_asleep = Signal(init=1), Signal(init=1)
         clocks = Signal(range(_RESET_CLOCKS), init=_RESET_CLOCKS - 1)
-        m.d.sync += asleep.eq(clocks != 0)
+        m.d.sync += [asleep.eq(clocks != 0), rx_asleep.eq((clocks != 0) | lost)]
         with m.If(clocks != 0):
             m.d.sync += clocks.eq(clocks - 1)
-        m.submodules.rx_reset = ResetSynchronizer(asleep, domain="rx", stages=_RESET_STAGES)
-        m.submodules.tx_reset = ResetSynchronizer(asleep, domain="tx", stages=_RESET_STAGES)
-        return asleep
+        m.submodules.rx_reset = ResetSynchronizer(rx_asleep, domain="rx", stages=_RESET_STAGES)
+        tx_stages = _RESET_STAGES + 2 * self._crossing
+        m.submodules.tx_reset = ResetSynchronizer(asleep, domain="tx", stages=tx_stages)
+
+        tx_asleep, held = Signal(), Signal(init=1)
+        m.submodules.tx_asleep = FFSynchronizer(ResetSignal("tx"), tx_asleep)
+        m.d.sync += held.eq(asleep | tx_asleep)
+        return held, delay(m, lost, _CUT_CLOCKS, "lost")
 
     def _link(self, m):
         """Status in the core's clock, and the speed in the other two."""
         m.submodules.link = link = LinkStatus(self._stall_clocks)
-        beat = Signal(range(2 * CLOCK_DIVIDER))
+        beat = Signal(range(2 * CLOCK_DIVIDER), reset_less=True)
         m.d.rx += beat.eq(beat + 1)
         m.d.comb += [
             link.beat.eq(beat[-1]),
@@ -166,7 +183,7 @@ class Mac(wiring.Component):
         ]
         return link
 
-    def _receive(self, m, link):
+    def _receive(self, m, link, cut):
         """Pins, octets, words, crossing, store."""
         word = received_word(self._width)
         m.submodules.rx_data = data = DomainRenamer("rx")(self._cells.receive(4))
@@ -180,7 +197,7 @@ class Mac(wiring.Component):
         # So that ready comes from a flip-flop.
         room = Signal()
         m.d.rx += room.eq(crossing.w_level <= depth - _ROOM)
-        m.submodules.store = store = ReceiveStore(self._width, self._store, self._longest, self._stall_clocks)
+        m.submodules.store = store = ReceiveStore(self._width, self._store, self._longest)
         m.submodules.received = received = FrameCounts(Received)
 
         gigabit = Signal(init=1)
@@ -200,6 +217,7 @@ class Mac(wiring.Component):
             store.i.payload.eq(crossing.r_data),
             store.i.valid.eq(crossing.r_rdy),
             crossing.r_en.eq(1),
+            store.cut.eq(cut),
             store.whole.eq(self.whole),
             received.ended.eq(store.ended),
             received.outcome.eq(store.outcome),
@@ -208,7 +226,7 @@ class Mac(wiring.Component):
         wiring.connect(m, octets.gmii, receiver.gmii)
         wiring.connect(m, store.o, wiring.flipped(self.o))
 
-    def _transmit(self, m, link, asleep):
+    def _transmit(self, m, link, held):
         """Queue with its crossing, octets, pins; outcomes back to the core."""
         m.submodules.queue = queue = TransmitQueue(self._width, self._crossing, self._start)
         m.submodules.transmitter = transmitter = DomainRenamer("tx")(GmiiTransmitter(self._width))
@@ -244,8 +262,8 @@ class Mac(wiring.Component):
         ]
         m.d.comb += [
             queue.i.payload.eq(self.i.payload),
-            queue.i.valid.eq(self.i.valid & ~asleep),
-            self.i.ready.eq(queue.i.ready & ~asleep),
+            queue.i.valid.eq(self.i.valid & ~held),
+            self.i.ready.eq(queue.i.ready & ~held),
         ]
         wiring.connect(m, queue.o, transmitter.i)
         wiring.connect(m, transmitter.gmii, octets.gmii)

@@ -14,6 +14,10 @@ CLOCK_DIVIDER = 16
 
 _SETTLE_CLOCKS = 8
 
+_BEATS = 4
+"""Changes of the beat that show a clock: what the PHY says between frames has come anew by then, and one change is
+what a reset makes of a beat that stands at 1."""
+
 
 class Settled(wiring.Component):
     """A few bits that seldom change, from another clock: what was the same for 8 clocks is taken.
@@ -46,11 +50,13 @@ class LinkStatus(wiring.Component):
     """Link, speed and duplex, from the PHY's in-band status or, if ``manual``, from who knows them otherwise.
 
     Ports: ``inband`` (4 bits, receive clock), ``beat`` (receive clock; changes each `CLOCK_DIVIDER` clocks), ``manual``
-    and ``manual_status``, ``status``, ``clock``: the receive clock is running.
+    and ``manual_status``, ``status``, ``clock``: the receive clock is running; ``lost``: high in one clock, when a
+    receive clock is given up.
 
     There is no link without a receive clock. Speed and duplex stay as they were while there is no link; at first
-    they are 1 Gb/s, full. The speed 3, which RGMII reserves, is no link. ``clock`` is low when ``beat`` did not
-    change for ``clocks``, which must be more than `CLOCK_DIVIDER` clocks of 2.5 MHz.
+    they are 1 Gb/s, full. The speed 3, which RGMII reserves, is no link. A clock runs from the fourth change of
+    ``beat`` on, and is given up when there was none for ``clocks``, which must be more than `CLOCK_DIVIDER` clocks of
+    2.5 MHz.
     """
 
     def __init__(self, clocks):
@@ -63,6 +69,7 @@ class LinkStatus(wiring.Component):
                 "manual_status": In(Status),
                 "status": Out(Status, init={"speed": Speed.M1000, "duplex": 1}),
                 "clock": Out(1),
+                "lost": Out(1),
             }
         )
 
@@ -73,14 +80,15 @@ class LinkStatus(wiring.Component):
 
         beat, before = Signal(), Signal()
         m.submodules.beat = FFSynchronizer(self.beat, beat)
-        left = Signal(range(self._clocks))
-        m.d.sync += before.eq(beat)
+        left, beats = Signal(range(self._clocks)), Signal(range(_BEATS + 1))
+        m.d.comb += self.clock.eq(beats == _BEATS)
+        m.d.sync += [before.eq(beat), self.lost.eq((beat == before) & (left == 1))]
         with m.If(beat != before):
-            m.d.sync += [left.eq(self._clocks - 1), self.clock.eq(1)]
+            m.d.sync += [left.eq(self._clocks - 1), beats.eq(beats + ~self.clock)]
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
         with m.Else():
-            m.d.sync += self.clock.eq(0)
+            m.d.sync += beats.eq(0)
 
         chosen = Signal(Status)
         m.d.comb += Value.cast(chosen).eq(Mux(self.manual, self.manual_status.as_value(), settled.o))

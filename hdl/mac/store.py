@@ -17,38 +17,37 @@ __all__ = ["ReceiveStore"]
 class ReceiveStore(wiring.Component):
     """Words from the receiver -> packets for the core.
 
-    Parameters: ``width`` of a word, ``depth`` in words, ``longest`` frame in octets, ``stall_clocks``: so long
-    nothing comes within a frame until it is given up.
+    Parameters: ``width`` of a word, ``depth`` in words, ``longest`` frame in octets.
 
     Ports
     -----
     i        `received_word`, always taken
+    cut      what comes next is a frame's first word: one that was begun ends here. In this clock ``i`` is not valid
     o        packets; ``bad`` unless the outcome is GOOD; ``drop`` is 0
     whole    hold a frame back until it has ended: for an output that is faster than the wire the frame comes from.
-             A frame longer than the store would never leave, hence the least ``depth``. Quasi-static.
+             A frame longer than the store would never leave, hence the least ``depth``. For a frame that comes
+             while it changes it may count as before
     outcome  what became of a frame, when ``ended``: one clock for each
 
     A frame that finds the store full is taken back whole (OVERFLOW): the core cannot have seen any of it, because a
-    frame of which the core already took a part is alone in the store and fits. If nothing comes for
-    ``stall_clocks`` while the core is within a frame, the frame is ended with one octet 0, marked bad, and what still
-    comes of it is dropped (STALL).
+    frame of which the core already took a part is alone in the store and fits. One that is cut ends with one octet 0,
+    marked bad (STALL).
 
     Latency: 3 clocks. Throughput: a word per clock each way.
     """
 
     LATENCY = 3
 
-    def __init__(self, width, depth, longest, stall_clocks):
+    def __init__(self, width, depth, longest):
         octets = check_width(width) // 8
         if depth < store_words(octets, longest):
             raise ValueError(f"the store needs {store_words(octets, longest)} words of {octets} octets, not {depth!r}")
-        if stall_clocks < 2:
-            raise ValueError(f"stall_clocks must be at least 2, not {stall_clocks!r}")
-        self._width, self._depth, self._stall_clocks = width, depth, stall_clocks
+        self._width, self._depth = width, depth
         self._longest_words = ceil(longest / octets)
         super().__init__(
             {
                 "i": In(stream.Signature(received_word(width), always_ready=True)),
+                "cut": In(1),
                 "o": Out(packet_signature(width)),
                 "whole": In(1),
                 "ended": Out(1),
@@ -61,15 +60,22 @@ class ReceiveStore(wiring.Component):
         m.submodules.memory = storage = memory.Memory(shape=sent_word(self._width), depth=self._depth, init=[])
         used = Signal(range(self._depth + 1))
         words = Signal(range(self._longest_words + 2))  # of the frame that is coming, as far as they are in the memory
-        store, give_back, fetch, stalled = Signal(), Signal(), Signal(), Signal()
-        self._write(m, storage.write_port(), used, words, store, give_back, stalled)
-        self._read(m, storage.read_port(), used, words, fetch, stalled)
+        store, give_back, fetch = Signal(), Signal(), Signal()
+        self._write(m, storage.write_port(), used, words, store, give_back)
+        self._read(m, storage.read_port(), used, words, fetch)
         m.d.sync += used.eq(used + store - fetch - Mux(give_back, words, 0))
         return m
 
-    def _write(self, m, port, used, words, store, give_back, stalled):
+    def _write(self, m, port, used, words, store, give_back):
         """Words into the memory; the outcome of each frame."""
-        word = self.i.payload
+        word, valid, begun = Signal.like(self.i.payload), Signal(), Signal()
+        m.d.comb += [word.eq(self.i.payload), valid.eq(self.i.valid)]
+        with m.If(self.cut):
+            m.d.comb += [word.data[:8].eq(0), word.count.eq(1), word.last.eq(1), word.outcome.eq(Received.STALL)]
+            m.d.comb += valid.eq(begun)
+        with m.If(valid):
+            m.d.sync += begun.eq(~word.last)
+
         place, start = Signal(range(self._depth)), Signal(range(self._depth))
         dropping = Signal()
         after = Mux(place == self._depth - 1, 0, place + 1)
@@ -82,10 +88,7 @@ class ReceiveStore(wiring.Component):
             port.data.bad.eq(word.last & (word.outcome != Received.GOOD)),
         ]
         m.d.sync += [self.ended.eq(0), self.outcome.eq(word.outcome)]
-        with m.If(stalled):
-            m.d.sync += [self.ended.eq(1), self.outcome.eq(Received.STALL), words.eq(0)]
-            m.d.sync += [start.eq(place), dropping.eq(~(self.i.valid & word.last))]
-        with m.Elif(self.i.valid):
+        with m.If(valid):
             with m.If(dropping):
                 m.d.sync += dropping.eq(~word.last)
             with m.Elif(word.count == 0):
@@ -100,14 +103,17 @@ class ReceiveStore(wiring.Component):
                 with m.If(word.last):
                     m.d.sync += start.eq(after)
 
-    def _read(self, m, port, used, words, fetch, stalled):
-        """Words out of the memory, through a register; the end of a frame that does not go on."""
+    def _read(self, m, port, used, words, fetch):
+        """Words out of the memory, through a register."""
         place = Signal(range(self._depth))
-        fetched, load, inside = Signal(), Signal(), Signal()
+        fetched, load, whole = Signal(), Signal(), Signal()
         beat = self.o.payload
+        # Words of the frame that is coming may be gone already, unless they were held back from the first one on.
+        with m.If(words == 0):
+            m.d.sync += whole.eq(self.whole)
         m.d.comb += [
             load.eq(~self.o.valid | self.o.ready),
-            fetch.eq((used != Mux(self.whole, words, 0)) & (~fetched | load)),
+            fetch.eq((used != Mux(whole, words, 0)) & (~fetched | load)),
             port.addr.eq(place),
             port.en.eq(fetch),
         ]
@@ -123,14 +129,3 @@ class ReceiveStore(wiring.Component):
                 beat.last.eq(port.data.last),
                 beat.bad.eq(port.data.bad),
             ]
-            with m.If(fetched):
-                m.d.sync += inside.eq(~port.data.last)
-
-        # Nothing of the frame is on the way to the core any more, and its end has not come.
-        idle = inside & ~self.o.valid & ~fetched & (used == 0)
-        clocks = Signal(range(self._stall_clocks))
-        m.d.comb += stalled.eq(idle & (clocks == self._stall_clocks - 1))
-        m.d.sync += clocks.eq(Mux(idle, clocks + 1, 0))
-        with m.If(stalled):
-            m.d.sync += [self.o.valid.eq(1), beat.data.eq(0), beat.count.eq(1), beat.last.eq(1), beat.bad.eq(1)]
-            m.d.sync += inside.eq(0)

@@ -297,6 +297,73 @@ async def a_reset_in_any_clock(dut):
         await day.wires(True)
 
 
+@cocotb.test()
+async def a_reset_while_clocks_stand(dut):
+    """Of the ports' clocks some stand, each in its turn, and are back when the reset is long over: a port without a
+    receive clock has no link, and what is left of a frame then is not one."""
+    day = Day(dut)
+    await day.start()
+    standing = [{"net"}, {"host"}, {"transmit"}, {"net", "host", "transmit"}]
+    for which in day.rng.sample(standing, min(RESETS, len(standing))):
+        for direction in Direction:
+            day.send(direction, 40)
+        await Timer(day.rng.randrange(2000, 12_000), "ns")
+        sent = {direction: {octets for octets, _ in day.due(direction)} for direction in Direction}
+        traces = {direction: day.wanted(direction) for direction in Direction}
+        for phy in day.phys.values():
+            phy.queue.clear()
+        await day.stand(which)
+        await Timer(day.rng.randrange(0, 3000), "ns")
+        await day.reset(day.rng.randint(1, 3))
+        for port in day.phys:
+            link = await day.register(f"{port.upper()}_LINK")
+            assert (link["up"], link["clock"]) == ((0, 0) if port in which else (1, 1)), f"{port} without {which}"
+        assert int(dut.lights.value) & 1 == (which == {"transmit"})
+        await day.wires(True)
+        await day.drain()
+        day.collect(cut=1)
+        for direction in Direction:
+            assert all(octets in sent[direction] for octets, good in day.production[direction] if good), direction
+        day.check_copies(traces)
+        await day.begin()
+        for direction in Direction:
+            day.send(direction, 12)
+        await day.drain()
+        _, board = await day.check()
+        assert board.ports["net"].sent["good"] == 12 + len(day.copies)
+        await day.wires(True)
+
+
+@cocotb.test()
+async def frames_to_send_before_the_transmit_clock_is_back(dut):
+    """A reset came while it stood: what the card takes from then on leaves, each frame whole, and nothing else."""
+    day = Day(dut)
+    await day.start()
+    for _ in range(RESETS):
+        for direction in Direction:
+            day.send(direction, 30)
+        await Timer(day.rng.randrange(2000, 8000), "ns")
+        for phy in day.phys.values():
+            phy.queue.clear()
+        await day.stand({"transmit"})
+        await Timer(6, "us")  # what is on its way to the card is there
+        await day.reset(day.rng.randint(1, 3))
+        old = {direction: [octets for octets, _ in day.due(direction)] for direction in Direction}
+        day.sent = {direction: [] for direction in Direction}
+        for direction in Direction:
+            day.send(direction, 12)
+        await Timer(day.rng.randrange(0, 30_000), "ns")
+        await day.transmit(True)
+        await day.drain()
+        day.collect(cut=1)
+        for direction in Direction:
+            came = [octets for octets, good in day.production[direction] if good]
+            assert came[-12:] == [octets for octets, _ in day.due(direction)], direction
+            assert all(octets in old[direction] for octets in came[:-12]), direction
+            assert await day.register(f"{FAR_END[direction].upper()}_SENT_GOOD") == {"count": 12}
+        await day.begin()
+
+
 def whole_and_in_order(count):
     """A check for `Day.check`: ``count`` of the frames that were due are missing, and no other is changed."""
 

@@ -151,6 +151,13 @@ class Rig:
         if on:
             await Timer(5, "us")  # link and speed settle
 
+    async def stand(self, which):
+        """Stop the receive clocks of ports by name, and that of what the ports send: ``transmit``."""
+        for port in which - {"transmit"}:
+            self.phys[port].run(False)
+        if "transmit" in which:
+            await self.transmit(False)
+
     async def transmit(self, on):
         """Start or stop the ports' transmit clock: 125 MHz, and the same later, for its pins."""
         for clock in self._clocks:

@@ -7,7 +7,7 @@ import pytest
 from tests.hdl.card.small_card import run_bench
 
 BENCH = "tests.hdl.card.bad_days"
-OFTEN = "everything_that_can_be_wrong|a_reset_in_any_clock"
+OFTEN = "everything_that_can_be_wrong|a_reset_in_any_clock|a_reset_while_clocks_stand|before_the_transmit_clock"
 """What each run of continuous integration has time for: the tables go over the serial line once a simulation."""
 
 

@@ -46,8 +46,9 @@ class Bench:
         self.ppm = [random.choice((-100, 100, random.randint(-100, 100))) for _ in range(2)]
         core, wire = (1 + 1e-6 * ppm for ppm in self.ppm)
         dut._log.warning(f"{speed} Mb/s, core {self.ppm[0]} ppm, transmit {self.ppm[1]} ppm")
+        self._wire_ps = 8000 * wire
         cocotb.start_soon(run_clock(dut.clk, CORE_PS * core))
-        cocotb.start_soon(run_clock(dut.clk125, 8000 * wire, dut.clk125_late))
+        self.transmit(True)
         self.phy = RgmiiPhy(
             dut.rgmii_tx_data,
             dut.rgmii_tx_ctl,
@@ -60,14 +61,25 @@ class Bench:
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
         self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst)
 
+    def transmit(self, on):
+        """Start or stop the transmit clock."""
+        if on:
+            clock = run_clock(self.dut.clk125, self._wire_ps, self.dut.clk125_late)
+            self._wire_clock = cocotb.start_soon(clock)
+        else:
+            self._wire_clock.cancel()
+
+    async def reset(self, clocks):
+        self.dut.rst.value = 1
+        await ClockCycles(self.dut.clk, clocks)
+        self.dut.rst.value = 0
+
     async def start(self, manual=True):
         dut = self.dut
         dut.whole.value = 0
         dut.manual.value = manual
         dut.manual_status.value = 1 | SPEEDS[self.speed] << 1 | 1 << 3
-        dut.rst.value = 1
-        await ClockCycles(dut.clk, 4)
-        dut.rst.value = 0
+        await self.reset(4)
         # The MAC sleeps for 128 clocks; then the speed goes to the wire's clocks.
         await ClockCycles(dut.clk, 160)
         await Timer({10: 60, 100: 8, 1000: 2}[self.speed], "us")
@@ -269,9 +281,7 @@ async def a_reset_at_any_moment(dut):
         await bench.phy.rx.send(frame_of(old))
         await bench.source.send(AxiStreamFrame(old, tuser=0))
         await Timer(rng.randint(300, 3500), "ns")
-        dut.rst.value = 1
-        await ClockCycles(dut.clk, rng.randint(1, 3))
-        dut.rst.value = 0
+        await bench.reset(rng.randint(1, 3))
         await ClockCycles(dut.clk, 160)
         await Timer(5, "us")
         for queue in (bench.sink, bench.phy.tx):

@@ -9,7 +9,7 @@ from halfsilver.sim.cocotb_model import TOP, build_model, simulate
 from halfsilver.sim.model.verilog import to_verilog
 from tests.hdl.mac.top import MacTop
 
-BENCH = "tests.hdl.mac.bench"
+BENCH = "tests.hdl.mac.bench,tests.hdl.mac.standing_clocks"
 
 OWN_TIMING = {"COCOTB_TRUST_INERTIAL_WRITES": "0"}
 """What cocotb does unless our own benches ask for something else."""
