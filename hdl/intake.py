@@ -53,9 +53,9 @@ class Intake(wiring.Component):
     i_decided, i_decision   the verdicts, in the same order
     o_copy, o_copy_data     descriptor and bytes of the copies that were committed
 
-    Throughput: one beat per clock. ``i.ready`` falls only where frames come faster than verdicts, when the parser's
-    buffers are full or UNDECIDED_FRAMES (less a margin for those on their way) wait for a verdict, and where a chain
-    of IPv6 extension headers outruns the parser (`ParserBank`). A full mirror queue never holds up ``i``.
+    Throughput: one beat per clock. ``i.ready`` falls only where frames come faster than verdicts, when as many as the
+    parser keeps, or UNDECIDED_FRAMES (less a margin for those on their way), wait for a verdict, and at 128 bits and
+    more where headers outrun the parser (`ParserBank`). A full mirror queue never holds up ``i``.
     Latency: a frame's summary comes when its ending and its headers are both known, the headers as in `ParserBank`.
     Bad input: every frame has its summary, also one flagged bad, of one byte, or of any length.
     Source: ``docs/mirroring.md`` sections 3 and 10.

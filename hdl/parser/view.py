@@ -1,8 +1,8 @@
-"""Stage 1 of the word parser: align the words by two bytes, and say what each could be.
+"""Stage 1 of the word parser: align the words by two bytes, and say what each half could be.
 
-Headers begin two bytes into a word, so the walk looks at the end of one word and the start of the next. What those
-four bytes would mean as an ethertype, a next-header number or the start of an IP header is compared here, a clock
-before the walk knows which of it they are.
+Every header begins at a byte offset that is 2 modulo 4. So a view is the last two bytes of one word and the first six
+of the next, in two halves of four bytes, and headers begin where halves do. What a half would mean as an ethertype, a
+next-header number or the start of an IP header is compared here, a clock before the walk knows which of it it is.
 """
 
 from amaranth.hdl import Cat, Signal
@@ -26,11 +26,16 @@ from halfsilver.hdl.layout.assigned_numbers import (
 )
 from halfsilver.hdl.parser.headers import Kind
 
-__all__ = ["IPV4_LEAST_WORDS", "WORD_BYTES", "Next", "View", "align", "word_signature"]
+__all__ = ["WORD_BITS", "WORD_BYTES", "Half", "Next", "View", "align", "word_signature"]
 
-WORD_BYTES = 4
+WORD_BYTES = 8
+WORD_BITS = 8 * WORD_BYTES
 
-IPV4_LEAST_WORDS = 5
+_HALF_BYTES = 4
+
+_AHEAD_BYTES = 2
+
+_IPV4_LEAST_HALVES = 5
 """RFC 791: the shortest header length."""
 
 
@@ -47,68 +52,93 @@ class Next(enum.Enum, shape=3):
 
 
 def word_signature():
-    """Stream of words: data (first byte lowest), count (valid bytes, fewer than 4 only with last), last."""
-    return stream.Signature(data.StructLayout({"data": 32, "count": range(WORD_BYTES + 1), "last": 1}))
+    """Stream of words: data (first byte lowest), count (valid bytes, fewer than 8 only with last), last.
+
+    Whoever takes it is always ready.
+    """
+    layout = data.StructLayout({"data": WORD_BITS, "count": range(WORD_BYTES + 1), "last": 1})
+    return stream.Signature(layout, always_ready=True)
+
+
+class Half(data.Struct):
+    """Four bytes, and what they would be at each place where they may stand."""
+
+    octets: 32
+    ahead: 16  # the two bytes behind them
+    complete: 1  # all four bytes are in the frame ...
+    followed: 1  # ... and the two behind them
+    type_kind: Kind  # bytes 2-3 as an ethertype
+    type_is_tag: 1
+    first_kind: Next  # byte 0 as a next-header number
+    protocol_kind: Next  # byte 1 (IPv4) ...
+    third_kind: Next  # ... and byte 2 (IPv6)
+    sound_v4: 1  # byte 0 opens an IPv4 header: version 4, at least five halves
+    sound_v6: 1
+    echo_v4: 1  # byte 0 as an ICMP type
+    echo_v6: 1
+    more_fragments: 1  # bytes 2-3 as flags and fragment offset of IPv4 ...
+    offset_v4: 1
+    offset_v6: 1  # ... and of IPv6
+    fragment_v6: 1
+    no_length: 1  # byte 1 as a length is 0 ...
+    one_length: 1  # ... or 1
 
 
 class View:
-    """The registers of stage 1: four bytes, and what they would be at each place where they may stand."""
+    """The registers of stage 1.
+
+    valid, last  a word is in view, the frame's last
+    low, high    Half: its two halves, in wire order
+    """
 
     def __init__(self):
         self.valid = Signal()
-        self.octets = Signal(32, name="view")
-        self.lookahead = Signal(16)  # the two bytes behind them
-        self.complete = Signal()  # all four bytes are in the frame
-        self.followed = Signal()  # and the two behind them
         self.last = Signal()
-        self.type_kind = Signal(Kind)
-        self.type_is_tag = Signal()
-        self.first_kind = Signal(Next)  # byte 0 as a next-header number
-        self.protocol_kind = Signal(Next)  # byte 1 (IPv4) ...
-        self.third_kind = Signal(Next)  # ... and byte 2 (IPv6)
-        self.sound_v4 = Signal()  # byte 0 opens an IPv4 header: version 4, at least five words
-        self.sound_v6 = Signal()
-        self.echo_v4 = Signal()  # byte 0 as an ICMP type
-        self.echo_v6 = Signal()
-        self.more_fragments = Signal()
-        self.offset_v4 = Signal()
-        self.offset_v6 = Signal()
-        self.fragment_v6 = Signal()
+        self.low = Signal(Half, name="view_low")
+        self.high = Signal(Half, name="view_high")
 
 
-def align(m, words, advance):
-    """Words -> View, one clock later; stands still unless ``advance``."""
+def align(m, words):
+    """Words -> View, one clock later."""
     view = View()
-    half = Signal(16)  # bytes 2-3 of the previous word
-    aligned = Cat(half, words.p.data[:16])
-    ethertype = Cat(aligned[24:32], aligned[16:24])
-    m.d.comb += words.ready.eq(advance)
-    with m.If(advance):
+    carried = Signal(8 * _AHEAD_BYTES)  # the last two bytes of the word before
+    octets = Cat(carried, words.p.data)
+    m.d.sync += [view.valid.eq(words.valid), view.last.eq(words.p.last)]
+    with m.If(words.valid):
+        m.d.sync += carried.eq(words.p.data[-8 * _AHEAD_BYTES :])
+    for half, start in ((view.low, 0), (view.high, _HALF_BYTES)):
+        _compare(m, half, octets[8 * start :])
+        # Of this word, a half has two bytes less than it is long, and the two behind it.
         m.d.sync += [
-            view.valid.eq(words.valid),
-            view.octets.eq(aligned),
-            view.lookahead.eq(words.p.data[16:]),
-            view.complete.eq(words.p.count >= 2),
-            view.followed.eq(words.p.count == WORD_BYTES),
-            view.last.eq(words.p.last),
-            view.type_kind.eq(_type_kind(m, ethertype)),
-            view.type_is_tag.eq((ethertype == ETHERTYPE_VLAN) | (ethertype == ETHERTYPE_QINQ)),
-            view.first_kind.eq(_next_kind(m, "first_next", aligned[0:8])),
-            view.protocol_kind.eq(_next_kind(m, "protocol_next", aligned[8:16])),
-            view.third_kind.eq(_next_kind(m, "third_next", aligned[16:24])),
-            view.sound_v4.eq((aligned[4:8] == 4) & (aligned[0:4] >= IPV4_LEAST_WORDS)),
-            view.sound_v6.eq(aligned[4:8] == 6),
-            view.echo_v4.eq(aligned[0:8].matches(*ICMP_ECHO)),
-            view.echo_v6.eq(aligned[0:8].matches(*ICMPV6_ECHO)),
-            # IPv4: byte 2 is flags and offset high, byte 3 offset low. IPv6: offset in the upper 13 bits.
-            view.more_fragments.eq(aligned[21]),
-            view.offset_v4.eq(aligned[16:21].any() | aligned[24:32].any()),
-            view.offset_v6.eq(aligned[16:24].any() | aligned[27:32].any()),
-            view.fragment_v6.eq(aligned[16:24].any() | aligned[27:32].any() | aligned[24]),
+            half.complete.eq(words.p.count >= start + _HALF_BYTES - _AHEAD_BYTES),
+            half.followed.eq(words.p.count >= start + _HALF_BYTES),
         ]
-        with m.If(words.valid):
-            m.d.sync += half.eq(words.p.data[16:])
     return view
+
+
+def _compare(m, half, octets):
+    """What four bytes, and the two behind them, would be: to the registers of a half."""
+    ethertype = Cat(octets[24:32], octets[16:24])
+    m.d.sync += [
+        half.octets.eq(octets[:32]),
+        half.ahead.eq(octets[32:48]),
+        half.type_kind.eq(_type_kind(m, ethertype)),
+        half.type_is_tag.eq((ethertype == ETHERTYPE_VLAN) | (ethertype == ETHERTYPE_QINQ)),
+        half.first_kind.eq(_next_kind(m, "first_next", octets[0:8])),
+        half.protocol_kind.eq(_next_kind(m, "protocol_next", octets[8:16])),
+        half.third_kind.eq(_next_kind(m, "third_next", octets[16:24])),
+        half.sound_v4.eq((octets[4:8] == 4) & (octets[0:4] >= _IPV4_LEAST_HALVES)),
+        half.sound_v6.eq(octets[4:8] == 6),
+        half.echo_v4.eq(octets[0:8].matches(*ICMP_ECHO)),
+        half.echo_v6.eq(octets[0:8].matches(*ICMPV6_ECHO)),
+        # IPv4: byte 2 is flags and offset high, byte 3 offset low. IPv6: offset in the upper 13 bits.
+        half.more_fragments.eq(octets[21]),
+        half.offset_v4.eq(octets[16:21].any() | octets[24:32].any()),
+        half.offset_v6.eq(octets[16:24].any() | octets[27:32].any()),
+        half.fragment_v6.eq(octets[16:24].any() | octets[27:32].any() | octets[24]),
+        half.no_length.eq(octets[8:16] == 0),
+        half.one_length.eq(octets[8:16] == 1),
+    ]
 
 
 def _type_kind(m, ethertype):

@@ -1,32 +1,35 @@
-"""Stage 2 of the word parser: the walk through the headers, four bytes a clock.
+"""Stage 2 of the word parser: the walk through the headers, one view of two halves a clock.
 
-It only decides what the four bytes are (`Fields`) and notes what follows from them (`Facts`); the bytes themselves
-are put away a clock later, by one flag per field.
+It only decides what the halves are (`Fields`) and notes what follows from them (`Facts`); the bytes themselves are put
+away a clock later, by one flag per field.
+
+An IP header is a number of halves long. It begins in the low half of a view, or behind one tag in the high one; then
+the walk is ``late``. The header behind it begins ``views`` whole views later, in the low or high half (``place``), and
+so does each one behind an extension header: eight bytes at least, so no view has the beginnings of two.
 """
 
-from amaranth.hdl import Cat, Mux, Signal
+from amaranth.hdl import Mux, Signal
 from amaranth.lib import data, enum
 
 from halfsilver.hdl.parser.headers import Kind
-from halfsilver.hdl.parser.view import IPV4_LEAST_WORDS, Next
+from halfsilver.hdl.parser.view import Half, Next
 
 __all__ = ["Facts", "Fields", "State", "Walk"]
 
+_IPV6_VIEWS = 4
+"""Whole views between the half that opens an IPv6 header of 40 bytes and the one behind it."""
 
-class State(enum.Enum, shape=4):
-    """Position in the frame: what the next four bytes are."""
 
-    MAC_START = 0  # (two bytes before the frame,) destination 0-1
-    MAC_MIDDLE = 1  # destination 2-5
-    MAC_END = 2  # source 0-3
-    TYPE = 3  # source 4-5, or tag control information; ethertype
-    IPV4 = 4  # fixed header, five words
-    OPTIONS = 5
-    IPV6 = 6  # fixed header, ten words
-    EXTENSION = 7  # first word of an extension header
-    SKIP = 8  # the rest of it
-    PORTS = 9  # first word of TCP, UDP, ICMP
-    DONE = 10
+class State(enum.Enum, shape=3):
+    """Position in the frame: what the next view is."""
+
+    START = 0  # two bytes before the frame, destination
+    TYPE = 1  # source, ethertype or tag
+    TAG = 2  # tag control information and ethertype; then a second tag, or the IP header begins
+    IPV4 = 3  # the IP header, up to the view in which the next one begins
+    IPV6 = 4
+    CHAIN = 5  # extension headers
+    DONE = 6
 
 
 class Facts(data.Struct):
@@ -41,12 +44,13 @@ class Facts(data.Struct):
 
 
 class Fields(data.Struct):
-    """What the four bytes of a word are: at most one flag is set."""
+    """What the bytes of a view are: a flag for each field that is in it."""
 
     mac_start: 1
     mac_middle: 1
     mac_end: 1
     first_type: 1
+    source_v4: 1
     source: 4
     destination: 4
     protocol_first: 1
@@ -57,178 +61,222 @@ class Fields(data.Struct):
 
 
 class Walk:
-    """The registers of the walk and, in ``field``, ``finish`` and ``facts``, what it says.
+    """The registers of the walk and, beside them, what it says of the view in the clock in which it is there.
 
-    field    what the bytes of the view are, in the clock in which they are in it
-    finish   the frame's last word was in the view a clock ago ...
-    facts    ... and this is what was found out
+    fields      Fields
+    even, uneven  Half: of the two, the one that is an even and the one that is an uneven number of halves from the
+                start of the IP header
+    opening     Half: the one in which the next header would begin
+    finish      the frame's last word was in the view a clock ago ...
+    facts       ... and this is what was found out
 
-    `take` adds the logic: one word whenever ``advance``. One method per state.
+    `take` adds the logic. One method per state.
     """
 
     def __init__(self, *, egress, extension_headers):
         self._egress, self._extension_headers = egress, extension_headers
-        self.field = Signal(Fields)
+        self.fields = Signal(Fields)
+        self.even, self.uneven, self.opening = (Signal(Half, name=name) for name in ("even", "uneven", "opening"))
         self.finish = Signal()
         self.facts = Signal(Facts)
         self.state = Signal(State)
         self.following = Signal(Next)  # what comes behind the header being read
-        self.tags = Signal(range(3))
-        self.word = Signal(range(10))  # word of the fixed IP header
-        self.options = Signal(4)  # option words left
-        self.skip = Signal(10)  # extension-header words left
+        self.late = Signal()  # the IP header began in a high half
+        self.uneven_at = Signal(range(8))  # the uneven half of the view is half 2 n + 1 of the IP header ...
+        self.even_at = Signal(range(9))  # ... and the even one is half 2 n
+        self.here = Signal()  # the next header begins in this view, ...
+        self.views = Signal(8)  # ... or so many views later, ...
+        self.place = Signal()  # ... in the high half
         self.headers_read = Signal(range(16))
         self.past_bound = Signal()
         self.fragment_behind = Signal()  # not a first fragment: no ports behind this header
 
-    def take(self, m, view, advance):
-        """One word of the frame, and the turn to the next frame."""
-        step = Signal()
-        m.d.comb += step.eq(view.valid & advance & view.complete)
-        with m.If(advance):
-            m.d.sync += self.finish.eq(view.valid & view.last)
+    def take(self, m, view):
+        """A view of the frame, and the turn to the next frame."""
+        m.d.comb += [
+            self.even.eq(Mux(self.late, view.high, view.low)),
+            self.uneven.eq(Mux(self.late, view.low, view.high)),
+            self.opening.eq(Mux(self.place, view.high, view.low)),
+        ]
+        m.d.sync += self.finish.eq(view.valid & view.last)
         # What is passed on is cleared in the same clock, in which the next frame's first word may already come.
-        with m.If(self.finish & advance):
-            started = (self.facts, self.tags, self.word, self.headers_read, self.past_bound, self.fragment_behind)
-            m.d.sync += [register.eq(0) for register in started]
+        with m.If(self.finish):
+            m.d.sync += self.facts.eq(0)
         states = {
-            State.MAC_START: self._mac_start,
-            State.MAC_MIDDLE: self._mac_middle,
-            State.MAC_END: self._mac_end,
+            State.START: self._start,
             State.TYPE: self._type,
+            State.TAG: self._tag,
             State.IPV4: self._ipv4,
-            State.OPTIONS: self._options,
             State.IPV6: self._ipv6,
-            State.EXTENSION: self._extension,
-            State.SKIP: self._skip,
-            State.PORTS: self._ports,
+            State.CHAIN: self._chain,
         }
-        with m.If(step), m.Switch(self.state):
+        with m.If(view.valid), m.Switch(self.state):
             for state, read in states.items():
                 with m.Case(state):
                     read(m, view)
-        with m.If(view.valid & advance & view.last):
-            m.d.sync += self.state.eq(State.MAC_START)
+        with m.If(view.valid & view.last):
+            m.d.sync += self.state.eq(State.START)
 
-    def _mac_start(self, m, view):
-        m.d.comb += self.field.mac_start.eq(1)
-        group = 0 if self._egress else view.octets[16]
-        m.d.sync += [self.state.eq(State.MAC_MIDDLE), self.facts.group.eq(group)]
-
-    def _mac_middle(self, m, view):
-        m.d.comb += self.field.mac_middle.eq(1)
-        m.d.sync += self.state.eq(State.MAC_END)
-
-    def _mac_end(self, m, view):
-        m.d.comb += self.field.mac_end.eq(1)
+    def _start(self, m, view):
+        began = (self.late, self.uneven_at, self.even_at, self.here, self.views, self.place)
+        m.d.sync += [register.eq(0) for register in (*began, self.headers_read, self.past_bound, self.fragment_behind)]
+        m.d.comb += [self.fields.mac_start.eq(view.low.complete), self.fields.mac_middle.eq(view.high.complete)]
         m.d.sync += self.state.eq(State.TYPE)
+        if not self._egress:
+            with m.If(view.low.complete):
+                m.d.sync += self.facts.group.eq(view.low.octets[16])
 
     def _type(self, m, view):
-        tags = self.tags
-        m.d.comb += self.field.first_type.eq(tags == 0)
-        with m.If(view.type_is_tag & (tags != 2)):
-            m.d.sync += tags.eq(tags + 1)
-        with m.Else():
-            m.d.sync += self.facts.kind.eq(view.type_kind)
-            with m.If(view.type_kind == Kind.IPV4):
-                m.d.sync += self.state.eq(State.IPV4)
-            with m.Elif(view.type_kind == Kind.IPV6):
-                m.d.sync += self.state.eq(State.IPV6)
+        m.d.comb += [self.fields.mac_end.eq(view.low.complete), self.fields.first_type.eq(view.high.complete)]
+        with m.If(view.high.complete):
+            with m.If(view.high.type_is_tag):
+                m.d.sync += self.state.eq(State.TAG)
             with m.Else():
+                self._go_by_kind(m, view.high.type_kind)
+
+    def _tag(self, m, view):
+        with m.If(view.low.complete):
+            with m.If(~view.low.type_is_tag):
+                self._go_by_kind(m, view.low.type_kind)
+                m.d.sync += [self.late.eq(1), self.even_at.eq(1)]
+                with m.If(view.low.type_kind == Kind.IPV4):
+                    self._open_v4(m, view.high, late=1)
+                with m.Elif(view.low.type_kind == Kind.IPV6):
+                    self._open_v6(m, view.high, late=1)
+            with m.Elif(view.high.complete):
+                self._go_by_kind(m, view.high.type_kind)
+
+    def _go_by_kind(self, m, kind):
+        m.d.sync += self.facts.kind.eq(kind)
+        with m.Switch(kind):
+            with m.Case(Kind.IPV4):
+                m.d.sync += self.state.eq(State.IPV4)
+            with m.Case(Kind.IPV6):
+                m.d.sync += self.state.eq(State.IPV6)
+            with m.Default():
                 m.d.sync += self.state.eq(State.DONE)
+
+    def _open_v4(self, m, half, *, late):
+        """The first half of an IPv4 header, which says how many it has."""
+        left = Signal(4)  # of the header, behind this view
+        m.d.comb += left.eq(half.octets[0:4] - (1 if late else 2))
+        m.d.sync += [self.views.eq(left >> 1), self.place.eq(left[0])]
+        with m.If(~half.sound_v4):
+            m.d.sync += self.state.eq(State.DONE)
+
+    def _open_v6(self, m, half, *, late):
+        m.d.sync += [self.views.eq(_IPV6_VIEWS), self.place.eq(late)]
+        with m.If(~half.sound_v6):
+            m.d.sync += self.state.eq(State.DONE)
 
     def _ipv4(self, m, view):
-        field, facts, options = self.field, self.facts, self.options
-        m.d.sync += self.word.eq(self.word + 1)
-        with m.Switch(self.word):
-            with m.Case(0):
-                m.d.sync += options.eq(view.octets[0:4] - IPV4_LEAST_WORDS)
-                with m.If(~view.sound_v4):
-                    m.d.sync += self.state.eq(State.DONE)
-            with m.Case(1):
+        fields, facts, even, uneven = self.fields, self.facts, self.even, self.uneven
+        self._ip_header(m, view)
+        with m.Switch(self.uneven_at):
+            with m.Case(0), m.If(uneven.complete):
                 m.d.sync += [
-                    facts.fragment.eq(view.more_fragments | view.offset_v4),
-                    self.fragment_behind.eq(view.offset_v4),
+                    facts.fragment.eq(uneven.more_fragments | uneven.offset_v4),
+                    self.fragment_behind.eq(uneven.offset_v4),
                 ]
+            with m.Case(1):
+                m.d.comb += fields.source_v4.eq(uneven.complete)
+        with m.Switch(self.even_at):
+            with m.Case(0):
+                self._open_v4(m, even, late=0)
+            with m.Case(1), m.If(even.complete):
+                m.d.comb += fields.protocol_second.eq(1)
+                m.d.sync += [facts.has_protocol.eq(1), self.following.eq(even.protocol_kind)]
             with m.Case(2):
-                m.d.comb += field.protocol_second.eq(1)
-                m.d.sync += [facts.has_protocol.eq(1), self.following.eq(view.protocol_kind)]
-            with m.Case(3):
-                m.d.comb += field.source[0].eq(1)
-            with m.Case(4):
-                m.d.comb += field.destination[0].eq(1)
-                with m.If(options != 0):
-                    m.d.sync += self.state.eq(State.OPTIONS)
-                with m.Else():
-                    m.d.sync += [facts.ip_complete.eq(1), self.state.eq(self._behind(self.following))]
-
-    def _options(self, m, view):
-        m.d.sync += self.options.eq(self.options - 1)
-        with m.If(self.options == 1):
-            m.d.sync += [self.facts.ip_complete.eq(1), self.state.eq(self._behind(self.following))]
+                m.d.comb += fields.destination[0].eq(even.complete)
 
     def _ipv6(self, m, view):
-        field, facts = self.field, self.facts
-        m.d.sync += self.word.eq(self.word + 1)
-        with m.Switch(self.word):
-            with m.Case(0), m.If(~view.sound_v6):
-                m.d.sync += self.state.eq(State.DONE)
-            with m.Case(1):
-                m.d.comb += field.protocol_third.eq(1)
-                m.d.sync += [facts.has_protocol.eq(~_is_extension(view.third_kind)), self.following.eq(view.third_kind)]
-            for index in range(4):
-                with m.Case(2 + index):
-                    m.d.comb += field.source[index].eq(1)
-                with m.Case(6 + index):
-                    m.d.comb += field.destination[index].eq(1)
-                    if index == 3:
-                        m.d.sync += [facts.ip_complete.eq(1), self.state.eq(self._behind(self.following))]
+        fields, facts, even, uneven = self.fields, self.facts, self.even, self.uneven
+        self._ip_header(m, view)
+        with m.Switch(self.uneven_at):
+            with m.Case(0), m.If(uneven.complete):
+                m.d.comb += fields.protocol_third.eq(1)
+                extends = _is_extension(uneven.third_kind)
+                m.d.sync += [facts.has_protocol.eq(~extends), self.following.eq(uneven.third_kind)]
+            for at, address in ((1, fields.source), (3, fields.destination)):
+                for index in range(2):
+                    with m.Case(at + index):
+                        m.d.comb += address[2 * index + 1].eq(uneven.complete)
+        with m.Switch(self.even_at):
+            with m.Case(0):
+                self._open_v6(m, even, late=0)
+            for at, address in ((1, fields.source), (3, fields.destination)):
+                for index in range(2):
+                    with m.Case(at + index):
+                        m.d.comb += address[2 * index].eq(even.complete)
 
-    def _extension(self, m, view):
-        facts, skip, headers_read = self.facts, self.skip, self.headers_read
-        m.d.comb += self.field.protocol_first.eq(1)
-        m.d.sync += [
-            headers_read.eq(headers_read + 1),
-            self.past_bound.eq(headers_read == self._extension_headers - 1),
-            self.following.eq(view.first_kind),
-            facts.has_protocol.eq(~_is_extension(view.first_kind)),
-            self.state.eq(State.SKIP),
-        ]
-        length = view.octets[8:16]
-        with m.If(self.following == Next.FRAGMENT):
-            m.d.sync += skip.eq(1)
-            with m.If(view.fragment_v6):
-                m.d.sync += facts.fragment.eq(1)
-            with m.If(view.offset_v6):
-                m.d.sync += [facts.has_protocol.eq(1), self.state.eq(State.DONE)]
-        with m.Elif(self.following == Next.AH):
-            m.d.sync += skip.eq(length + 1)
-        with m.Else():
-            m.d.sync += skip.eq(Cat(1, length))  # 2 * (length + 1) words less the first
+    def _ip_header(self, m, view):
+        """Count on through the halves of an IP header, and read what begins behind it."""
+        m.d.sync += [self.uneven_at.eq(self.uneven_at + 1), self.even_at.eq(self.even_at + 1)]
+        self._count_down(m)
+        ends_high = (self.views == 1) & ~self.place & view.high.complete
+        ends_low = self.here & self.place & view.low.complete
+        with m.If(ends_high | ends_low):
+            m.d.sync += self.facts.ip_complete.eq(1)
+        with m.If(self.here):
+            self._read_next(m)
 
-    def _skip(self, m, view):
-        m.d.sync += self.skip.eq(self.skip - 1)
-        with m.If(self.skip == 1):
-            m.d.sync += self.state.eq(self._behind(self.following))
+    def _chain(self, m, view):
+        self._count_down(m)
+        with m.If(self.here):
+            self._read_next(m)
 
-    def _ports(self, m, view):
+    def _count_down(self, m):
+        m.d.sync += [self.views.eq(self.views - 1), self.here.eq(self.views == 1)]
+
+    def _read_next(self, m):
+        """What begins in this view: an extension header, ports, or what is not looked at."""
         m.d.sync += self.state.eq(State.DONE)
-        is_echo = Mux(self.following == Next.ICMP, view.echo_v4, view.echo_v6)
-        with m.If(self.following == Next.PORTS):
-            m.d.comb += self.field.ports.eq(1)
-            m.d.sync += self.facts.has_ports.eq(1)
-        with m.Elif(is_echo & ~self.facts.fragment & view.followed):
-            m.d.comb += self.field.echo.eq(1)
-
-    def _behind(self, kind):
-        """The state that reads what stands behind an IP or extension header."""
         ipv6 = self.facts.kind == Kind.IPV6
-        payload = (kind == Next.PORTS) | Mux(ipv6, kind == Next.ICMPV6, kind == Next.ICMP)
-        return Mux(
-            _is_extension(kind) & ipv6,
-            Mux(self.past_bound, State.DONE, State.EXTENSION),
-            Mux(payload & ~self.fragment_behind, State.PORTS, State.DONE),
+        with m.If(self.opening.complete):
+            with m.If(_is_extension(self.following) & ipv6), m.If(~self.past_bound):
+                self._read_extension(m)
+            with m.Elif(~self.fragment_behind):
+                self._read_payload(m, ipv6)
+
+    def _read_extension(self, m):
+        facts, opening = self.facts, self.opening
+        length = opening.octets[8:16]
+        m.d.comb += self.fields.protocol_first.eq(1)
+        m.d.sync += [
+            self.state.eq(State.CHAIN),
+            self.headers_read.eq(self.headers_read + 1),
+            self.past_bound.eq(self.headers_read == self._extension_headers - 1),
+            self.following.eq(opening.first_kind),
+            facts.has_protocol.eq(~_is_extension(opening.first_kind)),
+        ]
+        with m.Switch(self.following):
+            with m.Case(Next.FRAGMENT):  # two halves
+                m.d.sync += [self.views.eq(0), self.here.eq(1)]
+                with m.If(opening.fragment_v6):
+                    m.d.sync += facts.fragment.eq(1)
+                with m.If(opening.offset_v6):
+                    m.d.sync += [facts.has_protocol.eq(1), self.state.eq(State.DONE)]
+            with m.Case(Next.AH):  # length + 2
+                behind = Signal(9)  # halves of it behind this view
+                m.d.comb += behind.eq(length + self.place)
+                m.d.sync += [
+                    self.views.eq(behind >> 1),
+                    self.place.eq(behind[0]),
+                    self.here.eq(opening.no_length | (opening.one_length & ~self.place)),
+                ]
+            with m.Default():  # 2 * (length + 1)
+                m.d.sync += [self.views.eq(length), self.here.eq(opening.no_length)]
+
+    def _read_payload(self, m, ipv6):
+        opening = self.opening
+        echo = Mux(
+            ipv6, (self.following == Next.ICMPV6) & opening.echo_v6, (self.following == Next.ICMP) & opening.echo_v4
         )
+        with m.If(self.following == Next.PORTS):
+            m.d.comb += self.fields.ports.eq(1)
+            m.d.sync += self.facts.has_ports.eq(1)
+        with m.Elif(echo & ~self.facts.fragment & opening.followed):
+            m.d.comb += self.fields.echo.eq(1)
 
 
 def _is_extension(kind):

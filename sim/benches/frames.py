@@ -19,6 +19,7 @@ __all__ = [
     "LENGTHS",
     "PORTS",
     "any_frame",
+    "chained_headers",
     "frame_of_length",
     "ipv4",
     "ipv6",
@@ -190,3 +191,13 @@ def _upper(protocol: int) -> bytes:
         return bytes((random.choice((0, 3, 8, 128, 129, 135)), 0)) + random.randbytes(6)
     ports = udp(random.choice(PORTS), random.choice(PORTS))
     return ports + random.randbytes(random.choice((0, 4, 12, 30)))
+
+
+def chained_headers(direction: Direction, *, tags: int, extensions: list[int], eni: int = 0) -> bytes:
+    """All headers of a frame: tags, IPv6, destination options of ``8 * (n + 1)`` bytes each, the ports of UDP."""
+    following = [60] * len(extensions) + [17]
+    data = _addressed(direction, ENI_MACS[eni]) + b"\x88\xa8\0\1\x81\0\0\1"[: 4 * tags] + b"\x86\xdd"
+    data += b"\x60\0\0\0\0\0" + bytes([following[0], 64]) + random.randbytes(32)
+    for behind, length in zip(following[1:], extensions, strict=True):
+        data += bytes([behind, length]) + bytes(6 + 8 * length)
+    return data + random.randbytes(4)

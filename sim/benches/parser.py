@@ -14,16 +14,20 @@ from halfsilver.harness.golden import parse as golden
 from halfsilver.harness.law import SHORTEST_FRAME
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
+from halfsilver.hdl.layout.frames import MAX_FRAME
+from halfsilver.hdl.parser.bank import ParserBank
 from halfsilver.hdl.parser.headers import Headers
 from halfsilver.sim.benches import parameters_of_build
 from halfsilver.sim.benches.drivers.pace import Pace, always, bursts, now_and_then
 from halfsilver.sim.benches.drivers.packet import PacketSource
 from halfsilver.sim.benches.drivers.testbench import Signals, Testbench
-from halfsilver.sim.benches.frames import LENGTHS, any_frame, frame_of_length, tcp6_frame
+from halfsilver.sim.benches.frames import LENGTHS, any_frame, chained_headers, frame_of_length, tcp6_frame
 
 WIDTH = parameters_of_build().width
 EGRESS = WIDTH == 64
 """The 64-bit build takes the owner's MAC from the source address, the others from the destination."""
+
+_PARSERS = ParserBank(parameters_of_build(), egress=EGRESS).lanes
 
 _KINDS = {golden.Kind.ARP: 1, golden.Kind.IPV4: 2, golden.Kind.IPV6: 3}
 
@@ -177,36 +181,42 @@ async def headers_that_hold_nothing(dut: Any) -> None:
     go to one parser and the shortest to all others, which is the worst that can be.
     """
     bench = await start(dut)
-    parsers = max(1, WIDTH // 32)
-    short = frame_of_length(60, Direction.INGRESS)
-    for apart, longest in ((0, _chain(tags=0, extensions=0)), (20, _chain(tags=2, extensions=1))):
+    short = [frame_of_length(60, Direction.INGRESS)] * (_PARSERS - 1)
+    for apart, longest in (
+        (0, chained_headers(Direction.INGRESS, tags=0, extensions=[])),
+        (20, chained_headers(Direction.INGRESS, tags=2, extensions=[0])),
+    ):
         assert len(longest) == {0: 58, 20: 74}[apart]
         if apart:
             bench.source.gate = _wire(bench, apart)
         for length in (76, 129, 200, 400, 1600):
             data = longest + bytes(length - len(longest))
-            await bench.run([Frame(data, Direction.INGRESS), *[short] * (parsers - 1)] * (4 if length > 1000 else 20))
+            times = 20 if _PARSERS == 1 else 200 if length < 400 else 40
+            await bench.run([Frame(data, Direction.INGRESS), *short] * times)
             assert bench.source.stalled == 0, f"{length} bytes, {apart} apart: {bench.source.stalled} clocks held"
 
 
 @cocotb.test()
-async def long_chains(dut: Any) -> None:
-    """Seven extension headers, 114 bytes with all others: at 8 bits they hold nothing, at 64 and more they do."""
+async def chains(dut: Any) -> None:
+    """Extension headers of any number and length, with and without what they promise behind them, back to back: up to
+    64 bits they hold nothing. At more, seven of eight bytes do.
+    """
     bench = await start(dut)
-    short = [frame_of_length(60, Direction.INGRESS)] * (max(1, WIDTH // 32) - 1)
-    data = _chain(tags=0, extensions=7) + bytes(400)
-    await bench.run([Frame(data, Direction.INGRESS), *short] * 20)
-    assert (bench.source.stalled > 0) == (WIDTH > 32), f"{bench.source.stalled} clocks held"
-
-
-def _chain(*, tags: int, extensions: int) -> bytes:
-    """All headers of a frame: tags, IPv6, destination options of eight bytes each, the ports of UDP."""
-    following = [60] * extensions + [17]
-    data = random.randbytes(12) + b"\x88\xa8\0\1\x81\0\0\1"[: 4 * tags] + b"\x86\xdd"
-    data += b"\x60\0\0\0\0\0" + bytes([following[0], 64]) + random.randbytes(32)
-    for behind in following[1:]:
-        data += bytes([behind, 0]) + bytes(6)
-    return data + random.randbytes(4)
+    if _PARSERS > 1:
+        short = [frame_of_length(60, Direction.INGRESS)] * (_PARSERS - 1)
+        data = chained_headers(Direction.INGRESS, tags=0, extensions=[0] * 7) + bytes(400)
+        await bench.run([Frame(data, Direction.INGRESS), *short] * 40)
+        assert bench.source.stalled > 0
+        return
+    frames: list[Frame] = []
+    for _ in range(40 if WIDTH == 8 else 300):
+        lengths = random.choice(([0], [0, 1, 4], [0, 40, 255]))
+        extensions = [random.choice(lengths) for _ in range(random.choice((1, 7, 8, 9, 15)))]
+        data = chained_headers(Direction.INGRESS, tags=random.randrange(3), extensions=extensions) + bytes(60)
+        length = min(MAX_FRAME, random.choice((60, len(data) // 2, len(data))))
+        frames.append(Frame(data[:length], Direction.INGRESS))
+    await bench.run(frames)
+    assert bench.source.stalled == 0, f"{bench.source.stalled} clocks held"
 
 
 def _wire(bench: Bench, apart: int) -> Callable[[Frame], bool]:

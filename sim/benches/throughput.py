@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import cocotb
 
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction, Verdict
-from halfsilver.sim.benches.frames import frame_of_length, tcp6_frame
+from halfsilver.sim.benches.frames import chained_headers, frame_of_length, tcp6_frame
 from halfsilver.sim.benches.nic import PARAMETERS, WIDTH, start
 from halfsilver.sim.benches.policies import everything
 
@@ -65,5 +67,23 @@ async def mixed_lengths(dut: Any) -> None:
         {
             Direction.INGRESS: [frame_of_length(60 + number % 31, Direction.INGRESS) for number in range(FRAMES // 2)],
             Direction.EGRESS: [tcp6_frame(Direction.EGRESS) for _ in range(FRAMES // 2)],
+        },
+    )
+
+
+@cocotb.test(skip=WIDTH > 64)
+async def extension_headers(dut: Any) -> None:
+    """Chains of IPv6 extension headers, as many as one likes and each as long, between shortest frames."""
+
+    def chained(direction: Direction) -> Frame:
+        lengths = [random.choice((0, 0, 1, 4, 30)) for _ in range(random.choice((1, 7, 8, 9, 15)))]
+        data = chained_headers(direction, tags=random.randrange(3), extensions=lengths)
+        return Frame(data[: random.choice((70, len(data)))], direction)
+
+    await _line_rate(
+        dut,
+        {
+            direction: [random.choice((chained, partial(frame_of_length, 60)))(direction) for _ in range(FRAMES // 4)]
+            for direction in Direction
         },
     )
