@@ -27,6 +27,7 @@ from halfsilver.hdl.layout.frames import MAX_FRAME
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.mirror import Mirror
 from halfsilver.hdl.packet import beat_layout, packet_signature
+from halfsilver.hdl.pipeline import delay
 from halfsilver.hdl.records import VerdictRecord
 from halfsilver.hdl.stream.frame_meter import FrameMeter
 from halfsilver.hdl.stream.skid_buffer import SkidBuffer
@@ -132,9 +133,8 @@ class Nic(wiring.Component):
         if self.parameters.security_groups:
             m.submodules.gate = to_host = Gate(self.parameters.width, MAX_FRAME, self.HELD_CLOCKS)
             wiring.connect(m, mirror.o_stop, to_host.i_stop)
-            # As late as the events of the frames that pass.
-            assert FrameMeter.LATENCY == 1, "a frame that is stopped seems to leave before the one ahead of it"
-            m.d.sync += counters.i_stopped.eq(to_host.o_stopped)
+            # As late as the events of the frames that pass: none seems to leave before the one ahead of it.
+            m.d.comb += counters.i_stopped.eq(delay(m, to_host.o_stopped, FrameMeter.LATENCY, "stopped"))
         else:
             m.submodules.to_host = to_host = SkidBuffer(beat)
         wiring.connect(m, to_host.o, wiring.flipped(self.o_host))
