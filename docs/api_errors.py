@@ -118,6 +118,20 @@ ERRORS = {
         "ValidationError": "a missing parameter or a value that is not allowed, a session longer than its role allows, "
         "an ARN of another account, a wrong marker",
     },
+    "IAM": {
+        "AccessDenied": "the user's policies do not allow it",
+        "ExpiredToken": "the time of temporary credentials is over",
+        "IncompleteSignature": "the signature cannot be read or lacks a part",
+        "InvalidAction": "no such operation, or none that is served: whatever changes something",
+        "InvalidClientTokenId": "an unknown key, or a wrong session token",
+        "InvalidParameterValue": "a parameter of the wrong type or form",
+        "MissingAuthenticationToken": "the request is not signed",
+        "NoSuchEntity": "no such user in the caller's account, or no such policy of the user",
+        "SignatureDoesNotMatch": "a wrong or an old signature",
+        "UnknownParameter": "a parameter that the operation does not have",
+        "ValidationError": "a missing parameter or a value that is not allowed, a wrong marker; no user is named, and "
+        "who asks is none",
+    },
     "CloudWatch": {
         "AccessDenied": "the user's policies do not allow it",
         "ExpiredToken": "the time of temporary credentials is over",

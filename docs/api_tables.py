@@ -352,6 +352,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
             "cloudwatch",
             "ec2",
             "elbv2",
+            "iam",
             "ram",
             "resourcegroupstaggingapi",
             "service-quotas",

@@ -16,6 +16,7 @@ from halfsilver.harness.control.ec2 import (
     targets,
     volumes,
 )
+from halfsilver.harness.control.iam import reading as iam_reading
 from halfsilver.harness.control.operations.operation import OPERATIONS
 from halfsilver.harness.control.ram import invitations, lists, owners
 from halfsilver.harness.control.trail import lookup
@@ -23,7 +24,7 @@ from halfsilver.harness.control.trail import lookup
 __all__ = ["MODULES", "OPERATIONS"]
 
 MODULES = (
-    *(alarm_tags, alarms, elbv2, filters, instances, invitations, lists, lookup, network, owners, reading, regions),
-    *(rules, service_quotas, sessions, sts, surroundings, tagging, tags, targets, volumes),
+    *(alarm_tags, alarms, elbv2, filters, iam_reading, instances, invitations, lists, lookup, network, owners, reading),
+    *(regions, rules, service_quotas, sessions, sts, surroundings, tagging, tags, targets, volumes),
 )
 """The modules whose functions are operations."""

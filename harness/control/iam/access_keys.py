@@ -33,6 +33,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from halfsilver.harness.control.iam.described import Described, describe
 from halfsilver.harness.control.iam.identities import (
     NAME,
     AccessKey,
@@ -124,6 +125,10 @@ class KeyStore:
             return own
         bounds = [known.managed.get(each) or _session_policy(each) for each in caller.session.policies]
         return replace(own, session=tuple(bounds))
+
+    def described(self, account: str) -> Described:
+        """What an account has, as IAM describes it. ApiError as in ``find``."""
+        return describe(self._current().lists, account, f"arn:{self._partition}:iam::{account}")
 
     def accounts(self) -> frozenset[str]:
         """The accounts that have users."""

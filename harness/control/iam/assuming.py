@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from halfsilver.harness.control.iam import condition_keys
 from halfsilver.harness.control.iam.access_keys import KeyStore, assumed
+from halfsilver.harness.control.iam.described import Described
 from halfsilver.harness.control.iam.identities import Role
 from halfsilver.harness.control.iam.patterns import PolicyError
 from halfsilver.harness.control.iam.policies import Policies, load_policy
@@ -72,6 +73,10 @@ class RoleKeeper:
             raise ApiError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
         given = self._keys.issue_own(caller, context.call.now.replace(microsecond=0), lasting)
         return Assumed(caller, given.key_id, given.secret, given.token, given.expires)
+
+    def described(self, account: str) -> Described:
+        """See ``operations.operation.Roles``."""
+        return self._keys.described(account)
 
     def _check_may(self, caller: Caller, arn: str, role: Role | None, known: Mapping[str, tuple[str, ...]]) -> None:
         trust = TrustPolicy(()) if role is None else role.trust

@@ -50,6 +50,13 @@ _REFUSALS = {
 }
 
 
+_OF_A_USER = tuple(
+    ("iam", name)
+    for name in (
+        *("GetUser", "GetUserPolicy", "ListAccessKeys", "ListAttachedUserPolicies", "ListGroupsForUser"),
+        "ListUserPolicies",
+    )
+)
 _NOT_ASKED = (("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("sts", "AssumeRole"))
 
 
@@ -82,7 +89,7 @@ def _checks(context: Context, on: Sequence[Resource]) -> Iterator[Check]:
     call = context.call
     action = f"{_PREFIXES.get(call.service, call.service)}:{call.operation}"
     if not on:
-        yield Check(action, "*")
+        yield Check(action, _user(context) if (call.service, call.operation) in _OF_A_USER else "*")
         return
     records = _records(context, on)
     tags = condition_keys.of_tags(call.parameters)
@@ -145,6 +152,12 @@ def _records(context: Context, on: Iterable[Resource]) -> dict[str, Record]:
     if not names:
         return {}
     return {record.id: record for record in context.transaction.find(tuple(TYPES), identifiers=names)}
+
+
+def _user(context: Context) -> str:
+    """The ARN of the user that an operation of IAM names, or of who asks."""
+    caller, name = context.caller, context.call.parameters.get("UserName")
+    return caller.principal if name is None else f"arn:{context.settings.partition}:iam::{caller.account}:user/{name}"
 
 
 def _arn(context: Context, kind: Kind | None, account: str, identifier: str) -> str:

@@ -66,6 +66,8 @@ class Identities:
     policies: Mapping[str, Policies] = field(repr=False)
     accounts: frozenset[str]
     """Those that have users."""
+    lists: Mapping[str, list[Any]] = field(repr=False)
+    """All that the file says, secrets too."""
 
 
 def parse(content: bytes, path: Path) -> dict[str, list[Any]]:
@@ -130,7 +132,8 @@ class _Reader:
                     raise UsageError(f"{where}: access key {key.id} is there twice")
                 keys[key.id] = key
         accounts = frozenset(each.account for each in users.values())
-        return Identities(keys, users, {role.arn: role for role in roles}, self._managed, self._policies, accounts)
+        by_arn = {role.arn: role for role in roles}
+        return Identities(keys, users, by_arn, self._managed, self._policies, accounts, self._lists)
 
     def user(self, document: object, where: str) -> Caller:
         known = {"Account", "UserName", "UserId", "AccessKeys", "Groups", "PermissionsBoundary"} | _BOUND

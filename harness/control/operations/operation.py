@@ -32,7 +32,7 @@ class Assumed:
 
 
 class Roles(Protocol):
-    """Who gives out temporary credentials (``iam.assuming.RoleKeeper``)."""
+    """Who knows all users and roles, and gives out temporary credentials (``iam.assuming.RoleKeeper``)."""
 
     def assume(
         self,
@@ -50,6 +50,9 @@ class Roles(Protocol):
 
     def session(self, context: Context, lasting: timedelta) -> Assumed:
         """Temporary credentials of the caller's own; ApiError for who has only temporary ones."""
+
+    def described(self, account: str) -> dict[str, list[dict[str, Any]]]:
+        """The users, groups, roles, policies and keys' ids of an account, as IAM's lists have them."""
 
 
 @dataclass(slots=True)

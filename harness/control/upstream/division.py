@@ -13,7 +13,7 @@ _WHOLE = ("cloudtrail", "ram", "sts")
 """Services of which nothing is passed on: targets are shared by us, and who somebody is and what they did, we say."""
 _BRIDGED = ("DescribeNetworkInterfaces", "DescribeSubnets", "DescribeVpcEndpoints")
 """Reads that are answered from the inventory, because the look-alike's own answers lack what AWS's have."""
-_THEIRS = ("elbv2", "resourcegroupstaggingapi")
+_THEIRS = ("elbv2", "iam", "resourcegroupstaggingapi")
 """Services that the upstream answers alone, though the server has operations of them."""
 _OWN_IDS = ("tmf-", "tmfr-", "tms-", "tmt-")
 

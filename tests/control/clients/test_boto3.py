@@ -88,6 +88,20 @@ def watch(cloud: Cloud) -> None:
     client.delete_alarms(AlarmNames=["a"])
 
 
+def look_at_users(iam: Any) -> None:
+    who = {"UserName": "admin"}
+    assert iam.get_user()["User"]["Arn"] == f"arn:aws:iam::{OWNER}:user/admin"
+    assert iam.list_users()["Users"] == [iam.get_user(**who)["User"]]
+    assert len(iam.list_access_keys(**who)["AccessKeyMetadata"]) == 1
+    (policy,) = iam.list_user_policies(**who)["PolicyNames"]
+    assert iam.get_user_policy(**who, PolicyName=policy)["PolicyDocument"]["Statement"]
+    assert iam.list_attached_user_policies(**who)["AttachedPolicies"] == []
+    assert iam.list_groups_for_user(**who)["Groups"] == iam.list_groups()["Groups"] == []
+    assert [each["RoleName"] for each in iam.list_roles()["Roles"]] == ["visitor"]
+    assert iam.get_account_summary()["SummaryMap"]["Users"] == 1
+    assert iam.get_account_authorization_details()["UserDetailList"][0]["UserName"] == "admin"
+
+
 def look_around(cloud: Cloud) -> None:
     ec2, elb = cloud.client(), cloud.client("elbv2")
     identity = cloud.client("sts").get_caller_identity()
@@ -95,6 +109,7 @@ def look_around(cloud: Cloud) -> None:
     given = cloud.client("sts").assume_role(RoleArn=f"arn:aws:iam::{OWNER}:role/visitor", RoleSessionName="look")
     assert given["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{OWNER}:assumed-role/visitor/look"
     assert cloud.client("sts").get_session_token()["Credentials"]["SessionToken"]
+    look_at_users(cloud.client("iam"))
     assert {"us-east-1", "eu-west-1"} <= {each["RegionName"] for each in ec2.describe_regions()["Regions"]}
     assert [each["ZoneName"] for each in ec2.describe_availability_zones()["AvailabilityZones"]] == [
         "us-east-1a",
