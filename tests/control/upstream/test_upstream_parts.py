@@ -116,6 +116,7 @@ def test_what_could_be_two_things_or_none_is_refused(service: str, request_: Req
         ("sts", "Action=GetCallerIdentity", True),
         ("sts", "Action=AssumeRole", True),
         ("iam", "Action=CreateRole", False),
+        ("iam", "Action=GetUser", False),
     ],
 )
 def test_what_is_ours(service: str, body: str, ours: bool) -> None:
