@@ -102,6 +102,7 @@ REQUIREMENTS = {
     "prometheus": "prometheus",
     "labgrid": "labgrid",
     "chromium": "chromium",
+    "systemd": "systemd-analyze",
 }
 """What can be required, and the word by which the reason of a skip names it."""
 

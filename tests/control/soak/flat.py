@@ -127,12 +127,22 @@ class Growth:
 
 
 def growth(lives: Sequence[Sequence[Sample]], name: str) -> Growth:
-    """By the median of all stretches of all lives that have samples."""
-    figure, seen = FIGURES[name], [life for life in lives if life]
-    slopes = [
-        slope((each.requests, each.figures[name]) for each in stretch)
-        for life in seen
+    """By the median of all stretches of all lives, each weighing as much as it has requests."""
+    figure = FIGURES[name]
+    found = [
+        (slope((each.requests, each.figures[name]) for each in stretch), stretch[-1].requests - stretch[0].requests)
+        for life in lives
         for stretch in stretches(life, figure.stretches)
+        if stretch
     ]
-    requests = sum(each[-1].requests - each[len(each) // 3].requests for each in seen)
-    return Growth(figure, median(slopes) if slopes else 0.0, requests)
+    return Growth(figure, _middle(found), sum(requests for _, requests in found))
+
+
+def _middle(weighted: Sequence[tuple[float, int]]) -> float:
+    """The value that has half of the weight on either side; 0 where there is none."""
+    half, below = sum(weight for _, weight in weighted) / 2, 0
+    for value, weight in sorted(weighted):
+        below += weight
+        if weight and below >= half:
+            return value
+    return 0.0

@@ -55,6 +55,15 @@ def test_a_leak_is_found_among_it(seed: int, name: str, leak: float) -> None:
     assert found.is_leak and found.each == pytest.approx(leak, rel=0.3), found
 
 
+def test_a_life_that_answered_hardly_anything_weighs_as_little() -> None:
+    """A server that gets no processor says nothing about what a request leaves behind."""
+    starved = [
+        Sample(place // 40, {**dict.fromkeys(FIGURES, 1), "descriptors": 60 + place // 40}) for place in range(240)
+    ]
+    assert growth([starved], "descriptors").each == pytest.approx(1)
+    assert not growth([*lives(1, "descriptors", 0), starved, starved, starved, starved], "descriptors").is_leak
+
+
 def test_a_life_without_samples_says_nothing() -> None:
     assert growth([[]], "memory") == Growth(FIGURES["memory"], 0.0, 0)
     once = Sample(100, dict.fromkeys(FIGURES, 1))
