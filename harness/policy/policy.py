@@ -24,7 +24,18 @@ from halfsilver.harness.policy.joining import join
 from halfsilver.harness.policy.lint import lint
 from halfsilver.harness.policy.reader import WHOLE_FILE, read
 from halfsilver.harness.policy.resolve import resolve
-from halfsilver.harness.policy.types import Address, Guard, Interface, Limits, Network, Outer, Problem, Rule, Session
+from halfsilver.harness.policy.types import (
+    Address,
+    Described,
+    Guard,
+    Interface,
+    Limits,
+    Network,
+    Outer,
+    Problem,
+    Rule,
+    Session,
+)
 
 __all__ = [
     "Address",
@@ -39,6 +50,7 @@ __all__ = [
     "Rule",
     "Session",
     "check",
+    "examine",
     "find_obstacles",
     "policy_files",
     "read_documents",
@@ -95,7 +107,7 @@ class Policy:
         ``carried`` are the ids of the NIC's interfaces in index order; without it they are chosen. Without ``limits``,
         those of AWS hold.
         """
-        interfaces, problems = _examine(documents, eni, carried, limits)
+        _, interfaces, problems = _examine(documents, eni, carried, limits)
         if any(problem.severity == "error" for problem in problems):
             raise PolicyError(where, problems)
         return cls(interfaces, tuple(problems), copy.deepcopy(dict(documents)))
@@ -115,7 +127,15 @@ def check(documents: object, *, carried: Sequence[str] | None = None, limits: Li
 
     ``carried`` as for ``Policy.from_documents``; without ``limits``, those of AWS hold.
     """
-    return _examine(documents, carried=carried, limits=limits)[1]
+    return examine(documents, carried=carried, limits=limits)[1]
+
+
+def examine(
+    documents: object, *, carried: Sequence[str] | None = None, limits: Limits | None = None
+) -> tuple[Described, list[Problem]]:
+    """What the documents describe, as far as it could be read, and what ``check`` says of them."""
+    described, _, problems = _examine(documents, carried=carried, limits=limits)
+    return described, problems
 
 
 def find_obstacles(documents: Mapping[str, Any], carried: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -175,10 +195,10 @@ def read_documents(path: str | Path) -> Any:
 
 def _examine(
     documents: object, eni: str | None = None, carried: Sequence[str] | None = None, limits: Limits | None = None
-) -> tuple[tuple[Interface, ...], list[Problem]]:
+) -> tuple[Described, tuple[Interface, ...], list[Problem]]:
     described, problems = read(documents, limits)
     interfaces, choice = resolve(described, eni, carried)
-    return interfaces, problems + choice + lint(described, interfaces)
+    return described, interfaces, problems + choice + lint(described, interfaces)
 
 
 class RepeatedKey(ValueError):

@@ -235,9 +235,10 @@ class _Reader:
     def _refer(self, node: Node, field: Identifier, name: str) -> str | None:
         """A required reference to an object of the list ``name``; None when it is wrong or leads nowhere."""
         identifier = field.of(node)
-        known = list(self.nodes[name])
-        if identifier is None or identifier in known:
+        nodes = self.nodes[name]
+        if identifier is None or identifier in nodes:
             return identifier
+        known = list(nodes)
         there = ", ".join(known[:3] + ["..."] * (len(known) > 3)) or "nothing"
         node.error(field.name, f"{identifier} is not in {name}, which has {there}")
         return None

@@ -21,8 +21,8 @@ from halfsilver.harness.control.state.record import Kind, Record
 from halfsilver.harness.control.state.store import HOME, Transaction
 from halfsilver.harness.policy.filters import ANY_PROTOCOL
 from halfsilver.harness.policy.node import Node, show
-from halfsilver.harness.policy.policy import PolicyError, check
-from halfsilver.harness.policy.reader import DESTINATIONS, STOPPED, read
+from halfsilver.harness.policy.policy import PolicyError, examine
+from halfsilver.harness.policy.reader import DESTINATIONS, STOPPED
 from halfsilver.harness.policy.resolve import number_networks
 from halfsilver.harness.policy.types import NLB_PACKET_LENGTH, Limits, Problem
 
@@ -75,9 +75,11 @@ def restore(
     """
     transaction = transaction.of_region(HOME)
     quotas = settings.quotas
-    problems = check(documents, carried=(), limits=Limits(quotas.rules_per_filter, quotas.sessions_per_interface))
+    limits = Limits(quotas.rules_per_filter, quotas.sessions_per_interface)
+    described, problems = examine(documents, carried=(), limits=limits)
     if not any(problem.severity == "error" for problem in problems):
-        restorer = _Restorer(transaction, documents, account, quotas.tags_per_resource)
+        networks = number_networks(described)
+        restorer = _Restorer(transaction, documents, networks, account, quotas.tags_per_resource)
         restorer.run()
         problems = restorer.problems
     if any(problem.severity == "error" for problem in problems):
@@ -90,17 +92,22 @@ def _services(node: Node) -> list[str]:
 
 
 class _Restorer:
-    """Documents that are a policy without errors, on their way into the store."""
+    """Documents that are a policy without errors, on their way into the store; ``networks`` are its sessions' VNIs."""
 
     def __init__(
-        self, transaction: Transaction, documents: Mapping[str, Any], account: str | None, most_tags: int
+        self,
+        transaction: Transaction,
+        documents: Mapping[str, Any],
+        networks: Mapping[str, int],
+        account: str | None,
+        most_tags: int,
     ) -> None:
         self.problems: list[Problem] = []
         self._transaction = transaction
         self._root = Node(documents, self.problems)
         self._account = account
         self._most_tags = most_tags
-        self._networks = number_networks(read(documents)[0])
+        self._networks = networks
 
     def run(self) -> None:
         for record in self._transaction.find(_KINDS):

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, Select
 from sqlalchemy.sql import Executable
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import JSON, TypeEngine
 
 __all__ = ["Prepared"]
 
@@ -97,7 +97,15 @@ class Prepared:
         )
 
     def _binder(self, kind: TypeEngine[Any]) -> Convert | None:
-        return kind.dialect_impl(self._dialect).bind_processor(self._dialect)
+        convert = kind.dialect_impl(self._dialect).bind_processor(self._dialect)
+        if convert is None or not isinstance(kind, JSON):
+            return convert
+        return _written(convert, convert({}))
 
     def _reader(self, kind: TypeEngine[Any]) -> Convert | None:
         return kind.dialect_impl(self._dialect).result_processor(self._dialect, None)
+
+
+def _written(convert: Convert, empty: Any) -> Convert:
+    """The same, which does not write once more what is mostly written."""
+    return lambda value: empty if value == {} else convert(value)

@@ -271,3 +271,21 @@ def test_what_belongs_together_is_of_one_account(desk):
     ]
     assert all(f"belongs to {OWNER} and this to {SECURITY}" in message for _, message in said[:3])
     assert f"{desk.unused} belongs to {PARTNER} and this to {OWNER}" in said[3][1]
+
+
+class Read(dict):
+    """A session that counts how often its number is asked for."""
+
+    count = 0
+
+    def get(self, key, default=None):
+        Read.count += key == "SessionNumber"
+        return super().get(key, default)
+
+
+def test_what_is_restored_is_read_once_to_be_judged_and_once_to_be_kept(desk):
+    documents = documents_of(desk)
+    documents["TrafficMirrorSessions"] = sessions = [Read(each) for each in documents["TrafficMirrorSessions"]]
+    with desk.store.begin(write=True) as transaction:
+        restore(transaction, documents, desk.settings)
+    assert Read.count == 2 * len(sessions)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from halfsilver.harness.policy.policy import Interface, Outer, Policy, PolicyError, Rule, Session, check
+from halfsilver.harness.policy.reader import read
 from tests.harness.policy.policy_kit import (
     APPLIANCE,
     SOURCE,
@@ -290,3 +291,28 @@ def test_unknown_settings_of_the_project_are_refused() -> None:
         (f"NetworkInterfaces[0] {APPLIANCE} TagSet[0].Key", "error"),
         ("TrafficMirrorSessions[0] tms-08a33b1214EXAMPLE Tags[0].Key", "error"),
     ]
+
+
+class Compared(str):
+    """An id that counts how often one is compared with another."""
+
+    count = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Compared.count += 1
+        return super().__eq__(other)
+
+
+def test_what_a_session_names_is_not_compared_with_all_that_there_is() -> None:
+    many = 300
+    described = documents()
+    session = described["TrafficMirrorSessions"][0]
+    for number in range(many):
+        described["NetworkInterfaces"].append(interface(Compared(f"eni-{number:017x}"), 1, MacAddress=None))
+        named = Compared(f"eni-{number:017x}")
+        described["TrafficMirrorSessions"].append(
+            {**session, "TrafficMirrorSessionId": f"tms-{number:017x}", "NetworkInterfaceId": named}
+        )
+    sessions = read(described)[0].sessions
+    assert len(sessions) == many + 1 and Compared.count < 20 * many
