@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -134,14 +135,16 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
     """
     read = None
     if options.upstream is None and not options.with_moto:
-        read = _read_inventory(options)  # before anything is made, a mirror file or a model of the gateware among it
+        with _all_kept():  # before anything is made, a mirror file or a model of the gateware among it
+            read = _read_inventory(options)
     check(options.listen)
     directory = StateDirectory(options.state)
     with ExitStack() as stack:
         stack.enter_context(directory.lock() if options.database is None else directory.share())
         used = stack.enter_context(directory.kept_if_used())
         upstream = stack.enter_context(moto_server()) if options.with_moto else options.upstream
-        server = _Server(options, directory, stack, upstream, read)
+        with _all_kept():
+            server = _Server(options, directory, stack, upstream, read)
 
         def listening(url: str) -> None:
             used()
@@ -329,6 +332,16 @@ class _Server:
             return authenticate(request, keys, self._options.dates(), service=service, region=region)
 
         return authenticator
+
+
+@contextmanager
+def _all_kept() -> Iterator[None]:
+    """While a server is put together nearly all that is made stays, and looking for garbage among it finds nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _permit_all(caller: Caller) -> Policies:

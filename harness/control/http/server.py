@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import signal
@@ -96,6 +97,9 @@ def serve(
             _bind(other, beside[4], monitor.host, monitor.port)
             monitor.listening(_url(other, secure=False))
             servers.insert(0, _Server(_config(monitor.app), other, None, lambda: None))
+        # What is there now stays: to look through it again and again for garbage would hold up requests.
+        gc.freeze()
+        stack.callback(gc.unfreeze)
         try:
             asyncio.run(_serve(servers, listen, context, reload))
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import select
 import signal
@@ -52,6 +53,17 @@ def failure(**options: Any) -> str:
 def test_port_0_is_a_free_port_and_a_client_finds_the_server(server: Running) -> None:
     assert server.url == f"http://127.0.0.1:{server.port}" and server.port > 0
     assert server.client().describe_tags()["NextToken"] == "127.0.0.1 False"
+
+
+def test_what_is_there_when_it_starts_is_not_looked_through_for_garbage() -> None:
+    kept = []
+
+    def listening(url: str) -> None:
+        kept.append(gc.get_freeze_count())
+        signal.raise_signal(signal.SIGTERM)
+
+    serve(App(exchange_of(FakeControl())), Listen(), listening=listening, reload=print)
+    assert kept[0] > 10_000 and gc.get_freeze_count() == 0
 
 
 def test_the_address_of_a_client_is_that_of_its_connection(server: Running) -> None:

@@ -1,5 +1,6 @@
 """``halfsilver serve`` as its users meet it: processes, signals, files, and what it says when it cannot."""
 
+import gc
 import gzip
 import json
 import shutil
@@ -442,6 +443,11 @@ def test_a_certificate_is_looked_at_before_a_policy_file_is_made(refusal, tmp_pa
     tls = ("--tls-certificate", "none.pem", "--tls-key", "none.pem")
     refusal(2, "--inventory", str(INVENTORY), "--state", str(tmp_path / "lab.json"), "--port", "0", *tls)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_does_not_start_leaves_garbage_to_be_collected(refusal, state):
+    refusal(2, "--inventory", str(INVENTORY), "--state", str(state), "--port", "0", "--region", "eu-west-1")
+    assert gc.isenabled()
 
 
 def test_a_server_that_does_not_start_leaves_what_was_there(refusal, state):
