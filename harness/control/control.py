@@ -5,12 +5,12 @@ Who writes while a commit waits for the disk is of the next one: what came meanw
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
@@ -114,8 +114,8 @@ class Control:
         operation = self._find(call)
         return self._writer.submit((operation, call)).result() if operation.writes else self._read(operation, call)
 
-    def soon(self, call: Call) -> dict[str, Any] | Future[dict[str, Any]] | None:
-        """The same for an event loop: the result of what is short, a future of what waits for a commit.
+    def soon(self, call: Call) -> dict[str, Any] | asyncio.Future[dict[str, Any]] | None:
+        """The same for the event loop that is running: the result of what is short, a future where a commit is due.
 
         None: a thread is to ``execute`` it, as it may be long, or wait for another server. ApiError.
         """
@@ -123,7 +123,7 @@ class Control:
         if operation is None or not (operation.writes or self._is_short(call)):
             return None
         self._find(call)
-        return self._writer.submit((operation, call)) if operation.writes else self._read(operation, call)
+        return self._writer.soon((operation, call)) if operation.writes else self._read(operation, call)
 
     def _is_short(self, call: Call) -> bool:
         """It reads a few objects of this server's own file, by their ids."""
@@ -141,7 +141,7 @@ class Control:
             raise _unavailable(error) from error
 
     def _write(self, group: Sequence[tuple[Operation, Call]]) -> list[dict[str, Any] | Exception]:
-        """One commit for a group, of which each is done or refused by itself."""
+        """One commit for a group, of which each is done or refused by itself; one alone needs no part of its own."""
         outcomes: list[dict[str, Any] | Exception] = []
         begun = False
         try:
@@ -152,9 +152,11 @@ class Control:
                     begun = True
                     for operation, call in group:
                         try:
-                            with transaction.part():
+                            with transaction.part() if len(group) > 1 else nullcontext():
                                 outcomes.append(self._change(operation, call, transaction, apply))
                         except ApiError as error:
+                            if len(group) == 1:
+                                raise
                             outcomes.append(error)
                 self._tell()
         except Exception as error:

@@ -1,7 +1,10 @@
 """Who writes while a commit waits: one commit for all of them, each done or refused by itself; what needs no thread."""
 
+import asyncio
+import re
 import threading
 import uuid
+from collections import Counter
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
@@ -45,6 +48,7 @@ class Server:
     def __init__(self, path, stack, **options):
         self.store = stack.enter_context(closing(Disk(str(path))))
         self.engine, self.commits, self.next_commit_fails = Refusing(), 0, False
+        self.loop = stack.enter_context(running_loop())
         self.inside, self.go_on = threading.Event(), threading.Event()
         self.go_on.set()
         inventory = inventory_file.load(INVENTORY)
@@ -66,8 +70,14 @@ class Server:
         self.store.full = self.next_commit_fails
 
     def soon(self, operation, service="ec2", **parameters):
+        """As on a server's event loop, which is a thread's here; futures are for this thread."""
         call = Call(service, operation, parameters, OWNER, str(uuid.uuid4()), "127.0.0.1", datetime.now(UTC))
-        return self.control.soon(call)
+
+        async def ask():
+            return self.control.soon(call)
+
+        found = asyncio.run_coroutine_threadsafe(ask(), self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(wait_for(found), self.loop) if asyncio.isfuture(found) else found
 
     def do(self, operation, **parameters):
         return outcome(self.soon(operation, **parameters))
@@ -86,6 +96,27 @@ class Server:
     def filters(self):
         with self.store.begin() as transaction:
             return [record.document.get("Description") for record in transaction.find("filter")]
+
+
+@contextmanager
+def running_loop():
+    with closing(asyncio.new_event_loop()) as loop:
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        try:
+            yield loop
+            asyncio.run_coroutine_threadsafe(all_done(), loop).result(60)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+
+async def all_done():
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
+
+async def wait_for(future):
+    return await future
 
 
 def outcome(future):
@@ -171,6 +202,88 @@ def test_an_engine_that_refuses_one_of_a_group_does_what_the_others_said(server)
     assert codes(asked) == ["ServiceUnavailable", "OK", "OK"]
     carried = [each.eni_id for each in server.plane.state.nic.policy.interfaces if each.sessions]
     assert carried == [DATABASE] and server.engine.configured[-1] == server.plane.state.nic.policy
+
+
+@contextmanager
+def statements_of(store):
+    """Those of the connection that the next one to write is given."""
+    found = []
+    with store.begin() as transaction:
+        connection = transaction.connection.connection.driver_connection
+    connection.set_trace_callback(found.append)
+    yield found
+    connection.set_trace_callback(None)
+
+
+def test_a_create_alone_is_one_commit_without_parts_and_reads_each_object_once(server):
+    """Counted in statements, which is what a change costs beside its commit."""
+    parts = parts_of(server)
+    with statements_of(server.store) as statements:
+        server.do("CreateTrafficMirrorSession", **parts, NetworkInterfaceId=WEB, SessionNumber=1)
+    assert (statements[0], statements[-1]) == ("BEGIN IMMEDIATE", "COMMIT")
+    others = [each.split()[0] for each in statements[1:-1]]
+    assert Counter(others) - Counter(SELECT=len(others)) == Counter(INSERT=4, UPDATE=1)
+    by_id = [each for each in statements if "halfsilver_records.document" in each and "halfsilver_records.id " in each]
+    read = Counter(identifier for each in by_id for identifier in set(re.findall("'([a-z]+-[0-9a-f]{17})'", each)))
+    assert {*parts.values(), WEB} <= set(read) and set(read.values()) == {1}
+
+
+def test_what_is_refused_alone_is_rolled_back(server):
+    with statements_of(server.store) as statements:
+        assert codes([server.soon(CREATE, DryRun=True)]) == ["DryRunOperation"]
+    assert statements[-1] == "ROLLBACK" and server.filters() == []
+
+
+class Woken(asyncio.SelectorEventLoop):
+    """An event loop that counts how often a thread wakes it."""
+
+    woken = 0
+
+    def call_soon_threadsafe(self, *arguments, **named):
+        self.woken += 1
+        return super().call_soon_threadsafe(*arguments, **named)
+
+
+def test_an_event_loop_is_woken_once_for_a_group():
+    inside, go_on = threading.Event(), threading.Event()
+
+    def do(group):
+        inside.set()
+        go_on.wait(60)
+        return [ApiError("Refused", "no") if each == "refused" else each for each in group]
+
+    async def ask(writer):
+        first = writer.soon("first")
+        await asyncio.get_running_loop().run_in_executor(None, inside.wait, 60)
+        others = [writer.soon(each) for each in ("refused", "unwanted", "last")]
+        others[1].cancel()
+        before = loop.woken
+        go_on.set()
+        found = await asyncio.gather(first, *others, return_exceptions=True)
+        return found, loop.woken - before
+
+    with closing(Woken()) as loop, closing(Writer(do)) as writer:
+        found, woken = loop.run_until_complete(ask(writer))
+    assert (found[0], found[3], woken) == ("first", "last", 2)
+    assert isinstance(found[1], ApiError) and isinstance(found[2], asyncio.CancelledError)
+
+
+def test_a_loop_that_is_closed_keeps_nobody_else_from_an_answer():
+    inside, go_on = threading.Event(), threading.Event()
+
+    def do(group):
+        inside.set()
+        go_on.wait(60)
+        return group
+
+    async def ask(writer):
+        writer.soon("gone")
+
+    with closing(Writer(do)) as writer:
+        asyncio.run(ask(writer))
+        assert inside.wait(60)
+        go_on.set()
+        assert writer.submit("here").result(60) == "here"
 
 
 def test_what_is_short_is_at_hand_and_what_may_be_long_is_left_to_a_thread(server):

@@ -7,7 +7,8 @@ has taken longest is told to try again later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from typing import Any
 
 from halfsilver.harness.control.http.crowding import Bounds
@@ -41,13 +42,22 @@ class Bodies:
 
     async def read(self, receive: Receive, address: str) -> bytes | None:
         """The whole body; None when the client has gone. ApiError, GaveWay."""
+        reading = _whole(receive)
+        try:
+            awaited = reading.send(None)
+        except StopIteration as end:  # it was there: nothing is waited for, and no time taken
+            body: bytes | None = end.value
+            return body
+        return await self._wait(_rest(reading, awaited), address)
+
+    async def _wait(self, rest: Awaitable[bytes | None], address: str) -> bytes | None:
         gave_way = False
         try:
             async with asyncio.timeout(self._seconds) as clock:
                 self._awaited[clock] = address
                 try:
                     self._make_room(address)
-                    return await _whole(receive)
+                    return await rest
                 finally:
                     gave_way = self._awaited.pop(clock, None) is None
         except TimeoutError:
@@ -61,6 +71,18 @@ class Bodies:
         if slowest is not None:
             del self._awaited[slowest]
             slowest.reschedule(asyncio.get_running_loop().time())
+
+
+@types.coroutine
+def _rest(begun: Coroutine[Any, None, bytes | None], awaited: Any) -> Generator[Any, None, bytes | None]:
+    """The rest of a coroutine that has begun, and waits for something."""
+    try:
+        yield awaited
+    except BaseException:
+        begun.close()
+        raise
+    body: bytes | None = yield from begun
+    return body
 
 
 async def _whole(receive: Receive) -> bytes | None:

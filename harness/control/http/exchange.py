@@ -14,7 +14,6 @@ import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor as Threads
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +35,7 @@ code of what was done."""
 Authenticate = Callable[[Request], Caller]
 """Who signed a request; ApiError when that cannot be said."""
 
-Soon = Callable[[Call], dict[str, Any] | Future[dict[str, Any]] | None]
+Soon = Callable[[Call], dict[str, Any] | asyncio.Future[dict[str, Any]] | None]
 """Executes a call without keeping the thread: its result if that is at hand, a future of it where it comes later, None
 where a thread is to execute it. ApiError as of ``Executor.execute``."""
 
@@ -221,8 +220,8 @@ class Exchange:
         if away is None:
             return work()
         result = self._soon(call) if self._soon is not None else None
-        if isinstance(result, Future):
-            result = await asyncio.wrap_future(result)
+        if isinstance(result, asyncio.Future):
+            result = await result
         return await away(work) if result is None else operation.write(result, call.request_id)
 
     def ask(self, request: Request, caller: Caller, peer: Peer) -> Mapping[str, Any]:

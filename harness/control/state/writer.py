@@ -1,10 +1,15 @@
-"""Those who write, group by group: whoever comes while a commit waits for the disk is of the next one."""
+"""Those who write, group by group: whoever comes while a commit waits for the disk is of the next one.
+
+An event loop is woken once for a group, however many of it ask from there.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
@@ -25,13 +30,19 @@ class Writer(Generic[Work, Result]):
 
     def __init__(self, do: Callable[[Sequence[Work]], Sequence[Result | Exception]]) -> None:
         self._do = do
-        self._waiting: SimpleQueue[tuple[Work, Future[Result]] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[Work, Future[Result] | asyncio.Future[Result]] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="halfsilver-write", daemon=True)
         self._thread.start()
 
     def submit(self, work: Work) -> Future[Result]:
         """The result comes when it is committed; what was refused raises."""
         future: Future[Result] = Future()
+        self._waiting.put((work, future))
+        return future
+
+    def soon(self, work: Work) -> asyncio.Future[Result]:
+        """The same for the event loop that is running."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.put((work, future))
         return future
 
@@ -60,15 +71,37 @@ class Writer(Generic[Work, Result]):
             if closing:
                 return
 
-    def _answer(self, group: Sequence[tuple[Work, Future[Result]]]) -> None:
-        group = [each for each in group if each[1].set_running_or_notify_cancel()]
+    def _answer(self, group: Sequence[tuple[Work, Future[Result] | asyncio.Future[Result]]]) -> None:
+        group = [each for each in group if _is_wanted(each[1])]
         outcomes: Sequence[Result | Exception]
         try:
             outcomes = self._do([work for work, _ in group])
         except Exception as error:
             outcomes = [error] * len(group)
+        of_loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Result], Result | Exception]]] = {}
         for (_, future), outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
+            if isinstance(future, asyncio.Future):
+                of_loops.setdefault(future.get_loop(), []).append((future, outcome))
             else:
-                future.set_result(outcome)
+                _settle(future, outcome)
+        for loop, settled in of_loops.items():
+            with suppress(RuntimeError):  # it is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle_all, settled)
+
+
+def _is_wanted(future: Future[Result] | asyncio.Future[Result]) -> bool:
+    """Who asked has not gone away; from now on a thread waits for the outcome."""
+    return not future.cancelled() if isinstance(future, asyncio.Future) else future.set_running_or_notify_cancel()
+
+
+def _settle_all(settled: Sequence[tuple[asyncio.Future[Result], Result | Exception]]) -> None:
+    for future, outcome in settled:
+        if not future.done():
+            _settle(future, outcome)
+
+
+def _settle(future: Future[Result] | asyncio.Future[Result], outcome: Result | Exception) -> None:
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

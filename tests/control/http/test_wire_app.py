@@ -8,14 +8,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from halfsilver.harness.control.http.app import App
+from halfsilver.harness.control.http.bodies import BODIES, Bodies
 from halfsilver.harness.control.http.exchange import SHORT_BODY, Exchange, Route
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
@@ -117,6 +118,43 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     started = time.monotonic()
     assert refusal([b"Action=", 0.1, b"Desc", 0.1, b"ribe", 60.0, b"Tags"], body_seconds=0.3) == (408, "RequestTimeout")
     assert time.monotonic() - started < 30
+
+
+class Timed(asyncio.SelectorEventLoop):
+    """An event loop that counts what is to be at a time."""
+
+    timers = 0
+
+    def call_at(self, *arguments: Any, **named: Any) -> Any:
+        self.timers += 1
+        return super().call_at(*arguments, **named)
+
+
+def test_a_body_that_is_there_takes_no_timer() -> None:
+    with application(FakeControl()) as app, closing(Timed()) as loop:
+        response = loop.run_until_complete(call(app, scope_of(SESSIONS), [SESSIONS.body[:7], SESSIONS.body[7:]]))
+        assert response is not None and response.status == 200 and loop.timers == 0
+
+
+def test_a_body_that_is_still_to_come_may_be_given_up() -> None:
+    """Whoever waits for it is told, and what was begun is closed."""
+    closed = []
+
+    async def receive() -> Any:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
+
+    async def give_up() -> None:
+        task = asyncio.create_task(Bodies(60, BODIES).read(receive, ""))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(give_up())
+    assert closed == [True]
 
 
 def test_a_client_that_goes_away_gets_nothing_done() -> None:
@@ -321,12 +359,26 @@ class Counted(ThreadPoolExecutor):
         return super().submit(*arguments, **named)
 
 
-LATER: Future[Any] = Future()
-LATER.set_result({"NextToken": "later"})
+def later(outcome: Any) -> Any:
+    """What a call on the event loop gets that has its outcome when the loop comes round."""
+
+    def soon(call: Any) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        loop.call_soon(future.set_exception if isinstance(outcome, Exception) else future.set_result, outcome)
+        return future
+
+    return soon
 
 
 @pytest.mark.parametrize(
-    ("soon", "said", "asked"), [({"NextToken": "at hand"}, b"at hand", 0), (LATER, b"later", 0), (None, b"thread", 1)]
+    ("soon", "said", "asked"),
+    [
+        (lambda call: {"NextToken": "at hand"}, b"at hand", 0),
+        (later({"NextToken": "later"}), b"later", 0),
+        (lambda call: None, b"thread", 1),
+    ],
+    ids=["at hand", "later", "thread"],
 )
 def test_what_is_soon_needs_no_thread(soon: Any, said: bytes, asked: int) -> None:
     notes: list[tuple[Any, ...]] = []
@@ -335,7 +387,7 @@ def test_what_is_soon_needs_no_thread(soon: Any, said: bytes, asked: int) -> Non
         lambda request: CALLER,
         FakeControl({"NextToken": "thread"}),
         note=lambda *note: notes.append(note),
-        soon=lambda call: soon,
+        soon=soon,
     )
     with Counted(1) as threads:
         answer = asyncio.run(api.reply(SESSIONS, PEER, threads))
@@ -346,13 +398,10 @@ def test_what_is_soon_needs_no_thread(soon: Any, said: bytes, asked: int) -> Non
 
 
 def test_what_is_refused_soon_is_refused_as_in_a_thread() -> None:
-    refused: Future[Any] = Future()
-    refused.set_exception(ApiError("Later", "no", 409))
-
     def refuse(call: Any) -> Any:
         raise ApiError("AtOnce", "no", 409)
 
-    for soon, code in ((refuse, "AtOnce"), (lambda call: refused, "Later")):
+    for soon, code in ((refuse, "AtOnce"), (later(ApiError("Later", "no", 409)), "Later")):
         api = Exchange(served(), lambda request: CALLER, FakeControl(), soon=soon)
         with Counted(1) as threads:
             assert read(asyncio.run(api.reply(SESSIONS, PEER, threads)), "ec2")[:2] == (409, code)
