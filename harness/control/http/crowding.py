@@ -39,4 +39,4 @@ class Bounds:
         return next((who for who, _ in waiting), None)
 
     def _over_share(self, present: Collection[str], address: str) -> bool:
-        return sum(each == address for each in present) > self.each
+        return len(present) > self.each and sum(each == address for each in present) > self.each

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from halfsilver.harness.control.iam import condition_keys
@@ -74,7 +74,13 @@ def authorize(context: Context, policies: Policies, on: Sequence[Resource]) -> N
 
 def require(call: Call, settings: Settings, policies: Policies, checks: Iterable[Check]) -> None:
     """Nothing, if the policies say yes to every question; ApiError (403) with AWS's sentence at the first no."""
-    request = cache(partial(condition_keys.of_request, call, settings))
+    found: list[Values] = []
+
+    def request() -> Values:
+        if not found:
+            found.append(condition_keys.of_request(call, settings))
+        return found[0]
+
     for check in checks:
         decision = policies.decide(check.action, check.resource, Later(partial(_both, request, check.known)))
         if not decision.allowed:

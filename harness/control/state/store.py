@@ -66,6 +66,8 @@ class Store:
         self._idle: deque[PoolProxiedConnection] = deque()
         """Connections to a file, which nobody cuts: the pool takes longer to look after one than SQLite to read."""
         self._prepared = Prepared(self._engine.dialect)
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._errors = (SQLAlchemyError, self._engine.dialect.dbapi.Error)  # type: ignore[union-attr]  # there is a driver
         try:
             with self.begin(write=make, fresh=make) as transaction:
                 self._prepare(transaction.connection, make)
@@ -79,9 +81,9 @@ class Store:
 
         ``fresh``: the tables may not be there yet.
         """
-        errors = (SQLAlchemyError, self._engine.dialect.dbapi.Error)  # type: ignore[union-attr]  # there is a driver
         try:
-            with self._connection() as driven:
+            driven = self._take()
+            try:
                 cursor = driven.cursor()
                 transaction = Transaction(self._engine, self._prepared, driven, cursor, write)
                 try:
@@ -89,10 +91,12 @@ class Store:
                     yield transaction
                     cursor.execute("COMMIT")
                 except BaseException:
-                    with suppress(*errors):
+                    with suppress(*self._errors):
                         cursor.execute("ROLLBACK")
                     raise
-        except errors as error:
+            finally:
+                self._give_back(driven)
+        except self._errors as error:
             raise StoreError(
                 f"the state in {self.name} cannot be {'written' if write else 'read'}: {_reason(error)}"
             ) from error
@@ -102,24 +106,22 @@ class Store:
             self._idle.pop().close()
         self._engine.dispose()
 
-    @contextmanager
-    def _connection(self) -> Iterator[PoolProxiedConnection]:
+    def _take(self) -> PoolProxiedConnection:
         """A connection for this thread alone."""
         try:
-            driven = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
-            driven = self._engine.raw_connection()
-        try:
-            yield driven
-        finally:
-            if self._engine.dialect.name == "sqlite":
-                self._idle.append(driven)
-            else:
-                driven.close()
+            return self._engine.raw_connection()
+
+    def _give_back(self, driven: PoolProxiedConnection) -> None:
+        if self._is_sqlite:
+            self._idle.append(driven)
+        else:
+            driven.close()
 
     def _open(self, driven: PoolProxiedConnection, cursor: Any, write: bool, fresh: bool) -> None:
         """Begin; drivers are told to begin nothing by themselves."""
-        if self._engine.dialect.name == "sqlite":
+        if self._is_sqlite:
             cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             return
         driver: Any = driven.driver_connection

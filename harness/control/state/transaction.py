@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,6 +60,8 @@ class Transaction:
         self._seen: dict[str, dict[str | None, Record | None]] = {}
         """By id and region what was found, or was not, and has not been written since: an operation asks for one object
         several times, and those of a group for the same."""
+        self._numbers: dict[str, int] = {}
+        """By name, those that were read or counted up."""
         self.changed: list[Record] = []
         """Records that were inserted, updated or deleted, in this order; in a part of it, by that part."""
 
@@ -76,8 +77,9 @@ class Transaction:
 
         Accounts are of all regions. What sessions have mirrored is of the server's own.
         """
-        view = copy.copy(self)
-        view._region = region
+        view = Transaction(self._engine, self._prepared, self._driven, self._cursor, self._writable)
+        view._connected, view._region = self._connected, region
+        view._seen, view._numbers, view.changed = self._seen, self._numbers, self.changed
         return view
 
     def regions(self, kind: Kind) -> list[str]:
@@ -93,6 +95,7 @@ class Transaction:
             yield
         except BaseException:
             self._seen.clear()
+            self._numbers.clear()
             self._cursor.execute("ROLLBACK TO SAVEPOINT part")
             raise
         finally:
@@ -221,7 +224,8 @@ class Transaction:
     def advance(self) -> int:
         """Count a change of the mirroring policy; the new generation."""
         self._check_writable()
-        return int(self._run(statements.ADVANCE, {"of": GENERATION})[0][0])
+        self._numbers[GENERATION] = new = int(self._run(statements.ADVANCE, {"of": GENERATION})[0][0])
+        return new
 
     # Inside.
 
@@ -231,18 +235,17 @@ class Transaction:
         self._seen.pop(record.id, None)
 
     def _of_ids(self, identifiers: Sequence[str], region: str | None) -> list[Record]:
-        """Those that there are, for whoever asks to change."""
-        found = []
-        for identifier in set(identifiers):
-            seen = self._seen.setdefault(identifier, {})
-            if region not in seen:
-                asked = {"id": identifier} if region is None else {"id": identifier, "region": region}
-                rows = self._fetch(asked) if identifier and not _REFUSED.search(identifier) else []
-                seen[region] = rows[0] if rows else None
-            record = seen[region]
-            if record is not None:
-                found.append(record.copy())
-        return found
+        """Those that there are, for whoever asks to change; those that were not seen yet, by one query."""
+        wanted = {identifier: self._seen.setdefault(identifier, {}) for identifier in identifiers}
+        missing = [identifier for identifier, seen in wanted.items() if region not in seen]
+        if missing:
+            known = [each for each in missing if each and not _REFUSED.search(each)]
+            place = {} if region is None else {"region": region}
+            rows = self._fetch(statements.one_or_several("id", known) | place) if known else []
+            found = {record.id: record for record in rows}
+            for identifier in missing:
+                wanted[identifier][region] = found.get(identifier)
+        return [record.copy() for seen in wanted.values() if (record := seen[region]) is not None]
 
     def _of_region(self) -> dict[str, Any]:
         """The condition of the region, if there is one."""
@@ -256,7 +259,9 @@ class Transaction:
         return self._prepared.run(self._cursor, statement, given)
 
     def _number(self, name: str) -> int:
-        return int(self._run(statements.NUMBER, {"name": name})[0][0])
+        if name not in self._numbers:
+            self._numbers[name] = int(self._run(statements.NUMBER, {"name": name})[0][0])
+        return self._numbers[name]
 
     def _check_writable(self) -> None:
         if not self._writable:
