@@ -83,6 +83,7 @@ class Options:
     with_moto  start moto's server, and it is the upstream
     counters   seconds between two readings of a card's counters
     audit      the file that has a record of each request; None: none is kept
+    open_store opens the database of that name or URL
     """
 
     open_engine: Callable[[], Engine]
@@ -102,6 +103,7 @@ class Options:
     with_moto: bool = False
     counters: float = COUNTER_SECONDS
     audit: Path | None = None
+    open_store: Callable[[str], Store] = Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,8 @@ class _Server:
         self._gateway: Gateway | None = None
         if self._stock is not None:
             self._stock.sources = self._sources
-        self._store = stack.enter_context(closing(Store(options.database or str(directory.make_database()))))
+        database = options.database or str(directory.make_database())
+        self._store = stack.enter_context(closing(options.open_store(database)))
         self._documents, inventory = read or self._read()
         audit = None if options.audit is None else stack.enter_context(closing(AuditFile(options.audit)))
         region = options.region or inventory.region or DEFAULT_REGION
