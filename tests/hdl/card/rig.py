@@ -159,9 +159,10 @@ class Rig:
             await self.transmit(False)
 
     async def transmit(self, on):
-        """Start or stop the ports' transmit clock: 125 MHz, and the same later, for its pins."""
+        """Start or stop the ports' transmit clock: 125 MHz, and the same later, for its pins, with as many edges."""
         for clock in self._clocks:
             clock.stop()
+            await Timer(SHIFT_PS, "ps")
         self._clocks = []
         for signal in (self.dut.clk125, self.dut.clk125_late) if on else ():
             clock = Clock(signal, WIRE_PS, "ps")
