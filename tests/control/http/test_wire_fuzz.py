@@ -99,8 +99,11 @@ def test_what_gets_through_is_what_the_model_allows(
         if response.status == 200:
             taken = rig.control.calls.pop()
             shape = model(taken.service, taken.operation).input_shape
-            report = ParamValidator().validate(taken.parameters, shape)
-            assert not report.has_errors(), (changed.body, report.generate_report())
+            if shape is None:
+                assert not taken.parameters, (changed.body, taken.parameters)
+            else:
+                report = ParamValidator().validate(taken.parameters, shape)
+                assert not report.has_errors(), (changed.body, report.generate_report())
         else:
             assert 400 <= response.status < 500, (changed.body, response.body)
         assert not rig.control.calls

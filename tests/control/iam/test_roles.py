@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,9 +41,14 @@ ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 ARN = f"arn:aws:iam::{ACCOUNT}:role/visitor"
 SESSION_ARN = f"arn:aws:sts::{ACCOUNT}:assumed-role/visitor/day"
 NOW = datetime.now(UTC).replace(microsecond=0)
-"""Signatures are made now."""
+"""When a test begins (`_now`): its requests are signed by the real time."""
 ANN_MAY = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ARN}
 ANN_MAY_NOT = {"Effect": "Deny", "Action": "sts:*", "Resource": "*"}
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
 def document(*statements: Any) -> dict[str, Any]:
