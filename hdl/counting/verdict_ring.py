@@ -63,19 +63,20 @@ class VerdictRing(wiring.Component):
         chosen = [self._select(m, number, records) for number, records in enumerate(self.i)]
         offered, record, crowded = self._merge(m, *chosen) if len(chosen) == 2 else (*chosen[0], 0)
 
-        held = Signal.like(self.level)
-        full = held == self._depth
+        # The way to the memory is long, so that it is full is known from a flip-flop: held == depth.
+        held, full, taken = Signal.like(self.level), Signal(), self.o.valid & self.o.ready
         m.d.comb += [
             store.i.valid.eq(offered & ~full),
             store.i.payload.eq(record),
             self.level.eq(Mux(self.o.valid, held, 0)),
         ]
         m.d.sync += [
-            held.eq(held + store.i.valid - (self.o.valid & self.o.ready)),
+            held.eq(held + store.i.valid - taken),
+            full.eq(~taken & (full | store.i.valid & (held == self._depth - 1))),
             self.lost.eq(self.lost + (offered & full) + crowded),
         ]
         with m.If(self.restart):
-            m.d.sync += [held.eq(0), self.lost.eq(0)]
+            m.d.sync += [held.eq(0), full.eq(0), self.lost.eq(0)]
         return m
 
     def _select(self, m, number, records):
