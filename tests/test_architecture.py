@@ -58,6 +58,7 @@ ALLOWED = {
     | {"harness.spelling", "harness.policy", "harness.capture", "harness.engine", "harness.output", "harness.report"},
     "harness.console": PLAIN
     | {
+        "harness.spelling",
         "harness.policy",
         "harness.engine",
         "harness.engines",

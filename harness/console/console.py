@@ -14,16 +14,19 @@ import json
 import secrets
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from halfsilver.harness.console import counters, filters, invitations, overview, rules, sessions, shares, tags, targets
 from halfsilver.harness.console.counters import LIVE
 from halfsilver.harness.console.frames import why_not
+from halfsilver.harness.console.places import PATH, Place, Places
 from halfsilver.harness.console.sign_ins import Attempts, SignIn, SignIns, check_key
 from halfsilver.harness.console.targets import destination_of
-from halfsilver.harness.console.visit import PATH, Visit, find_page
+from halfsilver.harness.console.visit import Visit, find_page
 from halfsilver.harness.console.web import (
     EMPTY,
     MAX_UPLOAD,
@@ -99,7 +102,8 @@ class Console:
             self._files[address], addresses[name] = (data, kind), address
         self._templates = open_templates(HERE / "templates")
         self._templates.filters.update(destination=destination_of, ports=_ports, minute=_minute)
-        self._templates.globals.update(path=PATH, files=addresses, region=parts.control.settings.region)
+        self._places = Places(parts.control.settings)
+        self._templates.globals.update(files=addresses, home=self._places.home, regions=self._places.all)
         self._templates.globals.update(visit=None, most_bytes=MAX_UPLOAD, htmx=json.dumps(HTMX))
 
     def answer(self, request: Request, peer: Peer) -> Response:
@@ -110,12 +114,14 @@ class Console:
                 return static(*file)
             if not own_page(request):
                 raise ApiError("AccessDenied", "The request was made by another web page.", 403)
-            if request.path == SIGN_IN:
-                return self._sign_in(request, peer)
-            visit = self._enter(request, peer)
+            place, path = self._places.divide(request.path)
+            there = replace(request, path=path)
+            if path == SIGN_IN:
+                return self._sign_in(there, peer, place)
+            visit = self._enter(there, peer, place)
             if visit is None:
-                return _to_the_door(request)
-            return self._visit(request, visit)
+                return _to_the_door(there, place)
+            return self._visit(there, visit)
         except ApiError as error:
             return self._refuse(request, error, visit)
         except Exception as error:
@@ -134,12 +140,12 @@ class Console:
     def _visit(self, request: Request, visit: Visit) -> Response:
         if request.path == SIGN_OUT and request.method == "POST":
             self._sign_ins.end(cookie(request, COOKIE) or "")
-            return redirect(SIGN_IN, _cookie(COOKIE, "", visit.peer, age=0))
+            return redirect(_door_of(visit.place), _cookie(COOKIE, "", visit.peer, age=0))
         function, parts = find_page("GET" if request.method == "HEAD" else request.method, request.path)
         return function(visit, **parts)
 
-    def _enter(self, request: Request, peer: Peer) -> Visit | None:
-        """Somebody who has signed in, and whose form comes from a page of theirs; None for others."""
+    def _enter(self, request: Request, peer: Peer, place: Place) -> Visit | None:
+        """Somebody who has signed in, and whose form comes from a page of theirs, of this region; None for others."""
         token = cookie(request, COOKIE)
         sign_in = self._sign_ins.find(token, used=not request.path.startswith(LIVE)) if token else None
         if sign_in is None:
@@ -147,42 +153,43 @@ class Console:
         form = EMPTY
         if request.method == "POST":
             form = read_form(request)
-            _check_form(form, sign_in)
-        return Visit(sign_in, peer, read_query(request), form, self._parts.exchange, self._parts.control, self._render)
+            _check_form(form, sign_in, place)
+        query, parts, render = read_query(request), self._parts, partial(self._render, place)
+        return Visit(sign_in, place, peer, query, form, parts.exchange, parts.control, render)
 
-    def _sign_in(self, request: Request, peer: Peer) -> Response:
+    def _sign_in(self, request: Request, peer: Peer, place: Place) -> Response:
         """The door. What stands in its form goes with a cookie, so that no other page can sign somebody in."""
         if request.method in ("GET", "HEAD"):
             expired = bool(read_query(request).get("expired"))
-            return self._door(peer, "The last sign-in has ended. Sign in again." if expired else "", 200)
+            return self._door(peer, place, "The last sign-in has ended. Sign in again." if expired else "", 200)
         if request.method != "POST":
             raise ApiError("MethodNotAllowed", "This page takes GET and POST.", 405)
         form = read_form(request)
         door = cookie(request, DOOR_COOKIE)
         if door is None or not hmac.compare_digest(self._door_proof(door).encode(), form.get("csrf").encode()):
-            return self._door(peer, "The form was too old, or the browser keeps no cookies. Sign in again.", 403)
+            return self._door(peer, place, "The form was too old, or the browser keeps no cookies. Sign in again.", 403)
         key_id, secret = form.get("AccessKeyId"), form.get("SecretAccessKey")
         try:
             self._attempts.admit(peer.address, key_id)
         except ApiError as error:
-            return self._door(peer, error.message, error.status)
+            return self._door(peer, place, error.message, error.status)
         key = check_key(self._parts.keys, key_id, secret)
         if key is None:
             self._attempts.failed(peer.address, key_id)
         known = key or self._parts.keys.find(key_id)
         caller = None if known is None else known.caller
         try:
-            self._parts.exchange.signed_in(request, peer, f"{PATH}/", key_id, caller, key is not None)
+            self._parts.exchange.signed_in(request, peer, f"{place.path}/", key_id, caller, key is not None)
         except ApiError as error:
-            return self._door(peer, error.message, error.status)
+            return self._door(peer, place, error.message, error.status)
         if key is None:
-            return self._door(peer, "There is no active access key with this id and this secret.", 403)
+            return self._door(peer, place, "There is no active access key with this id and this secret.", 403)
         token = self._sign_ins.start(key)
-        return redirect(f"{PATH}/", _cookie(COOKIE, token, peer), _cookie(DOOR_COOKIE, "", peer, age=0))
+        return redirect(f"{place.path}/", _cookie(COOKIE, token, peer), _cookie(DOOR_COOKIE, "", peer, age=0))
 
-    def _door(self, peer: Peer, problem: str, status: int) -> Response:
+    def _door(self, peer: Peer, place: Place, problem: str, status: int) -> Response:
         door = secrets.token_urlsafe(16)
-        text = self._render("sign_in.html", problem=problem, csrf=self._door_proof(door))
+        text = self._render(place, "sign_in.html", problem=problem, csrf=self._door_proof(door))
         return html(text, status, _cookie(DOOR_COOKIE, door, peer))
 
     def _door_proof(self, door: str) -> str:
@@ -191,10 +198,14 @@ class Console:
     def _refuse(self, request: Request, error: ApiError, visit: Visit | None = None) -> Response:
         """A page; htmx takes the refusal out of it, to where the page that is shown has its own."""
         there = _REFUSED_THERE if _is_part(request) else ()
-        return html(self._render("refused.html", visit=visit, error=error), error.status, *there)
+        try:
+            place, _ = self._places.divide(request.path)
+        except ApiError:
+            place = self._places.home
+        return html(self._render(place, "refused.html", visit=visit, error=error), error.status, *there)
 
-    def _render(self, template: str, **values: Any) -> str:
-        return self._templates.get_template(template).render(**values)
+    def _render(self, place: Place, template: str, **values: Any) -> str:
+        return self._templates.get_template(template).render(place=place, path=place.path, **values)
 
 
 _REFUSED_THERE = (("hx-retarget", "#answer"), ("hx-reswap", "innerHTML show:#answer:top"), ("hx-reselect", ".refusal"))
@@ -205,9 +216,13 @@ def _is_part(request: Request) -> bool:
     return request.header("hx-request") == "true"
 
 
-def _to_the_door(request: Request) -> Response:
+def _door_of(place: Place) -> str:
+    return SIGN_IN.replace(PATH, place.path, 1)
+
+
+def _to_the_door(request: Request, place: Place) -> Response:
     """The whole page goes there, not the part of it that was asked for."""
-    address = f"{SIGN_IN}?expired=1" if cookie(request, COOKIE) else SIGN_IN
+    address = f"{_door_of(place)}?expired=1" if cookie(request, COOKIE) else _door_of(place)
     return html("", 200, ("hx-redirect", address)) if _is_part(request) else redirect(address)
 
 
@@ -223,9 +238,10 @@ def _minute(at: str | datetime) -> str:
     return f"{datetime.fromisoformat(str(at)):%Y-%m-%d %H:%M} UTC"
 
 
-def _check_form(form: Form, sign_in: SignIn) -> None:
-    if not hmac.compare_digest(form.get("csrf").encode(), sign_in.csrf.encode()):
-        raise ApiError("AccessDenied", "The form does not come from a page of this sign-in. Load the page again.", 403)
+def _check_form(form: Form, sign_in: SignIn, place: Place) -> None:
+    if not hmac.compare_digest(form.get("csrf").encode(), sign_in.proof(place.region).encode()):
+        message = f"The form does not come from a page of this sign-in and of {place.name}. Load the page again."
+        raise ApiError("AccessDenied", message, 403)
 
 
 def _cookie(name: str, value: str, peer: Peer, age: int | None = None) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from halfsilver.harness.console.visit import PATH, Visit, page
+from halfsilver.harness.console.places import PATH
+from halfsilver.harness.console.visit import Visit, page
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.metrics.history import Point
 from halfsilver.harness.records import Tally
@@ -66,7 +67,7 @@ def renew_charts(visit: Visit) -> Response:
 def charts_of(visit: Visit, session_id: str | None = None) -> Iterator[Chart]:
     """Packets and bytes of the last hour, of one session or of all that are on this account's interfaces."""
     end = datetime.now(UTC).replace(second=0, microsecond=0)
-    found = visit.control.history(end - SPAN, end, visit.caller.account)
+    found = visit.control.history(end - SPAN, end, visit.caller.account, visit.region)
     points = [point for each in found if session_id in (None, each) for point in found[each]]
     for name, title, unit in (("NetworkPackets", "Packets", "packets"), ("Network", "Bytes", "bytes")):
         bars = list(_bars(points, name, end))
@@ -86,7 +87,9 @@ def _bars(points: Sequence[Point], name: str, end: datetime) -> Iterator[tuple[s
 
 
 def _counts(visit: Visit) -> Iterator[SessionCount]:
-    """Of this account's sessions that the NIC carries."""
+    """Of this account's sessions that the NIC carries: none in another region than its own."""
+    if visit.region:
+        return
     account, totals = visit.caller.account, visit.control.totals()
     for interface in visit.control.status(account)["interfaces"]:
         for session in interface["sessions"]:

@@ -18,8 +18,8 @@ _KINDS = (
 @page("GET", "/?")
 def overview(visit: Visit) -> Response:
     counts = [(address, words, _count(visit, action, result)) for address, words, action, result in _KINDS]
-    status = visit.control.status(visit.caller.account)
-    if counts[-1][2] is None:
+    status = None if visit.region else visit.control.status(visit.caller.account)  # of the NIC, and where that is
+    if status is not None and counts[-1][2] is None:
         status = {**status, "interfaces": None}  # with their sessions, which this user may not see
     return visit.show("overview.html", status_of=status, counts=counts)
 

@@ -48,9 +48,10 @@ def _standings(visit: Visit) -> dict[str, Standing]:
     }
 
 
-def _standing(known: dict[str, Standing], session: Any) -> Standing:
-    elsewhere = Standing("elsewhere", f"this NIC does not carry {session['NetworkInterfaceId']}")
-    return known.get(session["TrafficMirrorSessionId"], elsewhere)
+def _standing(visit: Visit, known: dict[str, Standing], session: Any) -> Standing:
+    not_carried = f"this NIC does not carry {session['NetworkInterfaceId']}"
+    why = f"the NIC is in {visit.control.settings.region}" if visit.region else not_carried
+    return known.get(session["TrafficMirrorSessionId"], Standing("elsewhere", why))
 
 
 @page("GET", "/sessions")
@@ -58,7 +59,7 @@ def show_sessions(visit: Visit) -> Response:
     known = _standings(visit)
 
     def standing(session: Any) -> Standing:
-        return _standing(known, session)
+        return _standing(visit, known, session)
 
     def words(session: Any) -> tuple[str, ...]:
         found = standing(session)
@@ -104,7 +105,7 @@ def create_session(visit: Visit) -> Response:
 @page("GET", "/sessions/{session_id}")
 def show_session(visit: Visit, session_id: str) -> Response:
     session = _find(visit, session_id)
-    standing = _standing(_standings(visit), session)
+    standing = _standing(visit, _standings(visit), session)
     return visit.show(
         "session.html", session=session, standing=standing, session_id=session_id, charts=_charts(visit, session_id)
     )

@@ -180,7 +180,7 @@ def _principals(visit: Visit) -> list[str]:
 
 
 def _arn(visit: Visit, target_id: str) -> str:
-    return visit.control.settings.arn("ec2", visit.caller.account, f"{TYPES[Kind.TARGET]}/{target_id}")
+    return visit.settings.arn("ec2", visit.caller.account, f"{TYPES[Kind.TARGET]}/{target_id}")
 
 
 def _id(arn: str) -> str:

@@ -45,12 +45,16 @@ class Keys(Protocol):
 
 @dataclass(slots=True)
 class SignIn:
-    """A user at a browser. ``csrf`` stands in each of the browser's forms; times are of a clock that only runs on."""
+    """A user at a browser. ``csrf`` proves the browser's forms; times are of a clock that only runs on."""
 
     key: AccessKey
     csrf: str = field(repr=False)
     started: float
     used: float
+
+    def proof(self, region: str) -> str:
+        """What a form of that region's pages has, and nobody else can know."""
+        return hmac.digest(self.csrf.encode(), region.encode(), "sha256").hex()
 
 
 def check_key(keys: Keys, key_id: str, secret: str) -> AccessKey | None:

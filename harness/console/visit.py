@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from halfsilver.harness.console.places import PATH, Place
 from halfsilver.harness.console.sign_ins import SignIn
 from halfsilver.harness.console.web import Form, html, redirect
 from halfsilver.harness.control.control import Control
 from halfsilver.harness.control.http.exchange import Exchange, Peer
 from halfsilver.harness.control.http.protocols import Response
 from halfsilver.harness.control.http.request import Request
-from halfsilver.harness.control.operations.call import Call, Caller
+from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
 
-__all__ = ["EC2", "PAGE_SIZE", "PATH", "RAM", "Page", "Visit", "find_page", "page", "removals", "tag_fields"]
+__all__ = ["EC2", "PAGE_SIZE", "RAM", "Page", "Visit", "find_page", "page", "removals", "tag_fields"]
 
-PATH = "/console"
 EC2, RAM = "ec2", "ram"
 VERSIONS = {EC2: "2016-11-15", "elbv2": "2015-12-01"}
 """Of the services with a query protocol that pages ask; the version names the service, where no signature does."""
@@ -39,9 +39,10 @@ Render = Callable[..., str]
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who asks from where, what for (``query``, ``form``), and how answers are made."""
+    """Who asks from where, what for (``query``, ``form``), in which region (``place``), and how answers are made."""
 
     sign_in: SignIn
+    place: Place
     peer: Peer
     query: Form
     form: Form
@@ -53,18 +54,33 @@ class Visit:
     def caller(self) -> Caller:
         return self.sign_in.key.caller
 
+    @property
+    def region(self) -> str:
+        """That of its calls: empty for the server's own, where the NIC is."""
+        return self.place.region
+
+    @property
+    def settings(self) -> Settings:
+        """The server's, as a request of this region sees them."""
+        return self.control.settings.within(self.region)
+
+    @property
+    def proof(self) -> str:
+        """What the forms of this page prove themselves with: they are no forms of another region."""
+        return self.sign_in.proof(self.region)
+
     def ask(self, action: str, fields: Mapping[str, Any] | None = None, service: str = EC2) -> Mapping[str, Any]:
         """What an operation of the API answers; the fields are those of its protocol. ApiError: refused."""
-        return self.exchange.ask(_request(action, fields or {}, service), self.caller, self.peer)
+        return self.exchange.ask(_request(action, fields or {}, service), self.caller, self.peer, self.region)
 
     def call(self, action: str, fields: Mapping[str, Any] | None = None) -> Call:
         """The call that the API would make of such a request. ApiError where it would not."""
-        return self.exchange.read(_request(action, fields or {}, EC2), self.caller, self.peer)
+        return self.exchange.read(_request(action, fields or {}, EC2), self.caller, self.peer, self.region)
 
     def beside(self, name: str, service: str = EC2) -> Call:
         """A call of what the API has beside its operations, for its authorization."""
-        peer = self.peer
-        return Call(service, name, {}, self.caller, str(uuid.uuid4()), peer.address, datetime.now(UTC), peer.secure)
+        peer, now = self.peer, datetime.now(UTC)
+        return Call(service, name, {}, self.caller, str(uuid.uuid4()), peer.address, now, peer.secure, self.region)
 
     def one_page(self, action: str, result: str, fields: Mapping[str, str] | None = None) -> tuple[list[Any], str]:
         """A page of a list as the query asks for it, and the token of the next page, "" where this is the last."""
@@ -104,7 +120,7 @@ class Visit:
 
     def done(self, path: str, what: str) -> Response:
         """To the page that shows what was done; ``what`` is the name of a sentence in base.html."""
-        return redirect(f"{PATH}{path}?{urllib.parse.urlencode({'done': what})}")
+        return redirect(f"{self.place.path}{path}?{urllib.parse.urlencode({'done': what})}")
 
 
 def _request(action: str, fields: Mapping[str, Any], service: str) -> Request:

@@ -228,11 +228,14 @@ class Control:
         """What has been counted since the server began."""
         return self._data_plane.book.totals()
 
-    def history(self, start: datetime, end: datetime, account: str) -> dict[str, list[Point]]:
-        """Minute by minute, by session: see ``metrics.history.series``. ApiError: the store cannot be read."""
+    def history(self, start: datetime, end: datetime, account: str, region: str) -> dict[str, list[Point]]:
+        """Minute by minute, by session of a region: see ``metrics.history.series``. ApiError: the store cannot be read.
+
+        region  as a call has it
+        """
         try:
             with self._store.begin() as transaction:
-                return series(transaction, start, end, account=account)
+                return series(transaction.of_region(region), start, end, account=account)
         except StoreError as error:
             raise _unavailable(error) from error
 

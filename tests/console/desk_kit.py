@@ -26,16 +26,17 @@ from halfsilver.harness.control.state.store import Store
 from halfsilver.harness.engines.golden import GoldenEngine
 from tests.console.console_kit import Answer, Client, sign_in
 from tests.control.kits.authorization_kit import allow, policies
-from tests.control.kits.serve_kit import INVENTORY
+from tests.control.kits.inventory_kit import example
 
-__all__ = ["OWNER", "PARTNER", "SECURITY", "Desk", "Visitor", "desk"]
+__all__ = ["OWNER", "PARTNER", "SECURITY", "Desk", "Visitor", "desk", "services"]
 
 OWNER, SECURITY, PARTNER = "111122223333", "222233334444", "444455556666"
 PEER = Peer("127.0.0.1", False)
 
 
 @cache
-def _services() -> Services:
+def services() -> Services:
+    """The protocols of all that is served."""
     return load(OPERATIONS)
 
 
@@ -86,16 +87,17 @@ class Desk:
         sign_in(visitor, (key.id, key.secret))
         return visitor
 
-    def ask(self, action: str, account: str = OWNER, service: str = "ec2", **parameters: Any) -> Any:
+    def ask(self, action: str, account: str = OWNER, service: str = "ec2", region: str = "", **parameters: Any) -> Any:
         """What the API answers to an account's administrator; parameters by botocore's names."""
         from tests.control.test_control import invoke
 
-        return invoke(self.control, action, account, service, **parameters)
+        return invoke(self.control, action, account, service, region, **parameters)
 
 
 @contextmanager
-def desk() -> Iterator[Desk]:
-    inventory = inventory_file.load(INVENTORY)
+def desk(*regions: str, **lists: Any) -> Iterator[Desk]:
+    """With other ``regions`` than the server's own, and other ``lists`` than the example's in the inventory."""
+    inventory = inventory_file.from_documents(example(**lists))
     made: dict[str, Policies] = {}
     with ExitStack() as stack:
         store = stack.enter_context(closing(Store("sqlite://")))
@@ -104,8 +106,8 @@ def desk() -> Iterator[Desk]:
         def bound(caller: Caller) -> Policies:
             return made.get(caller.arn, ADMINISTRATOR)
 
-        control = stack.enter_context(closing(Control(store, inventory, Settings(), plane, bound)))
-        yield Desk(control, Exchange(_services(), _nobody, control), rules=made)
+        control = stack.enter_context(closing(Control(store, inventory, Settings(regions=regions), plane, bound)))
+        yield Desk(control, Exchange(services(), _nobody, control), rules=made)
 
 
 def _nobody(request: Request) -> Caller:

@@ -12,11 +12,12 @@ from halfsilver.harness.records import METRICS
 
 
 def charts(history: dict[str, list[Point]], session: str | None = None) -> list[Any]:
-    def asked(start: datetime, end: datetime, account: str) -> dict[str, list[Point]]:
-        assert account == "111122223333" and end - start == timedelta(hours=1)
+    def asked(start: datetime, end: datetime, account: str, region: str) -> dict[str, list[Point]]:
+        assert (account, region) == ("111122223333", "eu-west-1") and end - start == timedelta(hours=1)
         return history
 
-    visit: Any = SimpleNamespace(control=SimpleNamespace(history=asked), caller=SimpleNamespace(account="111122223333"))
+    caller = SimpleNamespace(account="111122223333")
+    visit: Any = SimpleNamespace(control=SimpleNamespace(history=asked), caller=caller, region="eu-west-1")
     return list(charts_of(visit, session))
 
 

@@ -69,7 +69,8 @@ def test_who_guesses_has_to_wait():
 
 
 def test_the_region_is_shown_before_anybody_is_known():
-    assert b"eu-west-1" in console().answer(Request("GET", "/console/sign-in"), Peer("", False)).body
+    shown = console().answer(Request("GET", "/console/sign-in"), Peer("", False)).body
+    assert b'<strong id="region">eu-west-1</strong>' in shown
 
 
 def test_what_is_refused_before_it_is_whole_is_a_page_too():

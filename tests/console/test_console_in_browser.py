@@ -209,6 +209,9 @@ def test_everybody_can_read_every_page(
     path.write_bytes(capture([to_web(80), to_web(22)]))
     for address in PAGES:
         page.goto(f"{cloud.url}/console{address.format(**resources)}")
+        if address == "/shares":
+            page.get_by_text("Region us-east-1").click()
+            assert page.get_by_role("link", name="Europe (Ireland) eu-west-1").is_visible()
         judge(page, address)
         if address == "/why-not":
             page.get_by_label("Capture", exact=True).set_input_files(path)

@@ -26,10 +26,10 @@ OWNER, SECURITY = "111122223333", "222233334444"
 SECOND_COLLECTOR = "eni-0a1b2c3d4e5f60101"
 
 
-def invoke(control, operation, account=OWNER, service="ec2", **parameters):
+def invoke(control, operation, account=OWNER, service="ec2", region="", **parameters):
     caller = Caller(account, f"arn:aws:iam::{account}:user/ann", "AIDAEXAMPLE", "ann")
     return control.execute(
-        Call(service, operation, parameters, caller, str(uuid.uuid4()), "127.0.0.1", datetime.now(UTC))
+        Call(service, operation, parameters, caller, str(uuid.uuid4()), "127.0.0.1", datetime.now(UTC), region=region)
     )
 
 

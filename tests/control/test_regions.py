@@ -16,7 +16,7 @@ from halfsilver.harness.control.iam.policies import ADMINISTRATOR, Policies, loa
 from halfsilver.harness.control.inventory import inventory_file
 from halfsilver.harness.control.operations.call import Call, Caller, Settings
 from halfsilver.harness.control.operations.errors import ApiError
-from halfsilver.harness.control.operations.regions import ALWAYS_ON, known_regions
+from halfsilver.harness.control.operations.regions import ALWAYS_ON, known_regions, region_words
 from halfsilver.harness.control.plane.data_plane import DataPlane
 from halfsilver.harness.control.plane.documents import assemble
 from halfsilver.harness.control.plane.restoring import restore
@@ -148,6 +148,7 @@ def test_all_regions_are_listed_wherever_one_asks(ask: Ask) -> None:
     assert ask("DescribeRegions", RegionNames=[ELSEWHERE])["Regions"][0]["Endpoint"] == "ec2.eu-west-1.amazonaws.com"
     assert set(known_regions("aws")) > ALWAYS_ON and "cn-north-1" not in known_regions("aws")
     assert "cn-north-1" in known_regions("aws-cn") and known_regions("none") == ()
+    assert region_words("aws")[ELSEWHERE] == "Europe (Ireland)" and dict(region_words("none")) == {}
 
 
 def test_metrics_and_alarms_of_another_region_have_no_samples(ask: Ask, store: Store) -> None:

@@ -189,7 +189,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise EnvironmentMissing(f"--with-moto needs moto's server, which is not installed; {how_to_get('moto')}")
     try:
         from halfsilver.harness.console.console import Console
-        from halfsilver.harness.console.visit import PATH as CONSOLE
+        from halfsilver.harness.console.places import PATH as CONSOLE
         from halfsilver.harness.control import backup, serving, workers
         from halfsilver.harness.control.http.server import Listen
         from halfsilver.harness.control.upstream.connection import check_url

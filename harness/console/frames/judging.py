@@ -15,7 +15,7 @@ from halfsilver.harness.engines.golden import GoldenEngine
 from halfsilver.harness.errors import HalfsilverError
 from halfsilver.harness.records import Frame
 
-__all__ = ["DIRECTIONS", "model_of", "nic_of", "permitted", "uploaded"]
+__all__ = ["DIRECTIONS", "check_region", "model_of", "nic_of", "permitted", "uploaded"]
 
 DIRECTIONS = (
     ("auto", "by the sender: egress if an interface of the NIC sent it"),
@@ -24,8 +24,16 @@ DIRECTIONS = (
 )
 
 
+def check_region(visit: Visit) -> None:
+    """ApiError in another region than the NIC's: it meets none of that one's frames."""
+    if visit.region:
+        message = f"The NIC is in {visit.control.settings.region}: it meets no frame of {visit.region}."
+        raise ApiError("UnsupportedOperation", message)
+
+
 def nic_of(visit: Visit) -> NicPolicy:
-    """What the NIC does. ApiError: its engine is down."""
+    """What the NIC does. ApiError: it is in another region, or its engine is down."""
+    check_region(visit)
     try:
         return visit.control.nic()
     except HalfsilverError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from halfsilver.harness.console.frames.judging import model_of, permitted, uploaded
+from halfsilver.harness.console.frames.judging import check_region, model_of, permitted, uploaded
 from halfsilver.harness.console.visit import Visit
 from halfsilver.harness.report.changes import Changes
 
@@ -21,6 +21,7 @@ def is_asked(visit: Visit) -> bool:
 
 def what_if(visit: Visit, action: str, fields: Mapping[str, Any]) -> Changes:
     """What an operation would change for the frames of the uploaded capture. ApiError where the API refuses it."""
+    check_region(visit)
     captured = uploaded(visit, "capture")
     before, after = visit.control.rehearse(visit.call(action, fields))
     frames = permitted(visit, before, captured)

@@ -224,9 +224,12 @@ class Exchange:
             result = await result
         return await away(work) if result is None else operation.write(result, call.request_id)
 
-    def ask(self, request: Request, caller: Caller, peer: Peer) -> Mapping[str, Any]:
-        """What an operation gives to somebody whom other proof than a signature has identified. ApiError: refused."""
-        call, began, code = self.read(request, caller, peer), time.perf_counter(), DONE
+    def ask(self, request: Request, caller: Caller, peer: Peer, region: str) -> Mapping[str, Any]:
+        """What an operation gives to somebody whom other proof than a signature has identified. ApiError: refused.
+
+        region  as a call has it
+        """
+        call, began, code = self.read(request, caller, peer, region), time.perf_counter(), DONE
         try:
             if self._audit is not None:
                 return self._recorded(self._audit, request, call, lambda: call.parameters)
@@ -238,11 +241,11 @@ class Exchange:
             if self._note is not None:
                 self._note(call.service, call.operation, code, time.perf_counter() - began)
 
-    def read(self, request: Request, caller: Caller, peer: Peer) -> Call:
+    def read(self, request: Request, caller: Caller, peer: Peer, region: str) -> Call:
         """The call that such a request is; ApiError where the API would refuse to read it."""
         service = self._services.of(request)
         operation, found = service.identify(request)
-        return self._call(service.name, operation.name, operation.read(found), caller, str(uuid.uuid4()), peer)
+        return self._call(service.name, operation.name, operation.read(found), caller, str(uuid.uuid4()), peer, region)
 
     def _recorded(
         self, audit: Audit, request: Request, call: Call, read: Callable[[], Parameters]

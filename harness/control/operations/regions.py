@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from botocore.loaders import Loader
 
-__all__ = ["ALWAYS_ON", "known_regions"]
+__all__ = ["ALWAYS_ON", "known_regions", "region_words"]
 
 ALWAYS_ON = frozenset(
     [
@@ -21,5 +22,12 @@ ALWAYS_ON = frozenset(
 @cache
 def known_regions(partition: str) -> tuple[str, ...]:
     """The names of a partition's regions, in order; of a partition that botocore does not know, none."""
+    return tuple(sorted(region_words(partition)))
+
+
+@cache
+def region_words(partition: str) -> Mapping[str, str]:
+    """Where each of these is, as AWS writes it: ``Europe (Ireland)``."""
     partitions = Loader().load_data("endpoints")["partitions"]
-    return tuple(sorted(name for each in partitions if each["partition"] == partition for name in each["regions"]))
+    regions = (each["regions"] for each in partitions if each["partition"] == partition)
+    return {name: found["description"] for each in regions for name, found in each.items()}
