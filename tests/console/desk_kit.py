@@ -32,6 +32,10 @@ __all__ = ["OWNER", "PARTNER", "SECURITY", "Desk", "Visitor", "desk", "services"
 
 OWNER, SECURITY, PARTNER = "111122223333", "222233334444", "444455556666"
 PEER = Peer("127.0.0.1", False)
+NEVER = 3600.0
+"""Seconds between two looks of a control plane's own thread, which would use the one connection to a store in memory at
+the end of a minute, whoever is using it.
+"""
 
 
 @cache
@@ -106,7 +110,9 @@ def desk(*regions: str, **lists: Any) -> Iterator[Desk]:
         def bound(caller: Caller) -> Policies:
             return made.get(caller.arn, ADMINISTRATOR)
 
-        control = stack.enter_context(closing(Control(store, inventory, Settings(regions=regions), plane, bound)))
+        control = stack.enter_context(
+            closing(Control(store, inventory, Settings(regions=regions), plane, bound, poll=NEVER))
+        )
         yield Desk(control, Exchange(services(), _nobody, control), rules=made)
 
 
