@@ -1,6 +1,6 @@
 """The systemd unit and the container file of ``tools/service``: systemd reads the one, and both start a server.
 
-The container is not built here: that needs the official Python image.
+The container is built by ``test_container``.
 """
 
 from __future__ import annotations
