@@ -29,7 +29,7 @@ COUNT, DATA, ADDRESS = (REGISTERS.address(name) for name in ("TABLE_COUNT", "TAB
 TABLE = [(ADDRESS, 0x20000003), *((DATA, word) for word in range(300))]
 
 
-def opened(port, patience=0.05):
+def opened(port, patience=0.2):
     return contextlib.closing(EtherboneTransport("127.0.0.1", port, patience=patience))
 
 
@@ -47,7 +47,7 @@ def test_a_card_that_answers():
 def test_one_datagram_in_ten_is_lost_each_way():
     """And no load is in vain: what is lost is sent again, what only was not answered is not."""
     card, network = EtherboneCard(CardInMemory(SHAPE)), Lossy(random.Random(1), 0.1)
-    with on_udp(card, network) as port, opened(port, patience=0.02) as transport:
+    with on_udp(card, network) as port, opened(port) as transport:
         driver = Driver(transport)
         for generation, each in enumerate((ONE, OTHER, ONE, OTHER), 1):
             assert driver.load(each) == generation
@@ -76,7 +76,7 @@ class AnswersLost(Network):
 @pytest.mark.parametrize("requests", [0, 1, TRIES - 1])
 def test_table_words_are_written_once_whatever_is_lost(requests):
     card = CardInMemory(SHAPE)
-    with on_udp(EtherboneCard(card), AnswersLost(requests)) as port, opened(port, patience=0.02) as transport:
+    with on_udp(EtherboneCard(card), AnswersLost(requests)) as port, opened(port) as transport:
         transport.write(TABLE)
         assert transport.read([COUNT]) == [300]
     assert card.banks[1] == {(2, 3 + number): number for number in range(300)}
@@ -107,7 +107,7 @@ def test_some_of_the_words_of_a_datagram():
             super().write(pairs[: len(pairs) // 2])
 
     refused = pytest.raises(TransferDamaged, match="of 255 table words 127 arrived")
-    with on_udp(EtherboneCard(Half(SHAPE)), AnswersLost()) as port, opened(port, patience=0.02) as transport, refused:
+    with on_udp(EtherboneCard(Half(SHAPE)), AnswersLost()) as port, opened(port) as transport, refused:
         transport.write(TABLE[1:256])
 
 
@@ -155,7 +155,7 @@ def test_what_is_shown_once_is_asked_for_once():
 
     (place,) = READ_ONCE
     card = EtherboneCard(CardInMemory(SHAPE))
-    with on_udp(card, NoAnswers()) as port, opened(port, patience=0.02) as transport:
+    with on_udp(card, NoAnswers()) as port, opened(port) as transport:
         probes = len(card.datagrams)
         with pytest.raises(AnswerLost):
             transport.read([place - 4, place])
