@@ -265,6 +265,32 @@ async def everything_that_can_be_wrong_with_a_frame(dut):
     assert counters.passed(Port.COPIES_OUT) == len(day.copies) > 0
 
 
+def cut_off(day):
+    """Nothing more comes from the PHYs; (octets of each frame they began, traces wanted of them), by direction."""
+    sent = {direction: {octets for octets, _ in day.due(direction)} for direction in Direction}
+    traces = {direction: day.wanted(direction) for direction in Direction}
+    for phy in day.phys.values():
+        phy.queue.clear()
+    return sent, traces
+
+
+async def whole_again(day, sent, traces):
+    """Behind a reset: what left marked good was sent, copies were due, and what comes now is all that is counted."""
+    await day.drain()
+    day.collect(cut=1)
+    for direction in Direction:
+        assert all(octets in sent[direction] for octets, good in day.production[direction] if good), direction
+    day.check_copies(traces)
+    await day.begin()
+    for direction in Direction:
+        day.send(direction, 12)
+    await day.drain()
+    _, board = await day.check()
+    assert board.ports["net"].sent["good"] == 12 + len(day.copies)
+    assert sum(board.ports["net"].received.values()) == sum(board.ports["host"].received.values()) == 12
+    await day.wires(True)
+
+
 @cocotb.test()
 async def a_reset_in_any_clock(dut):
     """Under full load: nothing of a frame leaves marked good but whole ones; behind it nothing of before appears, and
@@ -277,24 +303,9 @@ async def a_reset_in_any_clock(dut):
             day.send(direction, 60)
         await Timer(day.rng.randrange(1000, 12_000), "ns")
         await ClockCycles(dut.clk, day.rng.randint(1, 20))
-        sent = {direction: {octets for octets, _ in day.due(direction)} for direction in Direction}
-        traces = {direction: day.wanted(direction) for direction in Direction}
-        for phy in day.phys.values():
-            phy.queue.clear()
+        before = cut_off(day)
         await day.reset(day.rng.randint(1, 3))
-        await day.drain()
-        day.collect(cut=1)
-        for direction in Direction:
-            assert all(octets in sent[direction] for octets, good in day.production[direction] if good), direction
-        day.check_copies(traces)
-        await day.begin()
-        for direction in Direction:
-            day.send(direction, 12)
-        await day.drain()
-        _, board = await day.check()
-        assert board.ports["net"].sent["good"] == 12 + len(day.copies)
-        assert sum(board.ports["net"].received.values()) == sum(board.ports["host"].received.values()) == 12
-        await day.wires(True)
+        await whole_again(day, *before)
 
 
 @cocotb.test()
@@ -308,10 +319,7 @@ async def a_reset_while_clocks_stand(dut):
         for direction in Direction:
             day.send(direction, 40)
         await Timer(day.rng.randrange(2000, 12_000), "ns")
-        sent = {direction: {octets for octets, _ in day.due(direction)} for direction in Direction}
-        traces = {direction: day.wanted(direction) for direction in Direction}
-        for phy in day.phys.values():
-            phy.queue.clear()
+        before = cut_off(day)
         await day.stand(which)
         await Timer(day.rng.randrange(0, 3000), "ns")
         await day.reset(day.rng.randint(1, 3))
@@ -320,18 +328,7 @@ async def a_reset_while_clocks_stand(dut):
             assert (link["up"], link["clock"]) == ((0, 0) if port in which else (1, 1)), f"{port} without {which}"
         assert int(dut.lights.value) & 1 == (which == {"transmit"})
         await day.wires(True)
-        await day.drain()
-        day.collect(cut=1)
-        for direction in Direction:
-            assert all(octets in sent[direction] for octets, good in day.production[direction] if good), direction
-        day.check_copies(traces)
-        await day.begin()
-        for direction in Direction:
-            day.send(direction, 12)
-        await day.drain()
-        _, board = await day.check()
-        assert board.ports["net"].sent["good"] == 12 + len(day.copies)
-        await day.wires(True)
+        await whole_again(day, *before)
 
 
 @cocotb.test()
