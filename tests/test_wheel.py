@@ -257,6 +257,7 @@ def test_a_wheel_from_the_source_distribution_is_the_same(place: Path, wheel: Pa
         assert {name: one.read(name) for name in one.namelist()} == {name: two.read(name) for name in two.namelist()}
 
 
+@pytest.mark.long
 def test_both_engines_from_an_environment_that_cannot_be_written(place: Path, wheel: Path, foreign: Path) -> None:
     """As in one of root's, used by somebody else: what is compiled goes to the user's cache."""
     if not (shutil.which("make") and shutil.which("perl") and shutil.which("c++")):

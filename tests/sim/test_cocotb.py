@@ -19,8 +19,11 @@ from halfsilver.sim.cocotb_runner import SEED_LIMIT, Outcome, main, run_bench
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("SEED") or int.from_bytes(os.urandom(4), "big") % SEED_LIMIT)
 
-LONG = {"core-512", "parser-512", "mirror_queue-512", "overload-512", "rule_sets-512", "snapshots-512"}
-"""The widest core is in `production` and `throughput` in each run; `make cocotb` has all."""
+LONG = {
+    *("core-512", "parser-512", "mirror_queue-512", "overload-512", "rule_sets-512", "snapshots-512"),
+    *("production-512", "mirror_queue-8"),
+}
+"""The widest core is in `throughput` in each run; `make cocotb` has all."""
 
 RUNS = [
     pytest.param(bench, build, id=name, marks=[pytest.mark.long] if name in LONG else [])

@@ -26,7 +26,7 @@ from halfsilver.sim.mutation.regression import PHASES, WIDTHS
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "docs" / "mutants.json"
 PAGE = ROOT / "docs" / "mutants.md"
-SAMPLE = 6
+SAMPLE = 4
 
 CELLS = """
 attribute \\src "hdl/top.py:1"

@@ -23,7 +23,7 @@ LARGE = NicParameters(width=64, enis=4)
 MANY_RULES = NicParameters(width=32, enis=1, rules=40, lookup_clocks=8)
 """120 rules in a context, and a matcher for each direction."""
 assert MANY_RULES.matchers == 2
-COUNTS = {SMALL: 60, LARGE: 40, MANY_RULES: 40}
+COUNTS = {SMALL: 40, LARGE: 40, MANY_RULES: 40}
 """Situations per build."""
 
 TAGS = (b"\x81\x00", b"\x88\xa8")
