@@ -85,13 +85,14 @@ class Hands:
 class Crowd:
     """All clients of one server, in threads; ``close`` ends them.
 
-    ``recorded``: the server keeps an audit file, and what it cannot record it may have done, and says that it has not.
+    ``unsure``: what the server says it has not done it may have done: what it cannot record in an audit file, and what
+    it was committing when its database was restarted.
     """
 
     def __init__(self, hands: Hands, seed: int, writers: int = 4, readers: int = 2) -> None:
         self.world = World()
         self.hands = hands
-        self.recorded = False
+        self.unsure = False
         self._stop = threading.Event()
         self._token: tuple[Any, datetime] | None = None
         parts = urlsplit(hands.url)
@@ -155,7 +156,7 @@ class Crowd:
             else:
                 made = client.create_traffic_mirror_filter(Description=name)["TrafficMirrorFilter"]
         except ClientError as error:
-            if self.recorded and error.response["Error"]["Code"] == UNAVAILABLE:
+            if self.unsure and error.response["Error"]["Code"] == UNAVAILABLE:
                 raise
             with world.lock:  # refused, so nothing has changed; what a commit that was cut off has done is not known
                 if identifier:

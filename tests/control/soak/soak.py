@@ -94,20 +94,21 @@ def _soak(folder: Path, kind: str, seconds: float, seed: int, leak: int) -> tupl
         jumper: Jumper | None = None
         lives: list[Life] = []
         quiet = 0
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        end, last = time.monotonic() + seconds, False
+        while not last:
             recorded = len(lives) % 3 == 1
             audit = ["--audit", str(folder / "audit.jsonl")] if recorded else []
             with _server(folder / "state", [*options, *audit], port) as server:
                 quiet = _descriptors(server) if crowd is None else quiet
                 crowd = crowd or Crowd(Hands(server.served, skew), seed)
                 jumper = jumper or Jumper(crowd)
-                crowd.recorded = recorded
+                crowd.unsure = recorded or url is not None
                 life = min(MINUTE, seconds / 3)
                 watch = Watch(server.process.pid, [folder], crowd.world.answered, life / SAMPLES_OF_LIFE)
                 lives.append(_live(server, crowd, kind, life, url, jumper, chance, recorded))
                 lives[-1].samples = watch.close()
-                if time.monotonic() >= end:
+                last = time.monotonic() >= end
+                if last:
                     crowd.close()
                     lives[-1].wrong += _left_open(server, quiet)
         assert crowd is not None and jumper is not None
