@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import statistics
 import subprocess
 import sys
 import time
@@ -30,7 +32,7 @@ def test_it_measures_every_kind_over_one_and_several_connections(tmp_path):
             "--requests",
             "20",
             "--rounds",
-            "1",
+            "2",
             "--sessions",
             "1200",
             "-o",
@@ -49,6 +51,19 @@ def test_it_measures_every_kind_over_one_and_several_connections(tmp_path):
     }
     for row in rows.values():
         assert 0 < row["middle"] <= row["slow"] and row["processor"] > 0
+        nothing = row["what"].startswith("nothing")
+        assert len(row["ratios"]) == (2 * 5 if nothing else 2)
+        assert all(each == 1 if nothing else each > 1 for each in row["ratios"])
+    verdicts = re.findall(
+        r"^(\w+) of .* over (\d): ([\d.]+) times .*; aim (\d): (met|MISSED)$", done.stdout, re.MULTILINE
+    )
+    assert [(what, connections, aim) for what, connections, _, aim, _ in verdicts] == [
+        *(("Describe", "1", "3"), ("Create", "1", "8")),
+        *(("Describe", "8", "3"), ("Create", "8", "8")),
+    ]
+    for what, connections, ratio, aim, verdict in verdicts:
+        found = statistics.median(rows[what, int(connections)]["ratios"])
+        assert (ratio, verdict) == (f"{found:.1f}", "met" if found <= float(aim) else "MISSED")
     # One after the other: no more in a second than the middle one allows for twice over.
     assert rows["Describe", 1]["per_second"] < 2000 / rows["Describe", 1]["middle"]
     assert rows["Describe", 1]["processor"] > rows["nothing,", 1]["processor"]
