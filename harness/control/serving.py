@@ -15,7 +15,7 @@ from halfsilver.harness.control.directory import StateDirectory
 from halfsilver.harness.control.http.app import App
 from halfsilver.harness.control.http.by_path import Beside, ByPath
 from halfsilver.harness.control.http.exchange import Authenticate, Exchange
-from halfsilver.harness.control.http.protocols import Services, load, signed_for
+from halfsilver.harness.control.http.protocols import load, signed_for
 from halfsilver.harness.control.http.request import Request
 from halfsilver.harness.control.http.server import Listen, Monitor, check, serve
 from halfsilver.harness.control.iam.access_keys import KeyStore, anonymous
@@ -223,7 +223,7 @@ class _Server:
         beside = {**routes(self._control), FRAMES_PATH: frames_route(self._control)}
         exchange = Exchange(
             services,
-            self._authenticator(services, keys),
+            self._authenticator(keys),
             self._gateway or self._control,
             beside,
             options.clock,
@@ -324,15 +324,14 @@ class _Server:
         scope = signed_for(request)
         return scope[0] if scope is not None and scope[0] in self._settings.regions else HOME
 
-    def _authenticator(self, services: Services, keys: KeyStore) -> Authenticate:
+    def _authenticator(self, keys: KeyStore) -> Authenticate:
         if self._options.listen.insecure:
             somebody = anonymous(self._inventory.accounts[0], self._settings.partition)
-            return lambda request: somebody
+            return lambda request, service, region: somebody
 
-        def authenticator(request: Request) -> Caller:
-            service = services.of(request).name
-            region = self._region(request) or self._settings.region
-            return authenticate(request, keys, self._options.dates(), service=service, region=region)
+        def authenticator(request: Request, service: str, region: str) -> Caller:
+            there = region or self._settings.region
+            return authenticate(request, keys, self._options.dates(), service=service, region=there)
 
         return authenticator
 

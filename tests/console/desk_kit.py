@@ -116,5 +116,5 @@ def desk(*regions: str, **lists: Any) -> Iterator[Desk]:
         yield Desk(control, Exchange(services(), _nobody, control), rules=made)
 
 
-def _nobody(request: Request) -> Caller:
+def _nobody(request: Request, service: str, region: str) -> Caller:
     raise ApiError("AuthFailure", "Nothing is signed here.", 403)

@@ -28,7 +28,7 @@ FORM = ("content-type", "application/x-www-form-urlencoded")
 
 
 def console(audit: Recorder | None = None) -> Console:
-    exchange = Exchange(load(OPERATIONS), lambda request: ANN.caller, None, audit=audit)
+    exchange = Exchange(load(OPERATIONS), lambda *asked: ANN.caller, None, audit=audit)
     control = SimpleNamespace(settings=Settings("eu-west-1"))
     return Console(SimpleNamespace(keys=Keys({ANN.id: ANN}), control=control, exchange=exchange))
 

@@ -297,7 +297,7 @@ def test_the_audit_file_has_the_region_of_the_page(place: Desk, tmp_path: Path):
     place.visitor()
     (key,) = place.keys.values()
     audit = AuditFile(tmp_path / "audit.jsonl")
-    exchange = Exchange(services(), lambda request: key.caller, place.control, audit=Recorder(audit, HOME))
+    exchange = Exchange(services(), lambda *asked: key.caller, place.control, audit=Recorder(audit, HOME))
     visitor = Visitor("http://desk", console=Console(Parts(exchange, place.control, place)))  # type: ignore[arg-type]
     sign_in(visitor, (key.id, key.secret))
     for base in ("/console", AWAY):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 from halfsilver.harness.control.http.bodies import (
@@ -109,7 +110,7 @@ class App:
     def _admit(self, request: Request) -> None:
         """Refuse what is refused for its head alone."""
         size = len(request.path) + len(request.query_string)
-        if size + sum(len(name) + len(value) for name, value in request.headers) > MAX_HEAD:
+        if size + sum(map(len, chain.from_iterable(request.headers))) > MAX_HEAD:
             raise ApiError("RequestHeaderSectionTooLarge", f"Path and headers are longer than {MAX_HEAD} bytes.", 431)
         length = request.header("content-length")
         if length is not None and request.header("transfer-encoding") is not None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import time
 import traceback
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor as Threads
 from dataclasses import dataclass, field, replace
@@ -32,8 +32,8 @@ UNKNOWN, LOCAL, BEYOND, DONE = "unknown", "halfsilver", "upstream", "OK"
 """Service and action of what is not served; services of the paths beside the API, and of what another server answers;
 code of what was done."""
 
-Authenticate = Callable[[Request], Caller]
-"""Who signed a request; ApiError when that cannot be said."""
+Authenticate = Callable[[Request, str, str], Caller]
+"""Who signed a request for a service and a region (empty: the server's own); ApiError when that cannot be said."""
 
 Soon = Callable[[Call], dict[str, Any] | asyncio.Future[dict[str, Any]] | None]
 """Executes a call without keeping the thread: its result if that is at hand, a future of it where it comes later, None
@@ -177,7 +177,7 @@ class Exchange:
 
     async def _answer(self, request: Request, peer: Peer, away: _Away | None) -> tuple[Response, str, str, str]:
         """The answer; and by what it is counted: service, action, code. ``away`` is None in a thread."""
-        request_id = str(uuid.uuid4())
+        request_id = _new_id()
         service = self._services.of(request)
         counted = (UNKNOWN, UNKNOWN)
         try:
@@ -189,9 +189,10 @@ class Exchange:
                 route = self._beyond(service.name, request)
                 counted = (BEYOND, UNKNOWN) if route is not None else counted
             if route is not None:
-                caller = self._authenticate(request)
-                region = self._region(request) if counted[0] == BEYOND else ""
-                call = self._call(service.name, route.name, {}, caller, request_id, peer, region)
+                region = self._region(request)
+                caller = self._authenticate(request, service.name, region)
+                there = region if counted[0] == BEYOND else ""
+                call = self._call(service.name, route.name, {}, caller, request_id, peer, there)
                 work = partial(route.answer, request, call)
                 if self._audit is not None and counted[0] == BEYOND:
                     work = partial(self._passed_on, self._audit, route, request, call)
@@ -199,9 +200,10 @@ class Exchange:
                 return response, *counted, DONE if response.status < 400 else str(response.status)
             operation, found = service.identify(request)
             counted = (service.name, operation.name)
-            caller = self._authenticate(request)
+            region = self._region(request)
+            caller = self._authenticate(request, service.name, region)
             given = {} if self._audit is not None else operation.read(found)
-            call = self._call(service.name, operation.name, given, caller, request_id, peer, self._region(request))
+            call = self._call(service.name, operation.name, given, caller, request_id, peer, region)
             if self._audit is not None:
                 result = self._recorded(self._audit, request, call, lambda: operation.read(found))
                 return operation.write(result, request_id), *counted, DONE
@@ -245,7 +247,7 @@ class Exchange:
         """The call that such a request is; ApiError where the API would refuse to read it."""
         service = self._services.of(request)
         operation, found = service.identify(request)
-        return self._call(service.name, operation.name, operation.read(found), caller, str(uuid.uuid4()), peer, region)
+        return self._call(service.name, operation.name, operation.read(found), caller, _new_id(), peer, region)
 
     def _recorded(
         self, audit: Audit, request: Request, call: Call, read: Callable[[], Parameters]
@@ -313,7 +315,7 @@ class Exchange:
 
     def refuse(self, request: Request, error: ApiError) -> Response:
         """An error that was found before the request was whole, in the protocol of its service."""
-        return self._services.of(request).refuse(error, str(uuid.uuid4()))
+        return self._services.of(request).refuse(error, _new_id())
 
     def turn_away(self, request: Request) -> Response:
         """The refusal of a request that is one too many, which AWS's clients try again a little later."""
@@ -322,7 +324,7 @@ class Exchange:
             error = ApiError("RequestLimitExceeded", "Request limit exceeded.", 503)
         else:
             error = ApiError("ServiceUnavailable", "Too many requests are under way.", 503)
-        return service.refuse(error, str(uuid.uuid4()))
+        return service.refuse(error, _new_id())
 
 
 def _refusal(response: Response) -> ApiError:
@@ -333,6 +335,13 @@ def _refusal(response: Response) -> ApiError:
         for names in (_CODES, _MESSAGES)
     )
     return ApiError(code[1] if code else str(response.status), message[1] if message else "", response.status)
+
+
+def _new_id() -> str:
+    """A random UUID (RFC 9562, version 4) as text, in a fraction of the time that the library takes to make one."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) % 4]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _internal() -> ApiError:

@@ -44,7 +44,7 @@ SIGNING_NAMES = {
 GLOBAL_REGIONS = dict.fromkeys(("sts", "iam", "route53", "cloudfront", "organizations", "budgets"), "us-east-1")
 """Services whose global endpoint is signed for this region, wherever the client is."""
 
-_STAMP = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
+_STAMP = re.compile("[0-9]{8}T[0-9]{6}Z")
 _HEADER_FIELDS = ("Credential", "SignedHeaders", "Signature")
 _QUERY_FIELDS = (
     "X-Amz-Algorithm",
@@ -259,12 +259,10 @@ def _stamp(headers: Headers, errors: AuthenticationErrors) -> str:
 
 
 def _moment(stamp: str, errors: AuthenticationErrors) -> datetime:
-    parts = _STAMP.fullmatch(stamp)
     try:
-        if parts is None:
+        if not _STAMP.fullmatch(stamp):
             raise ValueError
-        year, month, day, hour, minute, second = (int(number) for number in parts.groups())
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        return datetime.fromisoformat(stamp)
     except ValueError:
         raise errors.incomplete("The date of the request must be written as in 20261120T120000Z.") from None
 
@@ -365,13 +363,15 @@ def _canonical_request(request: Request, headers: Headers, claim: Claim, body_ha
 
 def _signature(secret: str, claim: Claim, canonical_request: bytes) -> str:
     text = "\n".join([ALGORITHM, claim.stamp, "/".join(claim.scope), hashlib.sha256(canonical_request).hexdigest()])
-    return hmac.digest(_signing_key(secret, claim.scope), text.encode(), "sha256").hex()
+    signer = _signer(secret, claim.scope).copy()
+    signer.update(text.encode())
+    return signer.hexdigest()
 
 
 @lru_cache(maxsize=1024)
-def _signing_key(secret: str, scope: tuple[str, str, str, str]) -> bytes:
-    """What a secret signs with on one day; a secret that was changed has another one."""
+def _signer(secret: str, scope: tuple[str, str, str, str]) -> hmac.HMAC:
+    """What a secret signs with on one day, to be copied; a secret that was changed has another one."""
     key = f"AWS4{secret}".encode()
     for part in scope:
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    return hmac.new(key, digestmod="sha256")

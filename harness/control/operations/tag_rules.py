@@ -60,7 +60,9 @@ def read_tag_list(tags: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def read_tag_specifications(context: Context, parameters: Parameters, kind: Kind) -> dict[str, str]:
     """The tags of an object of ``kind`` that is being created."""
-    specifications = parameters.get("TagSpecifications", ())
+    specifications = parameters.get("TagSpecifications")
+    if not specifications:
+        return {}
     for each in specifications:
         stated = each.get("ResourceType")
         if not stated:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Dialect, Select
@@ -28,20 +29,26 @@ class _Text:
 
     parameters  names in the order of the text, with what makes the driver's value of each
     values      those that are the statement's own
+    take        the parameters in the order of the text, where the driver takes all of them as they are given
     columns     the columns whose values are not ours already, with what makes ours of them
     """
 
     sql: str
     parameters: tuple[tuple[str, Convert | None], ...]
     values: Mapping[str, Any]
+    take: Callable[[Mapping[str, Any]], Sequence[Any]] | None
     columns: tuple[tuple[int, Convert], ...]
 
 
 class Prepared:
-    """The statements of one database. Threads may share it."""
+    """The statements of one database. Threads may share it.
 
-    def __init__(self, dialect: Dialect) -> None:
+    read_json  for JSON that is text to the driver; None: as SQLAlchemy does
+    """
+
+    def __init__(self, dialect: Dialect, read_json: Callable[[str], Any] | None = None) -> None:
         self._dialect = dialect
+        self._read_json = read_json
         self._known: dict[Executable, _Text] = {}
 
     def run(self, cursor: Any, statement: Executable, given: Mapping[str, Any]) -> list[Sequence[Any]]:
@@ -72,6 +79,8 @@ class Prepared:
         return text
 
     def _values(self, text: _Text, given: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
+        if text.take is not None:
+            return text.take(given)
         values = [
             text.values[name] if name in text.values else given[name] if convert is None else convert(given[name])
             for name, convert in text.parameters
@@ -85,10 +94,15 @@ class Prepared:
         compiled: Any = statement.compile(dialect=self._dialect, column_keys=list(given))  # type: ignore[attr-defined]
         kinds = {name: parameter.type for parameter, name in compiled.bind_names.items()}
         selected = statement.selected_columns if isinstance(statement, Select) else ()
+        parameters = tuple((name, self._binder(kinds[name])) for name in compiled.positiontup or kinds)
+        values = {name: value for name, value in compiled.params.items() if name not in given}
+        as_given = self._dialect.positional and not values and not any(convert for _, convert in parameters)
         return _Text(
             compiled.string,
-            tuple((name, self._binder(kinds[name])) for name in compiled.positiontup or kinds),
-            {name: value for name, value in compiled.params.items() if name not in given},
+            parameters,
+            values,
+            # A getter of one name gives the value alone.
+            itemgetter(*(name for name, _ in parameters)) if as_given and len(parameters) > 1 else None,
             tuple(
                 (place, convert)
                 for place, column in enumerate(selected)
@@ -103,6 +117,8 @@ class Prepared:
         return _written(convert, convert({}))
 
     def _reader(self, kind: TypeEngine[Any]) -> Convert | None:
+        if isinstance(kind, JSON) and self._read_json is not None:
+            return self._read_json
         return kind.dialect_impl(self._dialect).result_processor(self._dialect, None)
 
 

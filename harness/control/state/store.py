@@ -65,8 +65,8 @@ class Store:
         self._engine = _connect(parsed, timeout)
         self._idle: deque[PoolProxiedConnection] = deque()
         """Connections to a file, which nobody cuts: the pool takes longer to look after one than SQLite to read."""
-        self._prepared = Prepared(self._engine.dialect)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._prepared = Prepared(self._engine.dialect, _from_json if self._is_sqlite else None)
         self._errors = (SQLAlchemyError, self._engine.dialect.dbapi.Error)  # type: ignore[union-attr]  # there is a driver
         try:
             with self.begin(write=make, fresh=make) as transaction:

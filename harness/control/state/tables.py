@@ -71,6 +71,7 @@ links_table = Table(
     metadata,
     Column("serial", _serial, primary_key=True, autoincrement=False),
     Column("name", String, primary_key=True),
+    sqlite_with_rowid=False,  # one tree less to write; a file from before has it, and works the same
 )
 Index("halfsilver_links_by_name", links_table.c.name, links_table.c.serial)
 

@@ -28,6 +28,8 @@ _CHUNK = 500
 """Ids per query: both databases bound the parameters of a statement."""
 _FEW = 10
 """Ids of a query whose answer is remembered for the rest of the transaction."""
+_KINDS = {str(kind): kind for kind in Kind}
+"""Looking one up in the enumeration takes several times as long."""
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 """Characters that no id has and databases take in no text."""
 
@@ -104,8 +106,13 @@ class Transaction:
     # Reading.
 
     def get(self, kind: Kind, identifier: str) -> Record | None:
-        found = self.find(kind, identifiers=[identifier])
-        return found[0] if found else None
+        region = None if kind == Kind.ACCOUNT else self._region
+        seen = self._seen.get(identifier)
+        if seen is None or region not in seen:
+            self._look_up([identifier], region)
+            seen = self._seen[identifier]
+        record = seen[region]
+        return record.copy() if record is not None and record.kind == kind else None
 
     def find(
         self,
@@ -236,16 +243,20 @@ class Transaction:
 
     def _of_ids(self, identifiers: Sequence[str], region: str | None) -> list[Record]:
         """Those that there are, for whoever asks to change; those that were not seen yet, by one query."""
-        wanted = {identifier: self._seen.setdefault(identifier, {}) for identifier in identifiers}
-        missing = [identifier for identifier, seen in wanted.items() if region not in seen]
+        wanted = dict.fromkeys(identifiers)
+        missing = [each for each in wanted if region not in self._seen.get(each, ())]
         if missing:
-            known = [each for each in missing if each and not _REFUSED.search(each)]
-            place = {} if region is None else {"region": region}
-            rows = self._fetch(statements.one_or_several("id", known) | place) if known else []
-            found = {record.id: record for record in rows}
-            for identifier in missing:
-                wanted[identifier][region] = found.get(identifier)
-        return [record.copy() for seen in wanted.values() if (record := seen[region]) is not None]
+            self._look_up(missing, region)
+        return [record.copy() for each in wanted if (record := self._seen[each][region]) is not None]
+
+    def _look_up(self, identifiers: Sequence[str], region: str | None) -> None:
+        """See those that were not seen yet, each of them once."""
+        known = [each for each in identifiers if each and not _REFUSED.search(each)]
+        place = {} if region is None else {"region": region}
+        rows = self._fetch(statements.one_or_several("id", known) | place) if known else []
+        found = {record.id: record for record in rows}
+        for identifier in identifiers:
+            self._seen.setdefault(identifier, {})[region] = found.get(identifier)
 
     def _of_region(self) -> dict[str, Any]:
         """The condition of the region, if there is one."""
@@ -253,7 +264,7 @@ class Transaction:
 
     def _fetch(self, asked: dict[str, Any]) -> list[Record]:
         rows = self._run(statements.finding(tuple(asked)), asked)
-        return [Record(Kind(kind), *rest) for kind, *rest in rows]
+        return [Record(_KINDS[kind], *rest) for kind, *rest in rows]
 
     def _run(self, statement: Executable, given: Mapping[str, Any]) -> list[Sequence[Any]]:
         return self._prepared.run(self._cursor, statement, given)

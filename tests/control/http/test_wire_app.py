@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -214,6 +215,15 @@ def test_an_unexpected_exception_is_an_internal_error_and_is_logged(caplog: pyte
     assert "ZeroDivisionError: the divisor was Babbage" in log and "wire_kit.py" in log
 
 
+def test_every_answer_has_a_random_uuid_of_its_own() -> None:
+    api = exchange(FakeControl())
+    named = [dict(api.answer(SESSIONS, PEER).headers)["x-amzn-requestid"] for _ in range(64)]
+    read_back = [uuid.UUID(each) for each in named]
+    assert [str(each) for each in read_back] == named and len(set(named)) == 64
+    assert {(each.version, each.variant) for each in read_back} == {(4, uuid.RFC_4122)}
+    assert {each.clock_seq_hi_variant >> 4 for each in read_back} == {0x8, 0x9, 0xA, 0xB}
+
+
 def test_a_result_that_cannot_be_written_is_an_internal_error(caplog: pytest.LogCaptureFixture) -> None:
     failing(FakeControl({"TrafficMirrorSessions": 5}), caplog)
 
@@ -384,7 +394,7 @@ def test_what_is_soon_needs_no_thread(soon: Any, said: bytes, asked: int) -> Non
     notes: list[tuple[Any, ...]] = []
     api = Exchange(
         served(),
-        lambda request: CALLER,
+        lambda *asked: CALLER,
         FakeControl({"NextToken": "thread"}),
         note=lambda *note: notes.append(note),
         soon=soon,
@@ -402,7 +412,7 @@ def test_what_is_refused_soon_is_refused_as_in_a_thread() -> None:
         raise ApiError("AtOnce", "no", 409)
 
     for soon, code in ((refuse, "AtOnce"), (later(ApiError("Later", "no", 409)), "Later")):
-        api = Exchange(served(), lambda request: CALLER, FakeControl(), soon=soon)
+        api = Exchange(served(), lambda *asked: CALLER, FakeControl(), soon=soon)
         with Counted(1) as threads:
             assert read(asyncio.run(api.reply(SESSIONS, PEER, threads)), "ec2")[:2] == (409, code)
             assert threads.asked == 0
@@ -414,7 +424,7 @@ def test_an_error_of_an_upstream_counts_as_one(status: int, code: str) -> None:
     route = Route("CreateBucket", ("PUT",), lambda request, call: Response(status, b"", ()))
     api = Exchange(
         served(),
-        lambda request: CALLER,
+        lambda *asked: CALLER,
         FakeControl(),
         beyond=lambda service, request: route,
         note=lambda *note: notes.append(note),

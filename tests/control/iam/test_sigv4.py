@@ -451,7 +451,13 @@ def test_signatures_that_cannot_be_read(change: tuple[str, str], keys: KeyStore)
     assert refusal(broken, keys) == ("IncompleteSignature", 400)
 
 
-@pytest.mark.parametrize("date", ["", "20261120", "20261120T120000", "20261320T120000Z", "2026-11-20T12:00:00Z", "x"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("", "20261120", "20261120T120000", "20261320T120000Z", "2026-11-20T12:00:00Z", "x"),
+        *("2026W475T120000Z", "20261120T250000Z", "20261120T120060Z", "20261120T120000+0000", "２０２６1120T120000Z"),
+    ],
+)
 def test_dates_that_cannot_be_read(date: str, keys: KeyStore) -> None:
     request = signed()
     authorization = (request.header("authorization") or "").replace(f"{stamp_of(request):%Y%m%d}", date[:8] or "x")

@@ -190,7 +190,7 @@ class _Raw:
         yield self._body
 
 
-def _caller(request: Request) -> Caller:
+def _caller(request: Request, service: str, region: str) -> Caller:
     account = (request.header("authorization") or "").partition("Credential=AKIA")[2][:12]
     return Caller(account, f"arn:aws:iam::{account}:user/ann", "AIDAEXAMPLE", "ann")
 

@@ -220,7 +220,9 @@ class FakeControl:
 
 
 def exchange(control: FakeControl, services: Services | None = None, authenticate: Any = None) -> Exchange:
-    return Exchange(services or served(), authenticate or (lambda request: CALLER), control, routes(control))
+    """``authenticate`` is given the request alone."""
+    who = authenticate or (lambda request: CALLER)
+    return Exchange(services or served(), lambda request, service, region: who(request), control, routes(control))
 
 
 PEER = Peer("127.0.0.1", False)

@@ -42,7 +42,7 @@ def main(options: dict[str, Any]) -> None:
         "requests": Bounds(*options.pop("requests", (REQUESTS.most, REQUESTS.each))),
     }
     files = {name: Path(options[name]) for name in ("certificate", "key") if name in options}
-    app = App(Exchange(load([("ec2", "DescribeTags")]), lambda request: CALLER, Sleeper()), **limits)
+    app = App(Exchange(load([("ec2", "DescribeTags")]), lambda *asked: CALLER, Sleeper()), **limits)
     server.serve(
         app,
         server.Listen(**{**options, **files}),
