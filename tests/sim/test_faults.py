@@ -66,6 +66,7 @@ def test_outcomes_are_kept_for_the_same_tree_and_seed(tmp_path: Path) -> None:
     assert not Kept(path, tree, 1).outcomes
 
 
+@pytest.mark.long
 def test_the_control_run_passes_and_faults_are_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
