@@ -17,8 +17,8 @@ from halfsilver.sim.mutation.by_hand.words import find_words
 from halfsilver.sim.mutation.regression import BUILDS, PHASES
 
 ROOT = Path(__file__).parents[2]
-QUICK = ("session-priority",)
-"""One, as each takes as long as the gateware takes to compile."""
+QUICK = ("second-vlan-tag", "session-priority")
+"""A few, in one build: each takes as long as the gateware takes to compile."""
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
