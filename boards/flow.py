@@ -56,7 +56,7 @@ class Design:
     top         makes the Elaboratable, whose card says that this is its origin
     clocks      MHz wanted by clock domain; there must be no other clock
     parameters  for the report
-    placer      nextpnr's
+    placer      nextpnr's, with its options behind it
     in_luts     memories, by the end of their module's path, that are to be made of LUTs instead of block RAM
     margin      that the median over three seeds must have
     """
@@ -208,7 +208,8 @@ def _place_and_route(nextpnr: Path, design: Design, seed: int, work: Path) -> Se
             platform._nextpnr_device_options[platform.device],
             "--package",
             platform._nextpnr_package_options[platform.package].upper(),
-            *("--speed", platform.speed, "--seed", str(seed), "--placer", design.placer, "--timing-allow-fail"),
+            *("--speed", platform.speed, "--seed", str(seed), "--timing-allow-fail"),
+            *("--placer", *design.placer.split()),
             *("--json", f"{TOP}.json", "--lpf", CONSTRAINTS, "--textcfg", f"{TOP}-{seed}.config"),
             *("--report", f"report-{seed}.json"),
         ],

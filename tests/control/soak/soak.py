@@ -107,7 +107,14 @@ def _soak(folder: Path, kind: str, seconds: float, seed: int, leak: int) -> tupl
                 watch = Watch(server.process.pid, [folder], crowd.world.answered, life / SAMPLES_OF_LIFE)
                 lives.append(_live(server, crowd, kind, life, url, jumper, chance, recorded))
                 lives[-1].samples = watch.close()
-                last = time.monotonic() >= end
+                left = max(0.0, end - time.monotonic())
+                print(
+                    f"{kind}: life {len(lives)}, {lives[-1].written:,} changes written, {len(crowd.world.wrong)} wrong "
+                    f"so far, {left:.0f} s to go",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                last = not left
                 if last:
                     crowd.close()
                     lives[-1].wrong += _left_open(server, quiet)
