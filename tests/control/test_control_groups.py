@@ -3,6 +3,7 @@
 import asyncio
 import re
 import threading
+import time
 import uuid
 from collections import Counter
 from concurrent.futures import Future
@@ -90,6 +91,7 @@ class Server:
         held = self.soon(CREATE, Description="held")
         assert self.inside.wait(60)
         yield
+        asyncio.run_coroutine_threadsafe(all_handed_over(), self.loop).result(60)
         self.go_on.set()
         outcome(held)
 
@@ -113,6 +115,11 @@ def running_loop():
 
 async def all_done():
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
+
+async def all_handed_over():
+    """By the next round of the loop, all that was asked before is."""
+    await asyncio.sleep(0)
 
 
 async def wait_for(future):
@@ -266,6 +273,26 @@ def test_an_event_loop_is_woken_once_for_a_group():
         found, woken = loop.run_until_complete(ask(writer))
     assert (found[0], found[3], woken) == ("first", "last", 2)
     assert isinstance(found[1], ApiError) and isinstance(found[2], asyncio.CancelledError)
+
+
+def test_what_is_asked_in_one_round_of_a_loop_is_one_group():
+    """However long the loop takes from one to the next: the thread is free, and does not begin without the others."""
+    groups = []
+
+    def do(group):
+        groups.append(list(group))
+        return group
+
+    async def ask(writer):
+        futures = []
+        for name in ("first", "second", "third"):
+            futures.append(writer.soon(name))
+            time.sleep(0.05)  # lets the other thread run, and no other round of the loop
+        return await asyncio.gather(*futures, writer.soon("last"))
+
+    with closing(Writer(do)) as writer:
+        assert asyncio.run(ask(writer)) == ["first", "second", "third", "last"]
+    assert groups == [["first", "second", "third", "last"]]
 
 
 def test_a_loop_that_is_closed_keeps_nobody_else_from_an_answer():

@@ -19,7 +19,7 @@ from tests.sim.strategies import hostile_situations, situations
 
 SMALL_CORE = NicParameters(width=8, enis=1, lookup_clocks=8)
 LARGE_CORE = NicParameters(width=64, enis=4)
-EXAMPLES = {SMALL_CORE: 500, LARGE_CORE: 200}
+EXAMPLES = {SMALL_CORE: 300, LARGE_CORE: 200}
 """The image of the large core's tables takes five times as long to write."""
 
 HOSTILE_SHARE = 16

@@ -1,6 +1,7 @@
 """Those who write, group by group: whoever comes while a commit waits for the disk is of the next one.
 
-An event loop is woken once for a group, however many of it ask from there.
+What an event loop hands over in one round of it is of one group, and it is woken once for a group, however many of it ask
+from there.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Writer(Generic[Work, Result]):
     def __init__(self, do: Callable[[Sequence[Work]], Sequence[Result | Exception]]) -> None:
         self._do = do
         self._waiting: SimpleQueue[tuple[Work, Future[Result] | asyncio.Future[Result]] | None] = SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[tuple[Work, asyncio.Future[Result]]]] = {}
+        """What is asked in one round of a loop: at the first of it the thread would begin a group, and commit, alone."""
         self._thread = threading.Thread(target=self._run, name="halfsilver-write", daemon=True)
         self._thread.start()
 
@@ -42,14 +45,22 @@ class Writer(Generic[Work, Result]):
 
     def soon(self, work: Work) -> asyncio.Future[Result]:
         """The same for the event loop that is running."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.put((work, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        gathered = self._gathered.setdefault(loop, [])
+        if not gathered:
+            loop.call_soon(self._hand_over, loop)
+        gathered.append((work, future))
         return future
 
     def close(self) -> None:
         """Do what is waiting, and take no more."""
         self._waiting.put(None)
         self._thread.join()
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        for each in self._gathered.pop(loop):
+            self._waiting.put(each)
 
     def _run(self) -> None:
         while True:
