@@ -1,7 +1,7 @@
 """Those who write, group by group: whoever comes while a commit waits for the disk is of the next one.
 
-What an event loop hands over in one round of it is of one group, and it is woken once for a group, however many of it ask
-from there.
+What an event loop hands over in one round of it is of one group, and it is woken once for a group, however many of it
+ask from there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Writer(Generic[Work, Result]):
         self._do = do
         self._waiting: SimpleQueue[tuple[Work, Future[Result] | asyncio.Future[Result]] | None] = SimpleQueue()
         self._gathered: dict[asyncio.AbstractEventLoop, list[tuple[Work, asyncio.Future[Result]]]] = {}
-        """What is asked in one round of a loop: at the first of it the thread would begin a group, and commit, alone."""
+        """What is asked in one round of a loop: of the first alone the thread would make a group, and commit it."""
         self._thread = threading.Thread(target=self._run, name="halfsilver-write", daemon=True)
         self._thread.start()
 
