@@ -91,7 +91,8 @@ class Server:
         held = self.soon(CREATE, Description="held")
         assert self.inside.wait(60)
         yield
-        asyncio.run_coroutine_threadsafe(all_handed_over(), self.loop).result(60)
+        # By the next round of the loop all that was asked is handed over.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop).result(60)
         self.go_on.set()
         outcome(held)
 
@@ -115,11 +116,6 @@ def running_loop():
 
 async def all_done():
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
-
-
-async def all_handed_over():
-    """By the next round of the loop, all that was asked before is."""
-    await asyncio.sleep(0)
 
 
 async def wait_for(future):

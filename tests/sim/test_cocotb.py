@@ -41,6 +41,7 @@ def test_bench(bench: Bench, build: Build) -> None:
     print(report)
     assert not outcome.failed, report
     assert outcome.passed, f"no test ran: {outcome.log}"
+    assert set(outcome.passed) <= set(bench.tests), "the list of the bench's tests lacks one"
 
 
 def run(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
