@@ -15,11 +15,12 @@ from halfsilver.hdl.layout.registers import CORE_ID, REGISTERS
 __all__ = ["RATES", "open_serial", "open_transport"]
 
 RATES = (115_200, 230_400, 460_800, 921_600, 1_000_000, 2_000_000, 3_000_000)
-"""Bits per second that cards have, and that are tried when none answers; then the right one can be named."""
+"""Bits per second that cards have. All are tried when none answers, the fastest first: the right one can be named."""
 
 _HELLO = read_command(REGISTERS.address("ID"), 1)
 _WELCOME = CORE_ID.to_bytes(4, "big")
-_PROBE_PATIENCE = 0.2
+_PROBE_SHARE = 0.2
+"""Of the patience for an answer, what one at another rate gets: there are many to try, and a card is quick."""
 
 
 def open_transport(
@@ -50,14 +51,14 @@ def open_serial(url: str, baud: int = RATES[-1], *, patience: float = PATIENCE) 
     """
     port = SerialPort(url, baud, patience=patience)
     try:
-        _greet(port)
+        _greet(port, _PROBE_SHARE * patience)
     except BaseException:
         port.close()
         raise
     return UartboneTransport(port)
 
 
-def _greet(port: SerialPort) -> None:
+def _greet(port: SerialPort, probe_patience: float) -> None:
     answers = []
     for _ in range(2):
         port.settle()  # somebody may have left in the middle of a command
@@ -67,7 +68,7 @@ def _greet(port: SerialPort) -> None:
     if all(answer and _HELLO.startswith(answer) for answer in answers):
         raise CardUnreachable(f"{port.name} sends back what it is sent: its two lines are connected, without a card")
     if not port.rate_is_theirs:
-        _look_for_rate(port)
+        _look_for_rate(port, probe_patience)
     first, second = answers
     if first == second and len(first) == len(_WELCOME):
         return  # some other core, which the driver will name
@@ -75,11 +76,11 @@ def _greet(port: SerialPort) -> None:
     raise CardUnreachable(f"{port.name}: {what}: see that the board has power and its bitstream, and at which rate")
 
 
-def _look_for_rate(port: SerialPort) -> None:
+def _look_for_rate(port: SerialPort, patience: float) -> None:
     """CardUnreachable if there is a card at another rate."""
     asked = port.name
-    for rate in RATES:
+    for rate in reversed(RATES):
         with contextlib.suppress(ValueError), port.at(rate):
             port.settle()
-            if port.ask(_HELLO, len(_WELCOME), _PROBE_PATIENCE) == _WELCOME:
+            if port.ask(_HELLO, len(_WELCOME), patience) == _WELCOME:
                 raise CardUnreachable(f"{asked}: the card answers at another rate, {rate:,} baud: ask for that rate")

@@ -30,6 +30,9 @@ from tests.sim.board.board_kit import BAUD, Bench, Plugged, with_vni
 PATIENCE = 40
 """Seconds: the simulation is slower than the line, and the machine may be busy."""
 
+WRONG_RATE_PATIENCE = 10
+"""The same, where two questions wait for it in vain and each other rate gets a fifth of it."""
+
 
 @pytest.fixture(scope="module")
 def module_bench():
@@ -250,7 +253,7 @@ def test_a_second_driver_is_refused_and_told_who_has_the_port(bench, plug):
 def test_the_wrong_rate_is_told(bench, plug, baud):
     """Bits at the wrong times, both ways; the card's rate is found."""
     with pytest.raises(RigError, match=f"at {baud:,} baud: the card answers at another rate, 3,000,000 baud"):
-        open_serial(plug(bench.line).path, baud, patience=0.5)
+        open_serial(plug(bench.line).path, baud, patience=WRONG_RATE_PATIENCE)
     assert bench.judge() == 5
 
 

@@ -155,7 +155,7 @@ def test_rubbish_on_the_serial_line_while_frames_flow(board, seed):
 def test_the_wrong_rate_while_frames_flow(board):
     before = board.flow()
     with pytest.raises(RigError, match="at 1,000,000 baud: the card answers at another rate, 3,000,000 baud"):
-        open_serial(str(board.link), 1_000_000, patience=1)
+        open_serial(str(board.link), 1_000_000, patience=10)
     assert board.flow() == before
 
 
