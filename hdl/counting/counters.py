@@ -249,8 +249,12 @@ class Counters(wiring.Component):
             CounterGroupCode.SESSION: (rows.is_session(row).any(), Cat(row.session, row.eni, skipped)),
             CounterGroupCode.RULE: (rows.is_rule(row), row.as_value()),
         }
-        # What was after reset in a lane's RAM is cleared with the totals; the verdicts' lanes are counted into then.
-        early = walker.clear & (Cat(row, walker.direction) >> VERDICT_BITS == 0)
+        # What was after reset in a lane's RAM is cleared a clock behind the totals; the verdicts' lanes are counted
+        # into when the first rows have been.
+        first_rows = Cat(row, walker.direction) >> VERDICT_BITS == 0
+        early = registered(m, walker.clear & first_rows, "early")
+        clear_late = registered(m, walker.clear, "clear_late")
+        row_late = registered(m, row, "row_late").as_value()
         # It stays as it is from SETTLE to the end of REST, so that a clock more is no matter.
         frozen = registered(m, Cat(~Mux(walker.direction, walker.live[1], walker.live[0]), walker.direction), "frozen")
         found = []
@@ -261,13 +265,13 @@ class Counters(wiring.Component):
             name = f"{group.name.lower()}_{directions[0]:d}"
             taken_late = registered(m, taken, f"taken_{name}")
             index_late = registered(m, index, f"index_{name}")
-            clear = early if group is CounterGroupCode.VERDICT else walker.clear
+            clear = early if group is CounterGroupCode.VERDICT else clear_late
             m.d.comb += [
                 lane.empty.eq(walker.walk & walker.empty & mine),
                 lane.empty_bank.eq(frozen),
                 lane.empty_index.eq(index),
                 lane.clear.eq(Mux(clear, (1 << len(lane.clear)) - 1, taken_late << lane.empty_bank)),
-                lane.clear_index.eq(Mux(walker.clear, row.as_value()[: len(index)], index_late)),
+                lane.clear_index.eq(Mux(clear_late, row_late[: len(index)], index_late)),
             ]
             found.append((delay(m, taken_late, Lane.EMPTY_CLOCKS - 1, f"taken_{name}_late"), lane.o, walker.snapshot))
         return found
