@@ -5,6 +5,7 @@ RAM that holds one bit per rule (`halfsilver.hdl.layout.lookup`); the words are 
 digit. One lookup per ``lookup_clocks`` clocks, at a fixed latency, without a comparator per rule.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -24,6 +25,9 @@ __all__ = ["Classifier", "Key"]
 _GROUP = 16
 """Words ANDed in one clock: two levels of four-input LUTs."""
 
+_LOW_BITS = 3
+"""Of a lane's number, for its decoder: the other bits are about as many."""
+
 # Clocks of the stages; `latency` is their sum.
 _HOLD_CLOCKS = 1  # the key is held
 _READ_CLOCKS = 2  # the array and its output register
@@ -40,13 +44,21 @@ class Key(data.Struct):
 
 @dataclass(frozen=True)
 class _Writer:
-    """The write bus on its way to the lanes: ``address`` and ``data`` come a clock behind the others."""
+    """The write bus on its way to the lanes: ``address`` and ``data`` come a clock behind the others.
 
-    enable: Signal
-    lane: Signal
-    part: Signal
+    low, high  by the lower and upper bits of a lane's number, whether it may be the one that is written; a number is
+               wide, and there are many lanes to compare it with
+    part       by its number, whether that part is written
+    """
+
+    low: Sequence[Signal]
+    high: Sequence[Signal]
+    part: Sequence[Signal]
     address: Value
     data: Signal
+
+    def hits(self, lane, part):
+        return self.high[lane >> _LOW_BITS] & self.low[lane % (1 << _LOW_BITS)] & self.part[part]
 
 
 class Classifier(wiring.Component):
@@ -68,7 +80,7 @@ class Classifier(wiring.Component):
     Source: ``docs/mirroring.md`` section 5; the words are those of ``docs/tables.md``.
     """
 
-    WRITE_CLOCKS = 3
+    WRITE_CLOCKS = 4
 
     def __init__(self, parameters, matcher=0):
         self.layout = LookupLayout.of(parameters)
@@ -172,17 +184,25 @@ class Classifier(wiring.Component):
         return ternary, digit_lanes
 
     def _write_side(self, m, index_bits):
-        """The write bus to all lanes. It fans out over the whole chip: two clocks, one of them for the decoder, and
+        """The write bus to all lanes. It fans out over the whole chip: three clocks, two of them for the decoder, and
         the memory's own.
         """
         write = self.write
         travel = self.WRITE_CLOCKS - 1
         part_bits = (self.layout.parts - 1).bit_length()
         index = write.index[part_bits:]
+        enable = registered(m, write.enable & (write.table == Table.LOOKUP), "write_enable")
+        lane = registered(m, index[index_bits:], "write_lane")
+        part = registered(m, write.index[:part_bits], "write_part")
+
+        def decoded(name, number, count, also=1):
+            return [registered(m, (number == each) & also, f"write_{name}_{each}") for each in range(count)]
+
+        last = self._first_lane + self.layout.lanes
         return _Writer(
-            registered(m, write.enable & (write.table == Table.LOOKUP), "write_enable_1"),
-            registered(m, index[index_bits:], "write_lane"),
-            registered(m, write.index[:part_bits], "write_part"),
+            decoded("low", lane[:_LOW_BITS], 1 << _LOW_BITS, enable),
+            decoded("high", lane[_LOW_BITS:], (last >> _LOW_BITS) + 1),
+            decoded("part", part, self.layout.parts),
             delay(m, Cat(index[:index_bits], write.bank), travel, "write_address"),
             delay(m, write.data, travel, "write_data"),
         )
@@ -201,7 +221,7 @@ class Classifier(wiring.Component):
             part_name = f"{name}_{part}" if self.layout.parts > 1 else name
             m.submodules[part_name] = ram = memory.Memory(shape=unsigned(bits), depth=depth, init=[])
             write_port, read_port = ram.write_port(), ram.read_port()
-            hit = writer.enable & (writer.lane == self._first_lane + number) & (writer.part == part)
+            hit = writer.hits(self._first_lane + number, part)
             m.d.comb += [
                 write_port.en.eq(registered(m, hit, f"{part_name}_written")),
                 write_port.addr.eq(write_address),
