@@ -115,6 +115,11 @@ class Pattern:
         fixed = _without_variables(self._tokens)
         self._fixed = None if fixed is None else _matcher(fixed)
 
+    @property
+    def is_all(self) -> bool:
+        """Whether it is ``*`` alone."""
+        return self._tokens == (Wildcard.ANY,)
+
     def matches(self, text: str, context: RequestContext) -> bool:
         """A pattern with a variable that has no value matches nothing."""
         if self._fixed is not None:
@@ -142,6 +147,11 @@ class ArnPattern:
             _check_arn(text, self._tokens, spanning, where)
         fixed = _without_variables(self._tokens)
         self._fixed = None if fixed is None else _parts(fixed)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it is every resource."""
+        return self._spanning and self._tokens == (Wildcard.ANY,)
 
     def matches(self, parts: Sequence[str], context: RequestContext) -> bool:
         """``parts`` are those of ``split_arn``. A pattern with a variable that has no value matches nothing."""

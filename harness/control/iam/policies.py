@@ -93,6 +93,16 @@ class Statement:
     not_resources: bool
     condition: Condition
 
+    @property
+    def allows_everything(self) -> bool:
+        """Whatever is asked."""
+        return (
+            self.allow
+            and not (self.not_actions or self.not_resources or self.condition.clauses)
+            and any(pattern.is_all for pattern in self.actions)
+            and any(pattern.is_all for pattern in self.resources)
+        )
+
     def applies(self, action: str, parts: Sequence[str], context: RequestContext) -> bool:
         """``action`` in lower case, ``parts`` of the resource's ARN."""
         return (
@@ -129,7 +139,13 @@ class Policies:
     identity: tuple[Policy, ...] = ()
     boundary: Policy | None = None
     session: tuple[Policy, ...] | None = None
+    allow_everything: bool = field(init=False, compare=False)
+    """Every decision is ALLOWED, whatever the action, the resource and the request."""
     _decided: dict[tuple[str, str], Decision] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        bounds = (self.identity, None if self.boundary is None else (self.boundary,), self.session)
+        object.__setattr__(self, "allow_everything", all(each is None or _allow_everything(each) for each in bounds))
 
     def decide(self, action: str, resource: str, context: RequestContext) -> Decision:
         """May it do ``ec2:DescribeRegions`` to ``resource`` (an ARN, or ``*`` for an action without resources)?"""
@@ -168,6 +184,11 @@ def _said(policies: Sequence[Policy], action: str, parts: Sequence[str], context
     """As ``Policy.says``, of several policies together."""
     said = [policy.says(action, parts, context) for policy in policies]
     return any(allows for allows, _ in said), any(denies for _, denies in said)
+
+
+def _allow_everything(policies: Sequence[Policy]) -> bool:
+    statements = [statement for policy in policies for statement in policy.statements]
+    return all(each.allow for each in statements) and any(each.allows_everything for each in statements)
 
 
 def load_policy(document: object, where: str) -> Policy:

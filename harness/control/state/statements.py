@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql
 
 from halfsilver.harness.control.state.record import Kind
 from halfsilver.harness.control.state.tables import link, links_table, meta, records
@@ -103,7 +104,8 @@ HOLDER = select(records.c.id).where(
 )
 """Another record with this slot."""
 
-ADD_RECORD = insert(records).returning(records.c.serial)
+ADD_RECORD = postgresql.insert(records).on_conflict_do_nothing().returning(records.c.serial)
+"""No row: there is one with this id or slot. SQLite has the same clause, and SQLAlchemy writes it for both."""
 CHANGE_RECORD = update(records).where(records.c.serial == bindparam("of"))
 DROP_RECORD = sqlalchemy.delete(records).where(records.c.serial == bindparam("of"))
 ADD_LINKS = insert(links_table)

@@ -205,11 +205,13 @@ class Transaction:
     def insert(self, record: Record) -> None:
         """Add a record and set its serial. IdTaken, SlotTaken: there is such a record."""
         self._check_writable()
-        if self._run(statements.OF_ID, {"id": record.id}):
-            raise IdTaken(record.id)
-        self._check_slot(record)
         values = {"kind": str(record.kind), "id": record.id, "region": self._region or HOME, **_values(record)}
-        record.serial = int(self._run(statements.ADD_RECORD, values)[0][0])
+        added = self._run(statements.ADD_RECORD, values)
+        if not added:
+            if not self._run(statements.OF_ID, {"id": record.id}):
+                self._check_slot(record)
+            raise IdTaken(record.id)
+        record.serial = int(added[0][0])
         self._link(record)
         self._note(record)
 

@@ -186,6 +186,39 @@ def test_without_policies_nothing_is_allowed_and_to_the_administrator_all() -> N
     assert ADMINISTRATOR.decide("iam:Anything", FILTER, {}).allowed
 
 
+EVERYTHING = statement()
+IMPOSSIBLE = {"Null": {"aws:username": "true", "x:y": "false"}}
+
+
+@pytest.mark.parametrize(
+    ("identity", "boundary", "session", "expected"),
+    [
+        ([EVERYTHING], None, None, True),
+        ([statement(action="ec2:*"), EVERYTHING], [EVERYTHING], [statement(action=["iam:*", "*"])], True),
+        ([], None, None, False),
+        ([EVERYTHING, statement("Deny", action="ec2:X")], None, None, False),
+        ([EVERYTHING, statement("Deny", Condition=IMPOSSIBLE)], None, None, False),
+        ([EVERYTHING], [statement(action="ec2:*")], None, False),
+        ([EVERYTHING], None, [statement("Deny", action="iam:*"), EVERYTHING], False),
+        ([EVERYTHING], None, [], False),
+        ([statement(Condition=IMPOSSIBLE)], None, None, False),
+        ([statement(resource="arn:aws:ec2:*")], None, None, False),
+        ([statement(action="*:*")], None, None, False),
+        ([{"Effect": "Allow", "NotAction": "*", "Resource": "*"}], None, None, False),
+        ([{"Effect": "Allow", "Action": "*", "NotResource": "*"}], None, None, False),
+    ],
+)
+def test_whether_everything_is_allowed(
+    identity: list[Any], boundary: list[Any] | None, session: list[Any] | None, expected: bool
+) -> None:
+    """Of what is not so simple, for instance what nothing fulfils, the answer may be no where a yes were true."""
+    bounds = policy(*boundary) if boundary else None
+    policies = Policies(
+        tuple(policy(each) for each in identity), bounds, None if session is None else tuple(map(policy, session))
+    )
+    assert policies.allow_everything is expected
+
+
 # What is remembered.
 
 
@@ -280,7 +313,10 @@ def test_a_deny_never_permits_and_an_allow_never_forbids(
 ) -> None:
     def allowed(identity: list[Any], boundary: list[Any]) -> bool:
         bounds = policy(*boundary) if boundary else None
-        return Policies((policy(*identity),), bounds).decide(action, resource, context).allowed
+        policies = Policies((policy(*identity),), bounds)
+        decided = policies.decide(action, resource, context).allowed
+        assert decided or not policies.allow_everything
+        return decided
 
     before = allowed(identity, boundary)
     place = data.draw(st.integers(0, len(identity)))
