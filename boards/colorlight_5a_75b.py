@@ -31,5 +31,5 @@ BUILD = CardBuild(
     delays_ps=(2000, 0),
     baud=1_000_000,
     longest=LONGEST,
-    in_luts=("pending.store", "committed.store"),
+    in_luts=("queue.pending", "queue.committed"),
 )

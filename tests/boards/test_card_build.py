@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from halfsilver.boards import BOARDS
 from halfsilver.boards.card_build import build_of, design_of
-from halfsilver.boards.flow import HINTS, made_of_luts, own_synchronizers, undefined_collisions
+from halfsilver.boards.flow import GATEWARE, HINTS, gateware_of, made_of_luts, own_synchronizers, undefined_collisions
 from tests.harness.commands.cli_kit import run
 
 SMALLEST = "colorlight-5a-75b"
@@ -65,11 +67,24 @@ def test_synchronizers_of_ports_are_not_made_one():
 
 
 def test_memories_made_of_luts():
-    text = "module \\top.a.pending.store\nend\nmodule \\top.b.pending.store\nend\nmodule \\top.pending\nend\n"
-    lines = [f'setattr -set ram_style "distributed" top.{each}.pending.store/m:*' for each in ("a", "b")]
-    assert made_of_luts(text, ["pending.store"]).splitlines() == lines
-    with pytest.raises(ValueError, match="no memory kept.store"):
-        made_of_luts(text, ["kept.store"])
+    text = "module \\top.a.queue.pending\nend\nmodule \\top.b.queue.pending\nend\nmodule \\top.pending\nend\n"
+    lines = [f'setattr -set ram_style "distributed" top.{each}.queue.pending/m:*' for each in ("a", "b")]
+    assert made_of_luts(text, ["queue.pending"]).splitlines() == lines
+    with pytest.raises(ValueError, match="no memory queue.kept"):
+        made_of_luts(text, ["queue.kept"])
+
+
+@pytest.mark.parametrize("name", [name for name, board in BOARDS.items() if build_of(board).in_luts])
+def test_the_memories_that_a_board_names_are_there(name):
+    """In the gateware as Yosys gets it: two directions have each, with its memory and its hint about collisions."""
+    design = design_of(BOARDS[name])
+    files = gateware_of(design)
+    modules = dict(re.findall(r"^module (\\\S+)\n(.*?)^end$", files[GATEWARE], re.DOTALL | re.MULTILINE))
+    for end in design.in_luts:
+        found = [text for module, text in modules.items() if module.endswith(f".{end}")]
+        assert len(found) == 2 and all("\n  memory " in text for text in found)
+    assert files[HINTS].count('ram_style "distributed"') == 2 * len(design.in_luts)
+    assert files[HINTS].count("queue.pending/t:$memrd_v2") == 2
 
 
 @pytest.mark.parametrize(
