@@ -147,19 +147,20 @@ class GmiiReceiver(wiring.Component):
                     m.d.sync += place.eq(place + 1)
 
         m.d.comb += free.eq(~self.o.valid | self.o.ready)
+        # The payload of a word that is not valid says nothing: so what decides that it is does not decide the payload.
         with m.If(free):
-            m.d.sync += self.o.valid.eq(0)
+            m.d.sync += [
+                self.o.valid.eq(0),
+                self.o.payload.data.eq(word),
+                self.o.payload.count.eq(Mux(begin, 0, place)),
+                self.o.payload.last.eq(last),
+                self.o.payload.outcome.eq(outcome),
+            ]
         with m.If(lost & free):
             m.d.sync += [lost.eq(0), self.o.valid.eq(1), self.o.payload.count.eq(begun), self.o.payload.last.eq(1)]
             m.d.sync += self.o.payload.outcome.eq(Received.OVERFLOW)
         with m.Elif(send & ~lost):
             m.d.sync += lost.eq(~free)
             with m.If(free):
-                m.d.sync += [
-                    self.o.valid.eq(1),
-                    self.o.payload.data.eq(word),
-                    self.o.payload.count.eq(Mux(begin, 0, place)),
-                    self.o.payload.last.eq(last),
-                    self.o.payload.outcome.eq(outcome),
-                ]
+                m.d.sync += self.o.valid.eq(1)
         return full

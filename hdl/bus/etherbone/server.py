@@ -230,6 +230,7 @@ class EtherboneServer(wiring.Component):
                 m.next = state
 
         left = request.end - at
+        behind = Signal(INDEX_BITS)  # a record's counts, up to the datagram's end
         with m.State("RECORD"):
             step()
             m.d.sync += [flags.eq(half), second.eq(0)]
@@ -240,15 +241,16 @@ class EtherboneServer(wiring.Component):
                     release()
         with m.State("COUNTS"):
             step()
-            count_writes, count_reads = half[8:], half[:8]
-            needed = count_writes + count_writes.any() + count_reads + count_reads.any()
-            m.d.sync += [writes.eq(count_writes), reads.eq(count_reads)]
+            m.d.sync += [writes.eq(half[8:]), reads.eq(half[:8]), behind.eq(left - 1)]
+            m.next = "ROOM"
+        with m.State("ROOM"):
+            needed = writes + writes.any() + reads + reads.any()
             m.next = "RECORD"
-            with m.If(count_writes.any()):
+            with m.If(writes.any()):
                 m.next = "BASE"
-            with m.Elif(count_reads.any()):
+            with m.Elif(reads.any()):
                 m.next = "ANSWER"
-            with m.If(left < 1 + needed * (WORD_BYTES // HALF_BYTES)):
+            with m.If(behind < needed * (WORD_BYTES // HALF_BYTES)):
                 refuse()
                 m.next = "FLAGS"
                 with m.If(answer_end == At.RECORDS):
