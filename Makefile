@@ -147,7 +147,7 @@ bitstream: $(ready) ## one board's bitstream and its report, in build/boards/BOA
 	@.venv/bin/halfsilver build $(call quote,$(BOARD))
 
 bitstreams: $(ready) ## all boards' bitstreams and reports; what make docs says of them, in docs/boards.json (very long)
-	@for board in $$($(run) -m halfsilver.boards.publish --list); do .venv/bin/halfsilver build $$board || exit; done
+	@$(run) -m halfsilver.boards.publish --list | while read -r board; do .venv/bin/halfsilver build $$board || exit; done
 	@$(run) -m halfsilver.boards.publish
 
 bench: $(ready) ## speed: cycles per second of the native pump beside hand-written cocotb; frames per second of halfsilver mirror beside tshark; requests per second of the served API; frames per second of a wire beside scapy

@@ -33,6 +33,7 @@ class Board:
     usb      USB numbers (vendor, product) that its chip for JTAG and UART may have; none: the owner brings both
     product  what that chip says it is, where it says so; without it any chip of these numbers may be the board
     adapter  what there is to know of reaching it
+    builds   options of `halfsilver build` with which it is built and published
     """
 
     name: str
@@ -44,6 +45,7 @@ class Board:
     usb: tuple[tuple[int, int], ...] = ()
     product: str | None = None
     adapter: str = ""
+    builds: tuple[str, ...] = ("",)
 
 
 BOARDS: dict[str, Board] = {
@@ -68,6 +70,7 @@ BOARDS: dict[str, Board] = {
             2,
             ("-b", "colorlight", "-c", "ft232"),
             adapter="it has no adapter: an FT232H on its JTAG pads is taken, --cable names another",
+            builds=("", "--etherbone"),  # its serial line takes soldering
         ),
         Board(
             "ecpix5-85f",

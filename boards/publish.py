@@ -4,7 +4,7 @@ The table of docs/reference/boards.md is made from it. A bitstream is published 
 the file that lies beside it. What was seen on a bench is written into docs/boards.json by whoever saw it, as
 {"date": ..., "bitstream": sha256}, and is kept.
 
-    --list    print the boards' names, and do nothing
+    --list    print what is built, as `halfsilver build` takes it, a line each, and do nothing
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from halfsilver.boards import BOARDS
+from halfsilver.boards import BOARDS, Board
 from halfsilver.boards.report import Report
-from halfsilver.harness.installation import ROOT, revision
+from halfsilver.harness.installation import ROOT
 
-__all__ = ["SIMULATED", "board_table", "main"]
+__all__ = ["BUILT", "PUBLISHED", "SIMULATED", "board_table", "main", "publish"]
 
 PUBLISHED = ROOT / "docs" / "boards.json"
 BUILDS = Path("build", "boards")
@@ -28,40 +28,41 @@ SIMULATED: dict[int, str] = {2: "two ports, smallest NIC"}
 """The cards that tests/hdl/card simulates with PHYs and a serial line, by ports, and what they are."""
 
 
-def publish(known: dict[str, Any], builds: Path, commit: str) -> tuple[dict[str, Any], list[str]]:
-    """``known`` with the reports that lie in ``builds``, and a line for each board that has none to publish.
+BUILT: dict[str, tuple[Board, str]] = {
+    board.name + option.replace("--", "-"): (board, option) for board in BOARDS.values() for option in board.builds
+}
+"""Board and option of `halfsilver build`, by the name of the build."""
 
-    A report that is known already keeps its commit: the sources may have gone on since.
-    """
+
+def publish(known: dict[str, Any], builds: Path) -> tuple[dict[str, Any], list[str]]:
+    """``known`` with the reports that lie in ``builds``, and a line for each of BUILT that has none to publish."""
     result, lines = {}, []
-    for board in BOARDS.values():
-        entry = dict(known.get(board.name, {"report": None, "commit": None, "bench": None}))
-        folder = builds / board.name
+    for name in BUILT:
+        entry = {key: known.get(name, {}).get(key) for key in ("report", "bench")}
+        folder = builds / name
         try:
             report = Report.from_json((folder / "report.json").read_text(encoding="utf-8"))
-            bitstream = (folder / f"{board.name}.bit").read_bytes()
+            bitstream = (folder / f"{name}.bit").read_bytes()
         except FileNotFoundError as error:
-            lines.append(f"{board.name}: not published: {error.filename} is not there")
+            lines.append(f"{name}: not published: {error.filename} is not there")
         else:
             if report.problems or hashlib.sha256(bitstream).hexdigest() != report.hashes["bitstream"]:
-                lines.append(
-                    f"{board.name}: not published: {'; '.join(report.problems) or 'bitstream and report differ'}"
-                )
-            elif entry["report"] != (read := json.loads(report.to_json())):
-                entry |= {"report": read, "commit": commit}
-        result[board.name] = entry
+                lines.append(f"{name}: not published: {'; '.join(report.problems) or 'bitstream and report differ'}")
+            else:
+                entry["report"] = json.loads(report.to_json())
+        result[name] = entry
     return result, lines
 
 
 def board_table(known: dict[str, Any]) -> str:
-    """One line per board: what it carries, what that takes, how fast it is, and how far it has come."""
+    """One line per build of a board: what it carries, what that takes, how fast it is, and how far it has come."""
     lines = [
         "| board | FPGA | ports | NIC | LUT | FF | EBR | clocks: wanted, median of seeds, MHz | simulated "
         "| built: bitstream | run on a bench |",
         "|---|---|--:|---|--:|--:|--:|---|---|---|---|",
     ]
-    for board in BOARDS.values():
-        entry = known.get(board.name, {})
+    for name, (board, option) in BUILT.items():
+        entry = known.get(name, {})
         bench = entry.get("bench")
         ran = f"{bench['date']}, `{bench['bitstream'][:12]}`" if bench else "no"
         cells = ["", "", "", "", "", "no"]
@@ -74,30 +75,25 @@ def board_table(known: dict[str, Any]) -> str:
             nic = f"{shape['width']} bits, {shape['enis']} ENI{'s' if shape['enis'] > 1 else ''}"
             nic += f", frames to {shape['longest']:,} bytes"
             use = [f"{used:,} ({used / available:.0%})" for used, available in report.chosen.use.values()]
-            built = (
-                f"`{report.hashes['bitstream'][:12]}`, seed {report.taken} of {len(report.seeds)}, at {entry['commit']}"
-            )
+            hashes = report.hashes
+            commit = hashes["git"] if int(hashes["git"], 16) else "no commit"
+            built = f"`{hashes['bitstream'][:12]}`, seed {report.taken} of {len(report.seeds)}, at {commit}"
             cells = [nic, *use, clocks, built]
-        row = [board.name, board.device, str(board.ports), *cells[:5], SIMULATED.get(board.ports, "no"), cells[5], ran]
+        label, simulated = f"{board.name} {option}".rstrip(), SIMULATED.get(board.ports, "no")
+        row = [label, board.device, str(board.ports), *cells[:5], simulated, cells[5], ran]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join([*lines, ""])
 
 
-def _commit() -> str:
-    """Of the checkout, in twelve digits; ``+`` where files differ from it."""
-    commit, dirty, _ = revision().partition("-")
-    return commit[:12] + ("+" if dirty else "")
-
-
 def main(arguments: list[str]) -> int:
     if arguments == ["--list"]:
-        print("\n".join(BOARDS))
+        print("\n".join(f"{board.name} {option}".rstrip() for board, option in BUILT.values()))
         return 0
     if arguments:
         print(__doc__, file=sys.stderr)
         return 2
     known = json.loads(PUBLISHED.read_text(encoding="utf-8")) if PUBLISHED.exists() else {}
-    published, lines = publish(known, BUILDS, _commit())
+    published, lines = publish(known, BUILDS)
     PUBLISHED.write_text(json.dumps(published, indent=1) + "\n", encoding="utf-8")
     for line in lines:
         print(line, file=sys.stderr)
