@@ -89,7 +89,7 @@ class Request(wiring.Component):
     -----
     clear              a new frame, of ``octets`` bytes; one clock or more, and none of them with ``valid``
     valid, at, half    16 bits, from 0 on and in order
-    finished           this was the last that matters
+    finished           the one a clock ago was the last that matters; what comes with it is not looked at
     good               from two clocks after ``finished``: an ARP request for ``ip``, or an Etherbone datagram to
                        ``port``, whole and with the right checksums
     arp, probe         which one it is; neither: records
@@ -119,21 +119,24 @@ class Request(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # What comes is from a block RAM, and so comes late in its clock: it is looked at in the next.
+        self._valid, self._at, self._half = Signal(), Signal.like(self.at), Signal.like(self.half)
+        m.d.sync += [self._valid.eq(self.valid & ~self.finished), self._at.eq(self.at), self._half.eq(self.half)]
         fits = Signal()
         wrong = Signal()  # in this clock
         self._read(m, wrong)
-        m.d.comb += self.finished.eq(self.valid & (self.at >= At.ARP_END - 1) & (~fits | (self.at == self.end - 1)))
+        m.d.comb += self.finished.eq(self._valid & (self._at >= At.ARP_END - 1) & (~fits | (self._at == self.end - 1)))
         sums = self._sum(m)
         with m.If(self.clear):
             m.d.sync += fits.eq(self.octets >= At.ARP_END * HALF_BYTES)
-        with m.Elif(self.valid & wrong):
+        with m.Elif(self._valid & wrong):
             m.d.sync += fits.eq(0)
         m.d.sync += self.good.eq(fits & (self.arp | sums))
         return m
 
     def _read(self, m, wrong):
         """Fields, as they come by; ``wrong`` for one that is not as it has to be."""
-        half, valid = self.half, self.valid
+        half, valid = self._half, self._valid
         own, everybody = Signal(), Signal()
         sender = Cat(half, self.mac)[:MAC_BITS]
         asker = Cat(half, self.ip)[:IP_BITS]
@@ -145,7 +148,7 @@ class Request(wiring.Component):
         def must_be(value):
             m.d.comb += wrong.eq(half != value)
 
-        with m.If(valid), m.Switch(self.at):
+        with m.If(valid), m.Switch(self._at):
             for place, part in enumerate(self._mac, At.DESTINATION):
                 with m.Case(place):
                     m.d.sync += [own.eq(own & (half == part)), everybody.eq(everybody & (half == ALL_ONES))]
@@ -155,7 +158,7 @@ class Request(wiring.Component):
                 m.d.sync += [self.arp.eq(half == ETHERTYPE_ARP), self.end.eq(At.ARP_END)]
                 is_arp, is_ip = half == ETHERTYPE_ARP, half == ETHERTYPE_IPV4
                 m.d.comb += wrong.eq(~((is_arp & (own | everybody)) | (is_ip & own)))
-        with m.If(valid & self.arp), m.Switch(self.at):
+        with m.If(valid & self.arp), m.Switch(self._at):
             for place, value in enumerate((*ARP_IPV4, ARP_REQUEST), At.ARP_FORMAT):
                 with m.Case(place):
                     must_be(value)
@@ -166,7 +169,7 @@ class Request(wiring.Component):
             for place, value in enumerate(self._ip, At.ARP_TARGET_IP):
                 with m.Case(place):
                     must_be(value)
-        with m.If(valid & ~self.arp), m.Switch(self.at):
+        with m.If(valid & ~self.arp), m.Switch(self._at):
             with m.Case(At.IP):
                 m.d.comb += wrong.eq(half[8:] != VERSION_IHL)
             with m.Case(At.IP_LENGTH):
@@ -203,16 +206,16 @@ class Request(wiring.Component):
         unchecked = Signal()
         with m.If(self.clear):
             m.d.sync += [ip_sum.eq(0), udp_sum.eq(0)]
-        with m.Elif(self.valid):
-            with m.If((self.at >= At.IP) & (self.at < At.UDP)):
-                m.d.sync += ip_sum.eq(add_with_carry(ip_sum, self.half))
-            with m.If(self.at == At.UDP_CHECKSUM):
-                m.d.sync += unchecked.eq(self.half == 0)
+        with m.Elif(self._valid):
+            with m.If((self._at >= At.IP) & (self._at < At.UDP)):
+                m.d.sync += ip_sum.eq(add_with_carry(ip_sum, self._half))
+            with m.If(self._at == At.UDP_CHECKSUM):
+                m.d.sync += unchecked.eq(self._half == 0)
             # The pseudo-header's protocol and length are added where the IP header has what is not in it.
             word = Mux(
-                self.at == At.IP_PROTOCOL, PROTOCOL_UDP, Mux(self.at == At.IP_CHECKSUM, self._udp_length, self.half)
+                self._at == At.IP_PROTOCOL, PROTOCOL_UDP, Mux(self._at == At.IP_CHECKSUM, self._udp_length, self._half)
             )
-            with m.If(self.at >= At.IP_PROTOCOL):
+            with m.If(self._at >= At.IP_PROTOCOL):
                 m.d.sync += udp_sum.eq(add_with_carry(udp_sum, word))
 
         def right(total):
