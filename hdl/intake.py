@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor, spreading
 from halfsilver.hdl.match.matcher import FrameSummary
-from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision, MirrorQueue
+from halfsilver.hdl.mirror_queue import Decision, MirrorQueue, undecided_frames
 from halfsilver.hdl.packet import packet_signature
 from halfsilver.hdl.parser.bank import ParserBank
 from halfsilver.hdl.pipeline import delay, registered
@@ -54,8 +54,8 @@ class Intake(wiring.Component):
     o_copy, o_copy_data     descriptor and bytes of the copies that were committed
 
     Throughput: one beat per clock. ``i.ready`` falls only where frames come faster than verdicts, when as many as the
-    parser keeps, or UNDECIDED_FRAMES (less a margin for those on their way), wait for a verdict, and at 128 bits and
-    more where headers outrun the parser (`ParserBank`). A full mirror queue never holds up ``i``.
+    parser keeps, or `undecided_frames` (less a margin for those on their way), wait for a verdict. A full mirror queue
+    never holds up ``i``.
     Latency: a frame's summary comes when its ending and its headers are both known, the headers as in `ParserBank`.
     Bad input: every frame has its summary, also one flagged bad, of one byte, or of any length.
     Source: ``docs/mirroring.md`` sections 3 and 10.
@@ -79,7 +79,7 @@ class Intake(wiring.Component):
         m = Module()
         m.submodules.parser = parser = ParserBank(self._parameters, egress=self.direction is DirectionCode.EGRESS)
         m.submodules.queue = queue = MirrorQueue(self._parameters)
-        m.submodules.endings = endings = Fifo(_Ending, UNDECIDED_FRAMES)
+        m.submodules.endings = endings = Fifo(_Ending, undecided_frames(self._parameters))
 
         accept = self._accept(m, parser, queue)
         m.d.comb += [endings.i.valid.eq(queue.o_end), endings.i.payload.eq(self._ending(m, queue, accept))]
@@ -92,9 +92,10 @@ class Intake(wiring.Component):
 
     def _accept(self, m, parser, queue):
         """A beat is accepted when the parser does and a verdict's place is free; returns that it is."""
-        undecided = Signal(range(UNDECIDED_FRAMES + 1))
+        most = undecided_frames(self._parameters)
+        undecided = Signal(range(most + 1))
         assert _ROOM_MARGIN >= _ROOM_CLOCKS, "frames could end for which no verdict's place is free"
-        room = registered(m, undecided < UNDECIDED_FRAMES - _ROOM_MARGIN, "room")
+        room = registered(m, undecided < most - _ROOM_MARGIN, "room")
         accept = Signal()
         m.d.comb += [
             self.i.ready.eq(parser.i.ready & room),

@@ -56,8 +56,8 @@ class Mirror(wiring.Component):
     committing            a commit is under way
 
     Throughput: one beat per clock on both inputs at once, frames back to back; each matcher gives one verdict every
-    ``lookup_clocks`` clocks. The inputs are held where frames come faster than verdicts (`NicShape.shortest_frame`), or
-    at 128 bits and more headers faster than they are read (`ParserBank`). What becomes of the copies never holds them.
+    ``lookup_clocks`` clocks. The inputs are held where frames come faster than verdicts (`NicShape.shortest_frame`).
+    What becomes of the copies never holds them.
     Latency: a verdict comes Matcher.latency + 2 clocks after the frame's turn.
     Bad input: a frame that is flagged bad, too short or too long is ``malformed``. A copy for which the queue has no
     room is dropped whole and ``congested``.

@@ -14,13 +14,14 @@ from amaranth.lib.wiring import In, Out
 from halfsilver.hdl.checksum import PayloadSum
 from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor, spreading
 from halfsilver.hdl.packet import beat_layout, packet_signature
+from halfsilver.hdl.parser.bank import frames_behind
 from halfsilver.hdl.pipeline import delay, registered
 from halfsilver.hdl.stream.fifo import Fifo
 
-__all__ = ["UNDECIDED_FRAMES", "Decision", "MirrorQueue"]
+__all__ = ["Decision", "MirrorQueue", "undecided_frames"]
 
 UNDECIDED_FRAMES = 64
-"""Frames that may have ended without a verdict; the intake keeps to it."""
+"""Frames that may have ended without a verdict, beyond those whose headers may still be read."""
 
 _FULL_CLOCKS = 2
 """From a beat in the ring to ``full``: so many beats may follow unseen."""
@@ -42,6 +43,11 @@ _READ_ROOM_CLOCKS = _RING_CLOCKS + 2
 """From an address to ``room``: the ring, the FIFO's level, the register behind it."""
 
 assert _READ_AHEAD - _READ_ROOM_CLOCKS >= _READ_ROOM_CLOCKS + 2, "the read-ahead could run dry within a copy"
+
+
+def undecided_frames(parameters):
+    """Frames that may have ended without a verdict; the intake keeps to it."""
+    return UNDECIDED_FRAMES + frames_behind(parameters)
 
 
 class Decision(data.Struct):
@@ -142,7 +148,7 @@ class MirrorQueue(wiring.Component):
         and high for a clock when one has taken a descriptor.
         """
         span = data.StructLayout({"start": self._pointer, "end": self._pointer, "kept": 1})
-        m.submodules.pending = pending = Fifo(span, UNDECIDED_FRAMES)
+        m.submodules.pending = pending = Fifo(span, undecided_frames(self._parameters))
         port = ring.write_port()
 
         valid = registered(m, self.i_valid, "valid")

@@ -27,6 +27,7 @@ from halfsilver.hdl.layout.frames import MAX_FRAME
 from halfsilver.hdl.layout.registers import REGISTERS
 from halfsilver.hdl.mirror import Mirror
 from halfsilver.hdl.packet import beat_layout, packet_signature
+from halfsilver.hdl.parser.bank import frames_behind
 from halfsilver.hdl.pipeline import delay
 from halfsilver.hdl.records import VerdictRecord
 from halfsilver.hdl.stream.frame_meter import FrameMeter
@@ -34,6 +35,9 @@ from halfsilver.hdl.stream.skid_buffer import SkidBuffer
 from halfsilver.hdl.table_port import TablePort
 
 __all__ = ["Nic"]
+
+_JUDGED_CLOCKS = 128
+"""From a frame's last beat to its verdict, up to 64 bits; at more, headers may be read later (`frames_behind`)."""
 
 
 class Nic(wiring.Component):
@@ -56,8 +60,8 @@ class Nic(wiring.Component):
     Latency: TO_HOST_LATENCY clocks to the host and TO_NET_LATENCY to the network (OWN_LATENCY where copies do not leave
     there), always, while the outputs are taken; to the network longer by a copy that has started before, and what it
     has held up until there are gaps (`Egress`). With ``security_groups`` a frame's first beat comes to the host
-    Gate.LATENCY clocks after ``o_verdict`` has its verdict, at most HELD_CLOCKS behind its last beat in, or when those
-    before it have left.
+    Gate.LATENCY clocks after ``o_verdict`` has its verdict, at most ``held_clocks`` behind its last beat in, or when
+    those before it have left.
     Throughput: one beat per clock both ways at once. An input is held where its output is not taken, and where the
     mirror could not judge every frame, as `Intake` says. An output that is not taken holds its own input only; copies
     wait with the network's, and are ``congested``.
@@ -67,8 +71,6 @@ class Nic(wiring.Component):
 
     TO_HOST_LATENCY = OWN_LATENCY = SkidBuffer.LATENCY
     TO_NET_LATENCY = Egress.LATENCY
-    HELD_CLOCKS = 128
-    """From a frame's last beat to its verdict: so many beats that follow have room at the gate."""
 
     def __init__(self, parameters):
         self.parameters = parameters
@@ -85,6 +87,11 @@ class Nic(wiring.Component):
                 "bus": In(RegisterBus()),
             }
         )
+
+    @property
+    def held_clocks(self):
+        """From a frame's last beat to its verdict, at most: so many beats that follow have room at the gate."""
+        return _JUDGED_CLOCKS + frames_behind(self.parameters)
 
     def elaborate(self, platform):
         m = Module()
@@ -131,7 +138,7 @@ class Nic(wiring.Component):
         """The ways out, with what follows the copies; returns the streams to the host and to the network."""
         beat, copies = beat_layout(self.parameters.width), mirror.o_copies
         if self.parameters.security_groups:
-            m.submodules.gate = to_host = Gate(self.parameters.width, MAX_FRAME, self.HELD_CLOCKS)
+            m.submodules.gate = to_host = Gate(self.parameters.width, MAX_FRAME, self.held_clocks)
             wiring.connect(m, mirror.o_stop, to_host.i_stop)
             # As late as the events of the frames that pass: none seems to leave before the one ahead of it.
             m.d.comb += counters.i_stopped.eq(delay(m, to_host.o_stopped, FrameMeter.LATENCY, "stopped"))

@@ -25,14 +25,15 @@ from halfsilver.hdl.counting.totals import Totals
 from halfsilver.hdl.counting.walker import Walker, clear_clocks, pass_clocks
 from halfsilver.hdl.layout.counters import COUNTER_BITS, VERDICT_BITS, CounterGroupCode, PortCode
 from halfsilver.hdl.layout.verdict import NONE, DirectionCode
+from halfsilver.hdl.mirror_queue import undecided_frames
 from halfsilver.hdl.pipeline import delay, registered
 from halfsilver.hdl.records import VerdictCode, VerdictRecord
 from halfsilver.hdl.stream.frame_meter import FrameEvent
 
 __all__ = ["Counters"]
 
-_UNJUDGED = 128
-"""Frames of a direction without a verdict are never more: 64 have ended (`UNDECIDED_FRAMES`), some are on their way."""
+_ON_THEIR_WAY = 64
+"""Frames of a direction without a verdict are never so many more than those that have ended (`undecided_frames`)."""
 
 _LEAVING_BITS = 16
 """Of frames that have entered and not left. Production may wait while the longest copy leaves: at 8 bits so many frames
@@ -89,6 +90,7 @@ class Counters(wiring.Component):
     def __init__(self, parameters):
         self._rows, self._matchers = Rows(parameters), parameters.matchers
         self._guarded = parameters.security_groups > 0
+        self._unjudged = undecided_frames(parameters) + _ON_THEIR_WAY
         self._lane_bits = {
             CounterGroupCode.VERDICT: VERDICT_BITS,
             CounterGroupCode.SESSION: self._rows.layout["session"].width + parameters.eni_bits + 1,
@@ -129,7 +131,7 @@ class Counters(wiring.Component):
         one more; and then the next snapshot may wait for the verdicts of what is in. Until the first pass over
         egress, they come while the totals are cleared and ingress is walked.
         """
-        return max(self.clear_clocks + 2 * self.pass_clocks, 4 * self.pass_clocks + _UNJUDGED).bit_length()
+        return max(self.clear_clocks + 2 * self.pass_clocks, 4 * self.pass_clocks + self._unjudged).bit_length()
 
     def elaborate(self, platform):
         m = Module()
@@ -164,7 +166,7 @@ class Counters(wiring.Component):
         cuts = dict.fromkeys(PortCode, at_once)
         leaving = []
         for direction, (enters, leaves, *_) in PORTS.items():
-            m.submodules[f"judged_{direction:d}"] = judged = Cut(_UNJUDGED.bit_length())
+            m.submodules[f"judged_{direction:d}"] = judged = Cut(self._unjudged.bit_length())
             m.submodules[f"left_{direction:d}"] = left = Cut(_LEAVING_BITS)
             gone = self.i_ports[leaves].valid
             if self._guarded and direction == DirectionCode.INGRESS:

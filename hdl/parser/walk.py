@@ -70,7 +70,7 @@ class Walk:
     finish      the frame's last word was in the view a clock ago ...
     facts       ... and this is what was found out
 
-    `take` adds the logic. One method per state.
+    `take` adds the logic, one method per state; `leap` that for words which are left out.
     """
 
     def __init__(self, *, egress, extension_headers):
@@ -116,6 +116,19 @@ class Walk:
                     read(m, view)
         with m.If(view.valid & view.last):
             m.d.sync += self.state.eq(State.START)
+
+    def leap(self, m, words):
+        """Of the words behind the one that was in view last, so many are left out: no more than what is returned.
+
+        To be asked and said while none is on its way. The next header begins ``views`` views behind the next one, and
+        the word before that view has its first two bytes.
+        """
+        spare = Signal.like(self.views)
+        with m.If((self.state == State.CHAIN) & ~self.here):
+            m.d.comb += spare.eq(self.views - 1)
+        with m.If(words != 0):
+            m.d.sync += self.views.eq(self.views - words)
+        return spare
 
     def _start(self, m, view):
         began = (self.late, self.uneven_at, self.even_at, self.here, self.views, self.place)

@@ -16,6 +16,7 @@ class WordParser(wiring.Component):
 
     Parameters
     ----------
+    leaps              words inside long extension headers may be left out
     egress             the owner's MAC is the source address, else the destination address
     extension_headers  IPv6 extension headers read before giving up, 1 to 15
 
@@ -25,6 +26,11 @@ class WordParser(wiring.Component):
     o     stream of Headers, one per frame, each for one clock: whoever takes them is always ready
     done  nothing more of the current frame matters: the feeder may hand over only its last word
 
+    With ``leaps``, both in a clock in which no word is on its way to the walk (LEAP_CLOCKS after the last one):
+
+    spare     of the words that follow in the frame so many say nothing (8 bits)
+    left_out  so many of them will not come
+
     Throughput: one word per clock, whatever the headers are, frames back to back without idle clock.
     Latency: Headers stand at ``o`` LATENCY clocks after the last word.
     Bad input: a frame that ends in the middle of a header never stalls; see ``docs/mirroring.md`` section 3.
@@ -32,20 +38,24 @@ class WordParser(wiring.Component):
 
     LATENCY = 3
 
-    def __init__(self, *, egress, extension_headers):
+    LEAP_CLOCKS = 2
+
+    def __init__(self, *, egress, extension_headers, leaps=False):
         if not 1 <= extension_headers <= 15:
             raise ValueError(f"extension_headers must be 1 to 15, not {extension_headers!r}")
         self._egress = bool(egress)
         self._extension_headers = extension_headers
-        super().__init__(
-            {"i": In(word_signature()), "o": Out(stream.Signature(Headers, always_ready=True)), "done": Out(1)}
-        )
+        self._leaps = leaps
+        ports = {"i": In(word_signature()), "o": Out(stream.Signature(Headers, always_ready=True)), "done": Out(1)}
+        super().__init__(ports | ({"spare": Out(8), "left_out": In(8)} if leaps else {}))
 
     def elaborate(self, platform):
         m = Module()
         view = align(m, self.i)
         walk = Walk(egress=self._egress, extension_headers=self._extension_headers)
         walk.take(m, view)
+        if self._leaps:
+            m.d.comb += self.spare.eq(walk.leap(m, self.left_out))
         # Nothing behind DONE matters, but the next frame's first words are already on their way once the
         # last word is in the view.
         m.d.comb += self.done.eq((walk.state == State.DONE) & ~(view.valid & view.last))

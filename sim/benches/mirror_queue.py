@@ -13,7 +13,7 @@ from halfsilver.harness.golden.encapsulate import internet_checksum
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.encapsulator.descriptor import CopyDescriptor
-from halfsilver.hdl.mirror_queue import UNDECIDED_FRAMES, Decision
+from halfsilver.hdl.mirror_queue import Decision, undecided_frames
 from halfsilver.sim.benches import parameters_of_build
 from halfsilver.sim.benches.drivers.pace import Pace, always, bursts, never, now_and_then
 from halfsilver.sim.benches.drivers.packet import PacketSink, pack_beat
@@ -23,6 +23,7 @@ from halfsilver.sim.benches.frames import LENGTHS
 PARAMETERS = parameters_of_build()
 WIDTH = PARAMETERS.width
 OCTETS = WIDTH // 8
+UNDECIDED = undecided_frames(PARAMETERS)
 
 END_LATENCY = 2
 DECISION_LATENCY = 4
@@ -98,7 +99,7 @@ class QueuePort:
 
     def _write(self) -> None:
         waiting = len(self._frames) + len(self._undecided)
-        valid = bool(self._beats) and waiting < UNDECIDED_FRAMES - 2 and self.pace()
+        valid = bool(self._beats) and waiting < UNDECIDED - 2 and self.pace()
         self._signals.put("i_valid", valid)
         if valid:
             bits, ended = self._beats.popleft()

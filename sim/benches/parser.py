@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,6 @@ from halfsilver.harness.law import SHORTEST_FRAME
 from halfsilver.harness.records import Frame
 from halfsilver.harness.verdict import Direction
 from halfsilver.hdl.layout.frames import MAX_FRAME
-from halfsilver.hdl.parser.bank import ParserBank
 from halfsilver.hdl.parser.headers import Headers
 from halfsilver.sim.benches import parameters_of_build
 from halfsilver.sim.benches.drivers.pace import Pace, always, bursts, now_and_then
@@ -26,8 +24,6 @@ from halfsilver.sim.benches.frames import LENGTHS, any_frame, chained_headers, f
 WIDTH = parameters_of_build().width
 EGRESS = WIDTH == 64
 """The 64-bit build takes the owner's MAC from the source address, the others from the destination."""
-
-_PARSERS = ParserBank(parameters_of_build(), egress=EGRESS).lanes
 
 _KINDS = {golden.Kind.ARP: 1, golden.Kind.IPV4: 2, golden.Kind.IPV6: 3}
 
@@ -175,62 +171,41 @@ async def line_rate(dut: Any) -> None:
     assert bench.source.stalled == 0, f"{bench.source.stalled} clocks without ready"
 
 
-@cocotb.test()
-async def headers_that_hold_nothing(dut: Any) -> None:
-    """What `ParserBank` says of its throughput: headers as long as they may be, in frames of any length. The longest
-    go to one parser and the shortest to all others, which is the worst that can be.
-    """
-    bench = await start(dut)
-    short = [frame_of_length(60, Direction.INGRESS)] * (_PARSERS - 1)
-    for apart, longest in (
-        (0, chained_headers(Direction.INGRESS, tags=0, extensions=[])),
-        (20, chained_headers(Direction.INGRESS, tags=2, extensions=[0])),
-    ):
-        assert len(longest) == {0: 58, 20: 74}[apart]
-        if apart:
-            bench.source.gate = _wire(bench, apart)
-        for length in (76, 129, 200, 400, 1600):
-            data = longest + bytes(length - len(longest))
-            times = 20 if _PARSERS == 1 else 200 if length < 400 else 40
-            await bench.run([Frame(data, Direction.INGRESS), *short] * times)
-            assert bench.source.stalled == 0, f"{length} bytes, {apart} apart: {bench.source.stalled} clocks held"
+def chain(lengths: list[int], most: int = 15) -> bytes:
+    """A frame with tags and extension headers, and 60 bytes behind them."""
+    extensions = [random.choice(lengths) for _ in range(random.choice((1, 7, 8, 9, most)))]
+    return chained_headers(Direction.INGRESS, tags=random.randrange(3), extensions=extensions) + bytes(60)
 
 
 @cocotb.test()
 async def chains(dut: Any) -> None:
-    """Extension headers of any number and length, with and without what they promise behind them, back to back: up to
-    64 bits they hold nothing. At more, seven of eight bytes do.
+    """Extension headers of any number and length, with and without what they promise behind them, back to back: they
+    hold nothing.
     """
     bench = await start(dut)
-    if _PARSERS > 1:
-        short = [frame_of_length(60, Direction.INGRESS)] * (_PARSERS - 1)
-        data = chained_headers(Direction.INGRESS, tags=0, extensions=[0] * 7) + bytes(400)
-        await bench.run([Frame(data, Direction.INGRESS), *short] * 40)
-        assert bench.source.stalled > 0
-        return
     frames: list[Frame] = []
     for _ in range(40 if WIDTH == 8 else 300):
-        lengths = random.choice(([0], [0, 1, 4], [0, 40, 255]))
-        extensions = [random.choice(lengths) for _ in range(random.choice((1, 7, 8, 9, 15)))]
-        data = chained_headers(Direction.INGRESS, tags=random.randrange(3), extensions=extensions) + bytes(60)
+        data = chain(random.choice(([0], [0, 1, 4], [0, 40, 255])))
         length = min(MAX_FRAME, random.choice((60, len(data) // 2, len(data))))
         frames.append(Frame(data[:length], Direction.INGRESS))
     await bench.run(frames)
     assert bench.source.stalled == 0, f"{bench.source.stalled} clocks held"
 
 
-def _wire(bench: Bench, apart: int) -> Callable[[Frame], bool]:
-    """A gate that lets frames start so many bytes apart, as a wire of the full rate brings them."""
-    free = 0.0
-
-    def gate(frame: Frame) -> bool:
-        nonlocal free
-        if bench.testbench.clock < free:
-            return False
-        free = max(free, bench.testbench.clock) + -(-len(frame.data) * 8 // WIDTH) + apart * 8 / WIDTH
-        return True
-
-    return gate
+@cocotb.test()
+async def chains_before_short_frames(dut: Any) -> None:
+    """Frames whose headers take longest, so many together that all parsers of a wide build have one, and then nothing
+    but the shortest frames, for as long as they may have to wait.
+    """
+    bench = await start(dut)
+    frames: list[Frame] = []
+    for _ in range(2 if WIDTH == 8 else 8):
+        for length in random.choice(([4], [6, 7], [3, 12, 20], [4, 8, 40])), [5]:
+            frames += [Frame(chain(length, 8)[:MAX_FRAME], Direction.INGRESS) for _ in range(random.randrange(1, 30))]
+            short = random.choice((1, 14, 60))
+            frames += [frame_of_length(short, Direction.INGRESS)] * random.choice((10, 100, 800 if WIDTH > 64 else 100))
+    await bench.run(frames)
+    assert bench.source.stalled == 0, f"{bench.source.stalled} clocks held"
 
 
 @cocotb.test()

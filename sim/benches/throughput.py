@@ -71,19 +71,30 @@ async def mixed_lengths(dut: Any) -> None:
     )
 
 
-@cocotb.test(skip=WIDTH > 64)
+def _chained(direction: Direction, lengths: tuple[int, ...]) -> Frame:
+    extensions = [random.choice(lengths) for _ in range(random.choice((1, 7, 8, 9, 15)))]
+    data = chained_headers(direction, tags=random.randrange(3), extensions=extensions)
+    return Frame(data[: random.choice((70, len(data)))], direction)
+
+
+@cocotb.test()
 async def extension_headers(dut: Any) -> None:
     """Chains of IPv6 extension headers, as many as one likes and each as long, between shortest frames."""
-
-    def chained(direction: Direction) -> Frame:
-        lengths = [random.choice((0, 0, 1, 4, 30)) for _ in range(random.choice((1, 7, 8, 9, 15)))]
-        data = chained_headers(direction, tags=random.randrange(3), extensions=lengths)
-        return Frame(data[: random.choice((70, len(data)))], direction)
-
+    kinds = (partial(_chained, lengths=(0, 0, 1, 4, 30)), partial(frame_of_length, 60))
     await _line_rate(
-        dut,
-        {
-            direction: [random.choice((chained, partial(frame_of_length, 60)))(direction) for _ in range(FRAMES // 4)]
-            for direction in Direction
-        },
+        dut, {direction: [random.choice(kinds)(direction) for _ in range(FRAMES // 4)] for direction in Direction}
     )
+
+
+@cocotb.test()
+async def extension_headers_in_bursts(dut: Any) -> None:
+    """Those that take longest to read, one behind the other, and then nothing but shortest frames."""
+
+    def bursts(direction: Direction) -> list[Frame]:
+        frames: list[Frame] = []
+        while len(frames) < FRAMES // 2:
+            frames += [_chained(direction, (4, 5, 6)) for _ in range(random.randrange(1, 30))]
+            frames += [frame_of_length(60, direction) for _ in range(random.choice((5, 50, FRAMES // 4)))]
+        return frames
+
+    await _line_rate(dut, {direction: bursts(direction) for direction in Direction})
