@@ -68,6 +68,7 @@ class CardBuild:
     placer       nextpnr's, with its options behind it
     in_luts      memories that spare block RAM (`Design`)
     etherbone    where the host finds the registers, beside the serial line; None: nowhere
+    beside_etherbone   parameters that are others in the build with Etherbone, which takes room
     """
 
     platform: type
@@ -82,6 +83,7 @@ class CardBuild:
     placer: str = "heap"
     in_luts: tuple[str, ...] = ()
     etherbone: EtherboneAddress | None = None
+    beside_etherbone: dict[str, int] = field(default_factory=dict)
 
 
 def build_of(board: Board, smoke: bool = False, etherbone: bool = False) -> CardBuild:
@@ -92,6 +94,8 @@ def build_of(board: Board, smoke: bool = False, etherbone: bool = False) -> Card
     if smoke:
         smallest = replace(build.parameters, **SMALLEST)
         build = replace(build, parameters=smallest, longest=LONGEST_SMOKE, placer=f"{build.placer} {PLACER_SMOKE}")
+    elif etherbone:
+        build = replace(build, parameters=replace(build.parameters, **build.beside_etherbone))
     return replace(build, etherbone=ETHERBONE if etherbone else None)
 
 

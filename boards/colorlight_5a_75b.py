@@ -2,7 +2,8 @@
 
 The PHYs shift the transmit clock; the receive clock is shifted here, by the 2 ns of RGMII 2.0, as LiteX's target does.
 The UART is on the pads of LED and button, which is why there are no lights. It takes soldering, so this is the board
-for Etherbone, which takes the last of its block RAMs.
+for Etherbone, which takes the last of its block RAMs, and so many LUTs that there is one session left: with AWS's three
+the clocks of the ports are missed.
 Whether the PHYs show their link between frames, and which addresses they have on MDIO, was found nowhere: the ports
 are 1 Gb/s until ``phys`` says the latter.
 """
@@ -32,4 +33,5 @@ BUILD = CardBuild(
     baud=1_000_000,
     longest=LONGEST,
     in_luts=("queue.pending", "queue.committed"),
+    beside_etherbone={"sessions": 1, "copies": 16},
 )

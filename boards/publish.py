@@ -73,6 +73,7 @@ def board_table(known: dict[str, Any]) -> str:
             )
             shape = report.parameters
             nic = f"{shape['width']} bits, {shape['enis']} ENI{'s' if shape['enis'] > 1 else ''}"
+            nic += f" of {shape['sessions']} session{'s' if shape['sessions'] > 1 else ''}"
             nic += f", frames to {shape['longest']:,} bytes"
             use = [f"{used:,} ({used / available:.0%})" for used, available in report.chosen.use.values()]
             hashes = report.hashes

@@ -33,6 +33,14 @@ def test_etherbone_is_for_boards_with_a_port_to_the_host():
             design = design_of(board, etherbone=True)
             assert design.name == f"{name}-etherbone" and design.parameters["etherbone"] == "169.254.72.83"
             assert "etherbone" not in design_of(board).parameters
+            small = design_of(board, smoke=True, etherbone=True)
+            assert small.name == f"{name}-smoke-etherbone" and small.parameters["copies"] == 8
+
+
+def test_etherbone_leaves_the_colorlight_one_session():
+    plain, etherbone = (design_of(BOARDS["colorlight-5a-75b"], etherbone=wanted).parameters for wanted in (False, True))
+    assert (plain["sessions"], etherbone["sessions"]) == (3, 1)
+    assert plain["rules"] == etherbone["rules"] == 10
 
 
 def test_memories_of_two_clocks_keep_their_collisions():

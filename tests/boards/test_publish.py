@@ -11,7 +11,7 @@ from halfsilver.boards.report import Report, read_seed
 from tests.boards.test_report import WANTED, nextpnr
 
 NAME = "colorlight-5a-75b"
-PARAMETERS = {"width": 32, "enis": 1, "longest": 1900}
+PARAMETERS = {"width": 32, "enis": 1, "sessions": 3, "longest": 1900}
 
 
 def lay(folder, content=b"bits", sync=80.0, name=NAME, git="0123abcd"):
@@ -30,9 +30,8 @@ def test_a_good_build_is_published(tmp_path):
     assert known[NAME]["report"]["taken"] == 2
     assert [line.split(":")[0] for line in lines] == [name for name in BUILT if name != NAME]
     row = next(line for line in board_table(known).splitlines() if NAME in line).split(" | ")
-    assert (
-        "32 bits, 1 ENI, frames to 1,900 bytes" in row and "net_rx 125: 150.0" in row[7] and "sync 62.5: 80.0" in row[7]
-    )
+    assert "32 bits, 1 ENI of 3 sessions, frames to 1,900 bytes" in row
+    assert "net_rx 125: 150.0" in row[7] and "sync 62.5: 80.0" in row[7]
     assert f"`{hashlib.sha256(b'bits').hexdigest()[:12]}`, seed 2 of 3, at 0123abcd" in row and row[-1] == "no |"
 
 
