@@ -65,6 +65,7 @@ _SIZES = {
     8: {"enis": 1, "lookup_clocks": 8},
     32: {"enis": 1, "sessions": 1, "rules": 2, "lookup_clocks": 4},
     64: {"enis": 4},
+    128: {"enis": 1, "extension_headers": 15},
     512: {"enis": 1},
 }
 
@@ -86,6 +87,7 @@ BENCHES = (
         (
             _build("parser.bank.ParserBank", 8, egress=False),
             _build("parser.bank.ParserBank", 64, egress=True),
+            _build("parser.bank.ParserBank", 128, egress=True),
             _build("parser.bank.ParserBank", 512, egress=False),
         ),
     ),
