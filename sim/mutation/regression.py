@@ -65,6 +65,7 @@ BUILDS = {
     "narrow": NicParameters(width=32, lookup_clocks=4, **_SMALL),
     "wide": NicParameters(width=64, lookup_clocks=1, **_SMALL),
     "uneven": NicParameters(width=32, lookup_clocks=4, hash_key=UNEVEN_KEY, **_SMALL),
+    "turns": NicParameters(width=128, lookup_clocks=1, **_SMALL),
 }
 """Small builds, quick to compile. Most faults show in the first."""
 

@@ -20,7 +20,7 @@ from halfsilver.sim.formal.monitors import earlier
 
 __all__ = ["SETUPS"]
 
-_PARAMETERS = SimpleNamespace(rules=0, enis=1, eni_bits=0, rule_bits=1, matchers=1, security_groups=0)
+_PARAMETERS = SimpleNamespace(width=8, rules=0, enis=1, eni_bits=0, rule_bits=1, matchers=1, security_groups=0)
 _VERDICT_BITS = 1
 _PLACE_BITS = 2
 _SESSION_OF_VERDICTS = C(3, 2)
@@ -190,12 +190,13 @@ SETUPS = (
         (
             OCTETS,
             Fault("counting.counters", "COUNTER_BITS, VERDICT_BITS,", "COUNTER_BITS,"),
-            Fault("counting.counters", "_UNJUDGED = 128", f"VERDICT_BITS, _UNJUDGED = {_VERDICT_BITS}, 128"),
+            Fault("counting.counters", "_ON_THEIR_WAY = 64", f"VERDICT_BITS, _ON_THEIR_WAY = {_VERDICT_BITS}, 64"),
             Fault("counting.rows", "import VERDICT_BITS, CounterGroupCode,", "import CounterGroupCode,"),
             Fault("counting.rows", "_EXTRA = 4", f"VERDICT_BITS, _EXTRA = {_VERDICT_BITS}, 4"),
             Fault(
                 "counting.counters",
-                "return max(self.clear_clocks + 2 * self.pass_clocks, 4 * self.pass_clocks + _UNJUDGED).bit_length()",
+                "return max(self.clear_clocks + 2 * self.pass_clocks, "
+                "4 * self.pass_clocks + self._unjudged).bit_length()",
                 "return 1",
             ),
         ),

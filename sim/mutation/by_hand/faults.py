@@ -132,11 +132,18 @@ FAULTS = (
         "four bytes of which one is missing count as present",
     ),
     Fault(
-        "lane-deal",
-        "due.eq(Mux(due == self.lanes - 1, 0, due + 1))",
-        "due.eq(due)",
+        "lane-order",
+        "self._order.i.p.lane.eq(turn)",
+        "self._order.i.p.lane.eq(0)",
         "answers are always taken from the same of several parsers",
-        build="wide",
+        build="turns",
+    ),
+    Fault(
+        "leap-too-far",
+        "spare.eq(self.views - 1)",
+        "spare.eq(self.views + 1)",
+        "of a long extension header more words are left out than it has",
+        build="turns",
     ),
     # Owner, eligibility
     Fault("tap-ignored", "(tap | self.i_group) & eni_0", "self.i_group & eni_0", "tap mode does nothing"),
