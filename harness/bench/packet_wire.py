@@ -45,7 +45,8 @@ OUTGOING = 4
 """Packet type of what this host sends, in the address of a frame."""
 _TP_VLAN_VALID, _TP_VLAN_TPID_VALID = 1 << 4, 1 << 6
 _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 33, 35
-_SIOCGIFFLAGS, _SIOCETHTOOL, _ETHTOOL_GGRO, _ETHTOOL_SGRO = 0x8913, 0x8946, 0x2B, 0x2C
+_SIOCGIFFLAGS, _SIOCETHTOOL = 0x8913, 0x8946
+_ETHTOOL_GLINK, _ETHTOOL_GGRO, _ETHTOOL_SGRO = 0x0A, 0x2B, 0x2C
 _IFF_UP, _IFF_RUNNING = 1, 1 << 6
 """Linux: if_ether.h, if_packet.h, socket.h, sockios.h, ethtool.h, if.h."""
 
@@ -169,7 +170,11 @@ class PacketWire:
             raise CardUnreachable(f"{self.name} has no link: see that the cable is in and that the board has power")
 
     def _has_link(self) -> bool:
-        """CardUnreachable if the interface is down, or is not there any more."""
+        """CardUnreachable if the interface is down, or is not there any more.
+
+        The flag comes up when frames can be sent, and goes up to a second after the link has (linkwatch): the interface
+        itself is asked as well.
+        """
         try:
             answer = fcntl.ioctl(self._socket, _SIOCGIFFLAGS, _REQUEST.pack(self._interface.encode(), 0))
         except OSError:
@@ -177,7 +182,12 @@ class PacketWire:
         (flags,) = struct.unpack_from("H", answer, 16)
         if not flags & _IFF_UP:
             raise CardUnreachable(f"{self.name} is down: `ip link set {self._interface} up` brings it up")
-        return bool(flags & _IFF_RUNNING)
+        if not flags & _IFF_RUNNING:
+            return False
+        try:
+            return bool(self._ethtool(_ETHTOOL_GLINK, 0))
+        except OSError:  # an interface that does not say
+            return True
 
     def _send(self, frame: bytes) -> None:
         until = time.monotonic() + PATIENCE

@@ -122,6 +122,18 @@ def test_what_is_wrong_with_an_interface_is_said():
 
 
 @own_network
+def test_a_link_that_has_just_gone_is_not_there():
+    """Linux sets the flags of interfaces once a second: of the second link that goes, mostly, it does so later."""
+    (near, far), (_, other) = cable(), cable("near1", "far1")
+    with closing(open_wire(f"packet:{near}")) as wire:
+        time.sleep(1.1)
+        for end in (other, far):
+            ip("link", "set", end, "down")
+        with pytest.raises(CardUnreachable, match="packet:near0 has no link"):
+            wire.receive(0)
+
+
+@own_network
 def test_a_link_that_goes_later_is_said():
     near, far = cable()
     with closing(open_wire(f"packet:{near}")) as wire:
