@@ -20,6 +20,7 @@ from halfsilver.boards.flow import HINTS, undefined_collisions
 from halfsilver.boards.synth import CLASSIFIER, ECP5_5G_85, ROOT, Target, place_and_route, run_tool, synthesise
 from halfsilver.hdl.layout.parameters import NicParameters
 from halfsilver.hdl.match.classifier import Classifier
+from halfsilver.hdl.verilog.collector import without_collector
 
 __all__ = ["BUILDS", "PARTS", "Build", "count", "main", "smallest_part"]
 
@@ -78,7 +79,8 @@ def size(build: Build, directory: Path) -> dict[str, int]:
     """LUT4, FF and EBR after synthesis."""
     directory.mkdir(parents=True, exist_ok=True)
     source, report = directory / "classifier.il", directory / "stat.json"
-    text = rtlil.convert(Classifier(build.parameters), name="top", emit_src=False)
+    with without_collector():
+        text = rtlil.convert(Classifier(build.parameters), name="top", emit_src=False)
     source.write_text(text)
     (directory / HINTS).write_text(undefined_collisions(text))
     script = f"read_rtlil {source.name}; script {HINTS}; synth_ecp5 -top top; tee -q -o {report.name} stat -json"

@@ -24,6 +24,7 @@ from halfsilver.boards.report import Report, SeedReport, TimingProblem, read_see
 from halfsilver.harness.errors import EnvironmentMissing, HalfsilverError, UsageError
 from halfsilver.hdl.layout.card_registers import Origin
 from halfsilver.hdl.layout.version import VERSION
+from halfsilver.hdl.verilog.collector import without_collector
 
 __all__ = ["GATEWARE", "BuildFailed", "Design", "build", "build_hash", "commit_hash", "find_tools", "gateware_of"]
 
@@ -144,7 +145,8 @@ def build(design: Design, seeds: Sequence[int], directory: Path, say: Say, *, re
 def gateware_of(design: Design, origin: Origin = _NOWHERE) -> dict[str, str]:
     """What the tools read, by file name: gateware, Yosys' script, our hints for it, and constraints."""
     platform = design.platform()
-    files = platform.prepare(design.top(origin), TOP, emit_src=False, script_after_read=f"script {HINTS}").files
+    with without_collector():
+        files = platform.prepare(design.top(origin), TOP, emit_src=False, script_after_read=f"script {HINTS}").files
     gateware = files[GATEWARE]
     hints = (undefined_collisions(gateware), own_synchronizers(gateware), made_of_luts(gateware, design.in_luts))
     return {HINTS: "".join(hints)} | {name: files[name] for name in (GATEWARE, SCRIPT, CONSTRAINTS)}

@@ -39,6 +39,7 @@ from halfsilver.hdl.match.matcher import Matcher
 from halfsilver.hdl.mirror_queue import MirrorQueue
 from halfsilver.hdl.nic import Nic
 from halfsilver.hdl.parser.bank import ParserBank
+from halfsilver.hdl.verilog.collector import without_collector
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -117,7 +118,8 @@ def synthesise(core: Elaboratable, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     shell = TimingShell(core)
     source, netlist = directory / "top.il", directory / "top.json"
-    text = rtlil.convert(shell, name="top", ports=shell.ports, emit_src=False)
+    with without_collector():
+        text = rtlil.convert(shell, name="top", ports=shell.ports, emit_src=False)
     source.write_text(text)
     (directory / HINTS).write_text(undefined_collisions(text))
     run_tool(

@@ -14,6 +14,7 @@ from amaranth.hdl import Const, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import In
 
+from halfsilver.hdl.verilog.collector import without_collector
 from halfsilver.hdl.verilog.wide_operands import widen_operands
 
 __all__ = ["VerilogError", "rtlil_to_verilog", "run_yosys", "to_rtlil", "to_verilog"]
@@ -52,7 +53,8 @@ def to_rtlil(component, name, *, strip_src=False):
         if not isinstance(value, Const):
             direction = PortDirection.Input if member.flow is In else PortDirection.Output
             ports["__".join(map(str, path))] = (value, direction)
-    text = rtlil.convert(component, name=name, ports=ports, emit_src=not strip_src)
+    with without_collector():
+        text = rtlil.convert(component, name=name, ports=ports, emit_src=not strip_src)
     for root in _ROOTS:
         text = text.replace(f"{root}/", "")
     return text

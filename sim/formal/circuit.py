@@ -17,6 +17,7 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Module, Value
 
+from halfsilver.hdl.verilog.collector import without_collector
 from halfsilver.hdl.verilog.convert import run_yosys
 
 __all__ = ["Circuit", "compiled", "parse"]
@@ -71,7 +72,8 @@ def compiled(
     module.domains.sync = domain = ClockDomain("sync", reset_less=not resets)
     clocked = (domain.clk, domain.rst) if resets else (domain.clk,)
     ports = [Value.cast(signal) for signal in (*clocked, *inputs, *outputs)]
-    text = rtlil.convert(module, name="top", ports=ports, emit_src=False)
+    with without_collector():
+        text = rtlil.convert(module, name="top", ports=ports, emit_src=False)
     with tempfile.TemporaryDirectory(prefix="halfsilver-") as place:
         directory = Path(place)
         (directory / "top.il").write_text(text)

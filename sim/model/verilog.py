@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +43,7 @@ def to_verilog(component: Any, name: str, *, source_lines: bool = False) -> str:
     """Verilog of an Amaranth component, module ``name``; without source lines only the circuit matters."""
     from halfsilver.hdl.verilog.convert import VerilogError, rtlil_to_verilog, to_rtlil
 
-    with _no_garbage():
-        text = to_rtlil(component, name, strip_src=not source_lines)
+    text = to_rtlil(component, name, strip_src=not source_lines)
 
     def make(place: Path) -> None:
         try:
@@ -84,16 +81,3 @@ def block_verilog(
     found = entry(f"source-{key}", make)
     ports = [Port(*fields) for fields in json.loads((found / "ports.json").read_text())]
     return (found / "top.v").read_text(), ports
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Without the search for cycles of objects, which takes more than half of the time in which Amaranth makes some
-    millions of objects that all stay."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from functools import cache
 
 import pytest
 
@@ -51,14 +52,20 @@ endmodule
 """
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The export of a width, made once."""
+    return cache(lambda width: export(NicParameters(width=width, enis=1), tmp_path_factory.mktemp("export")))
+
+
 @pytest.fixture(scope="module", params=[8, 64])
-def exported(request, tmp_path_factory):
-    return export(NicParameters(width=request.param, enis=1), tmp_path_factory.mktemp("export"))
+def exported(request, made):
+    return made(request.param)
 
 
 @pytest.fixture(scope="module")
-def exported_8(tmp_path_factory):
-    return export(NicParameters(width=8, enis=1), tmp_path_factory.mktemp("icarus"))
+def exported_8(made):
+    return made(8)
 
 
 def test_lint_has_nothing_to_say(exported):
