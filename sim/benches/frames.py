@@ -194,10 +194,14 @@ def _upper(protocol: int) -> bytes:
 
 
 def chained_headers(direction: Direction, *, tags: int, extensions: list[int], eni: int = 0) -> bytes:
-    """All headers of a frame: tags, IPv6, destination options of ``8 * (n + 1)`` bytes each, the ports of UDP."""
+    """All headers of a frame: tags, IPv6, destination options of ``8 * (n + 1)`` bytes each, the ports of UDP.
+
+    Of any ports but DHCP's, which is never mirrored.
+    """
     following = [60] * len(extensions) + [17]
     data = _addressed(direction, ENI_MACS[eni]) + b"\x88\xa8\0\1\x81\0\0\1"[: 4 * tags] + b"\x86\xdd"
     data += b"\x60\0\0\0\0\0" + bytes([following[0], 64]) + random.randbytes(32)
     for behind, length in zip(following[1:], extensions, strict=True):
         data += bytes([behind, length]) + bytes(6 + 8 * length)
-    return data + random.randbytes(4)
+    ports = [random.choice((random.randrange(546), random.randrange(548, 1 << 16))) for _ in range(2)]
+    return data + b"".join(port.to_bytes(2, "big") for port in ports)
