@@ -253,6 +253,7 @@ def test_a_child_may_hang_or_abort() -> None:
     }
 
 
+@pytest.mark.long
 @pytest.mark.alone
 def test_a_few_mutants_of_the_netlist(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -92,6 +92,7 @@ def frames_for(source, count):
         yield Frame(bytes(Ether(**addresses) / IP(src=network, dst="10.0.0.10") / segment / b"x"), Direction.INGRESS)
 
 
+@pytest.mark.long
 def test_a_whole_rule_set_loads_in_less_than_half_a_second(plug, capsys):
     """At 3 Mbaud, by the line's clock; then the card does what one does that was loaded past the line."""
     bench, other = Bench(CARDS["whole"]), Bench(CARDS["whole"])
