@@ -23,7 +23,10 @@ LARGE = NicParameters(width=64, enis=4)
 MANY_RULES = NicParameters(width=32, enis=1, rules=40, lookup_clocks=8)
 """120 rules in a context, and a matcher for each direction."""
 assert MANY_RULES.matchers == 2
-COUNTS = {SMALL: 40, LARGE: 40, MANY_RULES: 40}
+TURNS = NicParameters(width=128, enis=4)
+WIDEST = NicParameters(width=512, enis=4)
+"""Parsers that take turns at one memory; at 512 bits more of them, and two classifiers."""
+COUNTS = {SMALL: 40, LARGE: 40, MANY_RULES: 40, TURNS: 40, WIDEST: 40}
 """Situations per build."""
 
 TAGS = (b"\x81\x00", b"\x88\xa8")
@@ -53,6 +56,8 @@ def behind_tags(data):
         pytest.param(SMALL, id="small"),
         pytest.param(LARGE, id="large"),
         pytest.param(MANY_RULES, id="many rules", marks=pytest.mark.long),
+        pytest.param(TURNS, id="turns", marks=pytest.mark.long),
+        pytest.param(WIDEST, id="widest", marks=pytest.mark.long),
     ],
 )
 def test_golden_model_and_gateware_agree(parameters):
