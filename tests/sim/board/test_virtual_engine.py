@@ -34,7 +34,7 @@ from halfsilver.sim.example import example_batch, make_example
 from tests.harness.golden.golden_kit import interface, policy, rule, session
 from tests.sim.board import board_kit
 from tests.sim.board.board_kit import FRAME
-from tests.sim.board.virtual_kit import cpu_seconds
+from tests.sim.board.virtual_kit import SECONDS
 
 NET, HOST = 0, 1
 SERVER = "0a:3b:5c:00:00:10"
@@ -167,16 +167,27 @@ def children(process):
     return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
+def terminals(process):
+    """Serial lines that a process has open."""
+    opened = []
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            opened += [place for place in [os.readlink(descriptor)] if place.startswith("/dev/pts/")]
+    return opened
+
+
 def test_a_command_whose_board_is_killed_ends_with_one_line(tmp_path):
     capture = make_example()
     command = [Path(sys.executable).with_name("halfsilver"), "mirror", "--engine", VIRTUAL, "-w", "copies.pcapng"]
     command += ["-r", capture, "-c", capture.with_name("mirror.json")]
-    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    while not children(run.pid):
+    run = subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + SECONDS
+    while not terminals(run.pid):  # then the driver reads or loads
+        assert run.poll() is None and time.monotonic() < until
         time.sleep(0.1)
     (board,) = children(run.pid)
-    while cpu_seconds(board) < 3:  # it has the library, and the driver reads or loads
-        time.sleep(0.1)
     os.kill(board, signal.SIGKILL)
     output, said = run.communicate(timeout=120)
     assert run.returncode == EXIT_BOARD == 4 and not output
